@@ -1,0 +1,217 @@
+"""One call to Cognito, through botocore, without a cache."""
+
+from __future__ import annotations
+
+import os
+import threading
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Protocol, Self, cast
+
+from ._clock import SYSTEM_CLOCK, Instant
+from ._quiet import guard_loggers, quiet
+from ._request import TokenRequest
+from ._token import OpenIdToken
+from .exceptions import ConfigurationError, SessionClosedError
+
+
+if TYPE_CHECKING:
+    from botocore.client import BaseClient
+    from botocore.config import Config
+    from botocore.session import Session
+
+class _CognitoIdentity(Protocol):
+    """What is used of botocore's client."""
+
+    def get_open_id_token_for_developer_identity(self, **params: Any) -> dict[str, Any]: ...
+
+    def close(self) -> None: ...
+
+
+class DevTokenClient:
+    """
+    Gets tokens from Cognito: one call each, no cache.
+
+    It sends through botocore, so what configures boto3 configures it: the environment,
+    profiles, ``AWS_ENDPOINT_URL_COGNITO_IDENTITY``, FIPS endpoints, proxies. Where
+    neither *config* nor the environment nor the profile says otherwise, it connects
+    within 2 s, waits 5 s for the answer, and makes 2 attempts in botocore's ``standard``
+    retry mode (``legacy`` does not retry this service's ``TooManyRequestsException``).
+
+    The AWS credentials need ``cognito-identity:GetOpenIdTokenForDeveloperIdentity`` on
+    the identity pool. They are looked up at the first call, not before.
+
+    Any number of threads may share one client.
+
+    Args:
+        region_name: The region to call. None takes *config*'s, else the region of each
+            request's pool: a pool exists in its own region only, so the default region
+            of the environment or the profile is not consulted.
+
+        endpoint_url: Where to send the calls in place of AWS, such as an emulator's URL.
+
+        profile_name: The profile to read from the AWS config files.
+
+        config: Takes precedence over the defaults above.
+
+        boto_client: A ``cognito-identity`` client of botocore or boto3 to send through,
+            in place of all the above. It stays yours: :meth:`close` leaves it open.
+
+    Raises:
+        ConfigurationError: If *boto_client* is for another service, or is given together
+            with one of the others.
+    """
+
+    def __init__(
+        self,
+        region_name: str | None = None,
+        *,
+        endpoint_url: str | None = None,
+        profile_name: str | None = None,
+        config: Config | None = None,
+        boto_client: BaseClient | None = None,
+    ) -> None:
+        self._region_name = region_name
+        self._endpoint_url = endpoint_url
+        self._profile_name = profile_name
+        self._config = config
+        self._given = cast("_CognitoIdentity | None", boto_client)
+        self._lock = threading.Lock()
+        self._session: Session | None = None
+        self._made: dict[str, _CognitoIdentity] = {}
+        self._closed = False
+        if boto_client is None:
+            return
+        if not hasattr(boto_client, "get_open_id_token_for_developer_identity"):
+            raise ConfigurationError(
+                "boto_client must be a client for cognito-identity, the identity pools; "
+                "cognito-idp, the user pools, is another service."
+            )
+        if any(v is not None for v in (region_name, endpoint_url, profile_name, config)):
+            raise ConfigurationError(
+                "boto_client brings its own region_name, endpoint_url, profile_name and "
+                "config: none of them goes with it."
+            )
+        guard_loggers()
+
+    def fetch(self, request: TokenRequest) -> OpenIdToken:
+        """
+        Get a token from Cognito.
+
+        Creates the identity if there is none for these logins, and links logins that are
+        not linked yet. Repeating a call is harmless.
+
+        While it runs, this thread's log records of botocore and urllib3 below WARNING
+        are dropped: they hold logins and the token.
+
+        Args:
+            request: What to ask for.
+
+        Raises:
+            ServiceError: If Cognito says no.
+
+            TokenUnavailableError: If Cognito cannot be reached, or does not answer in time.
+
+            InvalidTokenResponseError: If the answer does not fit the request.
+
+            ConfigurationError: If there are no AWS credentials, or botocore's
+                configuration is wrong.
+
+            SessionClosedError: If the client is closed.
+        """
+        if not isinstance(request, TokenRequest):
+            raise TypeError(f"fetch() takes a TokenRequest, not {type(request).__name__}.")
+        try:
+            return self._fetch(request)
+        except BaseException as error:
+            from ._errors import translate
+
+            failure = translate(error, request)
+        # Outside the handler, so that botocore's error does not come along as the
+        # context, with the request and the answer in the locals of its frames.
+        try:
+            raise failure
+        finally:
+            del failure
+
+    def _fetch(self, request: TokenRequest) -> OpenIdToken:
+        with quiet():
+            client = self._client_for(request.region)
+            sent = Instant.now(SYSTEM_CLOCK)
+            return OpenIdToken.from_response(
+                client.get_open_id_token_for_developer_identity(**request.to_params()),
+                request,
+                obtained=sent,
+            )
+
+    def _client_for(self, region: str) -> _CognitoIdentity:
+        client = self._given or self._made.get(region)
+        if client is None or self._closed:
+            with self._lock:
+                if self._closed:
+                    raise SessionClosedError("This DevTokenClient is closed.")
+                # Another thread may have made it while this one waited for the lock.
+                client = self._made.get(region) or self._make_client(region)
+                self._made[region] = client
+        return client
+
+    def _make_client(self, region: str) -> _CognitoIdentity:
+        from botocore.config import Config
+        from botocore.exceptions import BotoCoreError
+        from botocore.session import Session
+
+        if self._session is None:
+            self._session = Session(profile=self._profile_name)
+        session = self._session
+        try:
+            config = Config(
+                connect_timeout=2,
+                read_timeout=5,
+                # TokenRequest has checked more than botocore would.
+                parameter_validation=False,
+                retries=_retries(session),
+            )
+            if self._config is not None:
+                config = config.merge(self._config)
+            client = session.create_client(
+                "cognito-identity",
+                region_name=self._region_name or config.region_name or region,
+                endpoint_url=self._endpoint_url,
+                config=config,
+            )
+        except BotoCoreError:
+            raise  # some are ValueErrors too; translate() knows them
+        except ValueError as error:
+            # An endpoint_url that is none, a number in the environment that is none.
+            raise ConfigurationError(f"botocore's configuration: {error}.") from None
+        guard_loggers()
+        return cast("_CognitoIdentity", client)
+
+    def close(self) -> None:
+        """Close the connections that it opened. A closed client refuses to fetch."""
+        with self._lock:
+            self._closed = True
+            made, self._made = self._made, {}
+        for client in made.values():
+            client.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _retries(session: Session) -> dict[str, Any]:
+    """Our defaults for what neither the environment nor the profile sets."""
+    retries: dict[str, Any] = {}
+    if session.get_config_variable("max_attempts") is None:
+        retries["total_max_attempts"] = 2
+    # botocore has a default of its own here, so that asking it tells nothing.
+    if not (os.environ.get("AWS_RETRY_MODE") or session.get_scoped_config().get("retry_mode")):
+        retries["mode"] = "standard"
+    return retries

@@ -1,0 +1,49 @@
+"""
+Two clocks, one age rule.
+
+Law of this module: whatever the clocks do, a token only ever looks older than it is,
+never younger.
+"""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+
+import attrs
+
+from .typing import Clock
+
+
+class SystemClock:
+    """The clocks of this machine."""
+
+    __slots__ = ()
+
+    # CLOCK_BOOTTIME goes on counting while the machine is suspended or the function
+    # is frozen; CLOCK_MONOTONIC, which time.monotonic() reads on Linux, does not.
+    monotonic = staticmethod(
+        partial(time.clock_gettime, time.CLOCK_BOOTTIME)
+        if hasattr(time, "CLOCK_BOOTTIME")
+        else time.monotonic
+    )
+    time = staticmethod(time.time)
+
+
+SYSTEM_CLOCK: Clock = SystemClock()
+
+
+@attrs.frozen
+class Instant:
+    """One reading of both clocks, in seconds."""
+
+    monotonic: float
+    wall: float
+
+    @classmethod
+    def now(cls, clock: Clock) -> Instant:
+        return cls(clock.monotonic(), clock.time())
+
+    def age(self, now: Instant) -> float:
+        """Seconds since this instant: the larger of what the two clocks say."""
+        return max(now.monotonic - self.monotonic, now.wall - self.wall)

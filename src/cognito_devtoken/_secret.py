@@ -1,0 +1,79 @@
+"""Values that are never shown: not by repr, not by attrs.asdict(), not in a pickle."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import NoReturn, Self
+
+
+HIDDEN = "<hidden>"
+
+
+class NeverPickled:
+    """
+    An immutable object that holds secrets: a copy is the object itself, and a
+    pickle, which would carry the secrets to a file or another process, is refused.
+    """
+
+    __slots__ = ()
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError(f"{type(self).__name__} holds secrets and refuses to be pickled.")
+
+
+class Secret(NeverPickled):
+    """Text that only ``reveal()`` gives away."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        return self._text
+
+    def __repr__(self) -> str:
+        return HIDDEN
+
+    def __eq__(self, other: object) -> bool:
+        return self._text == other._text if isinstance(other, Secret) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+
+class HiddenValues(NeverPickled, Mapping[str, str]):
+    """An immutable, hashable mapping whose repr shows the keys only."""
+
+    # Deliberately not an attrs class: attrs.asdict() would walk into it.
+    __slots__ = ("_items",)
+
+    _items: Mapping[str, str]
+
+    def __init__(self, items: Mapping[str, str]) -> None:
+        object.__setattr__(self, "_items", MappingProxyType(dict(items)))
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError(f"{type(self).__name__} is immutable.")
+
+    def __getitem__(self, key: str) -> str:
+        return self._items[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._items)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __hash__(self) -> int:
+        return hash(frozenset(self._items.items()))
+
+    def __repr__(self) -> str:
+        return "{" + ", ".join(f"{key!r}: {HIDDEN}" for key in self._items) + "}"

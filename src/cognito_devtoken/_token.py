@@ -1,0 +1,225 @@
+"""What Cognito gives: an identity id, and an OpenID token for it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from base64 import b64decode
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any, NoReturn, Self
+
+import attrs
+
+from ._clock import SYSTEM_CLOCK, Instant
+from ._request import DEFAULT_DURATION, MAX_DURATION, TokenRequest
+from ._secret import NeverPickled, Secret
+from .exceptions import InvalidTokenResponseError
+from .typing import Clock
+
+
+COGNITO_PROVIDER = "cognito-identity.amazonaws.com"
+MAX_CLAIMS_BYTES = 16 * 1024
+# The last second that a datetime can hold.
+_LAST_SECOND = 253_402_300_799
+
+
+@attrs.frozen(kw_only=True)
+class OpenIdToken(NeverPickled):
+    """
+    A Cognito identity and an OpenID token that proves it.
+
+    It is immutable, refuses to be pickled, and shows the token in no repr, str, format
+    or :func:`attrs.asdict`.
+
+    A Cognito token is a JWT signed with RS512, with the pool as ``aud`` and the
+    identity as ``sub``. The developer user id stands inside in clear text, in ``amr``:
+    whoever sees the token can read it.
+
+    Attributes:
+        identity_id: The Cognito identity, ``REGION:GUID``.
+
+        issued_at: The token's ``iat``, an aware datetime by the server's clock. For a
+            token that is not a JWT: when it was asked for, by this machine's clock.
+
+        lifetime: ``exp`` minus ``iat``. For a token that is not a JWT: the duration that
+            was asked for, else Cognito's default of 900 s.
+    """
+
+    identity_id: str
+    _token: Secret
+    issued_at: datetime
+    lifetime: timedelta
+    _obtained: Instant = attrs.field(eq=False, repr=False)
+    _clock: Clock = attrs.field(eq=False, repr=False)
+
+    @classmethod
+    def from_response(
+        cls,
+        response: Mapping[str, Any],
+        request: TokenRequest,
+        *,
+        obtained: Instant | None = None,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> Self:
+        """
+        Check the service's answer against what was asked for.
+
+        Args:
+            response: The answer, with ``IdentityId`` and ``Token``.
+
+            request: What was asked for.
+
+            obtained: When the request was *sent*; None means now. A token is never taken
+                for younger than it is, so the time that the answer took counts.
+
+            clock: The clock that *obtained* was read from.
+
+        Raises:
+            InvalidTokenResponseError: If the answer lacks a member, is for another pool
+                or identity, or has no lifetime or a longer one than asked for.
+        """
+        identity_id = response.get("IdentityId")
+        text = response.get("Token")
+        token = Secret(text) if isinstance(text, str) and text else None
+        del response, text  # no frame of a traceback holds a token
+        if token is None or not isinstance(identity_id, str) or not identity_id:
+            _refuse("it has no IdentityId or no Token")
+        if request.identity_id not in (None, identity_id):
+            _refuse("it is for another identity than the one asked for")
+
+        obtained = obtained or Instant.now(clock)
+        try:
+            claims = decode_claims(token)
+        except ValueError:
+            claims = {}  # which lack the pool
+        if claims is None:
+            issued = obtained.wall
+            lifetime: float = request.token_duration or DEFAULT_DURATION
+        else:
+            if claims.get("aud") != request.identity_pool_id:
+                _refuse("its token is not for the identity pool asked for")
+            if claims.get("sub") != identity_id:
+                _refuse("its token is not for the identity it names")
+            issued, expires = _numeric_date(claims, "iat"), _numeric_date(claims, "exp")
+            lifetime = expires - issued
+            longest = request.token_duration or MAX_DURATION
+            if not 0 < lifetime <= longest:
+                _refuse(f"its token lives {lifetime:g} s, and 1 to {longest} s were asked for")
+        return cls(
+            identity_id=identity_id,
+            token=token,
+            issued_at=datetime.fromtimestamp(issued, UTC),
+            lifetime=timedelta(seconds=lifetime),
+            obtained=obtained,
+            clock=clock,
+        )
+
+    @property
+    def token(self) -> str:
+        """The OpenID token itself: a secret for as long as it lives."""
+        return self._token.reveal()
+
+    @property
+    def expires_at(self) -> datetime:
+        """When the token expires: an aware datetime by the server's clock."""
+        return self.issued_at + self.lifetime
+
+    @cached_property
+    def claims(self) -> Mapping[str, Any]:
+        """
+        What the token says, read-only and **unverified**: no signature has been checked.
+
+        Decoded on first use. Empty for a token that is not a JWT.
+        """
+        return _frozen(decode_claims(self._token) or {})
+
+    @property
+    def fingerprint(self) -> str:
+        """The first 8 hex digits of the token's SHA-256, to name it in a log."""
+        return hashlib.sha256(self.token.encode()).hexdigest()[:8]
+
+    def expires_in(self) -> timedelta:
+        """
+        How long the token is still good for: zero once it has expired.
+
+        Measured from when it was asked for, by the clock of the two in this machine that
+        has moved further. The token is never taken for younger than it is, and a wrong
+        local time does not matter.
+        """
+        age = timedelta(seconds=self._obtained.age(Instant.now(self._clock)))
+        return max(self.lifetime - age, timedelta(0))
+
+    def to_aws(self) -> dict[str, str]:
+        """``{"IdentityId": …, "Token": …}``, as the AWS operation answers."""
+        return {"IdentityId": self.identity_id, "Token": self.token}
+
+    def to_amplify(self) -> dict[str, str | int]:
+        """
+        ``{"identity_id": …, "token": …, "expires_at": …}`` for Amplify's
+        ``federatedSignIn``, with *expires_at* in milliseconds since the epoch.
+        """
+        return {
+            "identity_id": self.identity_id,
+            "token": self.token,
+            "expires_at": round(self.expires_at.timestamp() * 1000),
+        }
+
+    def to_logins(self) -> dict[str, str]:
+        """The ``Logins`` for ``GetCredentialsForIdentity`` and the AWS SDKs' providers."""
+        return {COGNITO_PROVIDER: self.token}
+
+
+def _refuse(reason: str) -> NoReturn:
+    raise InvalidTokenResponseError(f"The answer does not fit the request: {reason}.")
+
+
+def decode_claims(token: Secret) -> dict[str, Any] | None:
+    """
+    Read the claims of a JWT without checking its signature.
+
+    Returns:
+        None if it is not a JWT, as other emulators' tokens are not.
+
+    Raises:
+        ValueError: If it has the header of a JWT and no readable claims of at most
+            16 kB. An error of the JSON parser would carry the token: it is not chained.
+    """
+    parts = token.reveal().split(".")
+    if len(parts) != 3:
+        return None
+    header, claims = map(_json_object, parts[:2])
+    if header is not None and claims is None:
+        raise ValueError("The claims of the token cannot be read.")
+    return claims
+
+
+def _json_object(segment: str) -> dict[str, Any] | None:
+    if len(segment) > MAX_CLAIMS_BYTES * 4 // 3:
+        return None
+    try:
+        padded = segment + "=" * (-len(segment) % 4)
+        value = json.loads(b64decode(padded, altchars=b"-_", validate=True))
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _numeric_date(claims: Mapping[str, Any], name: str) -> float:
+    """A time of RFC 7519, section 2, that a datetime can hold."""
+    value = claims.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        _refuse(f"its token has no {name}")
+    if not 0 <= value <= _LAST_SECOND:
+        _refuse(f"its token's {name} is out of range")
+    return value
+
+
+def _frozen(value: Any) -> Any:
+    if isinstance(value, dict):
+        return MappingProxyType({key: _frozen(item) for key, item in value.items()})
+    if isinstance(value, list):
+        return tuple(map(_frozen, value))
+    return value
