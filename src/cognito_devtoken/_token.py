@@ -26,7 +26,7 @@ MAX_CLAIMS_BYTES = 16 * 1024
 _LAST_SECOND = 253_402_300_799
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, repr=False)
 class OpenIdToken(NeverPickled):
     """
     A Cognito identity and an OpenID token that proves it.
@@ -52,8 +52,8 @@ class OpenIdToken(NeverPickled):
     _token: Secret
     issued_at: datetime
     lifetime: timedelta
-    _obtained: Instant = attrs.field(eq=False, repr=False)
-    _clock: Clock = attrs.field(eq=False, repr=False)
+    _obtained: Instant = attrs.field(eq=False)
+    _clock: Clock = attrs.field(eq=False)
 
     @classmethod
     def from_response(
@@ -151,6 +151,12 @@ class OpenIdToken(NeverPickled):
         """
         age = timedelta(seconds=self._obtained.age(Instant.now(self._clock)))
         return max(self.lifetime - age, timedelta(0))
+
+    def __repr__(self) -> str:
+        return (
+            f"<OpenIdToken of {self.identity_id}, fingerprint {self.fingerprint}, "
+            f"expires at {self.expires_at:%Y-%m-%dT%H:%M:%SZ}>"
+        )
 
     def to_aws(self) -> dict[str, str]:
         """``{"IdentityId": …, "Token": …}``, as the AWS operation answers."""

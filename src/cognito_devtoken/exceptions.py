@@ -229,7 +229,10 @@ class InvalidTokenResponseError(DevTokenError):
     identity, no lifetime, a longer one than asked for. It is never returned.
     """
 
-    hint = "Check the endpoint: whatever answered is not the Cognito of this pool."
+    hint = (
+        "Try again. If it stays so, check the endpoint: what answered is then not the "
+        "Cognito of this pool."
+    )
 
 
 class TokenUnavailableError(DevTokenError):

@@ -1,0 +1,101 @@
+"""``cognito-devtoken emulator``."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import threading
+
+
+def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "emulator",
+        help="run a local Cognito for tests and front ends",
+        description=(
+            "Runs a local Amazon Cognito with one identity pool until Ctrl-C, and prints a "
+            "line for each call. Everything is in memory."
+        ),
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="default: %(default)s")
+    parser.add_argument(
+        "--port", type=int, default=9229, help="default: %(default)s; 0 takes a free one"
+    )
+    parser.add_argument(
+        "--identity-pool-id",
+        default="us-east-1:00000000-0000-4000-8000-000000000000",
+        metavar="REGION:GUID",
+        help="default: %(default)s",
+    )
+    parser.add_argument(
+        "--developer-provider",
+        default="login.example.com",
+        metavar="NAME",
+        help="the key of your own users in Logins; default: %(default)s",
+    )
+    parser.add_argument(
+        "--public-provider",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a public provider that the pool accepts; may be repeated",
+    )
+    parser.add_argument(
+        "--allow-unauthenticated",
+        action="store_true",
+        help="let GetId give identities without a login",
+    )
+    parser.add_argument(
+        "--calls-per-second",
+        type=float,
+        metavar="N",
+        help="throttle GetOpenIdTokenForDeveloperIdentity, as AWS does at 50",
+    )
+    parser.add_argument(
+        "--latency",
+        type=float,
+        default=0.0,
+        metavar="SECONDS",
+        help="wait before each answer",
+    )
+    parser.set_defaults(run=_run)
+
+
+def _run(arguments: argparse.Namespace) -> None:
+    from ..emulator import Call, Emulator, Pool
+
+    pool = Pool(
+        arguments.identity_pool_id,
+        developer_provider=arguments.developer_provider,
+        public_providers=arguments.public_provider,
+        allow_unauthenticated=arguments.allow_unauthenticated,
+    )
+    stop = threading.Event()
+
+    def show(call: Call) -> None:
+        try:
+            print(call.operation, call.error_code or call.identity_id or "ok", flush=True)
+        except BrokenPipeError:
+            stop.set()  # nobody is listening any more
+
+    signal.signal(signal.SIGTERM, lambda number, frame: stop.set())
+    with Emulator(
+        pool,
+        host=arguments.host,
+        port=arguments.port,
+        calls_per_second=arguments.calls_per_second,
+        latency=arguments.latency,
+        on_call=show,
+    ) as emulator:
+        print(f"endpoint url        {emulator.endpoint_url}")
+        print(f"identity pool id    {pool.identity_pool_id}")
+        print(f"developer provider  {pool.developer_provider}")
+        print(f"public keys         {emulator.jwks_uri}")
+        print(
+            f"\nexport AWS_ENDPOINT_URL_COGNITO_IDENTITY={emulator.endpoint_url}\n"
+            "sends boto3 and this library here. Ctrl-C stops.\n",
+            flush=True,
+        )
+        try:
+            stop.wait()
+        except KeyboardInterrupt:
+            print()

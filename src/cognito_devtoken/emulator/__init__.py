@@ -1,0 +1,20 @@
+"""
+A local Amazon Cognito for tests and front ends: ``with Emulator() as emulator: …``.
+
+Needs the extra ``emulator``.
+"""
+
+from ..exceptions import ConfigurationError
+
+
+try:
+    from ._emulator import Call, Emulator
+except ModuleNotFoundError as error:
+    raise ConfigurationError(
+        f"The emulator needs {error.name}, which is not installed.",
+        hint="Install the extra: pip install 'cognito-devtoken[emulator]'",
+    ) from None
+from ._settings import Behavior, Pool
+
+
+__all__ = ["Behavior", "Call", "Emulator", "Pool"]

@@ -1,0 +1,312 @@
+"""The emulator: HTTP around the service, and what can be made to go wrong."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections import Counter, deque
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import parse_qsl
+
+import attrs
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from ._faults import Fault, TokenBucket, half_of
+from ._server import Server
+from ._service import Service
+from ._settings import Behavior, Pool
+from ._sigv4 import check_signature
+from ._wire import Answer, Refusal, json_answer, json_refusal, query_answer, query_refusal
+
+
+_GET_TOKEN = "GetOpenIdTokenForDeveloperIdentity"
+_TARGET = "AWSCognitoIdentityService."
+_EXPOSED_HEADERS = ("x-amzn-RequestId", "x-amzn-ErrorType", "x-amzn-ErrorMessage", "Date")
+
+
+@attrs.frozen
+class Call:
+    """
+    A call that the emulator has carried out or refused.
+
+    Attributes:
+        operation: Its name, as the client sent it.
+
+        identity_id: The identity in the answer, if there is one.
+
+        error_code: None if it succeeded.
+    """
+
+    operation: str
+    identity_id: str | None
+    error_code: str | None
+
+
+class Emulator:
+    """
+    A local Amazon Cognito for identity pools, on real HTTP.
+
+    It carries out ``GetOpenIdTokenForDeveloperIdentity``, ``GetId``,
+    ``GetCredentialsForIdentity`` and, of STS, ``AssumeRoleWithWebIdentity``. It signs
+    tokens with keys of its own and serves those under ``/.well-known/jwks_uri``.
+    Everything is in memory and gone with it. An identity id depends on the pool and the
+    user only, so that it is the same in every run.
+
+    It is a context manager, or is started with :meth:`start` and stopped with
+    :meth:`stop`. Its methods and attributes may be used from any thread.
+
+    Args:
+        pools: The identity pools. None makes one, ``Pool()``.
+
+        host: The address to listen on.
+
+        port: The port to listen on; 0 takes a free one.
+
+        behavior: What to do where the service's behaviour is not known.
+
+        credentials: Secret access keys by access key ids. If given, a call for a token
+            must be signed with one of them; None accepts any signature and none.
+
+        calls_per_second: How many calls for a token a second to accept, with a burst of
+            as many; more get a ``TooManyRequestsException``. None accepts all.
+
+        latency: How long to wait before an answer, in seconds.
+
+        clock: The time, in seconds since the epoch: tokens are issued and expire by it,
+            and calls per second are counted by it.
+
+        on_call: Called with every call, in the server's thread.
+    """
+
+    pools: tuple[Pool, ...]
+    calls_per_second: float | None
+    latency: float
+    calls: Counter[str]
+    """How many calls came in, by operation, since the start or :meth:`clear`."""
+
+    def __init__(
+        self,
+        *pools: Pool,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        behavior: Behavior | None = None,
+        credentials: Mapping[str, str] | None = None,
+        calls_per_second: float | None = None,
+        latency: float = 0.0,
+        clock: Callable[[], float] = time.time,
+        on_call: Callable[[Call], None] | None = None,
+    ) -> None:
+        self.pools = pools or (Pool(),)
+        self.calls_per_second = calls_per_second
+        self.latency = latency
+        self.calls = Counter()
+        self._address = host, port
+        self._behavior = behavior or Behavior()
+        self._credentials = credentials
+        self._clock = clock
+        self._on_call = on_call
+        self._service = Service(self.pools, self._behavior, clock)
+        self._bucket = TokenBucket(clock)
+        self._faults: deque[Fault] = deque()
+        self._server: Server | None = None
+
+    @property
+    def endpoint_url(self) -> str:
+        """Where it listens: the *endpoint_url* for boto3 and for ``DevTokenClient``."""
+        return self._running.url
+
+    @property
+    def jwks_uri(self) -> str:
+        """Where the public keys of the tokens are."""
+        return f"{self.endpoint_url}/.well-known/jwks_uri"
+
+    def start(self) -> Self:
+        """Listen and answer from now on. Without effect if it does already."""
+        if self._server is None:
+            self._server = Server(self._application(), *self._address)
+        return self
+
+    def stop(self) -> None:
+        """Answer what has come in, then close. Without effect if it does not run."""
+        server, self._server = self._server, None
+        if server is not None:
+            server.stop()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def clear(self) -> None:
+        """Forget identities, counted calls and faults to come. Keys and settings stay."""
+        self._service.forget()
+        self.calls.clear()
+        self._faults.clear()
+
+    def fail_next(
+        self, code: str, message: str = "", *, status: int | None = None, times: int = 1
+    ) -> None:
+        """
+        Answer the next calls with an error, whatever they are.
+
+        Args:
+            code: The error code, such as ``ResourceConflictException``.
+
+            message: The text of the error.
+
+            status: The HTTP status. None takes 500 for ``InternalErrorException`` and 400
+                for all others.
+
+            times: How many calls.
+        """
+        if status is None:
+            status = 500 if code == "InternalErrorException" else 400
+        self._faults.extend([Fault("refuse", Refusal(code, message, status))] * times)
+
+    def drop_next(self, *, times: int = 1) -> None:
+        """Carry the next calls out, and drop the connection in place of an answer."""
+        self._faults.extend([Fault("drop")] * times)
+
+    def cut_next(self, *, times: int = 1) -> None:
+        """Carry the next calls out, and drop the connection in the middle of the answer."""
+        self._faults.extend([Fault("cut")] * times)
+
+    @property
+    def _running(self) -> Server:
+        if self._server is None:
+            raise RuntimeError("The emulator is not running: use it in a with statement.")
+        return self._server
+
+    def _application(self) -> Starlette:
+        return Starlette(
+            routes=[
+                Route("/", self._post, methods=["POST"]),
+                Route("/.well-known/jwks_uri", self._key_set),
+                Route("/.well-known/openid-configuration", self._discovery),
+            ],
+            middleware=[
+                Middleware(
+                    CORSMiddleware,
+                    allow_origins=["*"],
+                    allow_methods=["*"],
+                    allow_headers=["*"],
+                    expose_headers=_EXPOSED_HEADERS,
+                )
+            ],
+            exception_handlers={
+                404: _no_such_page,
+                405: _no_such_page,
+                Exception: _internal_error,
+            },
+        )
+
+    async def _key_set(self, request: Request) -> Response:
+        return JSONResponse(self._service.signer.key_set())
+
+    async def _discovery(self, request: Request) -> Response:
+        base_url = str(request.base_url).rstrip("/")
+        return JSONResponse(self._service.signer.discovery(base_url))
+
+    async def _post(self, request: Request) -> Response:
+        body = await request.body()
+        server = self._running
+        if self.latency:
+            await server.wait(self.latency)
+        try:
+            fault = self._faults.popleft()
+        except IndexError:
+            fault = None
+        answer = self._answer(request.headers, body, fault)
+        if fault is not None and fault.kind != "refuse":
+            transport = server.transport_of(request)
+            if fault.kind == "cut":
+                transport.write(half_of(answer))
+                transport.close()
+            else:
+                transport.abort()
+            await request.receive()  # until the connection is gone
+        return _response(answer)
+
+    def _answer(self, headers: Mapping[str, str], body: bytes, fault: Fault | None) -> Answer:
+        request_id = str(uuid.uuid4())
+        is_query = "x-www-form-urlencoded" in headers.get("content-type", "")
+        fields = dict(parse_qsl(body.decode("ascii", "replace"))) if is_query else {}
+        operation = fields.get("Action") or headers.get("x-amz-target", "").removeprefix(_TARGET)
+        self.calls[operation] += 1
+        result, refusal = None, None
+        try:
+            if fault is not None and fault.refusal is not None:
+                raise fault.refusal
+            if is_query:
+                result = self._call_sts(operation, fields)
+            else:
+                result = self._call_cognito(operation, headers, body)
+        except Refusal as error:
+            refusal = error
+        if self._on_call is not None:
+            identity_id = result and result.get("IdentityId")
+            self._on_call(Call(operation, identity_id, refusal and refusal.code))
+        if refusal is not None:
+            return (query_refusal if is_query else json_refusal)(refusal, request_id)
+        if is_query:
+            return query_answer(operation, result, request_id)
+        return json_answer(result, request_id)
+
+    def _call_cognito(
+        self, operation: str, headers: Mapping[str, str], body: bytes
+    ) -> dict[str, Any]:
+        if operation not in self._service.operations:
+            raise Refusal("UnknownOperationException", "")
+        if operation == _GET_TOKEN:
+            if self._credentials is not None:
+                check_signature(self._credentials, headers=headers, body=body, now=self._clock())
+            if self.calls_per_second and not self._bucket.take(self.calls_per_second):
+                raise Refusal(
+                    "TooManyRequestsException", "Rate exceeded", self._behavior.throttled_status
+                )
+        try:
+            members = json.loads(body)
+        except (ValueError, RecursionError):
+            raise Refusal("SerializationException", "The body is not JSON") from None
+        if not isinstance(members, dict):
+            raise Refusal("SerializationException", "The body is not a JSON object")
+        return self._service.call(operation, members)
+
+    def _call_sts(self, operation: str, fields: Mapping[str, str]) -> dict[str, Any]:
+        if operation != "AssumeRoleWithWebIdentity":
+            version = fields.get("Version")
+            raise Refusal(
+                "InvalidAction", f"Could not find operation {operation} for version {version}"
+            )
+        return self._service.assume_role_with_web_identity(fields)
+
+
+async def _no_such_page(request: Request, error: Exception) -> Response:
+    return _refuse(Refusal("UnknownOperationException", "", 404))
+
+
+async def _internal_error(request: Request, error: Exception) -> Response:
+    # The server logs the error.
+    return _refuse(Refusal("InternalErrorException", "Internal error", 500))
+
+
+def _refuse(refusal: Refusal) -> Response:
+    return _response(json_refusal(refusal, str(uuid.uuid4())))
+
+
+def _response(answer: Answer) -> Response:
+    return Response(answer.body, answer.status, answer.headers)

@@ -1,0 +1,174 @@
+"""
+Which identity do these logins have?
+
+Law of this module: it decides and does nothing else. No clock, no key, no I/O; what a
+decision changes is in what it returns.
+
+The rules are those of the Amazon Cognito developer guide ("Developer-authenticated
+identities", "Switching unauthenticated users to authenticated users") and of public
+traces of the service. Where neither says what happens, ``Behavior`` does.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+import attrs
+
+from ._settings import Behavior, Pool
+from ._wire import Refusal
+
+
+@attrs.frozen
+class Login:
+    """Somebody, as one provider knows them."""
+
+    provider: str
+    subject: str = attrs.field(repr=False)
+
+
+@attrs.frozen
+class Identity:
+    """
+    An identity of a pool.
+
+    Attributes:
+        identity_id: ``REGION:GUID``.
+
+        pool: The pool it belongs to.
+
+        logins: Who it is. Without any, it is an unauthenticated identity.
+
+        enabled: False once it has been merged into another.
+    """
+
+    identity_id: str
+    pool: Pool
+    logins: frozenset[Login] = frozenset()
+    enabled: bool = True
+
+
+def resolve(
+    identities: Mapping[str, Identity],
+    owners: Mapping[tuple[Pool, Login], str],
+    *,
+    pool: Pool,
+    identity_id: str | None,
+    logins: Iterable[Login],
+    behavior: Behavior,
+) -> tuple[Identity, ...]:
+    """
+    Find, create, link, upgrade or merge.
+
+    Args:
+        identities: All identities by their ids.
+
+        owners: The ids of the identities that logins are linked to.
+
+        pool: Where to look.
+
+        identity_id: The identity that the caller names, if any.
+
+        logins: Who the caller has proved to be; at least one.
+
+        behavior: What to do where the service's behaviour is not known.
+
+    Returns:
+        The identities that change, as they are to be; the first is the answer.
+
+    Raises:
+        Refusal: If the service would refuse.
+    """
+    owned = {login: owners.get((pool, login)) for login in logins}
+    if identity_id is None:
+        found = next((owner for owner in owned.values() if owner is not None), None)
+        identity = identities[found] if found else _new(pool, next(iter(owned)))
+    else:
+        identity = named(identities, identity_id)
+        _check_named(identity, pool, owned, behavior)
+
+    others = [
+        identities[owner]
+        for owner in dict.fromkeys(owned.values())
+        if owner not in (None, identity.identity_id)
+    ]
+    if others and behavior.public_login_of_another_identity == "conflict":
+        raise Refusal("ResourceConflictException", behavior.conflict_message)
+    linked = identity.logins.union(owned, *(other.logins for other in others))
+    # The developer provider may know one identity by several names, no other one may.
+    of_provider = Counter(login.provider for login in linked)
+    del of_provider[pool.developer_provider]
+    if any(count > 1 for count in of_provider.values()):
+        raise Refusal("ResourceConflictException", behavior.conflict_message)
+    return (
+        attrs.evolve(identity, logins=linked),
+        *(attrs.evolve(other, logins=frozenset(), enabled=False) for other in others),
+    )
+
+
+def _check_named(
+    identity: Identity,
+    pool: Pool,
+    owned: Mapping[Login, str | None],
+    behavior: Behavior,
+) -> None:
+    if identity.pool != pool:
+        raise Refusal(
+            behavior.identity_of_another_pool_code,
+            f"Identity '{identity.identity_id}' not found.",
+        )
+    if not identity.enabled:
+        raise forbidden(identity)
+    for login, owner in owned.items():
+        if login.provider == pool.developer_provider and owner not in (
+            None,
+            identity.identity_id,
+        ):
+            raise Refusal(
+                "DeveloperUserAlreadyRegisteredException", behavior.already_registered_message
+            )
+    if identity.logins:
+        check_match(identity, owned)
+
+
+def check_match(identity: Identity, logins: Iterable[Login]) -> None:
+    """To add a login to an identity, or to use it, takes one that it has."""
+    if identity.logins.isdisjoint(logins):
+        raise mismatch()
+
+
+def mismatch() -> Refusal:
+    return Refusal(
+        "NotAuthorizedException",
+        "Logins don't match. Please include at least one valid login for this identity or "
+        "identity pool.",
+    )
+
+
+def named(identities: Mapping[str, Identity], identity_id: str) -> Identity:
+    if identity_id not in identities:
+        raise Refusal("ResourceNotFoundException", f"Identity '{identity_id}' not found.")
+    return identities[identity_id]
+
+
+def forbidden(identity: Identity) -> Refusal:
+    return Refusal(
+        "NotAuthorizedException", f"Access to Identity '{identity.identity_id}' is forbidden."
+    )
+
+
+def _new(pool: Pool, login: Login) -> Identity:
+    # The same user has the same identity id in every run: a test may rely on it.
+    return _named_after(pool, f"{login.provider} {login.subject}")
+
+
+def anonymous(pool: Pool, number: int) -> Identity:
+    """The *number*-th unauthenticated identity of a pool."""
+    return _named_after(pool, f" {number}")
+
+
+def _named_after(pool: Pool, name: str) -> Identity:
+    guid = uuid.uuid5(uuid.NAMESPACE_URL, f"{pool.identity_pool_id} {name}")
+    return Identity(f"{pool.region}:{guid}", pool)

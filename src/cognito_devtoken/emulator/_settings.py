@@ -1,0 +1,108 @@
+"""What can be set: the pools, and what to do where the service's behaviour is unknown."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import attrs
+
+from .._request import ID_PATTERN
+
+
+@attrs.frozen
+class Pool:
+    """
+    An identity pool.
+
+    Attributes:
+        identity_pool_id: ``REGION:GUID``.
+
+        developer_provider: The pool's developer provider name: the key in ``Logins``
+            under which your own user ids stand.
+
+        public_providers: The names of the public providers that the pool accepts, such
+            as ``accounts.google.com``. A login under one is a JWT of that issuer, of
+            which everything but the signature is checked, or any other text, which is
+            then taken for the user's name there.
+
+        allow_unauthenticated: Whether ``GetId`` gives identities without a login.
+
+        account_id: The AWS account in the pool's ARN.
+    """
+
+    identity_pool_id: str = attrs.field(
+        default="us-east-1:00000000-0000-4000-8000-000000000000"
+    )
+    developer_provider: str = "login.example.com"
+    public_providers: frozenset[str] = attrs.field(default=frozenset(), converter=frozenset[str])
+    allow_unauthenticated: bool = False
+    account_id: str = "123456789012"
+
+    @identity_pool_id.validator
+    def _check_id(self, attribute: object, value: str) -> None:
+        if not ID_PATTERN.fullmatch(value):
+            raise ValueError(f"identity_pool_id must be REGION:GUID, not {value!r}.")
+
+    @property
+    def region(self) -> str:
+        return self.identity_pool_id.partition(":")[0]
+
+    @property
+    def arn(self) -> str:
+        return (
+            f"arn:aws:cognito-identity:{self.region}:{self.account_id}"
+            f":identitypool/{self.identity_pool_id}"
+        )
+
+
+
+@attrs.frozen(kw_only=True)
+class Behavior:
+    """
+    What the emulator does where it is not publicly known what the service does.
+
+    Test against the default, and against the alternative if your code depends on it.
+
+    Attributes:
+        unknown_developer_provider_code: The error code when ``Logins`` has no key of the
+            pool's developer provider. The text of the error is known.
+
+        identity_of_another_pool_code: The error code when the ``IdentityId`` exists in
+            another pool.
+
+        public_login_of_another_identity: What happens when a public login is linked to
+            another identity already. AWS documents both: ``"conflict"`` is a
+            ``ResourceConflictException``; ``"merge"`` disables the other identity and
+            moves its logins.
+
+        already_registered_message: The text of a ``DeveloperUserAlreadyRegisteredException``.
+
+        conflict_message: The text of a ``ResourceConflictException``.
+
+        throttled_status: The HTTP status of a ``TooManyRequestsException``: 400, as the
+            sibling service for user pools sends it, or 429, as the API model says. With
+            400, botocore's ``legacy`` retry mode does not retry it.
+
+        amr: The ``amr`` claim when public logins come along with the developer's: only
+            the ``"developer"`` entries, or those of ``"all"`` providers.
+
+        issuer: The ``iss`` of the tokens. The service's own by default; set it to the
+            emulator's address for a verifier that insists on OpenID Connect discovery
+            at the issuer.
+
+        legacy_keys: Whether the served keys have the modulus in padded standard base64
+            with a leading zero byte, as the service's had in 2020, in place of the
+            base64url of RFC 7518.
+    """
+
+    unknown_developer_provider_code: str = "NotAuthorizedException"
+    identity_of_another_pool_code: str = "ResourceNotFoundException"
+    public_login_of_another_identity: Literal["conflict", "merge"] = "conflict"
+    already_registered_message: str = (
+        "The developer user identifier is already registered under a different identity ID."
+    )
+    conflict_message: str = "Logins already belongs to another identity."
+    throttled_status: Literal[400, 429] = 400
+    amr: Literal["developer", "all"] = "developer"
+    issuer: str = "https://cognito-identity.amazonaws.com"
+    legacy_keys: bool = False

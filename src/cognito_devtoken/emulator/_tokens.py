@@ -1,0 +1,139 @@
+"""The OpenID tokens: what they say, how they are signed, and whether one is good."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet, RSAKey
+
+from .._token import COGNITO_PROVIDER
+from ._identities import Login
+from ._settings import Behavior, Pool
+
+
+ALGORITHM = "RS512"
+
+
+class BadTokenError(Exception):
+    """It was not signed here, or something has changed it."""
+
+
+class ExpiredTokenError(Exception):
+    """
+    Args:
+        now: When that was found, in seconds since the epoch.
+
+        expired: When it expired, likewise.
+    """
+
+    def __init__(self, now: int, expired: int) -> None:
+        super().__init__(now, expired)
+        self.now = now
+        self.expired = expired
+
+
+def claims_of(
+    pool: Pool,
+    identity_id: str,
+    logins: Sequence[Login],
+    tags: Mapping[str, str] | None,
+    duration: int,
+    now: int,
+    behavior: Behavior,
+) -> dict[str, Any]:
+    """The claims of a token, in the order in which the service writes them."""
+    claims: dict[str, Any] = {
+        "sub": identity_id,
+        "aud": pool.identity_pool_id,
+        "amr": _amr(pool, logins, behavior),
+    }
+    if tags:
+        claims["https://aws.amazon.com/tags"] = {
+            "principal_tags": {name: [value] for name, value in tags.items()}
+        }
+    return claims | {
+        "iss": behavior.issuer,
+        "https://cognito-identity.amazonaws.com/identity-pool-arn": pool.arn,
+        "exp": now + duration,
+        "iat": now,
+    }
+
+
+def _amr(pool: Pool, logins: Sequence[Login], behavior: Behavior) -> list[str]:
+    amr = ["authenticated"]
+    for login in logins:
+        if login.provider == pool.developer_provider or behavior.amr == "all":
+            name = f"{login.provider}:{pool.identity_pool_id}:{login.subject}"
+            amr += [login.provider, name]
+    return amr
+
+
+class Signer:
+    """
+    Signs tokens and knows its own again.
+
+    Like the service, it has one key a region, and serves them all in one document.
+    """
+
+    def __init__(self, regions: Sequence[str], behavior: Behavior, now: Callable[[], int]) -> None:
+        self._behavior = behavior
+        self._now = now
+        self._keys = {
+            region: RSAKey.generate_key(
+                2048, {"kid": f"{region}-1", "alg": ALGORITHM, "use": "sig"}
+            )
+            for region in dict.fromkeys(regions)
+        }
+
+    def sign(self, claims: Mapping[str, Any], region: str) -> str:
+        key = self._keys[region]
+        # "JWS", not "JWT", is what the service writes there.
+        header = {"kid": key.kid, "typ": "JWS", "alg": ALGORITHM}
+        return jwt.encode(header, dict(claims), key, [ALGORITHM])
+
+    def verify(self, token: str) -> dict[str, Any]:
+        """
+        The claims of a token that was signed here and has not expired.
+
+        Raises:
+            BadTokenError: If it was not signed here.
+
+            ExpiredTokenError: If it has expired.
+        """
+        try:
+            claims = jwt.decode(token, KeySet(list(self._keys.values())), [ALGORITHM]).claims
+        except (JoseError, ValueError):
+            raise BadTokenError from None
+        now = self._now()
+        if now >= claims["exp"]:
+            raise ExpiredTokenError(now, claims["exp"])
+        return claims
+
+    def key_set(self) -> dict[str, list[dict[str, Any]]]:
+        """The document of public keys."""
+        keys = [key.as_dict(private=False) for key in self._keys.values()]
+        members = ("kty", "alg", "use", "kid", "n", "e")
+        documents = [{name: key[name] for name in members} for key in keys]
+        if self._behavior.legacy_keys:
+            for document in documents:
+                document["n"] = _legacy_modulus(str(document["n"]))
+        return {"keys": documents}
+
+    def discovery(self, base_url: str) -> dict[str, Any]:
+        """The OpenID Connect discovery document."""
+        return {
+            "issuer": self._behavior.issuer,
+            "jwks_uri": f"{base_url}/.well-known/jwks_uri",
+            "response_types_supported": ["token"],
+            "subject_types_supported": ["public"],
+            "id_token_signing_alg_values_supported": [ALGORITHM],
+        }
+
+
+def _legacy_modulus(modulus: str) -> str:
+    number = base64.urlsafe_b64decode(modulus + "=" * (-len(modulus) % 4))
+    return base64.b64encode(b"\0" + number).decode()

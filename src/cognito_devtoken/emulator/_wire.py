@@ -1,0 +1,111 @@
+"""The service's answers, as they stand on the wire."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+from xml.etree import ElementTree
+
+import attrs
+
+
+STS_NAMESPACE = "https://sts.amazonaws.com/doc/2011-06-15/"
+
+
+# What comes from in front of the service (who is calling?) spells the text "Message".
+_FRONT_DOOR = frozenset(
+    {
+        "AccessDeniedException",
+        "ExpiredTokenException",
+        "IncompleteSignatureException",
+        "InvalidSignatureException",
+        "MissingAuthenticationTokenException",
+        "UnrecognizedClientException",
+    }
+)
+
+
+class Refusal(Exception):
+    """
+    The service says no.
+
+    Args:
+        code: The error code.
+
+        message: The text for the caller.
+
+        status: The HTTP status. 400 for nearly everything, whatever the API model says.
+    """
+
+    def __init__(self, code: str, message: str, status: int = 400) -> None:
+        super().__init__(code, message, status)
+        self.code = code
+        self.message = message
+        self.status = status
+
+
+@attrs.frozen
+class Answer:
+    """An HTTP response."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+def json_answer(result: Mapping[str, Any], request_id: str) -> Answer:
+    """awsJson 1.1."""
+    headers = {"x-amzn-RequestId": request_id, "content-type": "application/x-amz-json-1.1"}
+    return Answer(200, headers, json.dumps(result).encode())
+
+
+def json_refusal(refusal: Refusal, request_id: str) -> Answer:
+    """awsJson 1.1, with the colon that the service leaves behind the error type."""
+    member = "Message" if refusal.code in _FRONT_DOOR else "message"
+    headers = {
+        "x-amzn-RequestId": request_id,
+        "x-amzn-ErrorType": f"{refusal.code}:",
+        "x-amzn-ErrorMessage": _header(refusal.message),
+        "content-type": "application/x-amz-json-1.1",
+    }
+    body = {"__type": refusal.code, member: refusal.message}
+    return Answer(refusal.status, headers, json.dumps(body).encode())
+
+
+def query_answer(operation: str, result: Mapping[str, Any], request_id: str) -> Answer:
+    """The query protocol of STS."""
+    root = ElementTree.Element(f"{operation}Response", xmlns=STS_NAMESPACE)
+    _fill(ElementTree.SubElement(root, f"{operation}Result"), result)
+    _fill(ElementTree.SubElement(root, "ResponseMetadata"), {"RequestId": request_id})
+    return _xml(200, root, request_id)
+
+
+def query_refusal(refusal: Refusal, request_id: str) -> Answer:
+    """The query protocol of STS."""
+    root = ElementTree.Element("ErrorResponse", xmlns=STS_NAMESPACE)
+    error = {
+        "Type": "Sender" if refusal.status < 500 else "Receiver",
+        "Code": refusal.code,
+        "Message": refusal.message,
+    }
+    _fill(root, {"Error": error, "RequestId": request_id})
+    return _xml(refusal.status, root, request_id)
+
+
+def _xml(status: int, root: ElementTree.Element, request_id: str) -> Answer:
+    headers = {"x-amzn-RequestId": request_id, "content-type": "text/xml"}
+    return Answer(status, headers, ElementTree.tostring(root))
+
+
+def _fill(element: ElementTree.Element, members: Mapping[str, Any]) -> None:
+    for name, value in members.items():
+        child = ElementTree.SubElement(element, name)
+        if isinstance(value, Mapping):
+            _fill(child, value)
+        else:
+            child.text = str(value)
+
+
+def _header(text: str) -> str:
+    return " ".join(text.split()).encode("ascii", "replace").decode()
