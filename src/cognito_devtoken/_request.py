@@ -88,20 +88,17 @@ class TokenRequest(NeverPickled):
         principal_tags: Mapping[str, str] | None = None,
         token_duration: int | timedelta | None = None,
     ) -> None:
-        # The names are bound anew, so that no frame of a traceback holds a raw login.
+        # The names are bound anew, and deleted before an error, because crash reporters
+        # print the locals of every frame: here, a login or one given as a name.
         logins = _hidden(logins)
         principal_tags = _hidden(principal_tags)
         token_duration = _seconds(token_duration)
-        violations = tuple(
-            _violations(
-                identity_pool_id, identity_id, logins, principal_tags, token_duration
-            )
-        )
-        if violations:
-            raise InvalidRequestError(violations)
         self.__attrs_init__(
             identity_pool_id, logins, identity_id, principal_tags, token_duration
         )
+        if violations := tuple(_violations(self)):
+            del self, logins, principal_tags
+            raise InvalidRequestError(violations)
 
     @property
     def region(self) -> str:
@@ -167,25 +164,19 @@ def _seconds(value: object) -> Any:
     return value
 
 
-def _violations(
-    identity_pool_id: object,
-    identity_id: object,
-    logins: object,
-    principal_tags: object,
-    token_duration: object,
-) -> Iterator[Violation]:
-    yield from _id_violations("identity_pool_id", identity_pool_id)
-    if identity_id is not None:
-        yield from _id_violations("identity_id", identity_id)
+def _violations(request: TokenRequest) -> Iterator[Violation]:
+    yield from _id_violations("identity_pool_id", request.identity_pool_id)
+    if request.identity_id is not None:
+        yield from _id_violations("identity_id", request.identity_id)
     yield from _map_violations(
-        "logins", logins, MAX_LOGINS, MAX_PROVIDER_NAME, MAX_LOGIN_VALUE
+        "logins", request.logins, MAX_LOGINS, MAX_PROVIDER_NAME, MAX_LOGIN_VALUE
     )
-    if principal_tags is not None:
+    if request.principal_tags is not None:
         yield from _map_violations(
-            "principal_tags", principal_tags, MAX_TAGS, MAX_TAG_NAME, MAX_TAG_VALUE
+            "principal_tags", request.principal_tags, MAX_TAGS, MAX_TAG_NAME, MAX_TAG_VALUE
         )
-    if token_duration is not None:
-        yield from _duration_violations(token_duration)
+    if request.token_duration is not None:
+        yield from _duration_violations(request.token_duration)
 
 
 def _id_violations(member: str, value: object) -> Iterator[Violation]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from base64 import b64decode
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -92,9 +93,11 @@ class OpenIdToken(NeverPickled):
 
         obtained = obtained or Instant.now(clock)
         try:
-            claims = decode_claims(token)
+            claims, readable = decode_claims(token), True
         except ValueError:
-            claims = {}  # which lack the pool
+            claims, readable = None, False
+        if not readable:  # not in the handler: the frames of that error hold the token
+            _refuse(f"its token has no readable claims of at most {MAX_CLAIMS_BYTES} bytes")
         if claims is None:
             issued = obtained.wall
             lifetime: float = request.token_duration or DEFAULT_DURATION
@@ -191,7 +194,7 @@ def decode_claims(token: Secret) -> dict[str, Any] | None:
 
     Raises:
         ValueError: If it has the header of a JWT and no readable claims of at most
-            16 kB. An error of the JSON parser would carry the token: it is not chained.
+            16 kB.
     """
     parts = token.reveal().split(".")
     if len(parts) != 3:
@@ -203,7 +206,7 @@ def decode_claims(token: Secret) -> dict[str, Any] | None:
 
 
 def _json_object(segment: str) -> dict[str, Any] | None:
-    if len(segment) > MAX_CLAIMS_BYTES * 4 // 3:
+    if len(segment) > math.ceil(MAX_CLAIMS_BYTES * 4 / 3):
         return None
     try:
         padded = segment + "=" * (-len(segment) % 4)

@@ -1,0 +1,33 @@
+"""
+Refuses every socket that leads off this machine.
+
+Python imports it at start-up where this folder is on PYTHONPATH, so that it holds in the
+processes that tests start, too.
+"""
+
+import ipaddress
+import sys
+
+
+def _is_loopback(host: object) -> bool:
+    if host in (None, "", b"", "localhost", b"localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host.decode() if isinstance(host, bytes) else host).is_loopback
+    except ValueError:
+        return False
+
+
+def _refuse(event: str, args: tuple) -> None:
+    if event in ("socket.connect", "socket.sendto", "socket.sendmsg"):
+        address = args[1]
+        host = address[0] if isinstance(address, tuple) else None
+    elif event == "socket.getaddrinfo":
+        host = args[0]
+    else:
+        return
+    if not _is_loopback(host):
+        raise PermissionError(f"{event} to {host!r}: tests do not leave this machine")
+
+
+sys.addaudithook(_refuse)

@@ -1,0 +1,331 @@
+"""The limits of a request are those of AWS's own model, and a request cannot change."""
+
+import copy
+import pickle
+import re
+from datetime import timedelta
+from functools import cache
+from typing import Any
+
+import attrs
+import pytest
+from botocore.loaders import Loader
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cognito_devtoken import TokenRequest
+from cognito_devtoken.exceptions import InvalidRequestError, Violation
+
+
+POOL_ID = "us-east-1:11111111-2222-4333-8444-555555555555"
+LOGINS = {"login.example.com": "user-42"}
+OPERATION = "GetOpenIdTokenForDeveloperIdentity"
+CANARY = "canary-of-a-login"
+
+
+@cache
+def shapes() -> dict[str, Any]:
+    """The shapes in the service model of the installed botocore."""
+    model = Loader().load_service_model("cognito-identity", "service-2")
+    return model["shapes"]
+
+
+@cache
+def members() -> dict[str, Any]:
+    """The operation's members, each with the shape it has."""
+    model = Loader().load_service_model("cognito-identity", "service-2")
+    shape = shapes()[model["operations"][OPERATION]["input"]["shape"]]
+    return {name: shapes()[member["shape"]] for name, member in shape["members"].items()}
+
+
+def params(**changes: object) -> dict[str, Any]:
+    """A valid request in the API's spelling, but for what is changed."""
+    return {"IdentityPoolId": POOL_ID, "Logins": LOGINS} | changes
+
+
+def refusal(**changes: object) -> str:
+    with pytest.raises(InvalidRequestError) as caught:
+        TokenRequest.from_params(params(**changes))
+    return str(caught.value)
+
+
+def texts(length: int) -> st.SearchStrategy[str]:
+    """Text of any valid characters of this length."""
+    characters = st.characters(exclude_categories=["Cs"])
+    if length > 1000:  # too long to draw each character
+        return characters.map(lambda character: character * length)
+    return st.text(characters, min_size=length, max_size=length)
+
+
+def maps(entries: int) -> st.SearchStrategy[dict[str, str]]:
+    names = st.sets(texts(8), min_size=entries, max_size=entries)
+    return names.map(lambda keys: dict.fromkeys(keys, "value"))
+
+
+MAPS = ["Logins", "PrincipalTags"]
+IDS = ["IdentityPoolId", "IdentityId"]
+
+
+def test_the_members_are_those_of_the_model() -> None:
+    request = TokenRequest(POOL_ID, LOGINS, POOL_ID, {"team": "blue"}, 60)
+
+    assert request.to_params().keys() == members().keys()
+    assert refusal(Other=1) == f"Other is none of the members {', '.join(members())}"
+
+
+def test_the_required_members_are_those_of_the_model() -> None:
+    shape = shapes()["GetOpenIdTokenForDeveloperIdentityInput"]
+
+    with pytest.raises(InvalidRequestError) as caught:
+        TokenRequest.from_params({})
+
+    assert [violation.member for violation in caught.value.violations] == shape["required"]
+
+
+@pytest.mark.parametrize("member", MAPS)
+@given(data=st.data())
+def test_a_map_has_as_many_entries_as_the_model_allows(member: str, data: st.DataObject) -> None:
+    most = members()[member]["max"]
+
+    TokenRequest.from_params(params(**{member: data.draw(maps(most))}))
+
+    message = refusal(**{member: data.draw(maps(most + 1))})
+    assert message == f"{member} must have 1 to {most} entries, not {most + 1}"
+
+
+@pytest.mark.parametrize("member", MAPS)
+def test_a_map_is_not_empty(member: str) -> None:
+    assert refusal(**{member: {}}).endswith("entries, not 0")
+
+
+@pytest.mark.parametrize("member", MAPS)
+@pytest.mark.parametrize("part", ["key", "value"])
+@given(data=st.data())
+def test_texts_in_maps_are_as_long_as_the_model_allows(
+    member: str, part: str, data: st.DataObject
+) -> None:
+    shape = shapes()[members()[member][part]["shape"]]
+
+    def entry(length: int) -> dict[str, dict[str, str]]:
+        text = data.draw(texts(length))
+        return {member: {text: "v"} if part == "key" else {"k": text}}
+
+    TokenRequest.from_params(params(**entry(shape["min"])))
+    TokenRequest.from_params(params(**entry(shape["max"])))
+    place = f"{member} key 1" if part == "key" else f"{member}['k']"
+    limit = f"{place} must have {shape['min']} to {shape['max']} characters, not "
+    for length in (shape["min"] - 1, shape["max"] + 1):
+        assert refusal(**entry(length)) == limit + str(length)
+
+
+@pytest.mark.parametrize("member", IDS)
+@given(data=st.data())
+def test_ids_match_the_pattern_of_the_model_in_full(member: str, data: st.DataObject) -> None:
+    shape = members()[member]
+    # The service's patterns are Java's, in which \w is ASCII.
+    pattern = re.compile(shape["pattern"], re.ASCII)
+    good = st.from_regex(pattern, fullmatch=True).filter(lambda text: len(text) <= shape["max"])
+    bad = st.one_of(
+        st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=shape["max"]),
+        good.map(lambda text: text[:54] + "\n"),
+        good.map(lambda text: "ü" + text[:54]),
+    ).filter(lambda text: not pattern.fullmatch(text))
+
+    TokenRequest.from_params(params(**{member: data.draw(good)}))
+
+    assert f"matching {shape['pattern']} in full" in refusal(**{member: data.draw(bad)})
+
+
+@pytest.mark.parametrize("member", IDS)
+def test_ids_are_as_long_as_the_model_allows(member: str) -> None:
+    shape = members()[member]
+    longest = "a:".ljust(shape["max"], "0")
+
+    TokenRequest.from_params(params(**{member: longest}))
+
+    assert refusal(**{member: longest + "0"}) == (
+        f"{member} must have {shape['min']} to {shape['max']} characters, not {len(longest) + 1}"
+    )
+    assert refusal(**{member: ""}).endswith("characters, not 0")
+
+
+@given(data=st.data())
+def test_durations_are_those_the_model_allows(data: st.DataObject) -> None:
+    shape = members()["TokenDuration"]
+    low, high = shape["min"], shape["max"]
+    good = data.draw(st.sampled_from([low, high]) | st.integers(low, high))
+    bad = data.draw(st.integers(max_value=low - 1) | st.integers(min_value=high + 1))
+
+    assert TokenRequest.from_params(params(TokenDuration=good)).token_duration == good
+    assert TokenRequest(POOL_ID, LOGINS, token_duration=timedelta(seconds=good)) == (
+        TokenRequest(POOL_ID, LOGINS, token_duration=good)
+    )
+    assert refusal(TokenDuration=bad).startswith(
+        f"TokenDuration must be a whole number of seconds from {low} to {high}, not "
+    )
+
+
+@pytest.mark.parametrize(
+    ("member", "value", "message"),
+    [
+        ("logins", {}, "logins must have 1 to 10 entries, not 0"),
+        ("logins", None, "logins must be a mapping of 1 to 10 entries, not None"),
+        ("logins", [CANARY], "logins must be a mapping of 1 to 10 entries, not list"),
+        ("logins", CANARY, "logins must be a mapping of 1 to 10 entries, not str"),
+        (
+            "logins",
+            {"login.example.com": None},
+            "logins['login.example.com'] must be a string of 1 to 50000 characters, not None",
+        ),
+        ("logins", {"a": ""}, "logins['a'] must have 1 to 50000 characters, not 0"),
+        ("logins", {"": "a"}, "logins key 1 must have 1 to 128 characters, not 0"),
+        ("logins", {1: "a"}, "logins key 1 must be a string of 1 to 128 characters, not int"),
+        ("logins", {"a": "\ud800"}, "logins['a'] must be valid Unicode, not text with lone surrogates"),
+        ("principal_tags", {}, "principal_tags must have 1 to 50 entries, not 0"),
+        ("principal_tags", {"a": 1}, "principal_tags['a'] must be a string of 1 to 256 characters, not int"),
+        ("identity_pool_id", None, "identity_pool_id must be a string of 1 to 55 characters, not None"),
+        (
+            "identity_id",
+            "us-east-1:ab\n",
+            r"identity_id must be REGION:GUID, matching [\w-]+:[0-9a-f-]+ in full, "
+            "not this text of 13 characters",
+        ),
+        (
+            "identity_pool_id",
+            "eü-west-1:ab",
+            r"identity_pool_id must be REGION:GUID, matching [\w-]+:[0-9a-f-]+ in full, "
+            "not this text of 12 characters",
+        ),
+        (
+            "token_duration",
+            True,
+            "token_duration must be a whole number of seconds from 1 to 86400, not bool",
+        ),
+        (
+            "token_duration",
+            900.0,
+            "token_duration must be a whole number of seconds from 1 to 86400, not float",
+        ),
+        (
+            "token_duration",
+            timedelta(seconds=1.5),
+            "token_duration must be a whole number of seconds from 1 to 86400, not 0:00:01.500000",
+        ),
+    ],
+)
+def test_bad_input_is_named_with_its_limit(member: str, value: object, message: str) -> None:
+    arguments: dict[str, Any] = {"identity_pool_id": POOL_ID, "logins": LOGINS}
+
+    with pytest.raises(InvalidRequestError) as caught:
+        TokenRequest(**arguments | {member: value})
+
+    assert str(caught.value) == message
+
+
+def test_an_integer_too_long_to_print_is_refused_all_the_same() -> None:
+    assert refusal(TokenDuration=1 << 99_999).endswith("not an integer of 100000 bits")
+
+
+def test_all_violations_are_reported_together() -> None:
+    with pytest.raises(InvalidRequestError) as caught:
+        TokenRequest("pool", {"a": "", "b" * 129: ""}, "", {"t": ""}, 0)
+
+    assert [violation.member for violation in caught.value.violations] == [
+        "identity_pool_id",
+        "identity_id",
+        "logins['a']",
+        "logins key 2",
+        "logins value 2",
+        "principal_tags['t']",
+        "token_duration",
+    ]
+    assert caught.value.violations[-1] == Violation(
+        "token_duration", "must be a whole number of seconds from 1 to 86400", "0"
+    )
+    assert all(str(violation) in str(caught.value) for violation in caught.value.violations)
+
+
+def test_the_order_of_the_maps_does_not_matter() -> None:
+    a = TokenRequest(POOL_ID, {"a": "1", "b": "2"}, principal_tags={"x": "1", "y": "2"})
+    b = TokenRequest(POOL_ID, {"b": "2", "a": "1"}, principal_tags={"y": "2", "x": "1"})
+
+    assert a == b
+    assert hash(a) == hash(b)
+    assert a != TokenRequest(POOL_ID, {"a": "2", "b": "1"}, principal_tags={"x": "1", "y": "2"})
+    assert a != "a"
+
+
+def test_keeping_the_dictionaries_does_not_change_a_request() -> None:
+    logins, tags = {"a": "1"}, {"x": "1"}
+    request = TokenRequest(POOL_ID, logins, principal_tags=tags)
+    before = request.to_params()
+
+    logins["b"] = tags["y"] = "2"
+    params = request.to_params()
+    params["Logins"].clear()  # type: ignore[union-attr]
+
+    assert request.to_params() == before
+
+
+def test_a_request_is_immutable() -> None:
+    request = TokenRequest(POOL_ID, LOGINS)
+
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        request.logins = {}  # type: ignore[misc]
+    with pytest.raises(TypeError):
+        request.logins["a"] = "b"  # type: ignore[index]
+    with pytest.raises(AttributeError, match="immutable"):
+        request.logins._items = {}  # type: ignore[attr-defined]
+
+
+@given(
+    st.fixed_dictionaries(
+        {
+            "IdentityPoolId": st.just(POOL_ID),
+            "Logins": st.dictionaries(texts(3), texts(3), min_size=1, max_size=10),
+        },
+        optional={
+            "IdentityId": st.just("eu-west-1:0"),
+            "PrincipalTags": st.dictionaries(texts(3), texts(3), min_size=1, max_size=50),
+            "TokenDuration": st.integers(1, 86_400),
+        },
+    )
+)
+def test_wire_members_survive_the_round_trip(members: dict[str, Any]) -> None:
+    request = TokenRequest.from_params(members)
+
+    assert request.to_params() == members
+    assert attrs.evolve(request) == request
+
+
+def test_the_region_is_the_one_of_the_pool() -> None:
+    assert TokenRequest(POOL_ID, LOGINS).region == "us-east-1"
+
+
+@pytest.mark.parametrize("show", [repr, str, lambda r: str(attrs.asdict(r)), lambda r: f"{r}"])
+def test_no_value_of_a_login_or_tag_is_shown(show: Any) -> None:
+    request = TokenRequest(POOL_ID, {"login.example.com": CANARY}, principal_tags={"t": CANARY})
+
+    assert CANARY not in show(request)
+    assert "login.example.com" in show(TokenRequest(POOL_ID, LOGINS))
+
+
+def test_a_request_is_not_pickled_and_its_copy_is_itself() -> None:
+    request = TokenRequest(POOL_ID, LOGINS)
+
+    for secret in (request, request.logins):
+        with pytest.raises(TypeError, match="refuses to be pickled"):
+            pickle.dumps(secret)
+    assert copy.copy(request) is copy.deepcopy(request) is request
+
+
+@pytest.mark.parametrize("logins", [{"a": CANARY}, [CANARY], CANARY, {CANARY * 9: CANARY}])
+def test_the_frames_of_a_violation_hold_no_login(logins: Any, leaks: Any) -> None:
+    for make in (
+        lambda: TokenRequest("nonsense", logins, token_duration=0),
+        lambda: TokenRequest.from_params({"Logins": logins, "PrincipalTags": logins}),
+    ):
+        with pytest.raises(InvalidRequestError) as caught:
+            make()
+
+        assert not leaks(caught.value, CANARY)

@@ -1,0 +1,291 @@
+"""A token is checked against its request, tells how long it lives, and shows itself to nobody."""
+
+import base64
+import copy
+import json
+import logging
+import pickle
+import pprint
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cognito_devtoken import OpenIdToken, TokenRequest
+from cognito_devtoken._clock import Instant
+from cognito_devtoken.exceptions import InvalidTokenResponseError
+
+
+POOL_ID = "us-east-1:aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee"
+IDENTITY_ID = "us-east-1:11111111-2222-4333-8444-555555555555"
+REQUEST = TokenRequest(POOL_ID, {"login.example.com": "user-42"})
+IAT = 1_700_000_000
+
+
+@attrs.define
+class FakeClock:
+    """Two hands, set by the test."""
+
+    mono: float = 50.0
+    wall: float = 1_600_000_000.0
+
+    def monotonic(self) -> float:
+        return self.mono
+
+    def time(self) -> float:
+        return self.wall
+
+
+def encode(value: object) -> str:
+    text = value if isinstance(value, bytes) else json.dumps(value).encode()
+    return base64.urlsafe_b64encode(text).rstrip(b"=").decode()
+
+
+def jwt(claims: object, *, header: object = {"kid": "us-east-1-7", "typ": "JWS", "alg": "RS512"}) -> str:  # noqa: B006
+    return f"{encode(header)}.{encode(claims)}.c2lnbmF0dXJl"
+
+
+def claims(**changes: object) -> dict[str, Any]:
+    return {
+        "sub": IDENTITY_ID,
+        "aud": POOL_ID,
+        "amr": ["authenticated", "login.example.com", f"login.example.com:{POOL_ID}:user-42"],
+        "https://aws.amazon.com/tags": {"principal_tags": {"team": ["blue"]}},
+        "iss": "https://cognito-identity.amazonaws.com",
+        "exp": IAT + 900,
+        "iat": IAT,
+    } | changes
+
+
+def token_of(
+    text: str, request: TokenRequest = REQUEST, clock: FakeClock | None = None
+) -> OpenIdToken:
+    response = {"IdentityId": IDENTITY_ID, "Token": text}
+    return OpenIdToken.from_response(response, request, clock=clock or FakeClock())
+
+
+def refusal(text: str, request: TokenRequest = REQUEST) -> str:
+    with pytest.raises(InvalidTokenResponseError) as caught:
+        token_of(text, request)
+    assert text not in str(caught.value)
+    return str(caught.value)
+
+
+def test_times_are_the_servers() -> None:
+    token = token_of(jwt(claims()))
+
+    assert token.identity_id == IDENTITY_ID
+    assert token.issued_at == datetime.fromtimestamp(IAT, UTC)
+    assert token.lifetime == timedelta(seconds=900)
+    assert token.expires_at == datetime.fromtimestamp(IAT + 900, UTC)
+    assert token.expires_at.tzinfo is UTC
+
+
+def test_what_comes_out_has_the_names_of_aws_and_amplify() -> None:
+    text = jwt(claims())
+    token = token_of(text)
+
+    assert token.token == text
+    assert token.to_aws() == {"IdentityId": IDENTITY_ID, "Token": text}
+    assert token.to_amplify() == {
+        "identity_id": IDENTITY_ID,
+        "token": text,
+        "expires_at": (IAT + 900) * 1000,
+    }
+    assert token.to_logins() == {"cognito-identity.amazonaws.com": text}
+
+
+def test_claims_are_decoded_once_and_read_only() -> None:
+    token = token_of(jwt(claims()))
+
+    assert token.claims["amr"][1] == "login.example.com"
+    assert token.claims["https://aws.amazon.com/tags"]["principal_tags"] == {"team": ("blue",)}
+    assert token.claims is token.claims
+    with pytest.raises(TypeError):
+        token.claims["sub"] = "x"  # type: ignore[index]
+    with pytest.raises(TypeError):
+        token.claims["https://aws.amazon.com/tags"]["principal_tags"]["team"] = "red"
+
+
+@pytest.mark.parametrize("text", ["us-east-1:0b0e-random", "oidct-dev.us-east-1:ab.0b0e", "a.b.c", "..", "é.é.é"])
+@pytest.mark.parametrize(("asked", "lifetime"), [(None, 900), (60, 60)])
+def test_a_token_that_is_no_jwt_lives_as_long_as_asked_for(
+    text: str, asked: int | None, lifetime: int
+) -> None:
+    clock = FakeClock(wall=1_650_000_000)
+    token = token_of(text, attrs.evolve(REQUEST, token_duration=asked), clock)
+
+    assert token.lifetime == timedelta(seconds=lifetime)
+    assert token.issued_at == datetime.fromtimestamp(1_650_000_000, UTC)
+    assert token.claims == {}
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"aud": "us-east-1:another"}, "not for the identity pool asked for"),
+        ({"aud": None}, "not for the identity pool asked for"),
+        ({"aud": [POOL_ID]}, "not for the identity pool asked for"),
+        ({"sub": "us-east-1:another"}, "not for the identity it names"),
+        ({"exp": IAT}, "lives 0 s"),
+        ({"exp": IAT - 1}, "lives -1 s"),
+        ({"exp": IAT + 86_401}, "lives 86401 s, and 1 to 86400 s were asked for"),
+        ({"exp": None}, "has no exp"),
+        ({"iat": True}, "has no iat"),
+        ({"iat": "1700000000"}, "has no iat"),
+        ({"exp": float("nan")}, "exp is out of range"),
+        ({"exp": float("inf")}, "exp is out of range"),
+        ({"exp": 10**30}, "exp is out of range"),
+        ({"iat": -1}, "iat is out of range"),
+    ],
+)
+def test_a_token_that_does_not_fit_is_refused(changes: dict[str, Any], reason: str) -> None:
+    assert reason in refusal(jwt(claims(**changes)))
+
+
+def test_a_token_may_live_shorter_than_asked_for_but_not_longer() -> None:
+    asked = attrs.evolve(REQUEST, token_duration=600)
+
+    assert token_of(jwt(claims(exp=IAT + 599)), asked).lifetime == timedelta(seconds=599)
+    assert "lives 900 s, and 1 to 600 s were asked for" in refusal(jwt(claims()), asked)
+
+
+def test_a_token_that_expires_in_the_last_second_of_time_is_accepted() -> None:
+    last = 253_402_300_799
+
+    assert token_of(jwt(claims(iat=last - 900, exp=last))).expires_at.year == 9999
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [b"not json", b"[1]", b"[" * 12_000, b'{"a": ' + b"9" * 5000 + b"}", b"\xff", b"{}"],
+)
+def test_a_jwt_without_readable_claims_is_refused(payload: bytes) -> None:
+    assert "does not fit" in refusal(jwt(payload))
+
+
+def test_a_jwt_with_an_unreadable_header_is_checked_all_the_same() -> None:
+    assert "identity pool" in refusal(jwt(claims(aud="another"), header=b"\xff"))
+
+
+def test_claims_have_at_most_16_kb() -> None:
+    room = 16 * 1024 - len(json.dumps(claims(pad="")))
+
+    assert len(token_of(jwt(claims(pad="x" * room))).claims["pad"]) == room
+    too_long = refusal(jwt(claims(pad="x" * (room + 1))))
+    assert "no readable claims of at most 16384 bytes" in too_long
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        {},
+        {"IdentityId": IDENTITY_ID},
+        {"Token": "a"},
+        {"IdentityId": "", "Token": "a"},
+        {"IdentityId": IDENTITY_ID, "Token": ""},
+        {"IdentityId": IDENTITY_ID, "Token": 1},
+    ],
+)
+def test_an_answer_without_its_members_is_refused(response: dict[str, Any]) -> None:
+    with pytest.raises(InvalidTokenResponseError, match="no IdentityId or no Token"):
+        OpenIdToken.from_response(response, REQUEST)
+
+
+def test_an_answer_for_another_identity_than_asked_for_is_refused() -> None:
+    asked = attrs.evolve(REQUEST, identity_id="us-east-1:0")
+
+    assert "another identity than the one asked for" in refusal(jwt(claims()), asked)
+    assert "another identity than the one asked for" in refusal("opaque", asked)
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])) | st.binary().map(lambda b: f"e30.{encode(b)}.x"))
+def test_no_text_is_too_odd_for_a_token(text: str) -> None:
+    try:
+        token = token_of(text)
+    except InvalidTokenResponseError as error:
+        assert error.__context__ is None
+    else:
+        assert token.token == text
+
+
+def test_age_is_what_the_faster_of_two_clocks_says() -> None:
+    clock = FakeClock()
+    token = token_of(jwt(claims()), clock=clock)
+
+    assert token.expires_in() == timedelta(seconds=900)
+    clock.mono += 10  # the wall clock was set back, or stands still
+    clock.wall -= 100
+    assert token.expires_in() == timedelta(seconds=890)
+    clock.wall += 700  # the monotonic one stood still while the function was frozen
+    assert token.expires_in() == timedelta(seconds=300)
+    clock.mono += 1000
+    assert token.expires_in() == timedelta(0)
+
+
+def test_age_counts_from_when_the_request_was_sent() -> None:
+    clock = FakeClock()
+    sent = Instant.now(clock)
+    clock.mono += 5
+
+    token = OpenIdToken.from_response(
+        {"IdentityId": IDENTITY_ID, "Token": jwt(claims())}, REQUEST, obtained=sent, clock=clock
+    )
+
+    assert token.expires_in() == timedelta(seconds=895)
+
+
+def test_a_local_clock_that_is_wrong_by_years_does_not_matter() -> None:
+    assert token_of(jwt(claims()), clock=FakeClock(wall=0)).expires_in() == timedelta(seconds=900)
+
+
+SHOWS = [
+    repr,
+    str,
+    lambda token: f"{token}",
+    lambda token: "%s %r" % (token, [token]),  # noqa: UP031
+    pprint.pformat,
+    lambda token: repr(attrs.asdict(token)),
+    lambda token: repr(attrs.astuple(token)),
+    lambda token: logging.LogRecord("n", 10, "p", 1, "%s", (token,), None).getMessage(),
+]
+
+
+@pytest.mark.parametrize("show", SHOWS)
+def test_the_token_is_shown_by_nothing(show: Any) -> None:
+    text = jwt(claims())
+    token = token_of(text)
+    assert token.claims["sub"] == IDENTITY_ID
+
+    shown = show(token)
+
+    assert text not in shown
+    assert text.split(".")[1] not in shown
+    assert "user-42" not in shown
+    assert IDENTITY_ID in shown
+
+
+def test_the_fingerprint_tells_tokens_apart() -> None:
+    token = token_of("opaque")
+
+    assert token.fingerprint == "6d229884"  # printf opaque | sha256sum
+    assert token.fingerprint in repr(token)
+    assert token_of("another").fingerprint != token.fingerprint
+
+
+def test_a_token_is_frozen_hashable_not_pickled_and_its_own_copy() -> None:
+    token = token_of("opaque")
+
+    assert token == token_of("opaque", clock=FakeClock(mono=9))
+    assert hash(token) == hash(token_of("opaque"))
+    assert token != token_of("another")
+    assert copy.copy(token) is copy.deepcopy(token) is token
+    for secret in (token, token._token):
+        with pytest.raises(TypeError, match="refuses to be pickled"):
+            pickle.dumps(secret)
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        token.identity_id = "x"  # type: ignore[misc]
+    assert token._token != "opaque"
