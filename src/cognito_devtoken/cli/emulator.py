@@ -57,35 +57,39 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         metavar="SECONDS",
         help="wait before each answer",
     )
-    parser.set_defaults(run=_run)
+    parser.set_defaults(run=_run, refuse=parser.error)
 
 
 def _run(arguments: argparse.Namespace) -> None:
     from ..emulator import Call, Emulator, Pool
 
-    pool = Pool(
-        arguments.identity_pool_id,
-        developer_provider=arguments.developer_provider,
-        public_providers=arguments.public_provider,
-        allow_unauthenticated=arguments.allow_unauthenticated,
-    )
     stop = threading.Event()
 
     def show(call: Call) -> None:
         try:
             print(call.operation, call.error_code or call.identity_id or "ok", flush=True)
         except BrokenPipeError:
-            stop.set()  # nobody is listening any more
+            stop.set()  # nobody is reading any more
 
+    try:
+        pool = Pool(
+            arguments.identity_pool_id,
+            developer_provider=arguments.developer_provider,
+            public_providers=arguments.public_provider,
+            allow_unauthenticated=arguments.allow_unauthenticated,
+        )
+        emulator = Emulator(
+            pool,
+            host=arguments.host,
+            port=arguments.port,
+            calls_per_second=arguments.calls_per_second,
+            latency=arguments.latency,
+            on_call=show,
+        )
+    except ValueError as error:
+        arguments.refuse(str(error))
     signal.signal(signal.SIGTERM, lambda number, frame: stop.set())
-    with Emulator(
-        pool,
-        host=arguments.host,
-        port=arguments.port,
-        calls_per_second=arguments.calls_per_second,
-        latency=arguments.latency,
-        on_call=show,
-    ) as emulator:
+    with emulator:
         print(f"endpoint url        {emulator.endpoint_url}")
         print(f"identity pool id    {pool.identity_pool_id}")
         print(f"developer provider  {pool.developer_provider}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 import uuid
 from collections import Counter, deque
@@ -84,6 +85,9 @@ class Emulator:
             and calls per second are counted by it.
 
         on_call: Called with every call, in the server's thread.
+
+    Raises:
+        ValueError: If a number is out of range.
     """
 
     pools: tuple[Pool, ...]
@@ -104,6 +108,13 @@ class Emulator:
         clock: Callable[[], float] = time.time,
         on_call: Callable[[Call], None] | None = None,
     ) -> None:
+        for name, value, good in (
+            ("port", port, 0 <= port <= 65_535),
+            ("latency", latency, 0 <= latency < math.inf),
+            ("calls_per_second", calls_per_second, calls_per_second is None or calls_per_second > 0),
+        ):
+            if not good:
+                raise ValueError(f"{name} is out of range: {value}.")
         self.pools = pools or (Pool(),)
         self.calls_per_second = calls_per_second
         self.latency = latency
@@ -274,7 +285,7 @@ class Emulator:
         if operation == _GET_TOKEN:
             if self._credentials is not None:
                 check_signature(self._credentials, headers=headers, body=body, now=self._clock())
-            if self.calls_per_second and not self._bucket.take(self.calls_per_second):
+            if self.calls_per_second is not None and not self._bucket.take(self.calls_per_second):
                 raise Refusal(
                     "TooManyRequestsException", "Rate exceeded", self._behavior.throttled_status
                 )

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from joserfc import jwt
+from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet, RSAKey
 
-from .._token import COGNITO_PROVIDER
 from ._identities import Login
 from ._settings import Behavior, Pool
 
@@ -93,7 +93,8 @@ class Signer:
         key = self._keys[region]
         # "JWS", not "JWT", is what the service writes there.
         header = {"kid": key.kid, "typ": "JWS", "alg": ALGORITHM}
-        return jwt.encode(header, dict(claims), key, [ALGORITHM])
+        payload = json.dumps(claims, separators=(",", ":")).encode()
+        return jws.serialize_compact(header, payload, key, [ALGORITHM])
 
     def verify(self, token: str) -> dict[str, Any]:
         """
@@ -105,9 +106,11 @@ class Signer:
             ExpiredTokenError: If it has expired.
         """
         try:
-            claims = jwt.decode(token, KeySet(list(self._keys.values())), [ALGORITHM]).claims
+            keys = KeySet(list(self._keys.values()))
+            payload = jws.deserialize_compact(token, keys, [ALGORITHM]).payload
         except (JoseError, ValueError):
             raise BadTokenError from None
+        claims: dict[str, Any] = json.loads(payload)
         now = self._now()
         if now >= claims["exp"]:
             raise ExpiredTokenError(now, claims["exp"])

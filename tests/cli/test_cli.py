@@ -1,0 +1,300 @@
+"""The command line: what it prints, what it exits with, and what it keeps to itself."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import POOL
+
+from cognito_devtoken.cli import main
+from cognito_devtoken.emulator import Emulator
+
+
+GET_TOKEN = "get-open-id-token-for-developer-identity"
+POOL_ID = POOL.identity_pool_id
+CANARY = "canary-login"
+
+
+def run(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    """In a process of its own, as a user does."""
+    command = [sys.executable, "-m", "cognito_devtoken", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, **options)
+
+
+@pytest.fixture
+def endpoint(emulator: Emulator) -> str:
+    return emulator.endpoint_url
+
+
+class TestGetToken:
+    @pytest.mark.parametrize("name", [GET_TOKEN, "get-token"])
+    def test_it_prints_what_the_operation_answers(
+        self, name: str, endpoint: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        logins = f"{POOL.developer_provider}=user-42"
+
+        code = main(
+            [name, "--identity-pool-id", POOL_ID, "--logins", logins, "--endpoint-url", endpoint]
+        )
+
+        out, err = capsys.readouterr()
+        assert (code, err) == (0, "")
+        assert out.startswith('{\n    "IdentityId": "eu-central-1:')
+        assert json.loads(out).keys() == {"IdentityId", "Token"}
+
+    def test_all_parameters_are_sent(self, endpoint: str, capsys: Any) -> None:
+        arguments = ["get-token", "--identity-pool-id", POOL_ID, "--endpoint-url", endpoint]
+        arguments += ["--logins", f'{{"{POOL.developer_provider}": "user-42"}}']
+        main(arguments)
+        identity_id = json.loads(capsys.readouterr().out)["IdentityId"]
+
+        code = main(
+            [
+                *arguments,
+                "--identity-id=" + identity_id,
+                "--principal-tags=team=blue",
+                "--token-dur=60",
+                "--region=us-west-2",
+            ]
+        )
+
+        assert code == 0
+        claims = json.loads(capsys.readouterr().out)["Token"]
+        assert claims
+
+    @pytest.mark.parametrize(
+        ("arguments", "code", "text"),
+        [
+            ([], 252, "the following arguments are required: COMMAND"),
+            (["nonsense"], 252, "invalid choice: 'nonsense'"),
+            (["get-token"], 252, "required: --identity-pool-id, --logins"),
+            (["get-token", "--logins", CANARY], 252, "argument --logins: expected NAME=VALUE"),
+            (["get-token", "--identity-pool-id", "x", "--logins", "a=b"], 252, "REGION:GUID"),
+            (
+                ["get-token", "--identity-pool-id", POOL_ID, "--logins", f"a={CANARY},b="],
+                252,
+                "logins['b'] must have 1 to 50000 characters, not 0",
+            ),
+            (
+                ["get-token", "--identity-pool-id", POOL_ID, "--logins", f'{{"a": ["{CANARY}"]}}'],
+                252,
+                "logins['a'] must be a string",
+            ),
+            (
+                ["get-token", "--identity-pool-id", POOL_ID, "--logins", f'{{"{CANARY}"}}'],
+                252,
+                "argument --logins: the JSON cannot be read",
+            ),
+            (
+                ["get-token", "--identity-pool-id", POOL_ID, "--logins=a=b", "--profile=nobody"],
+                253,
+                "ProfileNotFound: The config profile (nobody) could not be found",
+            ),
+            (
+                ["get-token", "--identity-pool-id", "us-east-1:0", "--logins=a=b"],
+                254,
+                "ResourceNotFoundException: IdentityPool 'us-east-1:0' not found.",
+            ),
+            (
+                [
+                    "get-token",
+                    "--identity-pool-id",
+                    POOL_ID,
+                    f"--logins=a={CANARY}",
+                    "--endpoint-url=http://127.0.0.1:1",
+                ],
+                255,
+                "Could not connect to the endpoint URL",
+            ),
+        ],
+    )
+    def test_an_error_is_one_line_and_a_code(
+        self,
+        arguments: list[str],
+        code: int,
+        text: str,
+        endpoint: str,
+        capsys: pytest.CaptureFixture[str],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_COGNITO_IDENTITY", endpoint)
+        try:
+            got = main(arguments)
+        except SystemExit as exit_:
+            got = exit_.code  # type: ignore[assignment]
+
+        out, err = capsys.readouterr()
+        assert (got, out) == (code, "")
+        assert err.startswith("cognito-devtoken: [ERROR]: ")
+        assert err.count("\n") == 1
+        assert text in err
+        assert CANARY not in err
+
+
+class TestEmulator:
+    def start(self, *arguments: str) -> tuple[subprocess.Popen[str], str]:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "cognito_devtoken", "emulator", "--port=0", *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert process.stdout is not None
+        url = process.stdout.readline().split()[-1]
+        while not process.stdout.readline().startswith("sends boto3"):
+            pass
+        return process, url
+
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+    def test_it_answers_until_it_is_told_to_stop(
+        self, number: signal.Signals, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        process, url = self.start("--identity-pool-id", "eu-west-3:0", "--developer-provider", "me")
+
+        with process:
+            arguments = ["--identity-pool-id", "eu-west-3:0", "--logins", f"me={CANARY}"]
+            assert main(["get-token", *arguments, "--endpoint-url", url]) == 0
+            process.send_signal(number)
+            out, err = process.communicate(timeout=30)
+
+        identity_id = json.loads(capsys.readouterr().out)["IdentityId"]
+        assert (process.returncode, err) == (0, "")
+        assert f"GetOpenIdTokenForDeveloperIdentity {identity_id}\n" in out
+        assert CANARY not in out
+
+    def test_nobody_reading_any_more_ends_it(self) -> None:
+        process, url = self.start()
+
+        with process:
+            assert process.stdout is not None
+            process.stdout.close()
+            main(["get-token", "--identity-pool-id", "a:0", "--logins=a=b", "--endpoint-url", url])
+            assert process.wait(30) == 0
+            assert process.stderr is not None
+            assert process.stderr.read() == ""
+
+    @pytest.mark.parametrize(
+        ("arguments", "code", "text"),
+        [
+            (["--identity-pool-id", "nonsense"], 252, "identity_pool_id must be REGION:GUID"),
+            (["--port", "99999"], 252, "port is out of range: 99999."),
+            (["--port", "x"], 252, "invalid int value"),
+            (["--latency", "-1"], 252, "latency is out of range: -1.0."),
+            (["--latency", "nan"], 252, "latency is out of range: nan."),
+            (["--calls-per-second", "0"], 252, "calls_per_second is out of range: 0.0."),
+        ],
+    )
+    def test_bad_input_is_one_line(self, arguments: list[str], code: int, text: str) -> None:
+        done = run("emulator", *arguments)
+
+        assert done.returncode == code
+        assert text in done.stderr
+        assert done.stderr.count("\n") == 1
+
+    def test_a_port_in_use_is_one_line(self, endpoint: str) -> None:
+        done = run("emulator", "--port", endpoint.rpartition(":")[2])
+
+        assert done.returncode == 255
+        assert "in use" in done.stderr
+        assert done.stderr.count("\n") == 1
+
+
+class TestDemo:
+    def test_the_whole_way_of_a_token(self, capsys: pytest.CaptureFixture[str]) -> None:
+        environment = dict(os.environ)
+
+        assert main(["demo", "--user-id", "ana"]) == 0
+
+        out, err = capsys.readouterr()
+        assert err == ""
+        for text in (
+            "GetOpenIdTokenForDeveloperIdentity",
+            "login.example.com:us-east-1:00000000-0000-4000-8000-000000000000:ana",
+            "good: RS512, key us-east-1-1",
+            "one letter changed  refused",
+            "GetCredentialsForIdentity",
+            "AccessKeyId       ASIA",
+        ):
+            assert text in out
+        assert "eyJ" not in out
+        assert dict(os.environ) == environment
+
+    def test_the_token_is_printed_if_asked_for(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["demo", "--show-token"]) == 0
+
+        assert "eyJ" in capsys.readouterr().out
+
+    def test_the_users_own_aws_settings_do_not_matter(self, tmp_path: Path) -> None:
+        config = tmp_path / "config"
+        config.write_text("[broken")
+        nobody = "http://127.0.0.1:1"
+
+        done = run(
+            "demo",
+            env=os.environ
+            | {
+                "AWS_PROFILE": "nobody",
+                "AWS_CONFIG_FILE": str(config),
+                "AWS_ENDPOINT_URL": nobody,
+                "HTTP_PROXY": nobody,
+                "http_proxy": nobody,
+            },
+        )
+
+        assert (done.returncode, done.stderr) == (0, "")
+
+    def test_a_user_id_that_is_none_is_one_line(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["demo", "--user-id", ""]) == 252
+
+        assert "must have 1 to 50000 characters" in capsys.readouterr().err
+
+
+class TestProcess:
+    def test_version(self) -> None:
+        assert run("--version").stdout == f"cognito-devtoken {version('cognito-devtoken')}\n"
+
+    @pytest.mark.parametrize("command", [[], ["demo"], ["emulator"], ["get-token"]])
+    def test_help_fits_80_columns(self, command: list[str]) -> None:
+        done = run(*command, "--help", env=os.environ | {"COLUMNS": "80"})
+
+        assert done.returncode == 0
+        assert max(map(len, done.stdout.splitlines())) <= 80
+
+    def test_a_closed_pipe_is_quiet(self) -> None:
+        command = f"{sys.executable} -m cognito_devtoken demo | head -1"
+        done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=60)
+
+        assert done.stderr == ""
+        assert done.stdout.count("\n") == 1
+
+    def test_ctrl_c_is_quiet(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+            command = [sys.executable, "-m", "cognito_devtoken", "get-token", "--logins=a=b"]
+            command += ["--identity-pool-id", POOL_ID, "--endpoint-url", url]
+            with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+                connection, _ = silent.accept()
+                with connection:
+                    assert connection.recv(1).startswith(b"P")  # POST: it waits for the answer
+                    process.send_signal(signal.SIGINT)
+                    _, err = process.communicate(timeout=30)
+
+        assert (process.returncode, err) == (130, "")
+
+    def test_without_the_extra_it_says_which_one(self) -> None:
+        code = "import sys; sys.modules['starlette'] = None; from cognito_devtoken.cli import main"
+        script = f"{code}; sys.exit(main(['demo']))"
+        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+
+        assert done.returncode == 253
+        assert done.stderr == (
+            "cognito-devtoken: [ERROR]: The emulator needs starlette, which is not installed. "
+            "Install the extra: pip install 'cognito-devtoken[emulator]'\n"
+        )

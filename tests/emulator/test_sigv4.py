@@ -1,0 +1,110 @@
+"""Signatures are checked as AWS checks them: what botocore signs is accepted, no change is."""
+
+from datetime import UTC, datetime
+
+import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cognito_devtoken.emulator._sigv4 import check_signature
+from cognito_devtoken.emulator._wire import Refusal
+
+
+KEY, SECRET = "AKIAEXAMPLE", "secret/key+example"
+KNOWN = {KEY: SECRET}
+
+
+def signed(
+    body: bytes, headers: dict[str, str] | None = None, *, token: str | None = None
+) -> dict[str, str]:
+    """The headers of a request that botocore has signed."""
+    request = AWSRequest(
+        "POST",
+        "http://127.0.0.1:9229/",
+        headers={"Content-Type": "application/x-amz-json-1.1"} | (headers or {}),
+        data=body,
+    )
+    auth = SigV4Auth(Credentials(KEY, SECRET, token), "cognito-identity", "us-east-1")
+    auth.add_auth(request)
+    return {name.lower(): value for name, value in request.headers.items()} | {
+        "host": "127.0.0.1:9229"
+    }
+
+
+def now() -> float:
+    return datetime.now(UTC).timestamp()
+
+
+def code(headers: dict[str, str], body: bytes = b"{}", *, later: float = 0) -> str | None:
+    try:
+        check_signature(KNOWN, headers=headers, body=body, now=now() + later)
+    except Refusal as refusal:
+        assert refusal.status == 400
+        return refusal.code
+    return None
+
+
+@given(
+    st.binary(),
+    st.dictionaries(
+        st.from_regex(r"x-amz-[a-z]{1,9}", fullmatch=True),
+        st.text(st.characters(min_codepoint=33, max_codepoint=126) | st.just(" "), min_size=1),
+    ),
+    st.none() | st.just("session-token"),
+)
+def test_what_botocore_signs_is_accepted(
+    body: bytes, headers: dict[str, str], token: str | None
+) -> None:
+    headers = {name: value for name, value in headers.items() if value.strip() and name != "x-amz-date"}
+
+    assert code(signed(body, headers, token=token), body) is None
+
+
+@pytest.mark.parametrize("name", ["content-type", "host", "x-amz-target", "x-amz-date"])
+def test_a_changed_header_is_refused(name: str) -> None:
+    headers = signed(b"{}", {"X-Amz-Target": "AWSCognitoIdentityService.GetId"})
+    changed = "20200101T000000Z" if name == "x-amz-date" else headers[name] + "x"
+
+    assert code(headers | {name: changed}) == "InvalidSignatureException"
+
+
+def test_a_changed_body_is_refused() -> None:
+    assert code(signed(b"{}"), b"{ }") == "InvalidSignatureException"
+
+
+def test_another_secret_is_refused() -> None:
+    with pytest.raises(Refusal, match="InvalidSignatureException"):
+        check_signature({KEY: "another"}, headers=signed(b"{}"), body=b"{}", now=now())
+
+
+def test_an_unknown_key_is_refused() -> None:
+    with pytest.raises(Refusal, match="UnrecognizedClientException"):
+        check_signature({}, headers=signed(b"{}"), body=b"{}", now=now())
+
+
+def test_no_signature_is_refused() -> None:
+    assert code({}) == "MissingAuthenticationTokenException"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"authorization": "Basic abc"},
+        {"authorization": "AWS4-HMAC-SHA256 Credential=a"},
+        {"x-amz-date": "yesterday"},
+        {"x-amz-date": ""},
+    ],
+)
+def test_half_a_signature_is_refused(changes: dict[str, str]) -> None:
+    assert code(signed(b"{}") | changes) == "IncompleteSignatureException"
+
+
+@pytest.mark.parametrize(
+    ("later", "wanted"),
+    [(-290, None), (290, None), (-310, "InvalidSignatureException"), (310, "InvalidSignatureException")],
+)
+def test_a_clock_may_be_off_by_five_minutes(later: float, wanted: str | None) -> None:
+    assert code(signed(b"{}"), later=later) == wanted

@@ -1,0 +1,30 @@
+"""Whatever the clocks do, nothing looks younger than it is."""
+
+import time
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cognito_devtoken._clock import SYSTEM_CLOCK, Instant
+
+
+seconds = st.floats(-1e9, 1e9)
+
+
+@given(seconds, seconds, seconds, seconds)
+def test_age_is_the_larger_of_the_two(a: float, b: float, c: float, d: float) -> None:
+    age = Instant(a, b).age(Instant(c, d))
+
+    assert age >= c - a
+    assert age >= d - b
+    assert age in (c - a, d - b)
+
+
+def test_the_system_clock_counts_suspended_time_where_it_can() -> None:
+    before = Instant.now(SYSTEM_CLOCK)
+    after = Instant.now(SYSTEM_CLOCK)
+
+    assert after.monotonic >= before.monotonic
+    assert abs(before.wall - time.time()) < 60
+    if hasattr(time, "CLOCK_BOOTTIME"):
+        assert abs(SYSTEM_CLOCK.monotonic() - time.clock_gettime(time.CLOCK_BOOTTIME)) < 60

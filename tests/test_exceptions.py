@@ -1,0 +1,72 @@
+"""Errors are one sentence, with a note on what to do, and cross process boundaries."""
+
+import copy
+import pickle
+from datetime import UTC, datetime
+
+import pytest
+
+from cognito_devtoken import exceptions
+from cognito_devtoken.exceptions import (
+    ConfigurationError,
+    DevTokenError,
+    InvalidRequestError,
+    ServiceError,
+    SessionClosedError,
+    TokenUnavailableError,
+    TooManyRequestsError,
+    Violation,
+)
+
+
+def tree(cls: type[Exception], indent: str = "    ") -> list[str]:
+    lines = []
+    for child in cls.__subclasses__():
+        other = [base.__name__ for base in child.__bases__ if base is not cls]
+        lines.append(indent + child.__name__ + (f" ({other[0]})" if other else ""))
+        lines += tree(child, indent + "    ")
+    return lines
+
+
+def test_the_tree_is_the_one_that_is_drawn() -> None:
+    drawn = exceptions.__doc__.split("::\n\n")[1].split("\n\n")[0]  # type: ignore[union-attr]
+
+    names = [line.translate(str.maketrans("", "", "├─│└")).strip() for line in drawn.splitlines()]
+
+    assert names == ["DevTokenError", *(line.strip() for line in tree(DevTokenError))]
+
+
+ERRORS = [
+    DevTokenError("It failed."),
+    ConfigurationError("It failed.", hint="Do this."),
+    InvalidRequestError([Violation("logins", "must be", "nothing"), Violation("a", "is no member")]),
+    TooManyRequestsError("It failed.", code="TooManyRequestsException", request_id="r", status=400),
+    TokenUnavailableError(
+        "It failed.", retry_at=datetime(2026, 1, 1, tzinfo=UTC), last_error=ServiceError("It failed.")
+    ),
+    SessionClosedError("It is closed."),
+]
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize("duplicate", [copy.copy, lambda e: pickle.loads(pickle.dumps(e))])
+def test_an_error_survives_a_copy_and_a_pickle(error: DevTokenError, duplicate: object) -> None:
+    again = duplicate(error)  # type: ignore[operator]
+
+    assert type(again) is type(error)
+    assert str(again) == str(error)
+    assert repr(vars(again)) == repr(vars(error))
+
+
+def test_what_to_do_is_a_note_and_not_the_message() -> None:
+    error = TooManyRequestsError("It failed.")
+
+    assert str(error) == "It failed."
+    assert error.__notes__ == [TooManyRequestsError.hint]
+    assert not hasattr(DevTokenError("It failed."), "__notes__")
+    assert ConfigurationError("It failed.", hint="Do this.").__notes__ == ["Do this."]
+
+
+def test_an_invalid_request_is_a_value_error_and_a_closed_session_a_runtime_error() -> None:
+    assert issubclass(InvalidRequestError, ValueError)
+    assert issubclass(SessionClosedError, RuntimeError)

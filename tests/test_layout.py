@@ -1,0 +1,95 @@
+"""What imports what: dependencies point one way, and nothing is loaded before it is used."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import cognito_devtoken
+
+
+PACKAGE = Path(cognito_devtoken.__file__).parent
+MODULES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
+
+
+def imported(module: Path) -> set[str]:
+    """The modules that a module imports anywhere, ours with a leading dot."""
+    names = set()
+    package = module.parts[:-1]
+    for node in ast.walk(ast.parse((PACKAGE / module).read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            names.add(str(node.module).partition(".")[0])
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1]
+            if node.module:
+                names.add("." + ".".join((*base, node.module)))
+            else:
+                names |= {"." + ".".join((*base, alias.name)) for alias in node.names}
+    return names
+
+
+def importers(name: str) -> set[str]:
+    return {str(module) for module in MODULES if name in imported(module)}
+
+
+def test_only_the_client_and_the_demo_know_botocore() -> None:
+    assert importers("botocore") == {"_client.py", "_errors.py", "cli/demo.py"}
+
+
+@pytest.mark.parametrize("name", ["starlette", "uvicorn"])
+def test_only_the_emulator_knows_http(name: str) -> None:
+    assert importers(name) == {"emulator/_emulator.py", "emulator/_server.py"} - (
+        {"emulator/_emulator.py"} if name == "uvicorn" else set()
+    )
+
+
+def test_the_rules_are_pure() -> None:
+    allowed = {
+        "_request.py": {"._secret", ".exceptions"},
+        "_token.py": {"._clock", "._request", "._secret", ".exceptions", ".typing"},
+        "_clock.py": {".typing"},
+        "_secret.py": set(),
+        "exceptions.py": set(),
+        "emulator/_identities.py": {".emulator._settings", ".emulator._wire"},
+        "emulator/_settings.py": {"._request"},
+        "emulator/_validation.py": {"._request", ".emulator._wire"},
+        "emulator/_wire.py": set(),
+        "emulator/_sigv4.py": {".emulator._wire"},
+    }
+    impure = {"time", "logging", "socket", "threading", "asyncio", "os", "random", "secrets"}
+    for module, wanted in allowed.items():
+        names = imported(Path(module))
+        assert {name for name in names if name.startswith(".")} == wanted, module
+        assert names & impure == ({"time"} if module == "_clock.py" else set()), module
+
+
+def test_the_emulator_does_not_know_the_client() -> None:
+    for module in MODULES:
+        if module.parts[0] == "emulator":
+            assert not imported(module) & {"._client", "._errors", ".cli"}, module
+
+
+@pytest.mark.parametrize("module", MODULES, ids=str)
+def test_no_module_is_too_long_to_be_read(module: Path) -> None:
+    assert len((PACKAGE / module).read_text().splitlines()) <= 400
+
+
+def test_importing_the_package_loads_neither_botocore_nor_an_extra() -> None:
+    heavy = "{'botocore', 'boto3', 'starlette', 'uvicorn', 'joserfc', 'cachetools', 'asyncio'}"
+    script = f"import sys, cognito_devtoken, cognito_devtoken.cli; print({heavy} & {{*sys.modules}})"
+
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+
+    assert done.stdout == "set()\n", done.stderr
+
+
+def test_the_public_names_are_there() -> None:
+    assert cognito_devtoken.__all__ == ["DevTokenClient", "OpenIdToken", "TokenRequest", "exceptions"]
+    for name in cognito_devtoken.__all__:
+        assert getattr(cognito_devtoken, name)
+    for name in cognito_devtoken.exceptions.__all__:
+        assert getattr(cognito_devtoken.exceptions, name)

@@ -1,0 +1,275 @@
+"""No token, login or AWS secret shows: not in a log, not in an error, not in its frames."""
+
+import http.client
+import json
+import logging
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+from conftest import POOL
+from pytest_httpserver import HTTPServer
+
+from cognito_devtoken import DevTokenClient, TokenRequest
+from cognito_devtoken.emulator import Emulator
+from cognito_devtoken.exceptions import DevTokenError
+
+
+LOGIN = "canary-login-of-the-user"
+PROVIDER_TOKEN = "canary.provider.token" * 20
+SECRET_KEY = "canary-secret-access-key"
+SESSION_TOKEN = "canary-session-token"
+TOKEN = "canary-open-id-token"
+CANARIES = (LOGIN, PROVIDER_TOKEN[:20], SECRET_KEY, SESSION_TOKEN, TOKEN)
+
+Leaks = Callable[..., list[str]]
+
+
+@pytest.fixture(autouse=True)
+def _secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
+    monkeypatch.setenv("AWS_SESSION_TOKEN", SESSION_TOKEN)
+
+
+@pytest.fixture
+def secret_request() -> TokenRequest:
+    return TokenRequest(
+        POOL.identity_pool_id,
+        {POOL.developer_provider: LOGIN, "idp.example": PROVIDER_TOKEN, "short": "42"},
+    )
+
+
+class _Everything(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__(level=0)
+        self.text = ""
+        self.setFormatter(logging.Formatter("%(name)s %(levelname)s %(message)s"))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.text += self.format(record) + "\n" + repr(vars(record)) + "\n"
+
+
+@pytest.fixture
+def log() -> Iterator[_Everything]:
+    """What every logger of the process says from DEBUG on."""
+    handler = _Everything()
+    root = logging.getLogger()
+    level = root.level
+    root.addHandler(handler)
+    root.setLevel(1)
+    yield handler
+    root.removeHandler(handler)
+    root.setLevel(level)
+
+
+@pytest.fixture
+def server(httpserver: HTTPServer) -> HTTPServer:
+    httpserver.expect_request("/").respond_with_json(
+        {"IdentityId": "eu-central-1:0", "Token": TOKEN}
+    )
+    return httpserver
+
+
+def boto3_client(url: str) -> Any:
+    # Not boto3's default session, which keeps the credentials it has once found.
+    session = boto3.session.Session(region_name=POOL.region)
+    return session.client("cognito-identity", endpoint_url=url)
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_no_log_shows_a_secret(
+    own: bool, server: HTTPServer, log: _Everything, secret_request: TokenRequest
+) -> None:
+    url = server.url_for("")
+    boto = boto3_client(url) if own else None
+    client = DevTokenClient(boto_client=boto) if boto else DevTokenClient(endpoint_url=url)
+
+    with client:
+        assert client.fetch(secret_request).token == TOKEN
+        assert client.fetch(secret_request).token == TOKEN
+
+    assert not [canary for canary in CANARIES if canary in log.text]
+
+
+def test_the_same_call_without_us_does_log_them_before_and_after(
+    server: HTTPServer, log: _Everything, secret_request: TokenRequest
+) -> None:
+    boto = boto3_client(server.url_for(""))
+    DevTokenClient(boto_client=boto).fetch(secret_request)
+
+    boto.get_open_id_token_for_developer_identity(**secret_request.to_params())
+
+    assert {LOGIN, SESSION_TOKEN, TOKEN} <= {canary for canary in CANARIES if canary in log.text}
+
+
+def test_every_logger_of_botocore_is_guarded(
+    server: HTTPServer, log: _Everything, secret_request: TokenRequest
+) -> None:
+    with DevTokenClient(endpoint_url=server.url_for("")) as client:
+        client.fetch(secret_request)
+
+    loggers = [
+        logger
+        for name, logger in logging.root.manager.loggerDict.items()
+        if name.startswith("botocore.") and isinstance(logger, logging.Logger)
+    ]
+    assert len(loggers) > 10
+    for logger in loggers:
+        filters = [type(each).__name__ for each in logger.filters]
+        assert filters == ["_OurCalls"], logger
+
+
+def test_warnings_of_botocore_still_pass(
+    server: HTTPServer, log: _Everything, secret_request: TokenRequest
+) -> None:
+    boto = boto3_client(server.url_for(""))
+    boto.meta.events.register(
+        "before-send.cognito-identity.*",
+        lambda **_: logging.getLogger("botocore.credentials").warning("refresh failed"),
+    )
+
+    DevTokenClient(boto_client=boto).fetch(secret_request)
+
+    assert "refresh failed" in log.text
+
+
+def service_error(server: HTTPServer) -> None:
+    quoted = f"Value '{LOGIN}' or {PROVIDER_TOKEN!r} or {PROVIDER_TOKEN[:50]} or 42, not 427"
+    canonical = f"\n\nThe Canonical String should have been\nx-amz-security-token:{SESSION_TOKEN}"
+    answer = {"__type": "ValidationException", "message": quoted + canonical}
+    headers = {"x-amzn-ErrorMessage": quoted}
+    server.expect_request("/").respond_with_json(answer, 400, headers)
+
+
+def wrong_answer(server: HTTPServer) -> None:
+    server.expect_request("/").respond_with_json({"IdentityId": 1, "Token": TOKEN})
+
+
+def wrong_identity(server: HTTPServer) -> None:
+    header = "eyJhbGciOiJSUzUxMiJ9"
+    server.expect_request("/").respond_with_json(
+        {"IdentityId": "eu-central-1:0", "Token": f"{header}.{TOKEN}.{TOKEN}"}
+    )
+
+
+def echo(server: HTTPServer) -> None:
+    server.expect_request("/").respond_with_data(json.dumps([TOKEN, LOGIN]), 500)
+
+
+@pytest.mark.parametrize("answer", [service_error, wrong_answer, wrong_identity, echo])
+def test_no_error_shows_a_secret(
+    answer: Callable[[HTTPServer], None],
+    httpserver: HTTPServer,
+    secret_request: TokenRequest,
+    leaks: Leaks,
+) -> None:
+    answer(httpserver)
+    client = DevTokenClient(
+        endpoint_url=httpserver.url_for(""), config=Config(retries={"total_max_attempts": 1})
+    )
+
+    with client, pytest.raises(DevTokenError) as caught:
+        client.fetch(secret_request)
+
+    assert not leaks(caught.value, *CANARIES)
+
+
+def test_what_the_service_quotes_of_a_login_is_masked_and_the_rest_is_kept(
+    httpserver: HTTPServer, secret_request: TokenRequest
+) -> None:
+    service_error(httpserver)
+
+    with DevTokenClient(endpoint_url=httpserver.url_for("")) as client:
+        with pytest.raises(DevTokenError) as caught:
+            client.fetch(secret_request)
+
+    assert str(caught.value) == (
+        "ValidationException: Value '<hidden>' or '<hidden>' or <hidden> or <hidden>, not 427"
+    )
+
+
+def fails_with(error: BaseException) -> Callable[[Any], None]:
+    def register(boto: Any) -> None:
+        def hook(**kwargs: Any) -> None:
+            raise error
+
+        boto.meta.events.register("response-received.cognito-identity.*", hook)
+
+    return register
+
+
+@pytest.mark.parametrize("raised", [RuntimeError(TOKEN), KeyError(LOGIN)])
+def test_an_error_of_a_hook_does_not_bring_its_text_or_the_frames_along(
+    raised: Exception, server: HTTPServer, secret_request: TokenRequest, leaks: Leaks
+) -> None:
+    boto = boto3_client(server.url_for(""))
+    fails_with(raised)(boto)
+
+    with pytest.raises(DevTokenError, match=f"failed with {type(raised).__name__}") as caught:
+        DevTokenClient(boto_client=boto).fetch(secret_request)
+
+    assert not leaks(caught.value, *CANARIES)
+
+
+def test_ctrl_c_in_the_middle_of_a_call_brings_no_frames_along(
+    server: HTTPServer, secret_request: TokenRequest, leaks: Leaks
+) -> None:
+    boto = boto3_client(server.url_for(""))
+    fails_with(KeyboardInterrupt())(boto)
+
+    with pytest.raises(KeyboardInterrupt) as caught:
+        DevTokenClient(boto_client=boto).fetch(secret_request)
+
+    assert not leaks(caught.value, *CANARIES)
+
+
+@pytest.mark.parametrize("fault", ["drop_next", "cut_next"])
+def test_a_broken_connection_brings_no_secret_along(
+    fault: str, emulator: Emulator, secret_request: TokenRequest, leaks: Leaks
+) -> None:
+    getattr(emulator, fault)(times=9)
+
+    with DevTokenClient(endpoint_url=emulator.endpoint_url) as client:
+        with pytest.raises(DevTokenError) as caught:
+            client.fetch(secret_request)
+
+    assert not leaks(caught.value, *CANARIES)
+
+
+def test_a_header_that_cannot_be_sent_is_not_quoted(
+    server: HTTPServer,
+    secret_request: TokenRequest,
+    monkeypatch: pytest.MonkeyPatch,
+    leaks: Leaks,
+) -> None:
+    monkeypatch.setenv("AWS_SESSION_TOKEN", f"{SESSION_TOKEN}\nnext line")
+
+    with DevTokenClient(endpoint_url=server.url_for("")) as client:
+        with pytest.raises(DevTokenError) as caught:
+            client.fetch(secret_request)
+
+    assert not leaks(caught.value, *CANARIES)
+
+
+def test_the_search_for_leaks_finds_them(leaks: Leaks, secret_request: TokenRequest) -> None:
+    """The same call through boto3 leaks, in the message, the attributes and the frames."""
+    with Emulator(POOL) as emulator:
+        emulator.fail_next("ValidationException", LOGIN)
+        boto = boto3_client(emulator.endpoint_url)
+        with pytest.raises(boto.exceptions.ClientError) as caught:
+            boto.get_open_id_token_for_developer_identity(**secret_request.to_params())
+
+    assert len(leaks(caught.value, LOGIN)) > 4
+
+
+def test_no_warning_is_raised(server: HTTPServer, secret_request: TokenRequest) -> None:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        with DevTokenClient(endpoint_url=server.url_for("")) as client:
+            client.fetch(secret_request)
+
+    assert not [each for each in caught if any(c in str(each.message) for c in CANARIES)]
+    assert http.client.HTTPConnection.debuglevel == 0
