@@ -27,9 +27,9 @@ from collections.abc import Callable, Iterator  # noqa: E402
 
 import pytest  # noqa: E402
 
+from canary import find_leaks  # noqa: E402
 from cognito_devtoken import DevTokenClient, TokenRequest  # noqa: E402
 from cognito_devtoken.emulator import Emulator, Pool  # noqa: E402
-from canary import find_leaks  # noqa: E402
 
 
 POOL = Pool("eu-central-1:01234567-89ab-4cde-8f01-23456789abcd", public_providers=["idp.example"])

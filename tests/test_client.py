@@ -15,10 +15,9 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
 from botocore.loaders import Loader
-from conftest import OTHER_POOL, POOL
 from moto.server import ThreadedMotoServer
 from pytest_httpserver import HTTPServer
-from werkzeug import Request, Response
+from werkzeug import Request
 
 from cognito_devtoken import DevTokenClient, TokenRequest, exceptions
 from cognito_devtoken.emulator import Behavior, Emulator
@@ -27,7 +26,6 @@ from cognito_devtoken.exceptions import (
     ConfigurationError,
     DevTokenError,
     InternalServiceError,
-    InvalidParameterError,
     InvalidTokenResponseError,
     NotAuthorizedError,
     ResourceNotFoundError,
@@ -36,6 +34,7 @@ from cognito_devtoken.exceptions import (
     TokenUnavailableError,
     TooManyRequestsError,
 )
+from conftest import OTHER_POOL, POOL
 
 
 OPERATION = "GetOpenIdTokenForDeveloperIdentity"
@@ -170,7 +169,9 @@ def proxy() -> Iterator[Any]:
             thread.join()
 
 
-@pytest.mark.parametrize(("fips", "host"), [("", "cognito-identity"), ("true", "cognito-identity-fips")])
+@pytest.mark.parametrize(
+    ("fips", "host"), [("", "cognito-identity"), ("true", "cognito-identity-fips")]
+)
 def test_the_endpoint_is_awss_fips_or_not_and_proxies_are_honoured(
     fips: str, host: str, request_: TokenRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -256,9 +257,7 @@ def test_a_client_of_the_users_own_is_used_and_left_open(
     with DevTokenClient(boto_client=own) as client:
         token = client.fetch(request_)
 
-    assert own.get_credentials_for_identity(
-        IdentityId=token.identity_id, Logins=token.to_logins()
-    )
+    assert own.get_credentials_for_identity(IdentityId=token.identity_id, Logins=token.to_logins())
     own.close()
 
 
@@ -277,7 +276,9 @@ def test_a_client_for_user_pools_is_refused() -> None:
 @pytest.mark.parametrize("own", [True, False])
 def test_a_closed_client_refuses(own: bool, emulator: Emulator, request_: TokenRequest) -> None:
     url = emulator.endpoint_url
-    client = DevTokenClient(boto_client=boto3_client(url)) if own else DevTokenClient(endpoint_url=url)
+    client = (
+        DevTokenClient(boto_client=boto3_client(url)) if own else DevTokenClient(endpoint_url=url)
+    )
     client.fetch(request_)
 
     client.close()
@@ -404,7 +405,12 @@ def test_a_missing_pool_hints_at_the_region(client: DevTokenClient) -> None:
         (404, "<html>\n<h1>Not Found</h1></html>", ServiceError, "404: "),
         (200, "<html></html>", InvalidTokenResponseError, "no IdentityId or no Token"),
         (200, "{}", InvalidTokenResponseError, "no IdentityId or no Token"),
-        (400, '{"__type": "com.amazon.coral#ThrottlingException"}', TooManyRequestsError, "Throttl"),
+        (
+            400,
+            '{"__type": "com.amazon.coral#ThrottlingException"}',
+            TooManyRequestsError,
+            "Throttl",
+        ),
     ],
 )
 def test_whatever_answers_in_place_of_cognito_is_one_clear_error(

@@ -29,7 +29,7 @@ def tree(cls: type[Exception], indent: str = "    ") -> list[str]:
 
 
 def test_the_tree_is_the_one_that_is_drawn() -> None:
-    drawn = exceptions.__doc__.split("::\n\n")[1].split("\n\n")[0]  # type: ignore[union-attr]
+    drawn = str(exceptions.__doc__).split("::\n\n")[1].split("\n\n")[0]
 
     names = [line.translate(str.maketrans("", "", "├─│└")).strip() for line in drawn.splitlines()]
 
@@ -39,10 +39,14 @@ def test_the_tree_is_the_one_that_is_drawn() -> None:
 ERRORS = [
     DevTokenError("It failed."),
     ConfigurationError("It failed.", hint="Do this."),
-    InvalidRequestError([Violation("logins", "must be", "nothing"), Violation("a", "is no member")]),
+    InvalidRequestError(
+        [Violation("logins", "must be", "nothing"), Violation("a", "is no member")]
+    ),
     TooManyRequestsError("It failed.", code="TooManyRequestsException", request_id="r", status=400),
     TokenUnavailableError(
-        "It failed.", retry_at=datetime(2026, 1, 1, tzinfo=UTC), last_error=ServiceError("It failed.")
+        "It failed.",
+        retry_at=datetime(2026, 1, 1, tzinfo=UTC),
+        last_error=ServiceError("It failed."),
     ),
     SessionClosedError("It is closed."),
 ]

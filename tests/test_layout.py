@@ -80,7 +80,9 @@ def test_no_module_is_too_long_to_be_read(module: Path) -> None:
 
 def test_importing_the_package_loads_neither_botocore_nor_an_extra() -> None:
     heavy = "{'botocore', 'boto3', 'starlette', 'uvicorn', 'joserfc', 'cachetools', 'asyncio'}"
-    script = f"import sys, cognito_devtoken, cognito_devtoken.cli; print({heavy} & {{*sys.modules}})"
+    script = (
+        f"import sys, cognito_devtoken, cognito_devtoken.cli; print({heavy} & {{*sys.modules}})"
+    )
 
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
 
@@ -88,7 +90,12 @@ def test_importing_the_package_loads_neither_botocore_nor_an_extra() -> None:
 
 
 def test_the_public_names_are_there() -> None:
-    assert cognito_devtoken.__all__ == ["DevTokenClient", "OpenIdToken", "TokenRequest", "exceptions"]
+    assert cognito_devtoken.__all__ == [
+        "DevTokenClient",
+        "OpenIdToken",
+        "TokenRequest",
+        "exceptions",
+    ]
     for name in cognito_devtoken.__all__:
         assert getattr(cognito_devtoken, name)
     for name in cognito_devtoken.exceptions.__all__:

@@ -10,12 +10,12 @@ from typing import Any
 import boto3
 import pytest
 from botocore.config import Config
-from conftest import POOL
 from pytest_httpserver import HTTPServer
 
 from cognito_devtoken import DevTokenClient, TokenRequest
 from cognito_devtoken.emulator import Emulator
 from cognito_devtoken.exceptions import DevTokenError
+from conftest import POOL
 
 
 LOGIN = "canary-login-of-the-user"

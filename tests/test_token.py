@@ -44,7 +44,9 @@ def encode(value: object) -> str:
     return base64.urlsafe_b64encode(text).rstrip(b"=").decode()
 
 
-def jwt(claims: object, *, header: object = {"kid": "us-east-1-7", "typ": "JWS", "alg": "RS512"}) -> str:  # noqa: B006
+def jwt(
+    claims: object, *, header: object = {"kid": "us-east-1-7", "typ": "JWS", "alg": "RS512"}
+) -> str:
     return f"{encode(header)}.{encode(claims)}.c2lnbmF0dXJl"
 
 
@@ -110,7 +112,9 @@ def test_claims_are_decoded_once_and_read_only() -> None:
         token.claims["https://aws.amazon.com/tags"]["principal_tags"]["team"] = "red"
 
 
-@pytest.mark.parametrize("text", ["us-east-1:0b0e-random", "oidct-dev.us-east-1:ab.0b0e", "a.b.c", "..", "é.é.é"])
+@pytest.mark.parametrize(
+    "text", ["us-east-1:0b0e-random", "oidct-dev.us-east-1:ab.0b0e", "a.b.c", "..", "é.é.é"]
+)
 @pytest.mark.parametrize(("asked", "lifetime"), [(None, 900), (60, 60)])
 def test_a_token_that_is_no_jwt_lives_as_long_as_asked_for(
     text: str, asked: int | None, lifetime: int
@@ -202,7 +206,10 @@ def test_an_answer_for_another_identity_than_asked_for_is_refused() -> None:
     assert "another identity than the one asked for" in refusal("opaque", asked)
 
 
-@given(st.text(st.characters(exclude_categories=["Cs"])) | st.binary().map(lambda b: f"e30.{encode(b)}.x"))
+@given(
+    st.text(st.characters(exclude_categories=["Cs"]))
+    | st.binary().map(lambda b: f"e30.{encode(b)}.x")
+)
 def test_no_text_is_too_odd_for_a_token(text: str) -> None:
     try:
         token = token_of(text)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from botocore.config import Config
     from botocore.session import Session
 
+
 class _CognitoIdentity(Protocol):
     """What is used of botocore's client."""
 
@@ -118,11 +119,11 @@ class DevTokenClient:
 
             SessionClosedError: If the client is closed.
         """
-        if not isinstance(request, TokenRequest):
+        if not isinstance(request, TokenRequest):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers may be untyped
             raise TypeError(f"fetch() takes a TokenRequest, not {type(request).__name__}.")
         try:
             return self._fetch(request)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001  # Ctrl-C has frames, too
             from ._errors import translate
 
             failure = translate(error, request)
@@ -163,7 +164,8 @@ class DevTokenClient:
             self._session = Session(profile=self._profile_name)
         session = self._session
         try:
-            config = Config(
+            # Any: the stubs lack some of its members.
+            config: Any = Config(
                 connect_timeout=2,
                 read_timeout=5,
                 # TokenRequest has checked more than botocore would.
@@ -206,7 +208,7 @@ class DevTokenClient:
         self.close()
 
 
-def _retries(session: Session) -> dict[str, Any]:
+def _retries(session: Session) -> Any:
     """Our defaults for what neither the environment nor the profile sets."""
     retries: dict[str, Any] = {}
     if session.get_config_variable("max_attempts") is None:

@@ -151,8 +151,9 @@ def translate(error: BaseException, request: TokenRequest) -> BaseException:
 
 
 def _from_answer(error: ClientError, request: TokenRequest) -> ServiceError:
-    details = error.response.get("Error", {})
-    metadata: Mapping[str, Any] = error.response.get("ResponseMetadata", {})
+    # Any: what comes from the wire need not be what the types promise.
+    response: Any = error.response
+    details, metadata = response.get("Error", {}), response.get("ResponseMetadata", {})
     code = _without_logins(details.get("Code") or "Unknown", request)
     message = _without_logins(details.get("Message") or "no message", request)
     stem = code.removesuffix("Exception")
@@ -172,26 +173,22 @@ def _from_answer(error: ClientError, request: TokenRequest) -> ServiceError:
         status=metadata.get("HTTPStatusCode"),
         hint=hint,
     )
-    failure.__cause__ = type(error)(
-        {
-            "Error": {"Code": code, "Message": message},
-            "ResponseMetadata": {
-                name: metadata[name]
-                for name in ("RequestId", "HTTPStatusCode", "RetryAttempts")
-                if name in metadata
-            },
+    kept: Any = {
+        "Error": {"Code": code, "Message": message},
+        "ResponseMetadata": {
+            name: metadata[name]
+            for name in ("RequestId", "HTTPStatusCode", "RetryAttempts")
+            if name in metadata
         },
-        error.operation_name,
-    )
+    }
+    failure.__cause__ = type(error)(kept, error.operation_name)
     return failure
 
 
 def _from_botocore(error: BotoCoreError) -> DevTokenError:
     plain = isinstance(error, _PLAIN_TEXT)
     fields = {field for _, field, _, _ in Formatter().parse(error.fmt) if field}
-    cause = type(error)(
-        **{name: str(error.kwargs[name]) if plain else HIDDEN for name in fields}
-    )
+    cause = type(error)(**{name: str(error.kwargs[name]) if plain else HIDDEN for name in fields})
     message = f"{type(error).__name__}: {' '.join(str(cause).split())}"
     failure: DevTokenError
     if isinstance(error, _UNAVAILABLE):

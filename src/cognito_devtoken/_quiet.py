@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 
@@ -34,14 +34,12 @@ def guard_loggers() -> None:
     be called when botocore has made a client: by then, its modules have their loggers.
     """
     for name, logger in list(logging.Logger.manager.loggerDict.items()):
-        if name.partition(".")[0] in ("botocore", "urllib3") and isinstance(
-            logger, logging.Logger
-        ):
+        if name.partition(".")[0] in ("botocore", "urllib3") and isinstance(logger, logging.Logger):
             logger.addFilter(_FILTER)  # which does nothing the second time
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
+def quiet() -> Generator[None]:
     """What this thread does inside is one of our calls."""
     _calling.now = True
     try:

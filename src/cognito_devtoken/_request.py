@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import attrs
 
@@ -44,7 +44,7 @@ _ARGUMENTS = {
 }
 
 
-@attrs.frozen
+@attrs.frozen(init=False)
 class TokenRequest(NeverPickled):
     """
     What to ask Cognito for. Validated when it is made, and immutable from then on.
@@ -92,9 +92,9 @@ class TokenRequest(NeverPickled):
         # print the locals of every frame: here, a login or one given as a name.
         logins = _hidden(logins)
         principal_tags = _hidden(principal_tags)
-        token_duration = _seconds(token_duration)
-        self.__attrs_init__(
-            identity_pool_id, logins, identity_id, principal_tags, token_duration
+        seconds = _seconds(token_duration)
+        self.__attrs_init__(  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
+            identity_pool_id, logins, identity_id, principal_tags, seconds
         )
         if violations := tuple(_violations(self)):
             del self, logins, principal_tags
@@ -135,26 +135,31 @@ class TokenRequest(NeverPickled):
         Raises:
             InvalidRequestError: If a member is unknown, or as for the class itself.
         """
-        violations = [
+        unknown = [
             Violation(str(name), f"is none of the members {', '.join(_ARGUMENTS)}")
             for name in params
             if name not in _ARGUMENTS
         ]
+        values: Any = (params.get(name) for name in _ARGUMENTS)
         try:
-            request = cls(**{name: params.get(wire) for wire, name in _ARGUMENTS.items()})  # type: ignore[arg-type]  # what it is for
+            request = cls(**dict(zip(_ARGUMENTS.values(), values, strict=True)))
         except InvalidRequestError as error:
-            violations += map(_in_wire_spelling, error.violations)
-        if violations:
-            del params  # see __init__
-            raise InvalidRequestError(violations)
-        return request
+            violations = [*unknown, *map(_in_wire_spelling, error.violations)]
+        else:
+            if not unknown:
+                return request
+            violations = unknown
+        del params, values  # see __init__
+        raise InvalidRequestError(violations)
 
 
 def _hidden(value: object) -> Any:
     """Mappings without their values in the repr; of anything else, just the type."""
     if value is None or isinstance(value, HiddenValues):
         return value
-    return HiddenValues(value) if isinstance(value, Mapping) else type(value)
+    if not isinstance(value, Mapping):
+        return type(value)
+    return HiddenValues(cast("Mapping[str, str]", value))
 
 
 def _seconds(value: object) -> Any:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any, NoReturn, Self
+from typing import Any, NoReturn, Self, cast
 
 import attrs
 
@@ -50,11 +50,11 @@ class OpenIdToken(NeverPickled):
     """
 
     identity_id: str
-    _token: Secret
+    _token: Secret = attrs.field(alias="token")
     issued_at: datetime
     lifetime: timedelta
-    _obtained: Instant = attrs.field(eq=False)
-    _clock: Clock = attrs.field(eq=False)
+    _obtained: Instant = attrs.field(alias="obtained", eq=False)
+    _clock: Clock = attrs.field(alias="clock", eq=False)
 
     @classmethod
     def from_response(
@@ -137,7 +137,8 @@ class OpenIdToken(NeverPickled):
 
         Decoded on first use. Empty for a token that is not a JWT.
         """
-        return _frozen(decode_claims(self._token) or {})
+        claims: Mapping[str, Any] = _frozen(decode_claims(self._token) or {})
+        return claims
 
     @property
     def fingerprint(self) -> str:
@@ -210,10 +211,10 @@ def _json_object(segment: str) -> dict[str, Any] | None:
         return None
     try:
         padded = segment + "=" * (-len(segment) % 4)
-        value = json.loads(b64decode(padded, altchars=b"-_", validate=True))
+        value: Any = json.loads(b64decode(padded, altchars=b"-_", validate=True))
     except (ValueError, RecursionError):
         return None
-    return value if isinstance(value, dict) else None
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else None
 
 
 def _numeric_date(claims: Mapping[str, Any], name: str) -> float:
@@ -228,7 +229,8 @@ def _numeric_date(claims: Mapping[str, Any], name: str) -> float:
 
 def _frozen(value: Any) -> Any:
     if isinstance(value, dict):
-        return MappingProxyType({key: _frozen(item) for key, item in value.items()})
+        members = cast("dict[str, object]", value)
+        return MappingProxyType({name: _frozen(item) for name, item in members.items()})
     if isinstance(value, list):
-        return tuple(map(_frozen, value))
+        return tuple(map(_frozen, cast("list[object]", value)))
     return value

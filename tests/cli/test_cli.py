@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import POOL
 
 from cognito_devtoken.cli import main
 from cognito_devtoken.emulator import Emulator
+from conftest import POOL
 
 
 GET_TOKEN = "get-open-id-token-for-developer-identity"

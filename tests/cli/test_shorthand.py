@@ -22,7 +22,10 @@ from cognito_devtoken.cli._shorthand import string_map
         (r"k=a\b", {"k": r"a\b"}),
         ("k=", {"k": ""}),
         ("arn:aws:iam::1:saml-provider/x=y", {"arn:aws:iam::1:saml-provider/x": "y"}),
-        ("cognito-idp.us-east-1.amazonaws.com/us-east-1_A=t", {"cognito-idp.us-east-1.amazonaws.com/us-east-1_A": "t"}),
+        (
+            "cognito-idp.us-east-1.amazonaws.com/us-east-1_A=t",
+            {"cognito-idp.us-east-1.amazonaws.com/us-east-1_A": "t"},
+        ),
         ('{"k": "v"}', {"k": "v"}),
         (' {"k": "v"}', {"k": "v"}),
     ],

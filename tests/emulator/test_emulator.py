@@ -17,11 +17,11 @@ import pytest
 from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from conftest import OTHER_POOL, POOL
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cognito_devtoken.emulator import Behavior, Call, Emulator, Pool
+from conftest import OTHER_POOL, POOL
 
 
 USER = {POOL.developer_provider: "user-42"}
@@ -38,7 +38,7 @@ class Clock:
 
 
 def client(service: str, emulator: Emulator, **config: Any) -> Any:
-    session = boto3.session.Session(region_name=POOL.region)
+    session: Any = boto3.session.Session(region_name=POOL.region)
     options = Config(retries={"total_max_attempts": 1}, **config)
     return session.client(service, endpoint_url=emulator.endpoint_url, config=options)
 
@@ -336,7 +336,11 @@ class TestAssumeRoleWithWebIdentity:
 
 
 def post(
-    emulator: Emulator, body: bytes | str, headers: dict[str, str], method: str = "POST", path: str = "/"
+    emulator: Emulator,
+    body: bytes | str,
+    headers: dict[str, str],
+    method: str = "POST",
+    path: str = "/",
 ) -> tuple[int, dict[str, str], bytes]:
     """A request without a library that knows better: status, headers, body."""
     address = emulator.endpoint_url.removeprefix("http://")
@@ -421,10 +425,13 @@ class TestWire:
         body=st.binary()
         | st.recursive(
             st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-            lambda values: st.lists(values) | st.dictionaries(
-                st.sampled_from(["IdentityPoolId", "IdentityId", "Logins", "TokenDuration"])
-                | st.text(),
-                values,
+            lambda values: (
+                st.lists(values)
+                | st.dictionaries(
+                    st.sampled_from(["IdentityPoolId", "IdentityId", "Logins", "TokenDuration"])
+                    | st.text(),
+                    values,
+                )
             ),
         ).map(lambda value: json.dumps(value).encode()),
         operation=st.sampled_from([GET_TOKEN, "GetId", "GetCredentialsForIdentity"]),

@@ -58,7 +58,9 @@ def code(headers: dict[str, str], body: bytes = b"{}", *, later: float = 0) -> s
 def test_what_botocore_signs_is_accepted(
     body: bytes, headers: dict[str, str], token: str | None
 ) -> None:
-    headers = {name: value for name, value in headers.items() if value.strip() and name != "x-amz-date"}
+    headers = {
+        name: value for name, value in headers.items() if value.strip() and name != "x-amz-date"
+    }
 
     assert code(signed(body, headers, token=token), body) is None
 
@@ -104,7 +106,12 @@ def test_half_a_signature_is_refused(changes: dict[str, str]) -> None:
 
 @pytest.mark.parametrize(
     ("later", "wanted"),
-    [(-290, None), (290, None), (-310, "InvalidSignatureException"), (310, "InvalidSignatureException")],
+    [
+        (-290, None),
+        (290, None),
+        (-310, "InvalidSignatureException"),
+        (310, "InvalidSignatureException"),
+    ],
 )
 def test_a_clock_may_be_off_by_five_minutes(later: float, wanted: str | None) -> None:
     assert code(signed(b"{}"), later=later) == wanted

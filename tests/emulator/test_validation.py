@@ -23,7 +23,8 @@ def refusal(operation: str = GET_TOKEN, **changes: object) -> Refusal:
 
 @cache
 def model() -> dict[str, Any]:
-    return Loader().load_service_model("cognito-identity", "service-2")
+    loaded: dict[str, Any] = Loader().load_service_model("cognito-identity", "service-2")
+    return loaded
 
 
 def limits(shape: Any) -> dict[str, Any]:

@@ -7,18 +7,18 @@ processes that tests start, too.
 
 import ipaddress
 import sys
+from typing import Any
 
 
 def _is_loopback(host: object) -> bool:
-    if host in (None, "", b"", "localhost", b"localhost"):
-        return True
+    name = host.decode() if isinstance(host, bytes) else str(host or "localhost")
     try:
-        return ipaddress.ip_address(host.decode() if isinstance(host, bytes) else host).is_loopback
+        return name == "localhost" or ipaddress.ip_address(name).is_loopback
     except ValueError:
         return False
 
 
-def _refuse(event: str, args: tuple) -> None:
+def _refuse(event: str, args: tuple[Any, ...]) -> None:
     if event in ("socket.connect", "socket.sendto", "socket.sendmsg"):
         address = args[1]
         host = address[0] if isinstance(address, tuple) else None

@@ -20,9 +20,16 @@ from . import demo, emulator, get_token
 
 PROG = "cognito-devtoken"
 
+_COMMANDS = (
+    ("demo", demo, ()),
+    ("emulator", emulator, ()),
+    ("get-open-id-token-for-developer-identity", get_token, ("get-token",)),
+)
+
 # The exit codes of AWS CLI v2.
 PARAMETER_ERROR = 252
 _EXIT_CODES: Sequence[tuple[type[Exception], int]] = (
+    (argparse.ArgumentError, PARAMETER_ERROR),
     (InvalidRequestError, PARAMETER_ERROR),
     (ConfigurationError, 253),
     (ServiceError, 254),
@@ -53,8 +60,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--version", action="version", version=f"{PROG} {version(PROG)}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (demo, emulator, get_token):
-        command.add_to(commands)
+    for name, command, aliases in _COMMANDS:
+        subparser = commands.add_parser(
+            name, aliases=aliases, help=command.SUMMARY, description=command.DESCRIPTION
+        )
+        command.add_arguments(subparser)
+        subparser.set_defaults(run=command.run)
     arguments = parser.parse_args(argv)
     try:
         arguments.run(arguments)

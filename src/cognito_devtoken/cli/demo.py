@@ -7,7 +7,7 @@ import json
 import os
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,22 +16,19 @@ from .._request import TokenRequest
 from .._token import OpenIdToken
 
 
+SUMMARY = "see a token made, verified and used, on this machine"
+DESCRIPTION = (
+    "Starts a local Cognito, gets a token for a user over HTTP, verifies it and "
+    "trades it for AWS credentials. No AWS account, nothing leaves this machine."
+)
 
-def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = commands.add_parser(
-        "demo",
-        help="see a token made, verified and used, on this machine",
-        description=(
-            "Starts a local Cognito, gets a token for a user over HTTP, verifies it and "
-            "trades it for AWS credentials. No AWS account, nothing leaves this machine."
-        ),
-    )
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--user-id", default="user-42", help="default: %(default)s")
     parser.add_argument("--show-token", action="store_true", help="print the token too")
-    parser.set_defaults(run=_run)
 
 
-def _run(arguments: argparse.Namespace) -> None:
+def run(arguments: argparse.Namespace) -> None:
     from ..emulator import Emulator
 
     print("cognito-devtoken demo: everything on this machine, no AWS account.")
@@ -80,7 +77,7 @@ _SNIPPET = """\
 
 
 @contextmanager
-def _no_aws_account() -> Iterator[None]:
+def _no_aws_account() -> Generator[None]:
     """
     An environment in which boto finds fake credentials and nothing of the user's.
 
@@ -108,7 +105,7 @@ def _no_aws_account() -> Iterator[None]:
 
 
 @contextmanager
-def _step(title: str) -> Iterator[None]:
+def _step(title: str) -> Generator[None]:
     print(f"\n{title}")
     began = time.perf_counter()
     yield
@@ -147,7 +144,7 @@ def _verify(token: OpenIdToken, jwks_uri: str, audience: str) -> None:
     from joserfc.errors import BadSignatureError
     from joserfc.jwk import KeySet
 
-    with urllib.request.urlopen(jwks_uri) as answer:
+    with urllib.request.urlopen(jwks_uri) as answer:  # noqa: S310  # our own URL
         keys = KeySet.import_key_set(json.load(answer))
     _show("GET", jwks_uri)
     verified = jwt.decode(token.token, keys, ["RS512"])

@@ -7,15 +7,14 @@ import signal
 import threading
 
 
-def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = commands.add_parser(
-        "emulator",
-        help="run a local Cognito for tests and front ends",
-        description=(
-            "Runs a local Amazon Cognito with one identity pool until Ctrl-C, and prints a "
-            "line for each call. Everything is in memory."
-        ),
-    )
+SUMMARY = "run a local Cognito for tests and front ends"
+DESCRIPTION = (
+    "Runs a local Amazon Cognito with one identity pool until Ctrl-C, and prints a "
+    "line for each call. Everything is in memory."
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", default="127.0.0.1", help="default: %(default)s")
     parser.add_argument(
         "--port", type=int, default=9229, help="default: %(default)s; 0 takes a free one"
@@ -57,10 +56,9 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         metavar="SECONDS",
         help="wait before each answer",
     )
-    parser.set_defaults(run=_run, refuse=parser.error)
 
 
-def _run(arguments: argparse.Namespace) -> None:
+def run(arguments: argparse.Namespace) -> None:
     from ..emulator import Call, Emulator, Pool
 
     stop = threading.Event()
@@ -87,7 +85,7 @@ def _run(arguments: argparse.Namespace) -> None:
             on_call=show,
         )
     except ValueError as error:
-        arguments.refuse(str(error))
+        raise argparse.ArgumentError(None, str(error)) from None
     signal.signal(signal.SIGTERM, lambda number, frame: stop.set())
     with emulator:
         print(f"endpoint url        {emulator.endpoint_url}")

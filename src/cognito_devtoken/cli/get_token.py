@@ -10,17 +10,15 @@ from .._request import TokenRequest
 from ._shorthand import string_map
 
 
-def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = commands.add_parser(
-        "get-open-id-token-for-developer-identity",
-        aliases=["get-token"],
-        help="ask Cognito for a token, with the options of the AWS CLI",
-        description=(
-            "Finds or creates the Cognito identity of a user and prints it with an OpenID "
-            "token, as JSON. Maps are written NAME=VALUE[,NAME=VALUE...] or as a JSON "
-            "object. The token is a secret: mind where the output goes."
-        ),
-    )
+SUMMARY = "ask Cognito for a token, with the options of the AWS CLI"
+DESCRIPTION = (
+    "Finds or creates the Cognito identity of a user and prints it with an OpenID "
+    "token, as JSON. Maps are written NAME=VALUE[,NAME=VALUE...] or as a JSON "
+    "object. The token is a secret: mind where the output goes."
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--identity-pool-id", required=True, metavar="REGION:GUID")
     parser.add_argument("--identity-id", metavar="REGION:GUID")
     parser.add_argument(
@@ -35,10 +33,9 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     parser.add_argument("--region", help="default: the region of the pool")
     parser.add_argument("--profile", help="of the AWS configuration files")
     parser.add_argument("--endpoint-url", metavar="URL", help="such as an emulator's")
-    parser.set_defaults(run=_run)
 
 
-def _run(arguments: argparse.Namespace) -> None:
+def run(arguments: argparse.Namespace) -> None:
     request = TokenRequest(
         arguments.identity_pool_id,
         arguments.logins,

@@ -9,7 +9,7 @@ import uuid
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, cast
 from urllib.parse import parse_qsl
 
 import attrs
@@ -28,7 +28,7 @@ from ._sigv4 import check_signature
 from ._wire import Answer, Refusal, json_answer, json_refusal, query_answer, query_refusal
 
 
-_GET_TOKEN = "GetOpenIdTokenForDeveloperIdentity"
+_GET_TOKEN = "GetOpenIdTokenForDeveloperIdentity"  # noqa: S105  # a name
 _TARGET = "AWSCognitoIdentityService."
 _EXPOSED_HEADERS = ("x-amzn-RequestId", "x-amzn-ErrorType", "x-amzn-ErrorMessage", "Date")
 
@@ -111,7 +111,11 @@ class Emulator:
         for name, value, good in (
             ("port", port, 0 <= port <= 65_535),
             ("latency", latency, 0 <= latency < math.inf),
-            ("calls_per_second", calls_per_second, calls_per_second is None or calls_per_second > 0),
+            (
+                "calls_per_second",
+                calls_per_second,
+                calls_per_second is None or calls_per_second > 0,
+            ),
         ):
             if not good:
                 raise ValueError(f"{name} is out of range: {value}.")
@@ -258,24 +262,22 @@ class Emulator:
         fields = dict(parse_qsl(body.decode("ascii", "replace"))) if is_query else {}
         operation = fields.get("Action") or headers.get("x-amz-target", "").removeprefix(_TARGET)
         self.calls[operation] += 1
-        result, refusal = None, None
         try:
             if fault is not None and fault.refusal is not None:
                 raise fault.refusal
             if is_query:
                 result = self._call_sts(operation, fields)
+                answer = query_answer(operation, result, request_id)
             else:
                 result = self._call_cognito(operation, headers, body)
-        except Refusal as error:
-            refusal = error
+                answer = json_answer(result, request_id)
+            call = Call(operation, result.get("IdentityId"), None)
+        except Refusal as refusal:
+            answer = (query_refusal if is_query else json_refusal)(refusal, request_id)
+            call = Call(operation, None, refusal.code)
         if self._on_call is not None:
-            identity_id = result and result.get("IdentityId")
-            self._on_call(Call(operation, identity_id, refusal and refusal.code))
-        if refusal is not None:
-            return (query_refusal if is_query else json_refusal)(refusal, request_id)
-        if is_query:
-            return query_answer(operation, result, request_id)
-        return json_answer(result, request_id)
+            self._on_call(call)
+        return answer
 
     def _call_cognito(
         self, operation: str, headers: Mapping[str, str], body: bytes
@@ -290,12 +292,12 @@ class Emulator:
                     "TooManyRequestsException", "Rate exceeded", self._behavior.throttled_status
                 )
         try:
-            members = json.loads(body)
+            members: Any = json.loads(body)
         except (ValueError, RecursionError):
             raise Refusal("SerializationException", "The body is not JSON") from None
         if not isinstance(members, dict):
             raise Refusal("SerializationException", "The body is not a JSON object")
-        return self._service.call(operation, members)
+        return self._service.call(operation, cast("dict[str, Any]", members))
 
     def _call_sts(self, operation: str, fields: Mapping[str, str]) -> dict[str, Any]:
         if operation != "AssumeRoleWithWebIdentity":

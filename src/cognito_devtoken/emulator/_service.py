@@ -12,7 +12,16 @@ from typing import Any
 from .._request import DEFAULT_DURATION
 from .._secret import Secret
 from .._token import COGNITO_PROVIDER, decode_claims
-from ._identities import Identity, Login, anonymous, check_match, forbidden, mismatch, named, resolve
+from ._identities import (
+    Identity,
+    Login,
+    anonymous,
+    check_match,
+    forbidden,
+    mismatch,
+    named,
+    resolve,
+)
 from ._settings import Behavior, Pool
 from ._tokens import BadTokenError, ExpiredTokenError, Signer, claims_of
 from ._validation import validate
@@ -143,7 +152,8 @@ class Service:
             claims = self.signer.verify(members["WebIdentityToken"])
         except BadTokenError:
             raise Refusal(
-                "InvalidIdentityToken", "Couldn't retrieve verification key from your identity provider"
+                "InvalidIdentityToken",
+                "Couldn't retrieve verification key from your identity provider",
             ) from None
         except ExpiredTokenError as error:
             raise Refusal(
@@ -152,13 +162,14 @@ class Service:
                 f"date/time {error.expired}",
             ) from None
         access_key_id, secret_key, session_token, expires = self._credentials(int(seconds))
-        role, session = members["RoleArn"], members["RoleSessionName"]
+        session = members["RoleSessionName"]
+        assumed = members["RoleArn"].replace(":iam:", ":sts:").replace(":role/", ":assumed-role/")
         return {
             "SubjectFromWebIdentityToken": claims["sub"],
             "Audience": claims["aud"],
             "Provider": COGNITO_PROVIDER,
             "AssumedRoleUser": {
-                "Arn": f"{role.replace(':iam:', ':sts:').replace(':role/', ':assumed-role/')}/{session}",
+                "Arn": f"{assumed}/{session}",
                 "AssumedRoleId": f"{_access_key_id('AROA')}:{session}",
             },
             "Credentials": {

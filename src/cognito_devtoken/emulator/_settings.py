@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal
 
 import attrs
 
 from .._request import ID_PATTERN
+
+
+def _frozenset(names: Iterable[str]) -> frozenset[str]:
+    return frozenset(names)
 
 
 @attrs.frozen
@@ -30,18 +35,17 @@ class Pool:
         account_id: The AWS account in the pool's ARN.
     """
 
-    identity_pool_id: str = attrs.field(
-        default="us-east-1:00000000-0000-4000-8000-000000000000"
-    )
+    identity_pool_id: str = "us-east-1:00000000-0000-4000-8000-000000000000"
     developer_provider: str = "login.example.com"
-    public_providers: frozenset[str] = attrs.field(default=frozenset(), converter=frozenset[str])
+    public_providers: frozenset[str] = attrs.field(factory=frozenset[str], converter=_frozenset)
     allow_unauthenticated: bool = False
     account_id: str = "123456789012"
 
-    @identity_pool_id.validator
-    def _check_id(self, attribute: object, value: str) -> None:
-        if not ID_PATTERN.fullmatch(value):
-            raise ValueError(f"identity_pool_id must be REGION:GUID, not {value!r}.")
+    def __attrs_post_init__(self) -> None:
+        if not ID_PATTERN.fullmatch(self.identity_pool_id):
+            raise ValueError(
+                f"identity_pool_id must be REGION:GUID, not {self.identity_pool_id!r}."
+            )
 
     @property
     def region(self) -> str:
@@ -53,7 +57,6 @@ class Pool:
             f"arn:aws:cognito-identity:{self.region}:{self.account_id}"
             f":identitypool/{self.identity_pool_id}"
         )
-
 
 
 @attrs.frozen(kw_only=True)

@@ -90,8 +90,7 @@ def _signature(
     body: bytes,
 ) -> str:
     canonical_headers = "".join(
-        f"{name}:{' '.join(headers.get(name, '').split())}\n"
-        for name in signed_headers.split(";")
+        f"{name}:{' '.join(headers.get(name, '').split())}\n" for name in signed_headers.split(";")
     )
     canonical_request = "\n".join(
         ("POST", "/", "", canonical_headers, signed_headers, hashlib.sha256(body).hexdigest())
@@ -108,4 +107,3 @@ def _signature(
     for part in (*scope.split("/"), to_sign):
         key = hmac.digest(key, part.encode(), "sha256")
     return key.hex()
-

@@ -10,18 +10,29 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import attrs
 
-from .. import _request as limits
+from .._request import (
+    ID_PATTERN,
+    MAX_DURATION,
+    MAX_ID,
+    MAX_LOGIN_VALUE,
+    MAX_LOGINS,
+    MAX_PROVIDER_NAME,
+    MAX_TAG_NAME,
+    MAX_TAG_VALUE,
+    MAX_TAGS,
+)
 from ._wire import Refusal
 
 
 class Shape(Protocol):
     """What a member must look like."""
 
-    required: bool
+    @property
+    def required(self) -> bool: ...
 
     def broken(self, path: str, value: Any) -> Iterator[str]:
         """The constraints that *value* breaks, in the service's words."""
@@ -60,11 +71,12 @@ class Map:
     def broken(self, path: str, value: Any) -> Iterator[str]:
         if not isinstance(value, dict):
             raise _wrong_type(value, "Map")
+        entries = cast("dict[str, object]", value)
         # What the service quotes of a map is not known; logins are not for quoting.
         prefix = f"Value '***' at '{path}' failed to satisfy constraint: "
-        if len(value) > self.maximum:
+        if len(entries) > self.maximum:
             yield f"{prefix}Member must have length less than or equal to {self.maximum}"
-        for key, text in value.items():
+        for key, text in entries.items():
             if not isinstance(text, str):
                 raise _wrong_type(text, "String")
             if found := list(self.keys.constraints(key)):
@@ -89,21 +101,27 @@ class Long:
             yield f"{prefix}Member must have value greater than or equal to {self.minimum}"
 
 
-_ID = Text(limits.MAX_ID, pattern=limits.ID_PATTERN)
+_JSON_KINDS: Mapping[type, str] = {
+    str: "STRING_VALUE",
+    bool: "BOOLEAN_VALUE",
+    int: "NUMBER_VALUE",
+    float: "NUMBER_VALUE",
+    dict: "START_OBJECT",
+    list: "START_ARRAY",
+    type(None): "NULL_VALUE",
+}
+
+_ID = Text(MAX_ID, pattern=ID_PATTERN)
 _REQUIRED_ID = attrs.evolve(_ID, required=True)
-_LOGINS = Map(
-    Text(limits.MAX_PROVIDER_NAME), Text(limits.MAX_LOGIN_VALUE), limits.MAX_LOGINS
-)
+_LOGINS = Map(Text(MAX_PROVIDER_NAME), Text(MAX_LOGIN_VALUE), MAX_LOGINS)
 
 INPUTS: Mapping[str, Mapping[str, Shape]] = {
     "GetOpenIdTokenForDeveloperIdentity": {
         "IdentityPoolId": _REQUIRED_ID,
         "IdentityId": _ID,
         "Logins": attrs.evolve(_LOGINS, required=True),
-        "PrincipalTags": Map(
-            Text(limits.MAX_TAG_NAME), Text(limits.MAX_TAG_VALUE), limits.MAX_TAGS
-        ),
-        "TokenDuration": Long(limits.MAX_DURATION),
+        "PrincipalTags": Map(Text(MAX_TAG_NAME), Text(MAX_TAG_VALUE), MAX_TAGS),
+        "TokenDuration": Long(MAX_DURATION),
     },
     "GetId": {
         "AccountId": Text(15, pattern=re.compile(r"\d+", re.ASCII)),
@@ -145,6 +163,5 @@ def validate(operation: str, members: Mapping[str, Any]) -> None:
 
 
 def _wrong_type(value: object, wanted: str) -> Refusal:
-    kinds = {str: "STRING_VALUE", bool: "BOOLEAN_VALUE", dict: "START_OBJECT"}
-    kind = kinds.get(type(value), "NUMBER_VALUE" if isinstance(value, int | float) else "START_ARRAY")
+    kind = _JSON_KINDS[type(value)]
     return Refusal("SerializationException", f"{kind} can not be converted to a {wanted}")

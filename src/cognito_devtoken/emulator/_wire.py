@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
-from xml.etree import ElementTree
+from typing import Any, cast
+from xml.etree import ElementTree as ET
 
 import attrs
 
@@ -55,13 +55,13 @@ class Answer:
 
 
 def json_answer(result: Mapping[str, Any], request_id: str) -> Answer:
-    """awsJson 1.1."""
+    """AwsJson 1.1."""
     headers = {"x-amzn-RequestId": request_id, "content-type": "application/x-amz-json-1.1"}
     return Answer(200, headers, json.dumps(result).encode())
 
 
 def json_refusal(refusal: Refusal, request_id: str) -> Answer:
-    """awsJson 1.1, with the colon that the service leaves behind the error type."""
+    """AwsJson 1.1, with the colon that the service leaves behind the error type."""
     member = "Message" if refusal.code in _FRONT_DOOR else "message"
     headers = {
         "x-amzn-RequestId": request_id,
@@ -75,15 +75,15 @@ def json_refusal(refusal: Refusal, request_id: str) -> Answer:
 
 def query_answer(operation: str, result: Mapping[str, Any], request_id: str) -> Answer:
     """The query protocol of STS."""
-    root = ElementTree.Element(f"{operation}Response", xmlns=STS_NAMESPACE)
-    _fill(ElementTree.SubElement(root, f"{operation}Result"), result)
-    _fill(ElementTree.SubElement(root, "ResponseMetadata"), {"RequestId": request_id})
+    root = ET.Element(f"{operation}Response", xmlns=STS_NAMESPACE)
+    _fill(ET.SubElement(root, f"{operation}Result"), result)
+    _fill(ET.SubElement(root, "ResponseMetadata"), {"RequestId": request_id})
     return _xml(200, root, request_id)
 
 
 def query_refusal(refusal: Refusal, request_id: str) -> Answer:
     """The query protocol of STS."""
-    root = ElementTree.Element("ErrorResponse", xmlns=STS_NAMESPACE)
+    root = ET.Element("ErrorResponse", xmlns=STS_NAMESPACE)
     error = {
         "Type": "Sender" if refusal.status < 500 else "Receiver",
         "Code": refusal.code,
@@ -93,16 +93,16 @@ def query_refusal(refusal: Refusal, request_id: str) -> Answer:
     return _xml(refusal.status, root, request_id)
 
 
-def _xml(status: int, root: ElementTree.Element, request_id: str) -> Answer:
+def _xml(status: int, root: ET.Element, request_id: str) -> Answer:
     headers = {"x-amzn-RequestId": request_id, "content-type": "text/xml"}
-    return Answer(status, headers, ElementTree.tostring(root))
+    return Answer(status, headers, ET.tostring(root))
 
 
-def _fill(element: ElementTree.Element, members: Mapping[str, Any]) -> None:
+def _fill(element: ET.Element, members: Mapping[str, Any]) -> None:
     for name, value in members.items():
-        child = ElementTree.SubElement(element, name)
+        child = ET.SubElement(element, name)
         if isinstance(value, Mapping):
-            _fill(child, value)
+            _fill(child, cast("Mapping[str, Any]", value))
         else:
             child.text = str(value)
 
