@@ -1,35 +1,12 @@
-"""Everything runs on this machine, with fake AWS credentials, whatever the environment."""
+"""What the tests share: an emulator, a client for it, and the search for leaks."""
 
-import os
-import sys
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
+import pytest
 
-ONLY_LOOPBACK = Path(__file__).parent / "only_loopback"
-sys.path.insert(0, str(ONLY_LOOPBACK))
-sys.modules.pop("sitecustomize", None)
-import sitecustomize  # noqa: E402, F401
-
-
-for name in list(os.environ):
-    if name.startswith("AWS_") or name.lower().endswith("_proxy"):
-        del os.environ[name]
-os.environ |= {
-    "AWS_ACCESS_KEY_ID": "AKIATEST",
-    "AWS_SECRET_ACCESS_KEY": "test-secret",
-    "AWS_CONFIG_FILE": os.devnull,
-    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-    "AWS_EC2_METADATA_DISABLED": "true",
-    "PYTHONPATH": str(ONLY_LOOPBACK),
-}
-
-from collections.abc import Callable, Iterator  # noqa: E402
-
-import pytest  # noqa: E402
-
-from canary import find_leaks  # noqa: E402
-from cognito_devtoken import DevTokenClient, TokenRequest  # noqa: E402
-from cognito_devtoken.emulator import Emulator, Pool  # noqa: E402
+from canary import find_leaks
+from cognito_devtoken import DevTokenClient, TokenRequest
+from cognito_devtoken.emulator import Emulator, Pool
 
 
 POOL = Pool("eu-central-1:01234567-89ab-4cde-8f01-23456789abcd", public_providers=["idp.example"])

@@ -1,6 +1,7 @@
 """One call through botocore, configured as boto is, with every failure told in our own terms."""
 
 import json
+import re
 import socketserver
 import threading
 from collections.abc import Iterator
@@ -38,6 +39,7 @@ from conftest import OTHER_POOL, POOL
 
 
 OPERATION = "GetOpenIdTokenForDeveloperIdentity"
+APP_ID: Any = {"user_agent_appid": "shop"}  # the stubs lack it
 ONE_ATTEMPT = Config(retries={"total_max_attempts": 1})
 
 
@@ -241,6 +243,33 @@ def test_botocores_validation_is_off(emulator: Emulator, client: DevTokenClient)
 
     with pytest.raises(ClientError, match="Value null at 'identityPoolId'"):  # the emulator's
         boto.get_open_id_token_for_developer_identity()
+
+
+@pytest.mark.parametrize(
+    ("environment", "config", "wanted"),
+    [
+        ({}, None, r"cognito-devtoken/\S+ Botocore/\S+ Python/.*"),
+        ({}, Config(user_agent="mine"), "mine"),
+        ({}, Config(user_agent_extra="extra"), r"cognito-devtoken/.* extra"),
+        ({}, Config(**APP_ID), r"Botocore/.* app/shop"),
+        ({"AWS_SDK_UA_APP_ID": "shop"}, None, r"Botocore/.* app/shop"),
+    ],
+)
+def test_the_user_agent_names_us_and_what_the_user_wants(
+    environment: dict[str, str],
+    config: Config | None,
+    wanted: str,
+    recorder: HTTPServer,
+    request_: TokenRequest,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+    with DevTokenClient(endpoint_url=recorder.url_for(""), config=config) as client:
+        client.fetch(request_)
+
+    assert re.fullmatch(wanted, last_request(recorder).headers["User-Agent"])
 
 
 def boto3_client(endpoint_url: str, **options: Any) -> Any:

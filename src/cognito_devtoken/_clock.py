@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import time
 from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
 
-import attrs
 
-from .typing import Clock
+if TYPE_CHECKING:
+    from .typing import Clock
 
 
 class SystemClock:
@@ -33,8 +34,7 @@ class SystemClock:
 SYSTEM_CLOCK: Clock = SystemClock()
 
 
-@attrs.frozen
-class Instant:
+class Instant(NamedTuple):
     """One reading of both clocks, in seconds."""
 
     monotonic: float

@@ -9,18 +9,28 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Generator
-from contextlib import contextmanager
 
 
-_calling = threading.local()
+class _Quiet(threading.local):
+    """``with quiet:``: what this thread does inside is one of our calls."""
+
+    now = False
+
+    def __enter__(self) -> None:
+        self.now = True
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.now = False
+
+
+quiet = _Quiet()
 
 
 class _OurCalls(logging.Filter):
     """Passes no record below WARNING of a thread that is in a call of ours."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        return record.levelno >= logging.WARNING or not getattr(_calling, "now", False)
+        return record.levelno >= logging.WARNING or not quiet.now
 
 
 _FILTER = _OurCalls()
@@ -36,13 +46,3 @@ def guard_loggers() -> None:
     for name, logger in list(logging.Logger.manager.loggerDict.items()):
         if name.partition(".")[0] in ("botocore", "urllib3") and isinstance(logger, logging.Logger):
             logger.addFilter(_FILTER)  # which does nothing the second time
-
-
-@contextmanager
-def quiet() -> Generator[None]:
-    """What this thread does inside is one of our calls."""
-    _calling.now = True
-    try:
-        yield
-    finally:
-        _calling.now = False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from base64 import b64decode
+from base64 import urlsafe_b64decode
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -41,18 +41,12 @@ class OpenIdToken(NeverPickled):
 
     Attributes:
         identity_id: The Cognito identity, ``REGION:GUID``.
-
-        issued_at: The token's ``iat``, an aware datetime by the server's clock. For a
-            token that is not a JWT: when it was asked for, by this machine's clock.
-
-        lifetime: ``exp`` minus ``iat``. For a token that is not a JWT: the duration that
-            was asked for, else Cognito's default of 900 s.
     """
 
     identity_id: str
     _token: Secret = attrs.field(alias="token")
-    issued_at: datetime
-    lifetime: timedelta
+    _issued: float = attrs.field(alias="issued")
+    _seconds: float = attrs.field(alias="seconds")
     _obtained: Instant = attrs.field(alias="obtained", eq=False)
     _clock: Clock = attrs.field(alias="clock", eq=False)
 
@@ -114,20 +108,39 @@ class OpenIdToken(NeverPickled):
         return cls(
             identity_id=identity_id,
             token=token,
-            issued_at=datetime.fromtimestamp(issued, UTC),
-            lifetime=timedelta(seconds=lifetime),
+            issued=issued,
+            seconds=lifetime,
             obtained=obtained,
             clock=clock,
         )
 
     @property
     def token(self) -> str:
-        """The OpenID token itself: a secret for as long as it lives."""
+        """The OpenID token itself, a secret for as long as it lives."""
         return self._token.reveal()
 
     @property
+    def issued_at(self) -> datetime:
+        """
+        The token's ``iat``: an aware datetime by the server's clock.
+
+        For a token that is not a JWT: when it was asked for, by this machine's clock.
+        """
+        return datetime.fromtimestamp(self._issued, UTC)
+
+    @property
+    def lifetime(self) -> timedelta:
+        """
+        ``exp`` minus ``iat``.
+
+        For a token that is not a JWT: the duration that was asked for, else Cognito's
+        default of 900 s.
+        """
+        return timedelta(seconds=self._seconds)
+
+    @property
     def expires_at(self) -> datetime:
-        """When the token expires: an aware datetime by the server's clock."""
+        """When the token expires, an aware datetime by the server's clock."""
         return self.issued_at + self.lifetime
 
     @cached_property
@@ -153,8 +166,8 @@ class OpenIdToken(NeverPickled):
         has moved further. The token is never taken for younger than it is, and a wrong
         local time does not matter.
         """
-        age = timedelta(seconds=self._obtained.age(Instant.now(self._clock)))
-        return max(self.lifetime - age, timedelta(0))
+        age = self._obtained.age(Instant.now(self._clock))
+        return timedelta(seconds=max(self._seconds - age, 0))
 
     def __repr__(self) -> str:
         return (
@@ -200,8 +213,8 @@ def decode_claims(token: Secret) -> dict[str, Any] | None:
     parts = token.reveal().split(".")
     if len(parts) != 3:
         return None
-    header, claims = map(_json_object, parts[:2])
-    if header is not None and claims is None:
+    claims = _json_object(parts[1])
+    if claims is None and _json_object(parts[0]) is not None:
         raise ValueError("The claims of the token cannot be read.")
     return claims
 
@@ -210,8 +223,8 @@ def _json_object(segment: str) -> dict[str, Any] | None:
     if len(segment) > math.ceil(MAX_CLAIMS_BYTES * 4 / 3):
         return None
     try:
-        padded = segment + "=" * (-len(segment) % 4)
-        value: Any = json.loads(b64decode(padded, altchars=b"-_", validate=True))
+        # Too much padding does no harm.
+        value: Any = json.loads(urlsafe_b64decode(segment + "==").decode())
     except (ValueError, RecursionError):
         return None
     return cast("dict[str, Any]", value) if isinstance(value, dict) else None

@@ -1,15 +1,17 @@
-"""Protocols of what can be injected."""
+"""Protocols of what can be injected, and the reading of a clock."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
+
+from ._clock import Instant
 
 
 if TYPE_CHECKING:
     from ._request import TokenRequest
     from ._token import OpenIdToken
 
-__all__ = ["Clock", "TokenFetcher"]
+__all__ = ["Clock", "Instant", "TokenFetcher"]
 
 
 class Clock(Protocol):

@@ -135,7 +135,7 @@ class Emulator:
 
     @property
     def endpoint_url(self) -> str:
-        """Where it listens: the *endpoint_url* for boto3 and for ``DevTokenClient``."""
+        """Where it listens; the *endpoint_url* for boto3 and for ``DevTokenClient``."""
         return self._running.url
 
     @property

@@ -1,0 +1,34 @@
+"""Configuration of Sphinx."""
+
+from importlib.metadata import version as version_of
+
+
+project = "cognito-devtoken"
+author = "The cognito_devtoken contributors"
+copyright = author  # noqa: A001  # the name that Sphinx reads
+version = release = version_of("cognito-devtoken")
+
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+]
+exclude_patterns = ["_build"]
+html_theme = "furo"
+html_title = "cognito-devtoken"
+
+myst_enable_extensions = ["colon_fence", "deflist"]
+myst_heading_anchors = 3
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "description"
+autodoc_typehints_description_target = "documented_params"
+napoleon_google_docstring = True
+napoleon_numpy_docstring = False
+
+# The inventories of other projects are not fetched: a build needs no network.
+nitpick_ignore_regex = [
+    ("py:.*", r"(collections|datetime|types|typing|attrs|botocore|starlette)\..*"),
+    ("py:.*", r"(Any|BaseClient|Config|Counter|Literal|Mapping|Iterable|Callable|Self)"),
+    ("py:.*", r"(datetime|timedelta|frozenset|ValueError|RuntimeError|TracebackType)"),
+]
