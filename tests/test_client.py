@@ -195,6 +195,8 @@ def test_the_endpoint_is_awss_fips_or_not_and_proxies_are_honoured(
         ({"AWS_MAX_ATTEMPTS": "3"}, None, 3),
         ({"AWS_RETRY_MODE": "legacy"}, None, 1),
         ({}, Config(retries={"total_max_attempts": 3}), 3),
+        ({}, Config(retries={"max_attempts": 2}), 3),
+        ({}, Config(retries={"mode": "legacy"}), 1),
         ({}, ONE_ATTEMPT, 1),
     ],
 )

@@ -66,7 +66,7 @@ def test_what_to_do_is_a_note_and_not_the_message() -> None:
     error = TooManyRequestsError("It failed.")
 
     assert str(error) == "It failed."
-    assert error.__notes__ == [TooManyRequestsError.hint]
+    assert error.__notes__ == [TooManyRequestsError._hint]
     assert not hasattr(DevTokenError("It failed."), "__notes__")
     assert ConfigurationError("It failed.", hint="Do this.").__notes__ == ["Do this."]
 

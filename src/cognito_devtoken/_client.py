@@ -170,11 +170,11 @@ class DevTokenClient:
                 read_timeout=5,
                 # TokenRequest has checked more than botocore would.
                 parameter_validation=False,
-                retries=_retries(session),
                 user_agent=_user_agent(session, self._config),
             )
             if self._config is not None:
                 config = config.merge(self._config)
+            config = config.merge(Config(retries=_retries(session, config.retries)))
             client = session.create_client(
                 "cognito-identity",
                 region_name=self._region_name or config.region_name or region,
@@ -209,14 +209,17 @@ class DevTokenClient:
         self.close()
 
 
-def _retries(session: Session) -> Any:
-    """Our defaults for what neither the environment nor the profile sets."""
-    retries: dict[str, Any] = {}
-    if session.get_config_variable("max_attempts") is None:
+def _retries(session: Session, given: Any) -> Any:
+    """What *given* sets, with our defaults for what it, environment and profile leave out."""
+    retries: dict[str, Any] = dict(given or {})
+    if (
+        not {"max_attempts", "total_max_attempts"} & retries.keys()
+        and session.get_config_variable("max_attempts") is None
+    ):
         retries["total_max_attempts"] = 2
     # botocore has a default of its own here, so that asking it tells nothing.
     if not (os.environ.get("AWS_RETRY_MODE") or session.get_scoped_config().get("retry_mode")):
-        retries["mode"] = "standard"
+        retries.setdefault("mode", "standard")
     return retries
 
 

@@ -28,7 +28,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import ClassVar
 
 import attrs
 
@@ -63,11 +62,11 @@ class DevTokenError(Exception):
         hint: One sentence on what to do about it, in place of the class's own.
     """
 
-    hint: ClassVar[str | None] = None
+    _hint: str | None = None
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         super().__init__(message)
-        if note := hint or self.hint:
+        if note := hint or self._hint:
             self.add_note(note)
 
 
@@ -161,25 +160,25 @@ class InvalidParameterError(ServiceError):
     ``ValidationException`` that the API model does not list).
     """
 
-    hint = "Compare the request with the settings of the identity pool."
+    _hint = "Compare the request with the settings of the identity pool."
 
 
 class ResourceNotFoundError(ServiceError):
     """The identity pool or the identity does not exist in this account and region."""
 
-    hint = "Check the id, the AWS account and the region the request went to."
+    _hint = "Check the id, the AWS account and the region the request went to."
 
 
 class NotAuthorizedError(ServiceError):
     """Cognito does not accept these logins for this identity or this pool."""
 
-    hint = "Check that every login belongs to a provider of the pool and is still valid."
+    _hint = "Check that every login belongs to a provider of the pool and is still valid."
 
 
 class ResourceConflictError(ServiceError):
     """A login of the request is linked to another identity already."""
 
-    hint = (
+    _hint = (
         "Ask without the identity id to get the identity that the login is linked to, "
         "or unlink the login from it first."
     )
@@ -188,7 +187,7 @@ class ResourceConflictError(ServiceError):
 class DeveloperUserAlreadyRegisteredError(ServiceError):
     """The user id is registered under another identity id than the one asked for."""
 
-    hint = (
+    _hint = (
         "Ask without the identity id to get the identity the user has, or merge the two "
         "with MergeDeveloperIdentities."
     )
@@ -198,7 +197,7 @@ class TooManyRequestsError(ServiceError):
     """Cognito is throttling: 50 calls per second and region is the default quota."""
 
     retryable = True
-    hint = (
+    _hint = (
         "Cache tokens, ask for a longer token_duration, or have the quota of "
         "GetOpenIdTokenForDeveloperIdentity raised."
     )
@@ -208,7 +207,7 @@ class InternalServiceError(ServiceError):
     """Cognito failed on its side."""
 
     retryable = True
-    hint = "Try again; if it stays, tell AWS support the request id."
+    _hint = "Try again; if it stays, tell AWS support the request id."
 
 
 class CallerDeniedError(ServiceError):
@@ -217,7 +216,7 @@ class CallerDeniedError(ServiceError):
     expired keys, a wrong signature.
     """
 
-    hint = (
+    _hint = (
         "The AWS credentials in use need cognito-identity:"
         "GetOpenIdTokenForDeveloperIdentity on this identity pool."
     )
@@ -229,7 +228,7 @@ class InvalidTokenResponseError(DevTokenError):
     identity, no lifetime, a longer one than asked for. It is never returned.
     """
 
-    hint = (
+    _hint = (
         "Try again. If it stays so, check the endpoint: what answered is then not the "
         "Cognito of this pool."
     )
@@ -247,7 +246,7 @@ class TokenUnavailableError(DevTokenError):
 
     retry_at: datetime | None
     last_error: Exception | None
-    hint = "Check that this machine reaches the endpoint, then try again."
+    _hint = "Check that this machine reaches the endpoint, then try again."
 
     def __init__(
         self,
@@ -265,4 +264,4 @@ class TokenUnavailableError(DevTokenError):
 class SessionClosedError(DevTokenError, RuntimeError):
     """It was used after it had been closed."""
 
-    hint = "Keep it open for as long as the application runs."
+    _hint = "Keep it open for as long as the application runs."

@@ -9,9 +9,9 @@ from ..exceptions import ConfigurationError
 
 try:
     from ._emulator import Call, Emulator
-except ModuleNotFoundError as error:
+except ModuleNotFoundError as _error:
     raise ConfigurationError(
-        f"The emulator needs {str(error.name).partition('.')[0]}, which is not installed.",
+        f"The emulator needs {str(_error.name).partition('.')[0]}, which is not installed.",
         hint="Install the extra: pip install 'cognito-devtoken[emulator]'",
     ) from None
 from ._settings import Behavior, Pool

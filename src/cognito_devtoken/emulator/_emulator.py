@@ -151,9 +151,9 @@ class Emulator:
 
     def stop(self) -> None:
         """Answer what has come in, then close. Without effect if it does not run."""
-        server, self._server = self._server, None
-        if server is not None:
-            server.stop()
+        if self._server is not None:
+            self._server.stop()
+            self._server = None  # not before: a request that is still there needs it
 
     def __enter__(self) -> Self:
         return self.start()
