@@ -9,11 +9,44 @@ from __future__ import annotations
 
 import time
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple, Protocol
 
 
-if TYPE_CHECKING:
-    from .typing import Clock
+class Clock(Protocol):
+    """
+    Two hands that are read together, because each lies in a way the other does not.
+
+    A monotonic clock may stand still while a function is frozen; a wall clock may be
+    set. The age of a token is the larger of what the two say.
+    """
+
+    def monotonic(self) -> float:
+        """Seconds from an arbitrary start, never stepping back."""
+        ...
+
+    def time(self) -> float:
+        """Seconds since the Unix epoch, as this machine believes."""
+        ...
+
+
+class Instant(NamedTuple):
+    """One reading of both clocks, in seconds."""
+
+    monotonic: float
+    wall: float
+
+    @classmethod
+    def now(cls, clock: Clock) -> Instant:
+        """Read both clocks."""
+        return cls(clock.monotonic(), clock.time())
+
+    def age(self, now: Instant) -> float:
+        """Seconds since this instant: the larger of what the two clocks say."""
+        return max(now.monotonic - self.monotonic, now.wall - self.wall)
+
+
+# Where users import them from, and so where a repr and the reference place them.
+Clock.__module__ = Instant.__module__ = "cognito_devtoken.typing"
 
 
 class SystemClock:
@@ -32,18 +65,3 @@ class SystemClock:
 
 
 SYSTEM_CLOCK: Clock = SystemClock()
-
-
-class Instant(NamedTuple):
-    """One reading of both clocks, in seconds."""
-
-    monotonic: float
-    wall: float
-
-    @classmethod
-    def now(cls, clock: Clock) -> Instant:
-        return cls(clock.monotonic(), clock.time())
-
-    def age(self, now: Instant) -> float:
-        """Seconds since this instant: the larger of what the two clocks say."""
-        return max(now.monotonic - self.monotonic, now.wall - self.wall)

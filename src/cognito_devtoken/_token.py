@@ -14,11 +14,10 @@ from typing import Any, NoReturn, Self, cast
 
 import attrs
 
-from ._clock import SYSTEM_CLOCK, Instant
+from ._clock import SYSTEM_CLOCK, Clock, Instant
 from ._request import DEFAULT_DURATION, MAX_DURATION, TokenRequest
 from ._secret import NeverPickled, Secret
 from .exceptions import InvalidTokenResponseError
-from .typing import Clock
 
 
 COGNITO_PROVIDER = "cognito-identity.amazonaws.com"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from ._clock import Instant
+from ._clock import Clock, Instant
 
 
 if TYPE_CHECKING:
@@ -12,23 +12,6 @@ if TYPE_CHECKING:
     from ._token import OpenIdToken
 
 __all__ = ["Clock", "Instant", "TokenFetcher"]
-
-
-class Clock(Protocol):
-    """
-    Two hands that are read together, because each lies in a way the other does not.
-
-    A monotonic clock may stand still while a function is frozen; a wall clock may be
-    set. The age of a token is the larger of what the two say.
-    """
-
-    def monotonic(self) -> float:
-        """Seconds from an arbitrary start, never stepping back."""
-        ...
-
-    def time(self) -> float:
-        """Seconds since the Unix epoch, as this machine believes."""
-        ...
 
 
 class TokenFetcher(Protocol):
@@ -45,10 +28,7 @@ class TokenFetcher(Protocol):
         Args:
             request: What to ask for.
 
-        Returns:
-            A token for the requested identity.
-
         Raises:
-            DevTokenError: Nothing else leaves this method.
+            DevTokenError: Whatever goes wrong.
         """
         ...
