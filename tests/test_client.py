@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import botocore.session
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
@@ -27,6 +28,7 @@ from cognito_devtoken.exceptions import (
     ConfigurationError,
     DevTokenError,
     InternalServiceError,
+    InvalidParameterError,
     InvalidTokenResponseError,
     NotAuthorizedError,
     ResourceNotFoundError,
@@ -317,18 +319,69 @@ def test_a_closed_client_refuses(own: bool, emulator: Emulator, request_: TokenR
 
     with pytest.raises(SessionClosedError, match="closed"):
         client.fetch(request_)
+    with pytest.raises(SessionClosedError, match="closed"), client:
+        pass
 
 
-def test_threads_share_one_botocore_client(client: DevTokenClient, request_: TokenRequest) -> None:
+@pytest.fixture
+def created(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The clients that botocore makes, with the region of each."""
+    clients = []
+    create_client = botocore.session.Session.create_client
+
+    def create_and_note(self: Any, *args: Any, **kwargs: Any) -> Any:
+        clients.append(create_client(self, *args, **kwargs))
+        return clients[-1]
+
+    monkeypatch.setattr(botocore.session.Session, "create_client", create_and_note)
+    return clients
+
+
+def test_threads_share_one_botocore_client(
+    created: list[Any], client: DevTokenClient, request_: TokenRequest
+) -> None:
     start = threading.Barrier(8)
 
     def fetch(number: int) -> Any:
         start.wait()
-        client.fetch(request_)
-        return client._client_for(request_.region)
+        return client.fetch(request_)
 
     with ThreadPoolExecutor(8) as pool:
-        assert len(set(pool.map(fetch, range(8)))) == 1
+        tokens = list(pool.map(fetch, range(8)))
+
+    assert len({token.identity_id for token in tokens}) == 1
+    assert len(created) == 1
+
+
+def test_a_given_region_has_one_botocore_client_for_all_pools(
+    created: list[Any], recorder: HTTPServer, request_: TokenRequest
+) -> None:
+    with DevTokenClient("us-east-1", endpoint_url=recorder.url_for("")) as client:
+        for pool in (POOL, OTHER_POOL):
+            client.fetch(TokenRequest(pool.identity_pool_id, request_.logins))
+
+    assert len(created) == 1
+
+
+def test_closing_closes_the_connections_that_it_opened(
+    created: list[Any], client: DevTokenClient, request_: TokenRequest
+) -> None:
+    client.fetch(request_)
+    (boto,) = created
+    pools = boto._endpoint.http_session._manager.pools
+    assert len(pools) == 1
+
+    client.close()
+
+    assert len(pools) == 0
+
+
+def test_a_tokens_age_counts_from_when_the_request_was_sent(request_: TokenRequest) -> None:
+    with Emulator(POOL, latency=0.2) as emulator:
+        with DevTokenClient(endpoint_url=emulator.endpoint_url) as client:
+            token = client.fetch(request_)
+
+    assert token.expires_in() <= token.lifetime - timedelta(seconds=0.2)
 
 
 def test_only_a_request_can_be_fetched(client: DevTokenClient) -> None:
@@ -433,9 +486,11 @@ def test_a_missing_pool_hints_at_the_region(client: DevTokenClient) -> None:
     ("status", "body", "error", "text"),
     [
         (503, "", InternalServiceError, "503: "),
+        (429, "<html></html>", TooManyRequestsError, "429: "),
+        (400, '{"__type": "RequestTimeoutException"}', InternalServiceError, "RequestTimeout"),
         (404, "<html>\n<h1>Not Found</h1></html>", ServiceError, "404: "),
-        (200, "<html></html>", InvalidTokenResponseError, "no IdentityId or no Token"),
-        (200, "{}", InvalidTokenResponseError, "no IdentityId or no Token"),
+        (200, "<html></html>", InvalidTokenResponseError, "it has no Token"),
+        (200, "{}", InvalidTokenResponseError, "it has no Token"),
         (
             400,
             '{"__type": "com.amazon.coral#ThrottlingException"}',
@@ -459,6 +514,53 @@ def test_whatever_answers_in_place_of_cognito_is_one_clear_error(
         client.fetch(request_)
 
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("odd", [{"a": 1}, [1], 5, None, True])
+def test_an_error_of_odd_types_is_an_error_of_ours_all_the_same(
+    odd: object, httpserver: HTTPServer, request_: TokenRequest
+) -> None:
+    answer = {"__type": "ValidationException", "message": odd}
+    httpserver.expect_request("/").respond_with_json(answer, 400, {"x-amzn-RequestId": "a b"})
+
+    with DevTokenClient(endpoint_url=httpserver.url_for("")) as client:
+        with pytest.raises(InvalidParameterError, match="ValidationException: ") as caught:
+            client.fetch(request_)
+
+    assert caught.value.request_id is None
+
+
+def test_a_long_message_is_cut(
+    emulator: Emulator, client: DevTokenClient, request_: TokenRequest
+) -> None:
+    emulator.fail_next("NotAuthorizedException", "x" * 5000)
+
+    with pytest.raises(NotAuthorizedError) as caught:
+        client.fetch(request_)
+
+    assert str(caught.value) == "NotAuthorizedException: " + "x" * 500
+
+
+@pytest.mark.parametrize(
+    ("login", "code", "error"),
+    [
+        ("InternalUser-42", "InternalErrorException", InternalServiceError),
+        ("TooManyRequests", "TooManyRequestsException", TooManyRequestsError),
+    ],
+)
+def test_a_user_id_does_not_change_what_an_error_is(
+    login: str,
+    code: str,
+    error: type[ServiceError],
+    emulator: Emulator,
+    client: DevTokenClient,
+) -> None:
+    emulator.fail_next(code, times=2)
+
+    with pytest.raises(error) as caught:
+        client.fetch(TokenRequest(POOL.identity_pool_id, {POOL.developer_provider: login}))
+
+    assert caught.value.code == code
 
 
 def test_nobody_listening_is_a_token_unavailable(request_: TokenRequest) -> None:
@@ -538,6 +640,43 @@ def test_a_bad_endpoint_url_is_named(request_: TokenRequest) -> None:
     assert "Invalid endpoint: nowhere" in str(fail_to_configure(request_, endpoint_url="nowhere"))
 
 
+def test_a_password_in_an_address_is_not_shown(request_: TokenRequest) -> None:
+    client = DevTokenClient(endpoint_url="http://user:pass@127.0.0.1:1", config=ONE_ATTEMPT)
+
+    with client, pytest.raises(TokenUnavailableError) as caught:
+        client.fetch(request_)
+
+    assert "http://<hidden>@127.0.0.1:1/" in str(caught.value)
+    assert "pass" not in str(caught.value) + repr(caught.value.__cause__)
+
+
+@pytest.mark.parametrize(
+    "arguments", [{"config": {}}, {"endpoint_url": 5}, {"region_name": 5}, {"endpoint_url": "//"}]
+)
+def test_arguments_of_the_wrong_type_are_a_matter_of_configuration(
+    arguments: dict[str, Any], request_: TokenRequest
+) -> None:
+    assert str(fail_to_configure(request_, **arguments))
+
+
+def test_a_missing_file_is_named(request_: TokenRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", "/nonexistent/token")
+    monkeypatch.setenv("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/backend")
+
+    error = fail_to_configure(request_, endpoint_url="http://127.0.0.1:1")
+
+    assert str(error) == "FileNotFoundError: No such file or directory: /nonexistent/token."
+
+
+def test_what_is_wrong_in_a_profile_is_told(profile: Any, request_: TokenRequest) -> None:
+    profile("[profile role]\nrole_arn = arn:aws:iam::1:role/a\nsource_profile = gone\n")
+
+    error = fail_to_configure(request_, profile_name="role")
+
+    assert "gone" in str(error)
+
+
 def test_a_bad_number_in_the_environment_is_refused(
     request_: TokenRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -564,14 +703,29 @@ def test_what_a_credential_process_says_stays_with_it(
     assert "the-secret" not in str(error) + repr(error.__cause__)
 
 
-def test_a_role_that_cannot_be_assumed_is_our_credentials_fault(
-    profile: Any, httpserver: HTTPServer, request_: TokenRequest, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("code", "status", "error"),
+    [
+        ("ValidationError", 400, CallerDeniedError),
+        ("Throttling", 400, TooManyRequestsError),
+        ("ServiceUnavailable", 503, InternalServiceError),
+    ],
+)
+def test_a_role_that_cannot_be_assumed_is_our_credentials_fault_or_passes(
+    code: str,
+    status: int,
+    error: type[ServiceError],
+    profile: Any,
+    httpserver: HTTPServer,
+    request_: TokenRequest,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     httpserver.expect_request("/").respond_with_data(
-        "<ErrorResponse><Error><Code>ValidationError</Code><Message>No role.</Message></Error>"
+        f"<ErrorResponse><Error><Code>{code}</Code><Message>No role.</Message></Error>"
         "<RequestId>1</RequestId></ErrorResponse>",
-        400,
+        status,
     )
     monkeypatch.setenv("AWS_ENDPOINT_URL_STS", httpserver.url_for(""))
     profile(
@@ -586,10 +740,11 @@ def test_a_role_that_cannot_be_assumed_is_our_credentials_fault(
         """
     )
 
-    with DevTokenClient(profile_name="role") as client, pytest.raises(CallerDeniedError) as caught:
+    with DevTokenClient(profile_name="role") as client, pytest.raises(error) as caught:
         client.fetch(request_)
 
-    assert str(caught.value) == "ValidationError: AssumeRole gave no AWS credentials: No role."
+    assert type(caught.value) is error
+    assert str(caught.value) == f"{code}: AssumeRole gave no AWS credentials: No role."
 
 
 def test_signatures_are_what_aws_expects(request_: TokenRequest) -> None:

@@ -70,7 +70,7 @@ def test_the_members_are_those_of_the_model() -> None:
     request = TokenRequest(POOL_ID, LOGINS, POOL_ID, {"team": "blue"}, 60)
 
     assert request.to_params().keys() == members().keys()
-    assert refusal(Other=1) == f"Other is none of the members {', '.join(members())}"
+    assert refusal(Other=1) == f"Other is none of {', '.join(members())}"
 
 
 def test_the_required_members_are_those_of_the_model() -> None:
@@ -199,14 +199,12 @@ def test_durations_are_those_the_model_allows(data: st.DataObject) -> None:
         (
             "identity_id",
             "us-east-1:ab\n",
-            r"identity_id must be REGION:GUID, matching [\w-]+:[0-9a-f-]+ in full, "
-            "not this text of 13 characters",
+            r"identity_id must be REGION:GUID, matching [\w-]+:[0-9a-f-]+ in full",
         ),
         (
             "identity_pool_id",
             "eü-west-1:ab",
-            r"identity_pool_id must be REGION:GUID, matching [\w-]+:[0-9a-f-]+ in full, "
-            "not this text of 12 characters",
+            r"identity_pool_id must be REGION:GUID, matching [\w-]+:[0-9a-f-]+ in full",
         ),
         (
             "token_duration",
@@ -338,4 +336,22 @@ def test_the_frames_of_a_violation_hold_no_login(logins: Any, leaks: Any) -> Non
 
     with pytest.raises(InvalidRequestError) as caught:
         TokenRequest.from_params({"Logins": logins, "PrincipalTags": logins})
+    assert not leaks(caught.value, CANARY)
+
+
+@pytest.mark.parametrize("misplaced", [CANARY, {"login.example.com": CANARY}, [CANARY]])
+def test_a_login_in_the_place_of_another_member_is_not_shown(misplaced: Any, leaks: Any) -> None:
+    with pytest.raises(InvalidRequestError) as caught:
+        TokenRequest(misplaced, POOL_ID, misplaced, misplaced, misplaced)  # type: ignore[arg-type]
+
+    assert len(caught.value.violations) >= 4
+    assert not leaks(caught.value, CANARY)
+
+
+@pytest.mark.parametrize("params", [[CANARY], CANARY, None, {CANARY: "login.example.com"}, {7: 7}])
+def test_what_are_no_params_is_refused_and_not_shown(params: Any, leaks: Any) -> None:
+    with pytest.raises(InvalidRequestError) as caught:
+        TokenRequest.from_params(params)
+
+    assert re.match(r"params must be a mapping|member 1 is none of", str(caught.value))
     assert not leaks(caught.value, CANARY)

@@ -1,8 +1,9 @@
 """No token, login or AWS secret shows: not in a log, not in an error, not in its frames."""
 
-import http.client
 import json
 import logging
+import socket
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -10,9 +11,11 @@ from typing import Any
 import boto3
 import pytest
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
 from pytest_httpserver import HTTPServer
 
 from cognito_devtoken import DevTokenClient, TokenRequest
+from cognito_devtoken._errors import _clean
 from cognito_devtoken.emulator import Emulator
 from cognito_devtoken.exceptions import DevTokenError
 from conftest import POOL
@@ -40,6 +43,14 @@ def secret_request() -> TokenRequest:
         POOL.identity_pool_id,
         {POOL.developer_provider: LOGIN, "idp.example": PROVIDER_TOKEN, "short": "42"},
     )
+
+
+@pytest.fixture(autouse=True)
+def _loggers_without_filters() -> None:
+    """What another test has guarded is not guarded here."""
+    for logger in logging.root.manager.loggerDict.values():
+        if isinstance(logger, logging.Logger):
+            logger.filters.clear()
 
 
 class _Everything(logging.Handler):
@@ -122,18 +133,81 @@ def test_every_logger_of_botocore_is_guarded(
         assert filters == ["_OurCalls"], logger
 
 
-def test_warnings_of_botocore_still_pass(
+def before_sending(boto: Any, hook: Callable[[], object]) -> None:
+    boto.meta.events.register("before-send.cognito-identity.*", lambda **_: hook() and None)
+
+
+def test_warnings_of_botocore_pass_without_what_they_quote(
     server: HTTPServer, log: _Everything, secret_request: TokenRequest
 ) -> None:
+    def warn() -> None:
+        for name in ("botocore.credentials", "urllib3.connection"):
+            error = ValueError(SESSION_TOKEN)
+            logging.getLogger(name).warning("%s says %s", name, error, exc_info=error)
+
     boto = boto3_client(server.url_for(""))
-    boto.meta.events.register(
-        "before-send.cognito-identity.*",
-        lambda **_: logging.getLogger("botocore.credentials").warning("refresh failed"),
-    )
+    before_sending(boto, warn)
 
     DevTokenClient(boto_client=boto).fetch(secret_request)
 
-    assert "refresh failed" in log.text
+    assert "botocore.credentials WARNING %s says %s\n" in log.text
+    assert "urllib3.connection" not in log.text
+    assert SESSION_TOKEN not in log.text
+
+
+def test_a_call_within_a_call_leaves_the_outer_one_guarded(
+    server: HTTPServer, log: _Everything, secret_request: TokenRequest
+) -> None:
+    boto = boto3_client(server.url_for(""))
+    with DevTokenClient(endpoint_url=server.url_for("")) as inner:
+        before_sending(boto, lambda: inner.fetch(secret_request))
+
+        DevTokenClient(boto_client=boto).fetch(secret_request)
+
+    assert not [canary for canary in CANARIES if canary in log.text]
+
+
+def test_looking_for_credentials_is_guarded_from_the_first_call_on(
+    httpserver: HTTPServer,
+    log: _Everything,
+    secret_request: TokenRequest,
+    monkeypatch: pytest.MonkeyPatch,
+    leaks: Leaks,
+) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    url = httpserver.url_for("/container")
+    monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", url)
+    httpserver.expect_request("/container").respond_with_data(f'{{"SecretAccessKey":"{SECRET_KEY}"')
+
+    with DevTokenClient(endpoint_url="http://127.0.0.1:1") as client:
+        with pytest.raises(DevTokenError) as caught:
+            client.fetch(secret_request)
+
+    assert httpserver.log
+    assert SECRET_KEY not in log.text
+    assert not leaks(caught.value, *CANARIES)
+
+
+def test_a_header_that_urllib3_cannot_read_is_not_logged(
+    log: _Everything, secret_request: TokenRequest
+) -> None:
+    answer = f"HTTP/1.1 200 OK\r\nbroken header {TOKEN}\r\n\r\n{{}}".encode()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            for _ in range(2):
+                connection, _ = listener.accept()
+                with connection:
+                    connection.recv(65_536)
+                    connection.sendall(answer)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        with DevTokenClient(endpoint_url=url) as client, pytest.raises(DevTokenError):
+            client.fetch(secret_request)
+
+    assert TOKEN not in log.text
 
 
 def service_error(server: HTTPServer) -> None:
@@ -191,6 +265,61 @@ def test_what_the_service_quotes_of_a_login_is_masked_and_the_rest_is_kept(
     )
 
 
+SHORT, LONG = "42", "customer-4711 of the shop"
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("user 42 is unknown", "user <hidden> is unknown"),
+        ("427 is not 4, '42'", "427 is not 4, '<hidden>'"),
+        (f"Value '{LONG}' at", "Value '<hidden>' at"),
+        (f"Value '{LONG.upper()}' at", "Value '<hidden>' at"),
+        (f"Value '{LONG[:20]}...' at", "Value '<hidden>...' at"),
+        (f"{LONG} and {LONG[:9]}", "<hidden> and <hidden>"),
+        ("any customer of the shop", "any <hidden> of the shop"),
+        ("any custom", "any custom"),
+        ("first line\nsecond line", "first line"),
+        ("first  http://user:pass@host/", "first http://<hidden>@host/"),
+    ],
+)
+def test_logins_are_masked_in_what_the_service_says(said: str, kept: str) -> None:
+    request = TokenRequest(POOL.identity_pool_id, {"a": SHORT, "b": LONG})
+
+    assert _clean(said, request) == kept
+
+
+def test_a_login_of_several_lines_is_masked_before_the_first_line_is_taken() -> None:
+    request = TokenRequest(POOL.identity_pool_id, {"a": "user\nsecret of the user"})
+
+    assert _clean("no user\nsecret of the user\nhere", request) == "no <hidden>"
+
+
+class OwnClientError(ClientError):
+    def __init__(self, text: str) -> None:
+        self.text = text
+        super().__init__({"Error": {"Code": text, "Message": text}}, text)
+
+
+class OwnBotoCoreError(BotoCoreError):
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.text = text
+
+
+@pytest.mark.parametrize("raised", [OwnClientError(LOGIN), OwnBotoCoreError(LOGIN)])
+def test_errors_with_a_constructor_of_their_own_are_translated_too(
+    raised: Exception, server: HTTPServer, secret_request: TokenRequest, leaks: Leaks
+) -> None:
+    boto = boto3_client(server.url_for(""))
+    fails_with(raised)(boto)
+
+    with pytest.raises(DevTokenError) as caught:
+        DevTokenClient(boto_client=boto).fetch(secret_request)
+
+    assert not leaks(caught.value, LOGIN)
+
+
 def fails_with(error: BaseException) -> Callable[[Any], None]:
     def register(boto: Any) -> None:
         def hook(**kwargs: Any) -> None:
@@ -208,7 +337,8 @@ def test_an_error_of_a_hook_does_not_bring_its_text_or_the_frames_along(
     boto = boto3_client(server.url_for(""))
     fails_with(raised)(boto)
 
-    with pytest.raises(DevTokenError, match=f"failed with {type(raised).__name__}") as caught:
+    where = f"failed with {type(raised).__name__}, raised in .*test_secrets.py, line"
+    with pytest.raises(DevTokenError, match=where) as caught:
         DevTokenClient(boto_client=boto).fetch(secret_request)
 
     assert not leaks(caught.value, *CANARIES)
@@ -272,4 +402,3 @@ def test_no_warning_is_raised(server: HTTPServer, secret_request: TokenRequest) 
             client.fetch(secret_request)
 
     assert not [each for each in caught if any(c in str(each.message) for c in CANARIES)]
-    assert http.client.HTTPConnection.debuglevel == 0

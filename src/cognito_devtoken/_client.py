@@ -71,7 +71,7 @@ class DevTokenClient:
         config: Config | None = None,
         boto_client: BaseClient | None = None,
     ) -> None:
-        self._region_name = region_name
+        self._region_name = region_name or getattr(config, "region_name", None)
         self._endpoint_url = endpoint_url
         self._profile_name = profile_name
         self._config = config
@@ -101,8 +101,9 @@ class DevTokenClient:
         Creates the identity if there is none for these logins, and links logins that are
         not linked yet. Repeating a call is harmless.
 
-        While it runs, this thread's log records of botocore and urllib3 below WARNING
-        are dropped: they hold logins and the token.
+        While it runs, log records of botocore and urllib3 in this thread are dropped,
+        because they hold logins and the token. Warnings of botocore pass, without what
+        they quote.
 
         Args:
             request: What to ask for.
@@ -118,25 +119,28 @@ class DevTokenClient:
                 configuration is wrong.
 
             SessionClosedError: If the client is closed.
+
+            TypeError: If *request* is no request.
         """
         if not isinstance(request, TokenRequest):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers may be untyped
             raise TypeError(f"fetch() takes a TokenRequest, not {type(request).__name__}.")
         try:
             return self._fetch(request)
         except BaseException as error:  # noqa: BLE001  # Ctrl-C has frames, too
-            from ._errors import translate
-
-            failure = translate(error, request)
+            failure = error
         # Outside the handler, so that botocore's error does not come along as the
         # context, with the request and the answer in the locals of its frames.
+        from ._errors import translate
+
+        failure = translate(failure, request)
         try:
             raise failure
         finally:
-            del failure
+            del failure  # which holds this frame
 
     def _fetch(self, request: TokenRequest) -> OpenIdToken:
         with quiet:
-            client = self._client_for(request.region)
+            client = self._client_for(self._region_name or request.region)
             sent = Instant.now(SYSTEM_CLOCK)
             return OpenIdToken.from_response(
                 client.get_open_id_token_for_developer_identity(**request.to_params()),
@@ -148,8 +152,7 @@ class DevTokenClient:
         client = self._given or self._made.get(region)
         if client is None or self._closed:
             with self._lock:
-                if self._closed:
-                    raise SessionClosedError("This DevTokenClient is closed.")
+                self._check_open()
                 # Another thread may have made it while this one waited for the lock.
                 client = self._made.get(region) or self._make_client(region)
                 self._made[region] = client
@@ -160,6 +163,7 @@ class DevTokenClient:
         from botocore.exceptions import BotoCoreError
         from botocore.session import Session
 
+        guard_loggers()
         if self._session is None:
             self._session = Session(profile=self._profile_name)
         session = self._session
@@ -168,6 +172,8 @@ class DevTokenClient:
             config: Any = Config(
                 connect_timeout=2,
                 read_timeout=5,
+                # botocore's 10 would throw connections away, and warn of it.
+                max_pool_connections=50,
                 # TokenRequest has checked more than botocore would.
                 parameter_validation=False,
                 user_agent=_user_agent(session, self._config),
@@ -177,17 +183,22 @@ class DevTokenClient:
             config = config.merge(Config(retries=_retries(session, config.retries)))
             client = session.create_client(
                 "cognito-identity",
-                region_name=self._region_name or config.region_name or region,
+                region_name=region,
                 endpoint_url=self._endpoint_url,
                 config=config,
             )
         except BotoCoreError:
             raise  # some are ValueErrors too; translate() knows them
-        except ValueError as error:
-            # An endpoint_url that is none, a number in the environment that is none.
-            raise ConfigurationError(f"botocore's configuration: {error}.") from None
-        guard_loggers()
+        except (AttributeError, TypeError, ValueError) as error:
+            # An endpoint_url that is none, a number in the environment that is none, a
+            # dictionary in place of a Config.
+            raise ConfigurationError(f"botocore's configuration is wrong: {error}") from None
+        guard_loggers()  # there may be more of them now
         return cast("_CognitoIdentity", client)
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise SessionClosedError("This DevTokenClient is closed.")
 
     def close(self) -> None:
         """Close the connections that it opened. A closed client refuses to fetch."""
@@ -198,6 +209,7 @@ class DevTokenClient:
             client.close()
 
     def __enter__(self) -> Self:
+        self._check_open()
         return self
 
     def __exit__(

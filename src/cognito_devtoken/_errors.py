@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from string import Formatter
-from typing import Any
+from traceback import walk_tb
+from typing import Any, cast
 
 from botocore import exceptions as boto
 from botocore.exceptions import BotoCoreError, ClientError
@@ -36,7 +37,8 @@ from .exceptions import (
 OPERATION = "GetOpenIdTokenForDeveloperIdentity"
 
 # By code only: the status on the wire is 400 for nearly all of them. Those that end in
-# "Exception" come without it from some endpoints, and the reverse.
+# "Exception" come without it from some endpoints, and the reverse. For an answer that
+# names no code, botocore takes its status.
 _CLASSES: Mapping[type[ServiceError], tuple[str, ...]] = {
     InvalidParameterError: ("InvalidParameter", "Validation", "ValidationError"),
     ResourceNotFoundError: ("ResourceNotFound",),
@@ -50,13 +52,14 @@ _CLASSES: Mapping[type[ServiceError], tuple[str, ...]] = {
         "RequestThrottled",
         "LimitExceeded",
         "RequestLimitExceeded",
+        "429",
     ),
     InternalServiceError: (
         "InternalError",
         "InternalFailure",
         "InternalServerError",
+        "RequestTimeout",
         "ServiceUnavailable",
-        # botocore's code for an answer that names none is its status.
         "500",
         "502",
         "503",
@@ -100,7 +103,7 @@ _HINTS = {
 }
 _CREDENTIALS_HINT = (
     "Use AWS credentials that are in force, from the environment, a profile or a role, "
-    "on a machine whose clock is right: 'aws sts get-caller-identity' tells."
+    "on a machine whose clock is right: 'aws sts get-caller-identity' shows whether they work."
 )
 
 _UNAVAILABLE = (boto.HTTPClientError, boto.ConnectionError, boto.IncompleteReadError)
@@ -112,7 +115,7 @@ _NO_CREDENTIALS = (
     boto.SSOError,
 )
 # Texts made of names and addresses only. Others may quote a header or what a program
-# has printed, and with it an AWS secret: what they quote is hidden.
+# has printed, and with it an AWS secret: of those, only the plain fields are shown.
 _PLAIN_TEXT = (
     boto.EndpointConnectionError,
     boto.ConnectionClosedError,
@@ -121,20 +124,30 @@ _PLAIN_TEXT = (
     boto.ProxyConnectionError,
     boto.SSLError,
     boto.PartialCredentialsError,
+    boto.UnknownCredentialError,
     boto.ProfileNotFound,
     boto.ConfigNotFound,
     boto.ConfigParseError,
     boto.BaseEndpointResolverError,
     boto.EndpointProviderError,
+    boto.InvalidConfigError,
+    boto.InvalidDefaultsMode,
     boto.InvalidRegionError,
     boto.InvalidRetryConfigurationError,
     boto.InvalidProxiesConfigError,
+    boto.MissingDependencyException,
 )
+_PLAIN_FIELDS = frozenset({"provider"})
+
+_LONG = 8
+_MAX_MESSAGE = 500
+_REQUEST_ID = re.compile(r"[\w-]{1,128}", re.ASCII)
+_USERINFO = re.compile(r"//[^/@\s]*@")
 
 
 def translate(error: BaseException, request: TokenRequest) -> BaseException:
     """
-    What leaves :meth:`DevTokenClient.fetch` in place of *error*.
+    What leaves :meth:`DevTokenClient.fetch` in place of *error*. It never raises.
 
     Our own errors and what is none (KeyboardInterrupt) stay what they are, but for the
     frames below.
@@ -146,50 +159,70 @@ def translate(error: BaseException, request: TokenRequest) -> BaseException:
         return _from_answer(error, request)
     if isinstance(error, BotoCoreError):
         return _from_botocore(error)
-    # A hook on the user's own client, say. Its text may hold anything.
-    return TokenUnavailableError(f"The call failed with {type(error).__name__}.")
+    if isinstance(error, OSError | EOFError):
+        # The network's come as botocore's. These are of a file that credentials are in,
+        # a program that prints them, a prompt for a code.
+        reason = getattr(error, "strerror", None) or "no terminal"
+        name = getattr(error, "filename", None)
+        return ConfigurationError(
+            f"{type(error).__name__}: {reason}{f': {name}' if name else ''}.",
+            hint=_CREDENTIALS_HINT,
+        )
+    return _from_elsewhere(error)
 
 
 def _from_answer(error: ClientError, request: TokenRequest) -> ServiceError:
-    # Any: what comes from the wire need not be what the types promise.
-    response: Any = error.response
-    details, metadata = response.get("Error", {}), response.get("ResponseMetadata", {})
-    code = _without_logins(details.get("Code") or "Unknown", request)
-    message = _without_logins(details.get("Message") or "no message", request)
-    stem = code.removesuffix("Exception")
+    # What comes from the wire need not be of the types that botocore promises.
+    details, metadata = (
+        _mapping(error.response, "Error"),
+        _mapping(error.response, "ResponseMetadata"),
+    )
+    code, message = details.get("Code"), details.get("Message")
+    stem = code.removesuffix("Exception") if isinstance(code, str) else ""
     cls = _BY_CODE.get(stem, ServiceError)
+    if cls is ServiceError:  # only then can it be anything
+        code = _clean(code, request) or "Unknown"
+    message = _clean(message, request) or "no message"
     hint = next((hint for text, hint in _HINTS.items() if text in message), None)
     if error.operation_name != OPERATION:
-        # botocore called it on the way to AWS credentials: AssumeRole, for one.
-        cls, hint = CallerDeniedError, _CREDENTIALS_HINT
-        message = f"{error.operation_name} gave no AWS credentials: {message}"
+        # botocore called it on the way to AWS credentials. What other operations than
+        # AssumeRole are sent is secret, and might be quoted.
+        name = _clean(error.operation_name, request)
+        why = message if name == "AssumeRole" else HIDDEN
+        message = f"{name} gave no AWS credentials: {why}"
+        if not cls.retryable:
+            cls, hint = CallerDeniedError, _CREDENTIALS_HINT
     elif cls is CallerDeniedError and stem != "AccessDenied":
         hint = _CREDENTIALS_HINT
 
+    request_id, status = metadata.get("RequestId"), metadata.get("HTTPStatusCode")
     failure = cls(
         f"{code}: {message}",
-        code=code,
-        request_id=metadata.get("RequestId"),
-        status=metadata.get("HTTPStatusCode"),
+        code=str(code),
+        request_id=request_id if _REQUEST_ID.fullmatch(str(request_id)) else None,
+        status=status,
         hint=hint,
     )
+    own_init = type(error).__init__ is not ClientError.__init__
     kept: Any = {
         "Error": {"Code": code, "Message": message},
-        "ResponseMetadata": {
-            name: metadata[name]
-            for name in ("RequestId", "HTTPStatusCode", "RetryAttempts")
-            if name in metadata
-        },
+        "ResponseMetadata": {"RequestId": failure.request_id, "HTTPStatusCode": status},
     }
-    failure.__cause__ = type(error)(kept, error.operation_name)
+    cause = ClientError if own_init else type(error)
+    failure.__cause__ = cause(kept, _clean(error.operation_name, request))
     return failure
 
 
 def _from_botocore(error: BotoCoreError) -> DevTokenError:
     plain = isinstance(error, _PLAIN_TEXT)
-    fields = {field for _, field, _, _ in Formatter().parse(error.fmt) if field}
-    cause = type(error)(**{name: str(error.kwargs[name]) if plain else HIDDEN for name in fields})
-    message = f"{type(error).__name__}: {' '.join(str(cause).split())}"
+    fields = {
+        name: _one_line(str(error.kwargs.get(name))) if plain or name in _PLAIN_FIELDS else HIDDEN
+        for _, name, _, _ in Formatter().parse(error.fmt)
+        if name
+    }
+    known_init = type(error).__init__ in (BotoCoreError.__init__, boto.HTTPClientError.__init__)
+    cause = type(error)(**fields) if known_init else BotoCoreError()
+    message = f"{type(error).__name__}: {_one_line(str(cause))}"
     failure: DevTokenError
     if isinstance(error, _UNAVAILABLE):
         failure = TokenUnavailableError(message, last_error=cause)
@@ -200,23 +233,55 @@ def _from_botocore(error: BotoCoreError) -> DevTokenError:
     return failure
 
 
-def _without_logins(text: str, request: TokenRequest) -> str:
+def _from_elsewhere(error: Exception) -> DevTokenError:
+    """Such as a hook on the user's own client. Its text may hold anything; its place is safe."""
+    *_, (frame, line) = walk_tb(error.__traceback__)
+    return TokenUnavailableError(
+        f"The call failed with {type(error).__name__}, raised in "
+        f"{frame.f_code.co_filename}, line {line}.",
+        hint="That is a bug: in a hook on the botocore client, in botocore or in this library.",
+    )
+
+
+def _mapping(response: Any, member: str) -> Mapping[str, Any]:
+    value: Any = response.get(member)
+    return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else {}
+
+
+def _clean(text: object, request: TokenRequest) -> str:
     """
     The first line of what the service says, without the logins that it may quote.
 
     The lines after it can hold the signed request, session token and all (of an
     InvalidSignatureException).
     """
-    line = text.strip().partition("\n")[0]
+    if not isinstance(text, str):
+        return ""
     for login in sorted(request.logins.values(), key=len, reverse=True):
-        # A short one ("42") may be part of any number; and a long one may be cut short.
-        if len(login) < _LONG:
-            quoted = rf"(?<!\w){re.escape(login)}(?!\w)"
-        else:
-            quoted = rf"{re.escape(login)}|{re.escape(login[:_LONG])}[^\s'\"]*"
-        line = re.sub(quoted, HIDDEN, line)
-    return line[:_MAX_MESSAGE]
+        text = _without(text, login)
+    return _one_line(text.strip().partition("\n")[0])
 
 
-_LONG = 8
-_MAX_MESSAGE = 500
+def _without(text: str, login: str) -> str:
+    """
+    The text without the login, in whatever case, and without the beginning of a long one.
+
+    A short login ("42") is looked for as a word: it may be a part of any number.
+    """
+    if len(login) < _LONG:
+        word = rf"(?<!\w){re.escape(login.strip())}(?!\w)"
+        return re.sub(word, HIDDEN, text, flags=re.IGNORECASE)
+    beginning = re.compile(re.escape(login[:_LONG]), re.IGNORECASE)
+    while match := beginning.search(text):
+        end = match.end()
+        for quoted, character in zip(text[end:], login[_LONG:], strict=False):
+            if quoted.lower() != character.lower():
+                break
+            end += 1
+        text = text[: match.start()] + HIDDEN + text[end:]
+    return text
+
+
+def _one_line(text: str) -> str:
+    """A text that fits a message, without a password that an address may hold."""
+    return _USERINFO.sub(f"//{HIDDEN}@", " ".join(text.split()))[:_MAX_MESSAGE]

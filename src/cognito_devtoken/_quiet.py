@@ -14,23 +14,31 @@ import threading
 class _Quiet(threading.local):
     """``with quiet:``: what this thread does inside is one of our calls."""
 
-    now = False
+    depth = 0
 
     def __enter__(self) -> None:
-        self.now = True
+        self.depth += 1
 
     def __exit__(self, *exc_info: object) -> None:
-        self.now = False
+        self.depth -= 1
 
 
 quiet = _Quiet()
 
 
 class _OurCalls(logging.Filter):
-    """Passes no record below WARNING of a thread that is in a call of ours."""
+    """
+    In a thread that is in a call of ours, passes warnings of botocore and nothing else.
+
+    They tell of AWS credentials that cannot be refreshed, and pass without what they
+    quote. urllib3's quote the headers of an answer.
+    """
 
     def filter(self, record: logging.LogRecord) -> bool:
-        return record.levelno >= logging.WARNING or not quiet.now
+        if not quiet.depth:
+            return True
+        record.args = record.exc_info = record.exc_text = None
+        return record.levelno >= logging.WARNING and record.name.startswith("botocore")
 
 
 _FILTER = _OurCalls()
@@ -41,7 +49,7 @@ def guard_loggers() -> None:
     Put the filter on every logger of botocore and urllib3.
 
     On each of them, because a filter of a logger does not see what its children log. To
-    be called when botocore has made a client: by then, its modules have their loggers.
+    be called when botocore's modules have been imported, and have their loggers.
     """
     for name, logger in list(logging.Logger.manager.loggerDict.items()):
         if name.partition(".")[0] in ("botocore", "urllib3") and isinstance(logger, logging.Logger):

@@ -32,7 +32,9 @@ MAX_ID = 55
 # ASCII, because the service's \w is: a pattern of Java's.
 ID_PATTERN = re.compile(r"[\w-]+:[0-9a-f-]+", re.ASCII)
 
-_LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
+# What may be a typing error; anything else may be a secret in the wrong place.
+_MEMBER_NAME = re.compile(r"[A-Za-z_]{1,32}")
+LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
 _SECOND = timedelta(seconds=1)
 # The API's names of the members to ours.
 _ARGUMENTS = {
@@ -89,7 +91,8 @@ class TokenRequest(NeverPickled):
         token_duration: int | timedelta | None = None,
     ) -> None:
         # The names are bound anew, and deleted before an error, because crash reporters
-        # print the locals of every frame: here, a login or one given as a name.
+        # print the locals of every frame: here a login, perhaps in the place of another
+        # member.
         logins = _hidden(logins)
         principal_tags = _hidden(principal_tags)
         seconds = _seconds(token_duration)
@@ -97,7 +100,8 @@ class TokenRequest(NeverPickled):
             identity_pool_id, logins, identity_id, principal_tags, seconds
         )
         if violations := tuple(_violations(self)):
-            del self, logins, principal_tags
+            del self, identity_pool_id, logins, identity_id, principal_tags
+            del token_duration, seconds
             raise InvalidRequestError(violations)
 
     @property
@@ -135,9 +139,18 @@ class TokenRequest(NeverPickled):
         Raises:
             InvalidRequestError: If a member is unknown, or as for the class itself.
         """
+        if not isinstance(params, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+            kind = type(params).__name__
+            del params
+            raise InvalidRequestError(
+                [Violation("params", "must be a mapping of the operation's members", kind)]
+            )
         unknown = [
-            Violation(str(name), f"is none of the members {', '.join(_ARGUMENTS)}")
-            for name in params
+            Violation(
+                name if _MEMBER_NAME.fullmatch(str(name)) else f"member {number}",
+                f"is none of {', '.join(_ARGUMENTS)}",
+            )
+            for number, name in enumerate(params, start=1)
             if name not in _ARGUMENTS
         ]
         values: Any = (params.get(name) for name in _ARGUMENTS)
@@ -190,7 +203,6 @@ def _id_violations(member: str, value: object) -> Iterator[Violation]:
         yield Violation(
             member,
             f"must be REGION:GUID, matching {ID_PATTERN.pattern} in full",
-            f"this text of {len(value)} characters",
         )
 
 
@@ -218,7 +230,7 @@ def _text_violations(member: str, value: object, maximum: int) -> Iterator[Viola
         return
     if not 1 <= len(value) <= maximum:
         yield Violation(member, f"must have 1 to {maximum} characters", str(len(value)))
-    if _LONE_SURROGATE.search(value):
+    if LONE_SURROGATE.search(value):
         yield Violation(member, "must be valid Unicode", "text with lone surrogates")
 
 

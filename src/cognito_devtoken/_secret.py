@@ -28,13 +28,22 @@ class NeverPickled:
         raise TypeError(f"{type(self).__name__} holds secrets and refuses to be pickled.")
 
 
-class Secret(NeverPickled):
+class _Immutable:
+    __slots__ = ()
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError(f"{type(self).__name__} is immutable.")
+
+
+class Secret(_Immutable, NeverPickled):
     """Text that only ``reveal()`` gives away."""
 
     __slots__ = ("_text",)
 
+    _text: str
+
     def __init__(self, text: str) -> None:
-        self._text = text
+        object.__setattr__(self, "_text", text)
 
     def reveal(self) -> str:
         return self._text
@@ -49,7 +58,7 @@ class Secret(NeverPickled):
         return hash(self._text)
 
 
-class HiddenValues(NeverPickled, Mapping[str, str]):
+class HiddenValues(_Immutable, NeverPickled, Mapping[str, str]):
     """An immutable, hashable mapping whose repr shows the keys only."""
 
     # Deliberately not an attrs class: attrs.asdict() would walk into it.
@@ -59,9 +68,6 @@ class HiddenValues(NeverPickled, Mapping[str, str]):
 
     def __init__(self, items: Mapping[str, str]) -> None:
         object.__setattr__(self, "_items", MappingProxyType(dict(items)))
-
-    def __setattr__(self, name: str, value: object) -> NoReturn:
-        raise AttributeError(f"{type(self).__name__} is immutable.")
 
     def __getitem__(self, key: str) -> str:
         return self._items[key]

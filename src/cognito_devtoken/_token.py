@@ -10,12 +10,18 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any, NoReturn, Self, cast
+from typing import Any, Self, cast
 
 import attrs
 
 from ._clock import SYSTEM_CLOCK, Clock, Instant
-from ._request import DEFAULT_DURATION, MAX_DURATION, TokenRequest
+from ._request import (
+    DEFAULT_DURATION,
+    ID_PATTERN,
+    LONE_SURROGATE,
+    MAX_DURATION,
+    TokenRequest,
+)
 from ._secret import NeverPickled, Secret
 from .exceptions import InvalidTokenResponseError
 
@@ -75,40 +81,19 @@ class OpenIdToken(NeverPickled):
             InvalidTokenResponseError: If the answer lacks a member, is for another pool
                 or identity, or has no lifetime or a longer one than asked for.
         """
-        identity_id = response.get("IdentityId")
-        text = response.get("Token")
-        token = Secret(text) if isinstance(text, str) and text else None
+        identity_id, text = response.get("IdentityId"), response.get("Token")
+        token = Secret(text) if isinstance(text, str) else Secret("")
         del response, text  # no frame of a traceback holds a token
-        if token is None or not isinstance(identity_id, str) or not identity_id:
-            _refuse("it has no IdentityId or no Token")
-        if request.identity_id not in (None, identity_id):
-            _refuse("it is for another identity than the one asked for")
-
         obtained = obtained or Instant.now(clock)
-        try:
-            claims, readable = decode_claims(token), True
-        except ValueError:
-            claims, readable = None, False
-        if not readable:  # not in the handler: the frames of that error hold the token
-            _refuse(f"its token has no readable claims of at most {MAX_CLAIMS_BYTES} bytes")
-        if claims is None:
-            issued = obtained.wall
-            lifetime: float = request.token_duration or DEFAULT_DURATION
-        else:
-            if claims.get("aud") != request.identity_pool_id:
-                _refuse("its token is not for the identity pool asked for")
-            if claims.get("sub") != identity_id:
-                _refuse("its token is not for the identity it names")
-            issued, expires = _numeric_date(claims, "iat"), _numeric_date(claims, "exp")
-            lifetime = expires - issued
-            longest = request.token_duration or MAX_DURATION
-            if not 0 < lifetime <= longest:
-                _refuse(f"its token lives {lifetime:g} s, and 1 to {longest} s were asked for")
+        life = _life(token, identity_id, request, obtained)
+        if isinstance(life, str):
+            raise InvalidTokenResponseError(f"The answer does not fit the request: {life}.")
+        issued, seconds = life
         return cls(
-            identity_id=identity_id,
+            identity_id=str(identity_id),
             token=token,
             issued=issued,
-            seconds=lifetime,
+            seconds=seconds,
             obtained=obtained,
             clock=clock,
         )
@@ -194,8 +179,45 @@ class OpenIdToken(NeverPickled):
         return {COGNITO_PROVIDER: self.token}
 
 
-def _refuse(reason: str) -> NoReturn:
-    raise InvalidTokenResponseError(f"The answer does not fit the request: {reason}.")
+def _life(
+    token: Secret, identity_id: object, request: TokenRequest, obtained: Instant
+) -> tuple[float, float] | str:
+    """
+    When the token was issued and for how many seconds, or what is wrong with it.
+
+    As text and not as an error, whose frames would hold the claims.
+    """
+    text = token.reveal()
+    if not text or LONE_SURROGATE.search(text):
+        return "it has no Token"
+    if not isinstance(identity_id, str) or not ID_PATTERN.fullmatch(identity_id):
+        return "it has no IdentityId"
+    if request.identity_id not in (None, identity_id):
+        return "it is for another identity than the one asked for"
+    try:
+        claims = decode_claims(token)
+    except ValueError:
+        return f"its token has no readable claims of at most {MAX_CLAIMS_BYTES} bytes"
+    if claims is None:
+        return obtained.wall, request.token_duration or DEFAULT_DURATION
+    if claims.get("aud") != request.identity_pool_id:
+        return "its token is not for the identity pool asked for"
+    if claims.get("sub") != identity_id:
+        return "its token is not for the identity it names"
+    issued, expires = _date(claims.get("iat")), _date(claims.get("exp"))
+    if issued is None or expires is None:
+        return "its token has no iat or no exp that is a time"
+    longest = request.token_duration or MAX_DURATION
+    if not 0 < expires - issued <= longest:
+        return f"its token lives for {expires - issued:g} s, not for up to {longest} s"
+    return issued, expires - issued
+
+
+def _date(value: Any) -> float | None:
+    """A NumericDate (RFC 7519, section 2) that a datetime can hold."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return value if 0 <= value <= _LAST_SECOND else None
 
 
 def decode_claims(token: Secret) -> dict[str, Any] | None:
@@ -227,16 +249,6 @@ def _json_object(segment: str) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return cast("dict[str, Any]", value) if isinstance(value, dict) else None
-
-
-def _numeric_date(claims: Mapping[str, Any], name: str) -> float:
-    """A time of RFC 7519, section 2, that a datetime can hold."""
-    value = claims.get(name)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        _refuse(f"its token has no {name}")
-    if not 0 <= value <= _LAST_SECOND:
-        _refuse(f"its token's {name} is out of range")
-    return value
 
 
 def _frozen(value: Any) -> Any:

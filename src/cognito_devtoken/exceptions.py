@@ -207,7 +207,7 @@ class InternalServiceError(ServiceError):
     """Cognito failed on its side."""
 
     retryable = True
-    _hint = "Try again; if it stays, tell AWS support the request id."
+    _hint = "Try again; if it persists, give AWS support the request id."
 
 
 class CallerDeniedError(ServiceError):
@@ -224,12 +224,12 @@ class CallerDeniedError(ServiceError):
 
 class InvalidTokenResponseError(DevTokenError):
     """
-    Cognito answered with something else than a token for this request: another pool or
+    Cognito answered with something other than a token for this request: another pool or
     identity, no lifetime, a longer one than asked for. It is never returned.
     """
 
     _hint = (
-        "Try again. If it stays so, check the endpoint: what answered is then not the "
+        "Try again. If it persists, check the endpoint: what answers there is not the "
         "Cognito of this pool."
     )
 
