@@ -7,6 +7,7 @@ The examples in README and docs are tests: they talk to an emulator.
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +15,9 @@ from pathlib import Path
 
 import pytest
 
+
+# Ignored in what a shell puts in the background, and in the processes that it starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ONLY_LOOPBACK = Path(__file__).parent / "tests" / "only_loopback"
 sys.path.insert(0, str(ONLY_LOOPBACK))

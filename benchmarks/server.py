@@ -7,7 +7,7 @@ import time
 
 
 POOL_ID = "us-east-1:00000000-0000-4000-8000-000000000000"
-IDENTITY_ID = "us-east-1:c17fc43d-8a13-5dfd-8092-39fa755dadfe"
+IDENTITY_ID = "us-east-1:dec4106a-0f05-5c0a-b270-66e3e599174d"
 
 
 def _segment(value: object) -> str:

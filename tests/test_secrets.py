@@ -307,7 +307,14 @@ class OwnBotoCoreError(BotoCoreError):
         self.text = text
 
 
-@pytest.mark.parametrize("raised", [OwnClientError(LOGIN), OwnBotoCoreError(LOGIN)])
+class BareClientError(ClientError):
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+
+@pytest.mark.parametrize(
+    "raised", [OwnClientError(LOGIN), OwnBotoCoreError(LOGIN), BareClientError(LOGIN)]
+)
 def test_errors_with_a_constructor_of_their_own_are_translated_too(
     raised: Exception, server: HTTPServer, secret_request: TokenRequest, leaks: Leaks
 ) -> None:

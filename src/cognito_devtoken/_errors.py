@@ -155,6 +155,13 @@ def translate(error: BaseException, request: TokenRequest) -> BaseException:
     if isinstance(error, DevTokenError) or not isinstance(error, Exception):
         error.__cause__ = error.__context__ = None
         return error.with_traceback(None)
+    try:
+        return _translated(error, request)
+    except Exception:  # noqa: BLE001  # a subclass of botocore's that is not made as those are
+        return _from_elsewhere(error)
+
+
+def _translated(error: Exception, request: TokenRequest) -> DevTokenError:
     if isinstance(error, ClientError):
         return _from_answer(error, request)
     if isinstance(error, BotoCoreError):

@@ -6,11 +6,16 @@ import signal
 import socket
 import subprocess
 import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pytest_httpserver import HTTPServer
 
 from cognito_devtoken.cli import main
 from cognito_devtoken.emulator import Emulator
@@ -20,12 +25,23 @@ from conftest import POOL
 GET_TOKEN = "get-open-id-token-for-developer-identity"
 POOL_ID = POOL.identity_pool_id
 CANARY = "canary-login"
+PLAIN = ["get-token", "--identity-pool-id", POOL_ID, "--logins=a=b"]
 
 
 def run(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
     """In a process of its own, as a user does."""
     command = [sys.executable, "-m", "cognito_devtoken", *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, **options)
+
+
+@contextmanager
+def ended(process: subprocess.Popen[str]) -> Iterator[subprocess.Popen[str]]:
+    """However the test ends."""
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 @pytest.fixture
@@ -49,25 +65,35 @@ class TestGetToken:
         assert out.startswith('{\n    "IdentityId": "eu-central-1:')
         assert json.loads(out).keys() == {"IdentityId", "Token"}
 
-    def test_all_parameters_are_sent(self, endpoint: str, capsys: Any) -> None:
-        arguments = ["get-token", "--identity-pool-id", POOL_ID, "--endpoint-url", endpoint]
-        arguments += ["--logins", f'{{"{POOL.developer_provider}": "user-42"}}']
-        main(arguments)
-        identity_id = json.loads(capsys.readouterr().out)["IdentityId"]
+    def test_all_parameters_are_sent(
+        self, httpserver: HTTPServer, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        answer = {"IdentityId": "us-east-1:0", "Token": "opaque"}
+        httpserver.expect_request("/").respond_with_json(answer)
 
         code = main(
             [
-                *arguments,
-                "--identity-id=" + identity_id,
-                "--principal-tags=team=blue",
-                "--token-dur=60",
-                "--region=us-west-2",
+                "get-token",
+                *("--identity-pool-id", POOL_ID),
+                *("--logins", '{"login.example.com": "user-42"}'),
+                *("--identity-id", "us-east-1:0"),
+                *("--principal-tags", "team=blue"),
+                *("--token-dur", "60"),
+                *("--region", "us-west-2"),
+                *("--endpoint-url", httpserver.url_for("")),
             ]
         )
 
-        assert code == 0
-        claims = json.loads(capsys.readouterr().out)["Token"]
-        assert claims
+        assert (code, json.loads(capsys.readouterr().out)) == (0, answer)
+        sent = httpserver.log[-1][0]
+        assert "/us-west-2/cognito-identity/" in sent.headers["Authorization"]
+        assert json.loads(sent.data) == {
+            "IdentityPoolId": POOL_ID,
+            "Logins": {"login.example.com": "user-42"},
+            "IdentityId": "us-east-1:0",
+            "PrincipalTags": {"team": "blue"},
+            "TokenDuration": 60,
+        }
 
     @pytest.mark.parametrize(
         ("arguments", "code", "text"),
@@ -92,6 +118,18 @@ class TestGetToken:
                 252,
                 "argument --logins: the JSON cannot be read",
             ),
+            (
+                ["get-token", "--identity-pool-id", POOL_ID, "--logins=a=b", f"b={CANARY}"],
+                252,
+                "unrecognized: 1 argument(s)",
+            ),
+            (
+                [*PLAIN, f"--secret={CANARY}", "--other", CANARY],
+                252,
+                "unrecognized: --secret, --other, 1 argument(s)",
+            ),
+            ([*PLAIN, f"--identity={CANARY}\nx"], 252, "ambiguous option: --identity could match"),
+            ([*PLAIN, "x\ny"], 252, "unrecognized: 1 argument(s)"),
             (
                 ["get-token", "--identity-pool-id", POOL_ID, "--logins=a=b", "--profile=nobody"],
                 253,
@@ -158,21 +196,24 @@ class TestEmulator:
     ) -> None:
         process, url = self.start("--identity-pool-id", "eu-west-3:0", "--developer-provider", "me")
 
-        with process:
+        with ended(process):
             arguments = ["--identity-pool-id", "eu-west-3:0", "--logins", f"me={CANARY}"]
             assert main(["get-token", *arguments, "--endpoint-url", url]) == 0
+            with pytest.raises(urllib.error.HTTPError):
+                urllib.request.urlopen(url, b"Action=a%0Aforged%C3%A9")
             process.send_signal(number)
             out, err = process.communicate(timeout=30)
 
         identity_id = json.loads(capsys.readouterr().out)["IdentityId"]
         assert (process.returncode, err) == (0, "")
         assert f"GetOpenIdTokenForDeveloperIdentity {identity_id}\n" in out
+        assert "'a\\nforged\\xe9' InvalidAction\n" in out
         assert CANARY not in out
 
     def test_nobody_reading_any_more_ends_it(self) -> None:
         process, url = self.start()
 
-        with process:
+        with ended(process):
             assert process.stdout is not None
             process.stdout.close()
             main(["get-token", "--identity-pool-id", "a:0", "--logins=a=b", "--endpoint-url", url])
@@ -186,6 +227,9 @@ class TestEmulator:
             (["--identity-pool-id", "nonsense"], 252, "identity_pool_id must be REGION:GUID"),
             (["--port", "99999"], 252, "port is out of range: 99999."),
             (["--port", "x"], 252, "invalid int value"),
+            (["--host", ""], 252, "host must not be empty."),
+            (["--host", "é..x"], 252, "host"),
+            (["--developer-provider", ""], 252, "developer_provider must be 1 to 128"),
             (["--latency", "-1"], 252, "latency is out of range: -1.0."),
             (["--latency", "nan"], 252, "latency is out of range: nan."),
             (["--calls-per-second", "0"], 252, "calls_per_second is out of range: 0.0."),
@@ -216,7 +260,7 @@ class TestDemo:
         assert err == ""
         for text in (
             "GetOpenIdTokenForDeveloperIdentity",
-            "login.example.com:us-east-1:00000000-0000-4000-8000-000000000000:ana",
+            "login.example.com:…:ana  your user id, readable",
             "good: RS512, key us-east-1-1",
             "one letter changed  refused",
             "GetCredentialsForIdentity",
@@ -224,6 +268,7 @@ class TestDemo:
         ):
             assert text in out
         assert "eyJ" not in out
+        assert max(map(len, out.splitlines())) <= 80
         assert dict(os.environ) == environment
 
     def test_the_token_is_printed_if_asked_for(self, capsys: pytest.CaptureFixture[str]) -> None:
@@ -267,6 +312,26 @@ class TestProcess:
         assert done.returncode == 0
         assert max(map(len, done.stdout.splitlines())) <= 80
 
+    def test_a_closed_standard_output_is_quiet(self) -> None:
+        shell = f"{sys.executable} -m cognito_devtoken demo >&-"
+        done = subprocess.run(["sh", "-c", shell], capture_output=True, text=True, timeout=60)
+
+        assert (done.returncode, done.stderr) == (0, "")
+
+    def test_a_closed_standard_error_is_quiet(self) -> None:
+        shell = f"{sys.executable} -m cognito_devtoken get-token {' '.join(PLAIN[1:])} 2>&-"
+        done = subprocess.run(
+            ["sh", "-c", f"{shell} --profile nobody"], capture_output=True, text=True, timeout=60
+        )
+
+        assert (done.returncode, done.stdout) == (253, "")
+
+    def test_a_terminal_that_cannot_show_a_character_shows_its_number(self) -> None:
+        done = run("demo", "--user-id", "é", env=os.environ | {"PYTHONIOENCODING": "ascii"})
+
+        assert (done.returncode, done.stderr) == (0, "")
+        assert r"login.example.com = \xe9" in done.stdout
+
     def test_a_closed_pipe_is_quiet(self) -> None:
         command = f"{sys.executable} -m cognito_devtoken demo | head -1"
         done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=60)
@@ -279,7 +344,7 @@ class TestProcess:
             url = f"http://127.0.0.1:{silent.getsockname()[1]}"
             command = [sys.executable, "-m", "cognito_devtoken", "get-token", "--logins=a=b"]
             command += ["--identity-pool-id", POOL_ID, "--endpoint-url", url]
-            with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+            with ended(subprocess.Popen(command, stderr=subprocess.PIPE, text=True)) as process:
                 connection, _ = silent.accept()
                 with connection:
                     assert connection.recv(1).startswith(b"P")  # POST: it waits for the answer

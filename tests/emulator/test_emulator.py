@@ -9,11 +9,14 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import boto3
 import jwt as pyjwt
 import pytest
+import uvicorn
 from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ClientError
@@ -132,8 +135,22 @@ class TestGetOpenIdTokenForDeveloperIdentity:
         assert message.startswith("Invalid login token. ")
         assert why in message
 
-    def test_an_expiry_that_is_no_number(self, cognito: Any) -> None:
-        payload = json.dumps({"iss": "idp.example", "sub": "a", "aud": "b", "exp": "never"})
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"exp": "never"},
+            {"exp": None},
+            {"exp": float("nan")},
+            {"sub": None},
+            {"sub": ""},
+            {"sub": [1]},
+            {"sub": "\ud800"},
+            {"aud": None},
+        ],
+    )
+    def test_a_proof_with_odd_claims(self, cognito: Any, changes: dict[str, Any]) -> None:
+        good = {"iss": "idp.example", "sub": "a", "aud": "b", "exp": 2e9}
+        payload = json.dumps(good | changes)
         proof = f"e30.{base64.urlsafe_b64encode(payload.encode()).decode().rstrip('=')}.x"
 
         assert "Couldn't verify" in refusal(ask, cognito, USER | {"idp.example": proof})[1]
@@ -274,6 +291,30 @@ class TestGetCredentialsForIdentity:
         code, _ = refusal(self.credentials, cognito, identity_id, **{"idp.example": "bob"})
         assert code == "NotAuthorizedException"
 
+    def test_one_bad_login_among_good_ones(self, cognito: Any) -> None:
+        answer = ask(cognito, USER | {"idp.example": "ana"})
+        good = {"token": answer["Token"], "idp.example": "ana"}
+
+        assert self.credentials(cognito, answer["IdentityId"], **good)
+        code, _ = refusal(self.credentials, cognito, answer["IdentityId"], **good, nobody="x")
+        assert code == "InvalidParameterException"
+
+    def test_an_identity_that_has_been_merged_away(self) -> None:
+        merge = Behavior(public_login_of_another_identity="merge")
+        with Emulator(POOL, behavior=merge) as emulator:
+            cognito = client("cognito-identity", emulator)
+            ask(cognito)
+            pool_id, logins = POOL.identity_pool_id, {"idp.example": "ana"}
+            gone = cognito.get_id(IdentityPoolId=pool_id, Logins=logins)["IdentityId"]
+            ask(cognito, USER | logins)
+
+            code, message = refusal(self.credentials, cognito, gone)
+
+        assert (code, message) == (
+            "NotAuthorizedException",
+            f"Access to Identity '{gone}' is forbidden.",
+        )
+
     def test_an_unknown_identity(self, cognito: Any) -> None:
         assert refusal(self.credentials, cognito, "us-east-1:0") == (
             "ResourceNotFoundException",
@@ -313,9 +354,33 @@ class TestAssumeRoleWithWebIdentity:
                 "date/time 1700000001",
             )
 
-    @pytest.mark.parametrize("seconds", ["899", "43201", "1h", "9" * 5000])
-    def test_a_duration_out_of_range(self, emulator: Emulator, seconds: str) -> None:
-        fields = f"RoleArn={ROLE}&RoleSessionName=a&WebIdentityToken=a&DurationSeconds={seconds}"
+    def test_credentials_live_as_long_as_asked_for(self) -> None:
+        with Emulator(POOL, clock=Clock()) as emulator:
+            token = ask(client("cognito-identity", emulator))["Token"]
+            got = self.assume(client("sts", emulator), token, DurationSeconds=900)
+
+        assert got["Credentials"]["Expiration"].timestamp() == Clock.at + 900
+
+    def test_characters_that_xml_cannot_hold(self, cognito: Any, emulator: Emulator) -> None:
+        fields = f"RoleArn={ROLE}&RoleSessionName=a%00b&WebIdentityToken={ask(cognito)['Token']}"
+
+        status, _, body = post_form(emulator, f"Action=AssumeRoleWithWebIdentity&{fields}")
+
+        assert status == 200
+        assert ET.fromstring(body).findtext(".//{*}Arn", "").endswith("/a?b")
+
+    def test_a_form_of_too_many_fields(self, emulator: Emulator) -> None:
+        status, _, body = post_form(emulator, "a=1&" * 1000)
+
+        assert (status, b"<Code>InvalidAction</Code>" in body) == (400, True)
+
+    @pytest.mark.parametrize(
+        "seconds", ["899", "43201", "1h", "9" * 5000, "00090000000000000000000"]
+    )
+    def test_a_duration_out_of_range(self, cognito: Any, emulator: Emulator, seconds: str) -> None:
+        token = ask(cognito)["Token"]
+        fields = f"RoleArn={ROLE}&RoleSessionName=a&WebIdentityToken={token}"
+        fields += f"&DurationSeconds={seconds}"
 
         status, headers, body = post_form(emulator, f"Action=AssumeRoleWithWebIdentity&{fields}")
 
@@ -408,6 +473,63 @@ class TestWire:
         assert answer["__type"] == "SerializationException"
         assert headers["x-amzn-errortype"] == "SerializationException:"
 
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"TokenDuration": None, "IdentityId": None, "PrincipalTags": None},
+            {"Other": "\ud800"},
+        ],
+    )
+    def test_what_is_null_is_absent_and_what_is_unknown_ignored(
+        self, emulator: Emulator, changes: dict[str, Any]
+    ) -> None:
+        members = {"IdentityPoolId": POOL.identity_pool_id, "Logins": USER}
+
+        assert post_json(emulator, json.dumps(members | changes))[0] == 200
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"Logins": {POOL.developer_provider: "\ud800"}},
+            {"Logins": {"\ud800": "a"}},
+            {"IdentityPoolId": "a\x00b"},
+            {"IdentityPoolId": "a" * 200_000},
+            {"IdentityId": "ü\r\nX-Injected: yes"},
+            {"Logins": dict.fromkeys(map(str, range(3000)), "")},
+        ],
+    )
+    def test_an_odd_member_of_a_good_request(
+        self, emulator: Emulator, changes: dict[str, Any]
+    ) -> None:
+        members = {"IdentityPoolId": POOL.identity_pool_id, "Logins": USER}
+
+        status, headers, body = post_json(emulator, json.dumps(members | changes))
+
+        assert (status, body["__type"]) in {
+            (400, "ValidationException"),
+            (400, "SerializationException"),
+        }
+        assert "x-injected" not in headers
+
+    def test_a_token_with_an_odd_header(self, cognito: Any, sts: Any) -> None:
+        header = json.dumps({"alg": "RS512", "kid": "eu-central-1-1", "crit": 1}).encode()
+        _, claims, signature = ask(cognito)["Token"].split(".")
+        token = f"{base64.urlsafe_b64encode(header).decode().rstrip('=')}.{claims}.{signature}"
+
+        code, _ = refusal(
+            sts.assume_role_with_web_identity,
+            RoleArn=ROLE,
+            RoleSessionName="app",
+            WebIdentityToken=token,
+        )
+
+        assert code == "InvalidIdentityToken"
+
+    def test_a_target_of_another_service(self, emulator: Emulator) -> None:
+        target = {"X-Amz-Target": f"AWSCognitoIdentityProviderService.{GET_TOKEN}"}
+
+        assert json.loads(post(emulator, "{}", target)[2])["__type"] == "UnknownOperationException"
+
     @pytest.mark.parametrize("operation", ["DescribeIdentity", "", "a" * 5000, "../x"])
     def test_an_unknown_operation(self, emulator: Emulator, operation: str) -> None:
         status, _, answer = post_json(emulator, "{}", operation)
@@ -460,8 +582,54 @@ class TestWire:
         assert "x-amzn-ErrorType" in headers["access-control-expose-headers"]
         assert headers["access-control-allow-origin"] == "*"
 
+    def test_answers_do_not_wait_for_acknowledgements(self, emulator: Emulator) -> None:
+        address = emulator.endpoint_url.removeprefix("http://").rpartition(":")
+        with socket.create_connection((address[0], int(address[2]))) as connection:
+            connection.sendall(b"GET /.well-known/jwks_uri HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert connection.recv(65_536).startswith(b"HTTP/1.1 200")
+            server = emulator._running._server.server_state.connections
+            (accepted,) = (c.transport.get_extra_info("socket") for c in server)
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
 
 class TestFaults:
+    @pytest.mark.parametrize(
+        ("code", "status"), [("A\nB", None), ("", None), ("AccessDenied", 200), ("Gone", 99)]
+    )
+    def test_an_error_that_cannot_be_is_refused(
+        self, emulator: Emulator, code: str, status: int | None
+    ) -> None:
+        with pytest.raises(ValueError, match="no code or no status"):
+            emulator.fail_next(code, status=status)
+
+    @pytest.mark.parametrize("fault", ["drop_next", "cut_next"])
+    def test_a_proxys_header_does_not_save_a_connection(
+        self, emulator: Emulator, fault: str
+    ) -> None:
+        getattr(emulator, fault)()
+
+        with pytest.raises((ConnectionError, http.client.HTTPException)):
+            post_json(emulator, "{}", **{"X-Forwarded-For": "10.0.0.1"})
+
+    def test_a_client_that_has_left_is_no_error(
+        self, emulator: Emulator, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        host, _, port = emulator.endpoint_url.removeprefix("http://").rpartition(":")
+        head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n"
+        emulator.drop_next()
+        emulator.latency = 0.05
+        try:
+            for body in (b"half", b"all of it"):
+                with socket.create_connection((host, int(port))) as connection:
+                    connection.sendall(head + body)
+                # Answered after the server has read what came first.
+                post(emulator, b"", {}, "GET", "/.well-known/jwks_uri")
+            post_json(emulator, "{}")
+        finally:
+            emulator.latency = 0
+
+        assert "Traceback" not in caplog.text
+
     def test_as_many_calls_fail_as_asked_for(self, emulator: Emulator, cognito: Any) -> None:
         emulator.fail_next("ResourceConflictException", "Taken.", times=2)
 
@@ -567,7 +735,10 @@ class TestFaults:
         with Emulator(POOL, on_call=hook) as emulator:
             status, _, answer = post_json(emulator, "{}")
 
+            _, headers, _ = post_form(emulator, "Action=AssumeRoleWithWebIdentity")
+
         assert (status, answer["__type"]) == (500, "InternalErrorException")
+        assert headers["content-type"] == "text/xml"
         assert "ZeroDivisionError" in caplog.text
 
 
@@ -629,6 +800,46 @@ class TestLife:
 
             assert json.loads(waiting.getresponse().read())["__type"] == "ValidationException"
 
+    def test_it_may_be_started_and_stopped_from_many_threads_at_once(self) -> None:
+        before = threading.active_count()
+        emulator = Emulator()
+        with ThreadPoolExecutor(8) as pool:
+            for _ in range(3):
+                list(pool.map(lambda _: emulator.start(), range(8)))
+                list(pool.map(lambda _: emulator.stop(), range(8)))
+
+        assert threading.active_count() == before
+
+    def test_a_server_that_cannot_run_is_an_error_and_not_a_wait(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fail(*args: object, **options: object) -> None:
+            raise OSError("no more files")
+
+        monkeypatch.setattr(uvicorn.Server, "run", fail)
+        monkeypatch.setattr(threading, "excepthook", lambda _: None)
+
+        with pytest.raises(RuntimeError, match="did not start"):
+            Emulator().start()
+
+    def test_requests_in_flight_are_answered_when_it_stops(self) -> None:
+        members = json.dumps({"IdentityPoolId": POOL.identity_pool_id, "Logins": USER})
+        statuses = []
+
+        def call_until_it_is_gone(emulator: Emulator) -> None:
+            with contextlib.suppress(ConnectionError, http.client.HTTPException, RuntimeError):
+                while True:
+                    statuses.append(post_json(emulator, members)[0])
+
+        with Emulator(POOL) as emulator, ThreadPoolExecutor(4) as pool:
+            for _ in range(4):
+                pool.submit(call_until_it_is_gone, emulator)
+            while len(statuses) < 20:
+                post(emulator, b"", {}, "GET", "/.well-known/jwks_uri")
+            emulator.stop()
+
+        assert set(statuses) == {200}
+
     def test_its_threads_are_gone_when_it_has_stopped(self) -> None:
         before = threading.active_count()
         with Emulator() as emulator:
@@ -643,6 +854,26 @@ def emulator_url(port: int) -> str:
 
 
 class TestSettings:
+    def test_a_developer_provider_has_a_name(self) -> None:
+        with pytest.raises(ValueError, match="must be 1 to 128 letters, digits"):
+            Pool(developer_provider="a b")
+
+    def test_pools_have_different_ids(self) -> None:
+        with pytest.raises(ValueError, match="an identity_pool_id of its own"):
+            Emulator(Pool(), Pool(developer_provider="other"))
+
+    def test_throttling_can_be_a_429(self) -> None:
+        behavior = Behavior(throttled_status=429)
+        with Emulator(behavior=behavior, calls_per_second=1, clock=Clock()) as emulator:
+            assert [post_json(emulator, "{}")[0] for _ in range(2)] == [400, 429]
+
+    def test_signatures_are_checked_by_the_clock_that_is_given(self) -> None:
+        with Emulator(POOL, credentials={"AKIATEST": "test-secret"}, clock=Clock()) as emulator:
+            code, message = refusal(ask, client("cognito-identity", emulator))
+
+        assert code == "InvalidSignatureException"
+        assert message.startswith("Signature expired: ")
+
     def test_a_pool_needs_an_id(self) -> None:
         with pytest.raises(ValueError, match="must be REGION:GUID, not 'pool'"):
             Pool("pool")

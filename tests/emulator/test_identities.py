@@ -79,6 +79,10 @@ def test_an_identity_id_is_the_same_in_every_run(directory: Directory) -> None:
     assert directory.ask(ANA) == Directory().ask(ANA)
 
 
+def test_names_that_look_alike_side_by_side_are_told_apart(directory: Directory) -> None:
+    assert directory.ask(Login("a", "b c")) != directory.ask(Login("a b", "c"))
+
+
 def test_the_same_name_in_another_pool_is_somebody_else(directory: Directory) -> None:
     assert directory.ask(ANA) != directory.ask(ANA, pool=OTHER)
 

@@ -68,7 +68,7 @@ def test_what_botocore_signs_is_accepted(
 @pytest.mark.parametrize("name", ["content-type", "host", "x-amz-target", "x-amz-date"])
 def test_a_changed_header_is_refused(name: str) -> None:
     headers = signed(b"{}", {"X-Amz-Target": "AWSCognitoIdentityService.GetId"})
-    changed = "20200101T000000Z" if name == "x-amz-date" else headers[name] + "x"
+    changed = headers[name][:-3] + "99Z" if name == "x-amz-date" else headers[name] + "x"
 
     assert code(headers | {name: changed}) == "InvalidSignatureException"
 
@@ -89,6 +89,32 @@ def test_an_unknown_key_is_refused() -> None:
 
 def test_no_signature_is_refused() -> None:
     assert code({}) == "MissingAuthenticationTokenException"
+
+
+@pytest.mark.parametrize(
+    ("scope", "wanted"),
+    [
+        ("20200101/us-east-1/cognito-identity/aws4_request", "IncompleteSignatureException"),
+        ("{date}/us-east-1/s3/aws4_request", "InvalidSignatureException"),
+        ("{date}/us-east-1/cognito-identity/aws3_request", "InvalidSignatureException"),
+        ("x", "IncompleteSignatureException"),
+    ],
+)
+def test_another_scope_is_refused(scope: str, wanted: str) -> None:
+    headers = signed(b"{}")
+    date = headers["x-amz-date"][:8]
+    own = f"{date}/us-east-1/cognito-identity/aws4_request"
+    authorization = headers["authorization"].replace(own, scope.format(date=date))
+
+    assert code(headers | {"authorization": authorization}) == wanted
+
+
+@pytest.mark.parametrize("name", ["host", "x-amz-date"])
+def test_host_and_date_must_be_signed(name: str) -> None:
+    headers = signed(b"{}")
+    authorization = headers["authorization"].replace(f"{name}", "content-type")
+
+    assert code(headers | {"authorization": authorization}) == "IncompleteSignatureException"
 
 
 @pytest.mark.parametrize(

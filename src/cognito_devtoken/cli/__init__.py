@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
+from io import TextIOWrapper
 from typing import NoReturn
 
 from ..exceptions import (
@@ -37,11 +39,14 @@ _EXIT_CODES: Sequence[tuple[type[Exception], int]] = (
     (OSError, 255),
 )
 _INTERRUPTED = 130
+_STDOUT = 1
 
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        self.exit(PARAMETER_ERROR, f"{PROG}: [ERROR]: {message}\n")
+        # What stands behind "=" may be a login.
+        message = re.sub(r"(--[\w-]+)=.*(?= could match)", r"\1", message, flags=re.DOTALL)
+        self.exit(PARAMETER_ERROR, _error_line(message))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -54,6 +59,30 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit code.
     """
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that cannot show a character shows its number. A closed one is None.
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    arguments = _parse(argv)
+    try:
+        arguments.run(arguments)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read has enough. Python would flush, and complain, once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), _STDOUT)
+        return 0
+    except tuple(cls for cls, _ in _EXIT_CODES) as error:
+        notes: Sequence[str] = getattr(error, "__notes__", ())
+        if sys.stderr is not None:
+            sys.stderr.write(_error_line(" ".join([str(error), *notes])))
+        return next(code for cls, code in _EXIT_CODES if isinstance(error, cls))
+    return 0
+
+
+def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = _Parser(
         prog=PROG,
         description="Amazon Cognito identities and OpenID tokens for your own users.",
@@ -66,21 +95,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         command.add_arguments(subparser)
         subparser.set_defaults(run=command.run)
-    arguments = parser.parse_args(argv)
-    try:
-        arguments.run(arguments)
-        sys.stdout.flush()
-    except KeyboardInterrupt:
-        return _INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read has enough. Python would flush, and complain, once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except tuple(cls for cls, _ in _EXIT_CODES) as error:
-        print(f"{PROG}: [ERROR]: {_one_line(error)}", file=sys.stderr)
-        return next(code for cls, code in _EXIT_CODES if isinstance(error, cls))
-    return 0
+    arguments, unknown = parser.parse_known_args(argv)
+    if unknown:
+        # argparse itself would repeat them, and one may be a login.
+        options = [text.partition("=")[0] for text in unknown if re.match(r"--[a-z-]+(=|$)", text)]
+        count = len(unknown) - len(options)
+        parser.error(
+            "unrecognized: " + ", ".join(options + ([f"{count} argument(s)"] if count else []))
+        )
+    return arguments
 
 
-def _one_line(error: Exception) -> str:
-    return " ".join([str(error), *getattr(error, "__notes__", ())])
+def _error_line(message: str) -> str:
+    return f"{PROG}: [ERROR]: {' '.join(message.split())}\n"

@@ -7,14 +7,16 @@ import json
 import os
 import time
 import urllib.request
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from .._client import DevTokenClient
 from .._request import TokenRequest
 from .._token import OpenIdToken
 
+
+Show = Callable[[str, str], None]
 
 SUMMARY = "see a token made, verified and used, on this machine"
 DESCRIPTION = (
@@ -33,37 +35,41 @@ def run(arguments: argparse.Namespace) -> None:
 
     print("cognito-devtoken demo: everything on this machine, no AWS account.")
     began = time.perf_counter()
-    with _no_aws_account():
-        with _step("A local Cognito starts"):
-            emulator = Emulator().start()
+    with _no_aws_account(), ExitStack() as opened:
+        with _step("1. A local Cognito starts") as show:
+            emulator = opened.enter_context(Emulator())
             (pool,) = emulator.pools
-            _show("endpoint", emulator.endpoint_url)
-            _show("identity pool", pool.identity_pool_id)
-            _show("developer provider", pool.developer_provider)
-        with emulator, DevTokenClient(endpoint_url=emulator.endpoint_url) as client:
-            with _step("Your backend asks for a token for one of its users"):
-                request = TokenRequest(
-                    pool.identity_pool_id,
-                    {pool.developer_provider: arguments.user_id},
-                    token_duration=900,
-                )
-                token = client.fetch(request)
-                _show("it sends", "GetOpenIdTokenForDeveloperIdentity")
-                for name, value in request.to_params().items():
-                    _show(f"  {name}", value)
-                _show("Cognito answers", "")
-                _show("  IdentityId", token.identity_id)
-                _show("  Token", _token_or_fingerprint(token, arguments.show_token))
-            with _step("What the token says"):
-                _explain(token)
-            with _step("Whoever gets the token verifies it against the served keys"):
-                _verify(token, emulator.jwks_uri, pool.identity_pool_id)
-            with _step("The app trades it for temporary AWS credentials"):
-                _trade(token, emulator.endpoint_url, pool.region)
-            with _step("Asked again, Cognito finds the same identity"):
-                again = client.fetch(request)
-                _show("IdentityId", again.identity_id)
-                _show("the same", again.identity_id == token.identity_id)
+            show("endpoint", emulator.endpoint_url)
+            show("identity pool", pool.identity_pool_id)
+            show("developer provider", pool.developer_provider)
+        with _step("2. Your backend asks for a token for one of its users") as show:
+            client = opened.enter_context(DevTokenClient(endpoint_url=emulator.endpoint_url))
+            request = TokenRequest(
+                pool.identity_pool_id,
+                {pool.developer_provider: arguments.user_id},
+                token_duration=900,
+            )
+            token = client.fetch(request)
+            show("it calls", "GetOpenIdTokenForDeveloperIdentity")
+            show("  IdentityPoolId", request.identity_pool_id)
+            show("  Logins", f"{pool.developer_provider} = {arguments.user_id}")
+            show("  TokenDuration", f"{request.token_duration} s")
+            show("Cognito answers", "")
+            show("  IdentityId", token.identity_id)
+            if arguments.show_token:
+                show("  Token", token.token)
+            else:
+                show("  Token", f"{len(token.token)} characters, a secret (--show-token)")
+        with _step("3. What the token says") as show:
+            _explain(token, show)
+        with _step("4. Whoever gets it verifies it against the served keys") as show:
+            _verify(token, emulator.jwks_uri, pool.identity_pool_id, show)
+        with _step("5. The app trades it for temporary AWS credentials") as show:
+            _trade(token, emulator.endpoint_url, pool.region, show)
+        with _step("6. Asked again, Cognito finds the same identity") as show:
+            again = client.fetch(request)
+            show("IdentityId", again.identity_id)
+            show("the same", "yes" if again.identity_id == token.identity_id else "no")
     print(f"\nAll of it took {time.perf_counter() - began:.1f} s. In your code:\n")
     print(_SNIPPET)
 
@@ -105,63 +111,53 @@ def _no_aws_account() -> Generator[None]:
 
 
 @contextmanager
-def _step(title: str) -> Generator[None]:
-    print(f"\n{title}")
+def _step(title: str) -> Generator[Show]:
+    """A title with the time that the step took, and below it what the step has shown."""
+    lines: list[str] = []
     began = time.perf_counter()
-    yield
-    print(f"    ({(time.perf_counter() - began) * 1000:.0f} ms)")
+    yield lambda name, value: lines.append(f"   {name:<20}{value}".rstrip())
+    took = f"{(time.perf_counter() - began) * 1000:.0f} ms"
+    print(f"\n{title:<70}{took:>10}", *lines, sep="\n")
 
 
-def _show(name: str, value: object) -> None:
-    print(f"    {name:<20}{value}".rstrip())
-
-
-def _token_or_fingerprint(token: OpenIdToken, show: bool) -> str:
-    if show:
-        return token.token
-    return (
-        f"{len(token.token)} characters, a secret; fingerprint {token.fingerprint} "
-        "(--show-token prints it)"
-    )
-
-
-def _explain(token: OpenIdToken) -> None:
+def _explain(token: OpenIdToken, show: Show) -> None:
     claims = token.claims
-    _show("sub", f"{claims['sub']}  the identity")
-    _show("aud", f"{claims['aud']}  the pool")
-    _show("iss", f"{claims['iss']}  Cognito")
+    show("sub", f"{claims['sub']}  the identity")
+    show("aud", f"{claims['aud']}  the pool")
+    show("iss", f"{claims['iss']}  Cognito")
     state, provider, user = claims["amr"]
-    _show("amr", f"{state}, {provider}")
-    _show("", f"{user}  your user id, readable")
-    _show("iat", f"{token.issued_at:%H:%M:%S} UTC  issued")
-    _show("exp", f"{token.expires_at:%H:%M:%S} UTC  expires")
+    show("amr", f"{state}, {provider},")
+    show("", f"{user.replace(claims['aud'], '…')}  your user id, readable")
     left = token.expires_in().total_seconds()
-    _show("life", f"{left:.0f} s left of {token.lifetime.total_seconds():.0f} s")
+    show("iat", f"{token.issued_at:%H:%M:%S} UTC, when it was issued")
+    show("exp", f"{token.expires_at:%H:%M:%S} UTC, in {left:.0f} s")
 
 
-def _verify(token: OpenIdToken, jwks_uri: str, audience: str) -> None:
+def _verify(token: OpenIdToken, jwks_uri: str, audience: str, show: Show) -> None:
     from joserfc import jwt
     from joserfc.errors import BadSignatureError
     from joserfc.jwk import KeySet
 
     with urllib.request.urlopen(jwks_uri) as answer:  # noqa: S310  # our own URL
         keys = KeySet.import_key_set(json.load(answer))
-    _show("GET", jwks_uri)
+    show("GET", jwks_uri)
     verified = jwt.decode(token.token, keys, ["RS512"])
-    _show("signature", f"good: {verified.header['alg']}, key {verified.header['kid']}")
+    show("signature", f"good: {verified.header['alg']}, key {verified.header['kid']}")
     jwt.JWTClaimsRegistry(
         aud={"essential": True, "value": audience}, exp={"essential": True}
     ).validate(verified.claims)
-    _show("aud and exp", "good: for this pool, and not expired")
+    show("aud and exp", "good: for this pool, and not expired")
     head, claims, signature = token.token.split(".")
     changed = "B" if signature[0] == "A" else "A"
+    verdict = "ACCEPTED, which is wrong"
     try:
         jwt.decode(f"{head}.{claims}.{changed}{signature[1:]}", keys, ["RS512"])
     except BadSignatureError:
-        _show("one letter changed", "refused")
+        verdict = "refused"
+    show("one letter changed", verdict)
 
 
-def _trade(token: OpenIdToken, endpoint_url: str, region: str) -> None:
+def _trade(token: OpenIdToken, endpoint_url: str, region: str, show: Show) -> None:
     from botocore import UNSIGNED
     from botocore.config import Config
     from botocore.session import Session
@@ -178,11 +174,11 @@ def _trade(token: OpenIdToken, endpoint_url: str, region: str) -> None:
     )
     cognito.close()
     credentials = answer["Credentials"]
-    _show("it sends", "GetCredentialsForIdentity")
-    _show("  IdentityId", token.identity_id)
-    _show("  Logins", "cognito-identity.amazonaws.com = the token")
-    _show("Cognito answers", "")
-    _show("  AccessKeyId", credentials["AccessKeyId"])
-    _show("  SecretKey", f"{len(credentials['SecretKey'])} characters, a secret")
-    _show("  SessionToken", f"{len(credentials['SessionToken'])} characters, a secret")
-    _show("  Expiration", f"{credentials['Expiration']:%Y-%m-%d %H:%M:%S %Z}")
+    show("it calls", "GetCredentialsForIdentity")
+    show("  IdentityId", token.identity_id)
+    show("  Logins", "cognito-identity.amazonaws.com = the token")
+    show("Cognito answers", "")
+    show("  AccessKeyId", credentials["AccessKeyId"])
+    show("  SecretKey", f"{len(credentials['SecretKey'])} characters, a secret")
+    show("  SessionToken", f"{len(credentials['SessionToken'])} characters, a secret")
+    show("  Expiration", f"{credentials['Expiration']:%Y-%m-%d %H:%M:%S %Z}")

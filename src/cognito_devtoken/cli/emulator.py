@@ -64,8 +64,10 @@ def run(arguments: argparse.Namespace) -> None:
     stop = threading.Event()
 
     def show(call: Call) -> None:
+        # Anybody may send anything as the name of an operation.
+        name = call.operation if call.operation.isalnum() else ascii(call.operation)
         try:
-            print(call.operation, call.error_code or call.identity_id or "ok", flush=True)
+            print(name, call.error_code or call.identity_id or "ok", flush=True)
         except BrokenPipeError:
             stop.set()  # nobody is reading any more
 
@@ -83,8 +85,8 @@ def run(arguments: argparse.Namespace) -> None:
             calls_per_second=arguments.calls_per_second,
             latency=arguments.latency,
             on_call=show,
-        )
-    except ValueError as error:
+        ).start()
+    except (TypeError, ValueError) as error:  # the socket's, of a host that is none
         raise argparse.ArgumentError(None, str(error)) from None
     signal.signal(signal.SIGTERM, lambda number, frame: stop.set())
     with emulator:

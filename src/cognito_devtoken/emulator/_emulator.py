@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import re
+import threading
 import time
 import uuid
 from collections import Counter, deque
@@ -16,7 +18,7 @@ import attrs
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
@@ -29,7 +31,7 @@ from ._wire import Answer, Refusal, json_answer, json_refusal, query_answer, que
 
 
 _GET_TOKEN = "GetOpenIdTokenForDeveloperIdentity"  # noqa: S105  # a name
-_TARGET = "AWSCognitoIdentityService."
+_SERVICE = "AWSCognitoIdentityService"
 _EXPOSED_HEADERS = ("x-amzn-RequestId", "x-amzn-ErrorType", "x-amzn-ErrorMessage", "Date")
 
 
@@ -62,7 +64,7 @@ class Emulator:
     user only, so that it is the same in every run.
 
     It is a context manager, or is started with :meth:`start` and stopped with
-    :meth:`stop`. Its methods and attributes may be used from any thread.
+    :meth:`stop`. Its methods and attributes may be used from any thread but its own.
 
     Args:
         pools: The identity pools. None makes one, ``Pool()``.
@@ -82,19 +84,20 @@ class Emulator:
         latency: How long to wait before an answer, in seconds.
 
         clock: The time, in seconds since the epoch: tokens are issued and expire by it,
-            and calls per second are counted by it.
+            calls per second are counted and signatures checked by it.
 
         on_call: Called with every call, in the server's thread.
 
     Raises:
-        ValueError: If a number is out of range.
+        ValueError: If a number is out of range, the host is empty, or two pools have the
+            same id.
     """
 
     pools: tuple[Pool, ...]
     calls_per_second: float | None
     latency: float
     calls: Counter[str]
-    """How many calls came in, by operation, since the start or :meth:`clear`."""
+    """How many calls came in, by operation, since it was made or :meth:`clear`."""
 
     def __init__(
         self,
@@ -119,7 +122,11 @@ class Emulator:
         ):
             if not good:
                 raise ValueError(f"{name} is out of range: {value}.")
+        if not host:
+            raise ValueError("host must not be empty.")
         self.pools = pools or (Pool(),)
+        if len({pool.identity_pool_id for pool in self.pools}) < len(self.pools):
+            raise ValueError("Each of the pools needs an identity_pool_id of its own.")
         self.calls_per_second = calls_per_second
         self.latency = latency
         self.calls = Counter()
@@ -132,6 +139,7 @@ class Emulator:
         self._bucket = TokenBucket(clock)
         self._faults: deque[Fault] = deque()
         self._server: Server | None = None
+        self._starting = threading.Lock()
 
     @property
     def endpoint_url(self) -> str:
@@ -145,15 +153,17 @@ class Emulator:
 
     def start(self) -> Self:
         """Listen and answer from now on. Without effect if it does already."""
-        if self._server is None:
-            self._server = Server(self._application(), *self._address)
+        with self._starting:
+            if self._server is None:
+                self._server = Server(self._application(), *self._address)
         return self
 
     def stop(self) -> None:
         """Answer what has come in, then close. Without effect if it does not run."""
-        if self._server is not None:
-            self._server.stop()
-            self._server = None  # not before: a request that is still there needs it
+        with self._starting:
+            if self._server is not None:
+                self._server.stop()
+                self._server = None  # not before: a request that is still there needs it
 
     def __enter__(self) -> Self:
         return self.start()
@@ -187,9 +197,14 @@ class Emulator:
                 for all others.
 
             times: How many calls.
+
+        Raises:
+            ValueError: If the code or the status cannot stand on the wire.
         """
         if status is None:
             status = 500 if code == "InternalErrorException" else 400
+        if not re.fullmatch(r"[\w.#-]+", code, re.ASCII) or not 400 <= status <= 599:
+            raise ValueError(f"This is no code or no status of an error: {code!r}, {status}.")
         self._faults.extend([Fault("refuse", Refusal(code, message, status))] * times)
 
     def drop_next(self, *, times: int = 1) -> None:
@@ -237,7 +252,10 @@ class Emulator:
         return JSONResponse(self._service.signer.discovery(base_url))
 
     async def _post(self, request: Request) -> Response:
-        body = await request.body()
+        try:
+            body = await request.body()
+        except ClientDisconnect:
+            return Response()  # to nobody
         server = self._running
         if self.latency:
             await server.wait(self.latency)
@@ -246,8 +264,8 @@ class Emulator:
         except IndexError:
             fault = None
         answer = self._answer(request.headers, body, fault)
-        if fault is not None and fault.kind != "refuse":
-            transport = server.transport_of(request)
+        transport = server.transport_of(request)
+        if fault is not None and fault.kind != "refuse" and transport is not None:
             if fault.kind == "cut":
                 transport.write(half_of(answer))
                 transport.close()
@@ -258,9 +276,9 @@ class Emulator:
 
     def _answer(self, headers: Mapping[str, str], body: bytes, fault: Fault | None) -> Answer:
         request_id = str(uuid.uuid4())
-        is_query = "x-www-form-urlencoded" in headers.get("content-type", "")
-        fields = dict(parse_qsl(body.decode("ascii", "replace"))) if is_query else {}
-        operation = fields.get("Action") or headers.get("x-amz-target", "").removeprefix(_TARGET)
+        is_query = _is_query(headers)
+        fields = _form(body) if is_query else {}
+        operation = fields.get("Action", "") if is_query else _target(headers)
         self.calls[operation] += 1
         try:
             if fault is not None and fault.refusal is not None:
@@ -308,17 +326,35 @@ class Emulator:
         return self._service.assume_role_with_web_identity(fields)
 
 
+def _is_query(headers: Mapping[str, str]) -> bool:
+    """Whether it is the protocol of STS, not of Cognito."""
+    return "x-www-form-urlencoded" in headers.get("content-type", "")
+
+
+def _form(body: bytes) -> dict[str, str]:
+    try:
+        return dict(parse_qsl(body.decode("ascii", "replace"), max_num_fields=100))
+    except ValueError:
+        return {}  # too many of them
+
+
+def _target(headers: Mapping[str, str]) -> str:
+    service, _, operation = headers.get("x-amz-target", "").rpartition(".")
+    return operation if service == _SERVICE else ""
+
+
 async def _no_such_page(request: Request, error: Exception) -> Response:
-    return _refuse(Refusal("UnknownOperationException", "", 404))
+    return _refuse(request, Refusal("UnknownOperationException", "", 404))
 
 
 async def _internal_error(request: Request, error: Exception) -> Response:
     # The server logs the error.
-    return _refuse(Refusal("InternalErrorException", "Internal error", 500))
+    return _refuse(request, Refusal("InternalErrorException", "Internal error", 500))
 
 
-def _refuse(refusal: Refusal) -> Response:
-    return _response(json_refusal(refusal, str(uuid.uuid4())))
+def _refuse(request: Request, refusal: Refusal) -> Response:
+    render = query_refusal if _is_query(request.headers) else json_refusal
+    return _response(render(refusal, str(uuid.uuid4())))
 
 
 def _response(answer: Answer) -> Response:

@@ -11,6 +11,7 @@ traces of the service. Where neither says what happens, ``Behavior`` does.
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -161,14 +162,14 @@ def forbidden(identity: Identity) -> Refusal:
 
 def _new(pool: Pool, login: Login) -> Identity:
     # The same user has the same identity id in every run: a test may rely on it.
-    return _named_after(pool, f"{login.provider} {login.subject}")
+    return _named_after(pool, [login.provider, login.subject])
 
 
 def anonymous(pool: Pool, number: int) -> Identity:
     """The *number*-th unauthenticated identity of a pool."""
-    return _named_after(pool, f" {number}")
+    return _named_after(pool, [number])
 
 
-def _named_after(pool: Pool, name: str) -> Identity:
-    guid = uuid.uuid5(uuid.NAMESPACE_URL, f"{pool.identity_pool_id} {name}")
+def _named_after(pool: Pool, name: list[str] | list[int]) -> Identity:
+    guid = uuid.uuid5(uuid.NAMESPACE_URL, json.dumps([pool.identity_pool_id, *name]))
     return Identity(f"{pool.region}:{guid}", pool)

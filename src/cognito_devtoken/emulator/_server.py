@@ -7,11 +7,20 @@ import socket
 import threading
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+
+class _Protocol(H11Protocol):
+    """Without a line for each request in the log of the application around it."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.access_log = False
 
 
 class Server:
@@ -32,28 +41,41 @@ class Server:
     def __init__(self, app: Starlette, host: str, port: int) -> None:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._socket = socket.create_server((host, port), family=family)
+        # Its connections inherit it. Without it, each answer after the first on a
+        # connection waits 40 ms for the client's acknowledgement.
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         shown = f"[{host}]" if ":" in host else host
         self.url = f"http://{shown}:{self._socket.getsockname()[1]}"
         app.router.lifespan_context = self._lifespan
         config = uvicorn.Config(
             app,
-            http=H11Protocol,
+            http=_Protocol,
             ws="none",
             lifespan="on",
-            # The logging of the process belongs to the application.
+            # What is the process's belongs to the application: its logging, and the
+            # policy that uvicorn would set for another loop.
             log_config=None,
+            loop="asyncio",
+            proxy_headers=False,
             timeout_graceful_shutdown=2,
         )
         self._server = uvicorn.Server(config)
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._ready = threading.Event()
         self._thread = threading.Thread(
-            target=self._server.run,
-            kwargs={"sockets": [self._socket]},
-            name="cognito-devtoken-emulator",
-            daemon=True,
+            target=self._run, name="cognito-devtoken-emulator", daemon=True
         )
         self._thread.start()
         self._ready.wait()
+        if self._loop is None:
+            self._socket.close()
+            raise RuntimeError("The emulator's server did not start.")
+
+    def _run(self) -> None:
+        try:
+            self._server.run(sockets=[self._socket])
+        finally:
+            self._ready.set()  # if it could not start
 
     @asynccontextmanager
     async def _lifespan(self, app: Starlette) -> AsyncGenerator[None]:
@@ -63,7 +85,8 @@ class Server:
         yield
 
     def stop(self) -> None:
-        self._loop.call_soon_threadsafe(self._stopping.set)
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._stopping.set)
         self._server.should_exit = True
         self._thread.join()
         self._socket.close()
@@ -73,10 +96,14 @@ class Server:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._stopping.wait(), seconds)
 
-    def transport_of(self, request: Request) -> asyncio.Transport:
-        """The connection that a request came in on, for what HTTP has no words for."""
+    def transport_of(self, request: Request) -> asyncio.Transport | None:
+        """The connection of a request, if it still is there: for what HTTP has no words for."""
+        connections = self._server.server_state.connections
         return next(
-            connection.transport
-            for connection in self._server.server_state.connections
-            if isinstance(connection, H11Protocol) and connection.client == request.client
+            (
+                connection.transport
+                for connection in connections
+                if isinstance(connection, H11Protocol) and connection.client == request.client
+            ),
+            None,
         )

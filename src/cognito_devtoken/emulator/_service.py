@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 import secrets
 import string
 import threading
@@ -9,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from .._request import DEFAULT_DURATION
+from .._request import DEFAULT_DURATION, LONE_SURROGATE
 from .._secret import Secret
 from .._token import COGNITO_PROVIDER, decode_claims
 from ._identities import (
@@ -82,7 +84,7 @@ class Service:
             identity.identity_id,
             logins,
             members.get("PrincipalTags"),
-            members.get("TokenDuration", DEFAULT_DURATION),
+            members.get("TokenDuration") or DEFAULT_DURATION,
             self._now(),
             self._behavior,
         )
@@ -114,7 +116,8 @@ class Service:
         if token is not None:
             self._check_own_token(token, identity)
         if given:
-            check_match(identity, self._prove_public(identity.pool, given))
+            # All of them, because one that is bad fails the call.
+            check_match(identity, list(self._prove_public(identity.pool, given)))
         access_key_id, secret_key, session_token, expires = self._credentials()
         return {
             "IdentityId": identity.identity_id,
@@ -142,7 +145,7 @@ class Service:
                     "constraint: Member must not be null",
                 )
         seconds = members.get("DurationSeconds", str(_CREDENTIALS_SECONDS))
-        if not (seconds.isdecimal() and 900 <= int(seconds[:6]) <= 43_200):
+        if not (re.fullmatch(r"[0-9]{3,5}", seconds) and 900 <= int(seconds) <= 43_200):
             raise Refusal(
                 "ValidationError",
                 f"1 validation error detected: Value '{seconds}' at 'durationSeconds' failed to "
@@ -229,12 +232,19 @@ class Service:
         for name in ("sub", "aud", "exp"):
             if name not in claims:
                 raise _invalid_login(f"Missing a required claim: {name}")
-        now, expires = self._now(), claims["exp"]
-        if not isinstance(expires, int | float):
+        now, expires, subject = self._now(), claims["exp"], claims["sub"]
+        if (
+            not isinstance(subject, str)
+            or not subject
+            or LONE_SURROGATE.search(subject)
+            or not isinstance(claims["aud"], str | list)
+            or not isinstance(expires, int | float)
+            or math.isnan(expires)
+        ):
             raise _invalid_login("Couldn't verify signed token.")
         if now >= expires:
             raise _invalid_login(f"Token expired: {now} >= {expires}")
-        return Login(provider, str(claims["sub"]))
+        return Login(provider, subject)
 
     def _check_own_token(self, token: str, identity: Identity) -> None:
         try:

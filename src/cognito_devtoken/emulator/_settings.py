@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Literal
 
 import attrs
 
 from .._request import ID_PATTERN
+
+
+_DEVELOPER_PROVIDER = re.compile(r"[\w._-]{1,128}", re.ASCII)
 
 
 def _frozenset(names: Iterable[str]) -> frozenset[str]:
@@ -22,8 +26,8 @@ class Pool:
     Attributes:
         identity_pool_id: ``REGION:GUID``.
 
-        developer_provider: The pool's developer provider name: the key in ``Logins``
-            under which your own user ids stand.
+        developer_provider: The pool's developer provider name, the key in ``Logins``
+            under which your own user ids stand: 1 to 128 letters, digits and ``._-``.
 
         public_providers: The names of the public providers that the pool accepts, such
             as ``accounts.google.com``. A login under one is a JWT of that issuer, of
@@ -45,6 +49,11 @@ class Pool:
         if not ID_PATTERN.fullmatch(self.identity_pool_id):
             raise ValueError(
                 f"identity_pool_id must be REGION:GUID, not {self.identity_pool_id!r}."
+            )
+        if not _DEVELOPER_PROVIDER.fullmatch(self.developer_provider):
+            raise ValueError(
+                "developer_provider must be 1 to 128 letters, digits and ._-, "
+                f"not {self.developer_provider!r}."
             )
 
     @property
@@ -76,7 +85,7 @@ class Behavior:
         public_login_of_another_identity: What happens when a public login is linked to
             another identity already. AWS documents both: ``"conflict"`` is a
             ``ResourceConflictException``; ``"merge"`` disables the other identity and
-            moves its logins.
+            moves its logins to the one that is named, else to that of the first login.
 
         already_registered_message: The text of a ``DeveloperUserAlreadyRegisteredException``.
 

@@ -18,7 +18,7 @@ from ._wire import Refusal
 
 
 _AUTHORIZATION = re.compile(
-    r"AWS4-HMAC-SHA256 Credential=(?P<key>[^/]+)/(?P<scope>[^,]+), ?"
+    r"AWS4-HMAC-SHA256 Credential=(?P<key>[^/,]+)/(?P<scope>(?P<date>\d{8})/[^/,]+/[^,]+), ?"
     r"SignedHeaders=(?P<headers>[^,]+), ?Signature=(?P<signature>[0-9a-f]{64})"
 )
 _TIMESTAMP = re.compile(r"\d{8}T\d{6}Z", re.ASCII)
@@ -62,6 +62,19 @@ def check_signature(
         raise Refusal(
             "UnrecognizedClientException",
             "The security token included in the request is invalid.",
+        )
+    if not parts["scope"].endswith("/cognito-identity/aws4_request"):
+        raise Refusal(
+            "InvalidSignatureException",
+            "Credential should be scoped to correct service: 'cognito-identity'. ",
+        )
+    if parts["date"] != timestamp[:8] or not {"host", "x-amz-date"} <= {
+        *parts["headers"].split(";")
+    }:
+        raise Refusal(
+            "IncompleteSignatureException",
+            "The date of the scope must be that of X-Amz-Date, and 'host' and 'x-amz-date' "
+            "must be signed.",
         )
     signature = _signature(secret, parts["scope"], parts["headers"], headers, timestamp, body)
     if not hmac.compare_digest(signature, parts["signature"]):

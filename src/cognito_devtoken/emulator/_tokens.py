@@ -108,7 +108,7 @@ class Signer:
         try:
             keys = KeySet(list(self._keys.values()))
             payload = jws.deserialize_compact(token, keys, [ALGORITHM]).payload
-        except (JoseError, ValueError):
+        except (JoseError, TypeError, ValueError):
             raise BadTokenError from None
         claims: dict[str, Any] = json.loads(payload)
         now = self._now()

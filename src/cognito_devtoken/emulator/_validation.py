@@ -16,6 +16,7 @@ import attrs
 
 from .._request import (
     ID_PATTERN,
+    LONE_SURROGATE,
     MAX_DURATION,
     MAX_ID,
     MAX_LOGIN_VALUE,
@@ -47,9 +48,7 @@ class Text:
     required: bool = False
 
     def broken(self, path: str, value: Any) -> Iterator[str]:
-        if not isinstance(value, str):
-            raise _wrong_type(value, "String")
-        for constraint in self.constraints(value):
+        for constraint in self.constraints(_text(value)):
             yield f"Value '{value}' at '{path}' failed to satisfy constraint: {constraint}"
 
     def constraints(self, value: str) -> Iterator[str]:
@@ -77,11 +76,9 @@ class Map:
         if len(entries) > self.maximum:
             yield f"{prefix}Member must have length less than or equal to {self.maximum}"
         for key, text in entries.items():
-            if not isinstance(text, str):
-                raise _wrong_type(text, "String")
-            if found := list(self.keys.constraints(key)):
+            if found := list(self.keys.constraints(_text(key))):
                 yield f"{prefix}Map keys must satisfy constraint: [{', '.join(found)}]"
-            if found := list(self.values.constraints(text)):
+            if found := list(self.values.constraints(_text(text))):
                 yield f"{prefix}Map value must satisfy constraint: [{', '.join(found)}]"
 
 
@@ -160,6 +157,14 @@ def validate(operation: str, members: Mapping[str, Any]) -> None:
             "ValidationException",
             f"{len(found)} validation {errors} detected: {'; '.join(found)}",
         )
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise _wrong_type(value, "String")
+    if LONE_SURROGATE.search(value):
+        raise Refusal("SerializationException", "The body is not valid Unicode")
+    return value
 
 
 def _wrong_type(value: object, wanted: str) -> Refusal:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, cast
 from xml.etree import ElementTree as ET
@@ -10,6 +11,9 @@ from xml.etree import ElementTree as ET
 import attrs
 
 
+_NOT_FOR_HEADERS = re.compile(r"[^\x20-\x7e]")
+# https://www.w3.org/TR/xml/#charsets
+_NOT_FOR_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 STS_NAMESPACE = "https://sts.amazonaws.com/doc/2011-06-15/"
 
 
@@ -104,8 +108,9 @@ def _fill(element: ET.Element, members: Mapping[str, Any]) -> None:
         if isinstance(value, Mapping):
             _fill(child, cast("Mapping[str, Any]", value))
         else:
-            child.text = str(value)
+            child.text = _NOT_FOR_XML.sub("?", str(value))
 
 
 def _header(text: str) -> str:
-    return " ".join(text.split()).encode("ascii", "replace").decode()
+    """What a header can hold, and a client reads."""
+    return _NOT_FOR_HEADERS.sub("?", " ".join(text.split()))[:1000]
