@@ -5,7 +5,9 @@ import time
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cognito_devtoken._clock import SYSTEM_CLOCK, Instant
+from cognito_devtoken import DevTokenClient
+from cognito_devtoken._clock import SYSTEM_CLOCK
+from cognito_devtoken.typing import Clock, Instant, TokenFetcher
 
 
 seconds = st.floats(-1e9, 1e9)
@@ -18,6 +20,15 @@ def test_age_is_the_larger_of_the_two(a: float, b: float, c: float, d: float) ->
     assert age >= c - a
     assert age >= d - b
     assert age in (c - a, d - b)
+
+
+def test_the_protocols_are_what_the_library_itself_provides() -> None:
+    clock: Clock = SYSTEM_CLOCK  # that mypy accepts it is half of the test
+    fetcher: TokenFetcher = DevTokenClient()
+
+    assert Instant.now(clock).age(Instant.now(clock)) >= 0
+    assert callable(fetcher.fetch)
+    assert repr(Clock) == "<class 'cognito_devtoken.typing.Clock'>"
 
 
 def test_the_system_clock_counts_suspended_time_where_it_can() -> None:

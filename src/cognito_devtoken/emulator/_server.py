@@ -60,14 +60,14 @@ class Server:
             timeout_graceful_shutdown=2,
         )
         self._server = uvicorn.Server(config)
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._running = False
         self._ready = threading.Event()
         self._thread = threading.Thread(
             target=self._run, name="cognito-devtoken-emulator", daemon=True
         )
         self._thread.start()
         self._ready.wait()
-        if self._loop is None:
+        if not self._running:
             self._socket.close()
             raise RuntimeError("The emulator's server did not start.")
 
@@ -81,12 +81,12 @@ class Server:
     async def _lifespan(self, app: Starlette) -> AsyncGenerator[None]:
         self._loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
+        self._running = True
         self._ready.set()
         yield
 
     def stop(self) -> None:
-        if self._loop is not None:
-            self._loop.call_soon_threadsafe(self._stopping.set)
+        self._loop.call_soon_threadsafe(self._stopping.set)
         self._server.should_exit = True
         self._thread.join()
         self._socket.close()
