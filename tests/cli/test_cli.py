@@ -264,7 +264,7 @@ class TestDemo:
             "good: RS512, key us-east-1-1",
             "one letter changed  refused",
             "GetCredentialsForIdentity",
-            "AccessKeyId     ASIA",
+            "AccessKeyId       ASIA",
         ):
             assert text in out
         assert "eyJ" not in out

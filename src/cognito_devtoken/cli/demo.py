@@ -78,7 +78,8 @@ _SNIPPET = """\
     from cognito_devtoken import DevTokenClient, TokenRequest
 
     with DevTokenClient() as client:
-        token = client.fetch(TokenRequest(pool_id, {"login.example.com": "user-42"}))
+        request = TokenRequest(pool_id, {"login.example.com": "user-42"})
+        token = client.fetch(request)
 """
 
 
