@@ -123,9 +123,9 @@ def _step(title: str) -> Generator[Show]:
 
 def _explain(token: OpenIdToken, show: Show) -> None:
     claims = token.claims
-    show("sub", f"{claims['sub']}  the identity")
-    show("aud", f"{claims['aud']}  the pool")
-    show("iss", f"{claims['iss']}  Cognito")
+    show("sub", f"{claims['sub']}  identity")
+    show("aud", f"{claims['aud']}  pool")
+    show("iss", f"{claims['iss']}")
     state, provider, user = claims["amr"]
     show("amr", f"{state}, {provider},")
     show("", f"{user.replace(claims['aud'], '…')}  your user id, readable")
