@@ -8,7 +8,6 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self, cast
 
 from ._clock import SYSTEM_CLOCK, Instant
-from ._quiet import guard_loggers, quiet
 from ._request import TokenRequest
 from ._token import OpenIdToken
 from .exceptions import ConfigurationError, SessionClosedError
@@ -92,6 +91,8 @@ class DevTokenClient:
                 "boto_client brings its own region_name, endpoint_url, profile_name and "
                 "config: none of them goes with it."
             )
+        from ._quiet import guard_loggers
+
         guard_loggers()
 
     def fetch(self, request: TokenRequest) -> OpenIdToken:
@@ -139,6 +140,9 @@ class DevTokenClient:
             del failure  # which holds this frame
 
     def _fetch(self, request: TokenRequest) -> OpenIdToken:
+        # Not at the top: logging is not needed, and not loaded, before the first call.
+        from ._quiet import quiet
+
         with quiet:
             client = self._client_for(self._region_name or request.region)
             sent = Instant.now(SYSTEM_CLOCK)
@@ -162,6 +166,8 @@ class DevTokenClient:
         from botocore.config import Config
         from botocore.exceptions import BotoCoreError
         from botocore.session import Session
+
+        from ._quiet import guard_loggers
 
         guard_loggers()
         if self._session is None:

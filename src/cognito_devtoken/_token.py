@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 from base64 import urlsafe_b64decode
@@ -140,6 +139,8 @@ class OpenIdToken(NeverPickled):
     @property
     def fingerprint(self) -> str:
         """The first 8 hex digits of the token's SHA-256, to name it in a log."""
+        import hashlib
+
         return hashlib.sha256(self.token.encode()).hexdigest()[:8]
 
     def expires_in(self) -> timedelta:
