@@ -167,6 +167,7 @@ class DevTokenClient:
         from botocore.exceptions import BotoCoreError
         from botocore.session import Session
 
+        from ._errors import one_line
         from ._quiet import guard_loggers
 
         guard_loggers()
@@ -198,7 +199,9 @@ class DevTokenClient:
         except (AttributeError, TypeError, ValueError) as error:
             # An endpoint_url that is none, a number in the environment that is none, a
             # dictionary in place of a Config.
-            raise ConfigurationError(f"botocore's configuration is wrong: {error}") from None
+            raise ConfigurationError(
+                f"botocore's configuration is wrong: {one_line(str(error))}"
+            ) from None
         guard_loggers()  # there may be more of them now
         return cast("_CognitoIdentity", client)
 

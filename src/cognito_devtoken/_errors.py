@@ -223,13 +223,13 @@ def _from_answer(error: ClientError, request: TokenRequest) -> ServiceError:
 def _from_botocore(error: BotoCoreError) -> DevTokenError:
     plain = isinstance(error, _PLAIN_TEXT)
     fields = {
-        name: _one_line(str(error.kwargs.get(name))) if plain or name in _PLAIN_FIELDS else HIDDEN
+        name: one_line(str(error.kwargs.get(name))) if plain or name in _PLAIN_FIELDS else HIDDEN
         for _, name, _, _ in Formatter().parse(error.fmt)
         if name
     }
     known_init = type(error).__init__ in (BotoCoreError.__init__, boto.HTTPClientError.__init__)
     cause = type(error)(**fields) if known_init else BotoCoreError()
-    message = f"{type(error).__name__}: {_one_line(str(cause))}"
+    message = f"{type(error).__name__}: {one_line(str(cause))}"
     failure: DevTokenError
     if isinstance(error, _UNAVAILABLE):
         failure = TokenUnavailableError(message, last_error=cause)
@@ -266,7 +266,7 @@ def _clean(text: object, request: TokenRequest) -> str:
         return ""
     for login in sorted(request.logins.values(), key=len, reverse=True):
         text = _without(text, login)
-    return _one_line(text.strip().partition("\n")[0])
+    return one_line(text.strip().partition("\n")[0])
 
 
 def _without(text: str, login: str) -> str:
@@ -289,6 +289,6 @@ def _without(text: str, login: str) -> str:
     return text
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
     """A text that fits a message, without a password that an address may hold."""
     return _USERINFO.sub(f"//{HIDDEN}@", " ".join(text.split()))[:_MAX_MESSAGE]
