@@ -648,8 +648,8 @@ def test_a_password_in_an_address_is_not_shown(request_: TokenRequest) -> None:
 
     assert "http://<hidden>@127.0.0.1:1/" in str(caught.value)
     assert "pass" not in str(caught.value) + repr(caught.value.__cause__)
-    error = fail_to_configure(request_, endpoint_url="//user:pass@host")
-    assert str(error) == "botocore's configuration is wrong: Invalid endpoint: //<hidden>@host"
+    error = fail_to_configure(request_, endpoint_url="user:pass@host")
+    assert str(error) == "botocore's configuration is wrong: Invalid endpoint: <hidden>@host"
 
 
 @pytest.mark.parametrize(

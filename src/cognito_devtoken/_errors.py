@@ -142,7 +142,7 @@ _PLAIN_FIELDS = frozenset({"provider"})
 _LONG = 8
 _MAX_MESSAGE = 500
 _REQUEST_ID = re.compile(r"[\w-]{1,128}", re.ASCII)
-_USERINFO = re.compile(r"//[^/@\s]*@")
+_USERINFO = re.compile(r"[^/@\s]+:[^/@\s]*@")
 
 
 def translate(error: BaseException, request: TokenRequest) -> BaseException:
@@ -291,4 +291,4 @@ def _without(text: str, login: str) -> str:
 
 def one_line(text: str) -> str:
     """A text that fits a message, without a password that an address may hold."""
-    return _USERINFO.sub(f"//{HIDDEN}@", " ".join(text.split()))[:_MAX_MESSAGE]
+    return _USERINFO.sub(f"{HIDDEN}@", " ".join(text.split()))[:_MAX_MESSAGE]
