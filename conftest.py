@@ -39,10 +39,16 @@ os.environ |= {
     "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
 }
 
+from hypothesis import settings  # noqa: E402
 from sybil import Example, Sybil  # noqa: E402
 from sybil.parsers.myst import CodeBlockParser, PythonCodeBlockParser  # noqa: E402
 
 from cognito_devtoken.emulator import Emulator, Pool  # noqa: E402
+
+
+# How long an example takes is the machine's affair.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 def run_console(example: Example) -> None:

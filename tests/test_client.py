@@ -37,7 +37,7 @@ from cognito_devtoken.exceptions import (
     TokenUnavailableError,
     TooManyRequestsError,
 )
-from conftest import OTHER_POOL, POOL
+from pools import OTHER_POOL, POOL
 
 
 OPERATION = "GetOpenIdTokenForDeveloperIdentity"

@@ -18,7 +18,7 @@ from cognito_devtoken import DevTokenClient, TokenRequest
 from cognito_devtoken._errors import _clean
 from cognito_devtoken.emulator import Emulator
 from cognito_devtoken.exceptions import DevTokenError
-from conftest import POOL
+from pools import POOL
 
 
 LOGIN = "canary-login-of-the-user"

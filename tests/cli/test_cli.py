@@ -19,7 +19,7 @@ from pytest_httpserver import HTTPServer
 
 from cognito_devtoken.cli import main
 from cognito_devtoken.emulator import Emulator
-from conftest import POOL
+from pools import POOL
 
 
 GET_TOKEN = "get-open-id-token-for-developer-identity"

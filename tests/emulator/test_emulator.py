@@ -24,7 +24,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cognito_devtoken.emulator import Behavior, Call, Emulator, Pool
-from conftest import OTHER_POOL, POOL
+from pools import OTHER_POOL, POOL
 
 
 USER = {POOL.developer_provider: "user-42"}
@@ -542,7 +542,7 @@ class TestWire:
 
         assert (status, json.loads(body)["__type"]) == (404, "UnknownOperationException")
 
-    @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+    @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(
         body=st.binary()
         | st.recursive(

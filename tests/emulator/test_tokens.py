@@ -14,7 +14,7 @@ from cognito_devtoken import DevTokenClient, TokenRequest
 from cognito_devtoken.emulator import Behavior, Emulator, Pool
 from cognito_devtoken.emulator._identities import Login
 from cognito_devtoken.emulator._tokens import claims_of
-from conftest import OTHER_POOL, POOL
+from pools import OTHER_POOL, POOL
 
 
 ISSUER = "https://cognito-identity.amazonaws.com"
