@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -239,6 +240,7 @@ def test_time_outs_are_short() -> None:
         config = client._client_for("us-east-1").meta.config  # type: ignore[attr-defined]
 
     assert (config.connect_timeout, config.read_timeout) == (2, 5)
+    assert config.max_pool_connections == 50
     assert config.retries == {"mode": "standard", "total_max_attempts": 2}
 
 
@@ -415,8 +417,17 @@ CODES = {
     "MissingAuthenticationTokenException": "CallerDeniedError",
     "MissingAuthenticationToken": "CallerDeniedError",
     "IncompleteSignatureException": "CallerDeniedError",
+    "OptInRequired": "CallerDeniedError",
+    "RequestExpired": "CallerDeniedError",
     "NeverHeardOfException": "ServiceError",
 }
+
+
+@cache
+def modeled_errors() -> set[str]:
+    """The errors of the service that botocore has classes for."""
+    shapes = Loader().load_service_model("cognito-identity", "service-2")["shapes"]
+    return {name for name, shape in shapes.items() if shape.get("exception")}
 
 
 @pytest.mark.parametrize(("code", "name"), CODES.items())
@@ -438,14 +449,33 @@ def test_the_code_and_not_the_status_decides_the_error(
     assert error.retryable == (name in ("TooManyRequestsError", "InternalServiceError"))
     assert len(getattr(error, "__notes__", [])) == (name != "ServiceError")
     assert isinstance(error.__cause__, ClientError)
+    assert (type(error.__cause__).__name__ == code) == (code in modeled_errors())
     assert error.__cause__.response["Error"]["Code"] == code
 
 
-def test_every_error_of_the_model_has_a_class_of_its_own() -> None:
+def test_every_error_of_the_model_is_tested_above() -> None:
     model = Loader().load_service_model("cognito-identity", "service-2")
-    modeled = {error["shape"] for error in model["operations"][OPERATION]["errors"]}
+    of_operation = {error["shape"] for error in model["operations"][OPERATION]["errors"]}
 
-    assert modeled <= CODES.keys()
+    assert of_operation <= modeled_errors() & CODES.keys()
+
+
+@pytest.mark.parametrize(
+    ("code", "hint"),
+    [
+        ("AccessDeniedException", "need cognito-identity:GetOpenIdTokenForDeveloperIdentity"),
+        ("ExpiredTokenException", "Use AWS credentials that are in force"),
+    ],
+)
+def test_credentials_that_are_wrong_are_told_from_those_without_a_permission(
+    code: str, hint: str, emulator: Emulator, client: DevTokenClient, request_: TokenRequest
+) -> None:
+    emulator.fail_next(code)
+
+    with pytest.raises(CallerDeniedError) as caught:
+        client.fetch(request_)
+
+    assert hint in caught.value.__notes__[0]
 
 
 @pytest.mark.parametrize(
@@ -649,7 +679,7 @@ def test_a_password_in_an_address_is_not_shown(request_: TokenRequest) -> None:
     assert "http://<hidden>@127.0.0.1:1/" in str(caught.value)
     assert "pass" not in str(caught.value) + repr(caught.value.__cause__)
     error = fail_to_configure(request_, endpoint_url="user:pass@host")
-    assert str(error) == "botocore's configuration is wrong: Invalid endpoint: <hidden>@host"
+    assert str(error) == "botocore's configuration is wrong: Invalid endpoint: <hidden>@host."
 
 
 @pytest.mark.parametrize(
@@ -669,6 +699,19 @@ def test_a_missing_file_is_named(request_: TokenRequest, monkeypatch: pytest.Mon
     error = fail_to_configure(request_, endpoint_url="http://127.0.0.1:1")
 
     assert str(error) == "FileNotFoundError: No such file or directory: /nonexistent/token."
+
+
+def test_a_code_that_nobody_can_type_in_is_a_matter_of_configuration(
+    emulator: Emulator, request_: TokenRequest
+) -> None:
+    def ask_for_a_code(**kwargs: Any) -> None:
+        raise EOFError  # as getpass does without a terminal
+
+    own = boto3_client(emulator.endpoint_url)
+    own.meta.events.register("before-sign.cognito-identity.*", ask_for_a_code)
+
+    with pytest.raises(ConfigurationError, match="there is no terminal"):
+        DevTokenClient(boto_client=own).fetch(request_)
 
 
 def test_what_is_wrong_in_a_profile_is_told(profile: Any, request_: TokenRequest) -> None:

@@ -175,6 +175,12 @@ def test_a_jwt_with_an_unreadable_header_is_checked_all_the_same() -> None:
     assert "identity pool" in refusal(jwt(claims(aud="another"), header=b"\xff"))
 
 
+def test_a_header_too_long_to_read_does_not_make_it_no_jwt() -> None:
+    long = jwt(claims(aud="another", pad="x" * 17_000), header={"pad": "x" * 17_000})
+
+    assert "no readable claims of at most 16384 bytes" in refusal(long)
+
+
 def test_claims_have_at_most_16_kb() -> None:
     room = 16 * 1024 - len(json.dumps(claims(pad="")))
 
@@ -191,6 +197,7 @@ def test_claims_have_at_most_16_kb() -> None:
         ({"Token": "a"}, "IdentityId"),
         ({"IdentityId": "", "Token": "a"}, "IdentityId"),
         ({"IdentityId": IDENTITY_ID + "\n", "Token": "a"}, "IdentityId"),
+        ({"IdentityId": "a:" + "0" * 54, "Token": "a"}, "IdentityId"),
         ({"IdentityId": IDENTITY_ID, "Token": ""}, "Token"),
         ({"IdentityId": IDENTITY_ID, "Token": 1}, "Token"),
         ({"IdentityId": IDENTITY_ID, "Token": "a\ud800"}, "Token"),

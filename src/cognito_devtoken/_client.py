@@ -32,10 +32,11 @@ class DevTokenClient:
     Gets tokens from Cognito: one call each, no cache.
 
     It sends through botocore, so what configures boto3 configures it: the environment,
-    profiles, ``AWS_ENDPOINT_URL_COGNITO_IDENTITY``, FIPS endpoints, proxies. Where
-    neither *config* nor the environment nor the profile says otherwise, it connects
-    within 2 s, waits 5 s for the answer, and makes 2 attempts in botocore's ``standard``
-    retry mode (``legacy`` does not retry this service's ``TooManyRequestsException``).
+    profiles, ``AWS_ENDPOINT_URL_COGNITO_IDENTITY``, FIPS endpoints, proxies. Unless
+    *config* says otherwise, it waits 2 s for a connection and 5 s for an answer. Unless
+    *config*, the environment or the profile says otherwise, it makes 2 attempts in
+    botocore's ``standard`` retry mode (``legacy`` does not retry this service's
+    ``TooManyRequestsException``).
 
     The AWS credentials need ``cognito-identity:GetOpenIdTokenForDeveloperIdentity`` on
     the identity pool. They are looked up at the first call, not before.
@@ -109,6 +110,9 @@ class DevTokenClient:
         Args:
             request: What to ask for.
 
+        Returns:
+            The token, which fits the request: its pool, its identity, its lifetime.
+
         Raises:
             ServiceError: If Cognito says no.
 
@@ -121,7 +125,7 @@ class DevTokenClient:
 
             SessionClosedError: If the client is closed.
 
-            TypeError: If *request* is no request.
+            TypeError: If *request* is not a TokenRequest.
         """
         if not isinstance(request, TokenRequest):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers may be untyped
             raise TypeError(f"fetch() takes a TokenRequest, not {type(request).__name__}.")
@@ -197,10 +201,12 @@ class DevTokenClient:
         except BotoCoreError:
             raise  # some are ValueErrors too; translate() knows them
         except (AttributeError, TypeError, ValueError) as error:
-            # An endpoint_url that is none, a number in the environment that is none, a
-            # dictionary in place of a Config.
+            # An argument of another type, a bad endpoint_url, a bad number in the
+            # environment. The text of any other may hold a secret.
+            text = one_line(str(error))
+            known = text.startswith(("Invalid endpoint:", "invalid literal for int"))
             raise ConfigurationError(
-                f"botocore's configuration is wrong: {one_line(str(error))}"
+                f"botocore's configuration is wrong: {text if known else type(error).__name__}."
             ) from None
         guard_loggers()  # there may be more of them now
         return cast("_CognitoIdentity", client)

@@ -7,11 +7,15 @@ and the answer, and so do some of its attributes.
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import groupby
+from operator import itemgetter
 from string import Formatter
 from traceback import walk_tb
 from typing import Any, cast
+from urllib.parse import quote
 
 from botocore import exceptions as boto
 from botocore.exceptions import BotoCoreError, ClientError
@@ -140,14 +144,15 @@ _PLAIN_TEXT = (
 _PLAIN_FIELDS = frozenset({"provider"})
 
 _LONG = 8
+_CUT = 16
 _MAX_MESSAGE = 500
 _REQUEST_ID = re.compile(r"[\w-]{1,128}", re.ASCII)
-_USERINFO = re.compile(r"[^/@\s]+:[^/@\s]*@")
+_USERINFO = re.compile(r"[^/@\s]+:[^/\s]*@")
 
 
 def translate(error: BaseException, request: TokenRequest) -> BaseException:
     """
-    What leaves :meth:`DevTokenClient.fetch` in place of *error*. It never raises.
+    What leaves :meth:`DevTokenClient.fetch` in place of *error*. Raises nothing itself.
 
     Our own errors and what is none (KeyboardInterrupt) stay what they are, but for the
     frames below.
@@ -166,20 +171,20 @@ def _translated(error: Exception, request: TokenRequest) -> DevTokenError:
         return _from_answer(error, request)
     if isinstance(error, BotoCoreError):
         return _from_botocore(error)
-    if isinstance(error, OSError | EOFError):
-        # The network's come as botocore's. These are of a file that credentials are in,
-        # a program that prints them, a prompt for a code.
-        reason = getattr(error, "strerror", None) or "no terminal"
-        name = getattr(error, "filename", None)
+    if isinstance(error, FileNotFoundError | PermissionError) and error.filename:
+        # A file that AWS credentials are in, or a program that prints them.
         return ConfigurationError(
-            f"{type(error).__name__}: {reason}{f': {name}' if name else ''}.",
-            hint=_CREDENTIALS_HINT,
+            f"{type(error).__name__}: {error.strerror}: {error.filename}.", hint=_CREDENTIALS_HINT
+        )
+    if isinstance(error, EOFError):
+        return ConfigurationError(
+            "botocore asks for a code, and there is no terminal.", hint=_CREDENTIALS_HINT
         )
     return _from_elsewhere(error)
 
 
 def _from_answer(error: ClientError, request: TokenRequest) -> ServiceError:
-    # What comes from the wire need not be of the types that botocore promises.
+    # What comes over the wire may have other types than botocore promises.
     details, metadata = (
         _mapping(error.response, "Error"),
         _mapping(error.response, "ResponseMetadata"),
@@ -189,8 +194,8 @@ def _from_answer(error: ClientError, request: TokenRequest) -> ServiceError:
     cls = _BY_CODE.get(stem, ServiceError)
     if cls is ServiceError:  # only then can it be anything
         code = _clean(code, request) or "Unknown"
+    hint = next((hint for text, hint in _HINTS.items() if text in str(message)), None)
     message = _clean(message, request) or "no message"
-    hint = next((hint for text, hint in _HINTS.items() if text in message), None)
     if error.operation_name != OPERATION:
         # botocore called it on the way to AWS credentials. What other operations than
         # AssumeRole are sent is secret, and might be quoted.
@@ -242,10 +247,10 @@ def _from_botocore(error: BotoCoreError) -> DevTokenError:
 
 def _from_elsewhere(error: Exception) -> DevTokenError:
     """Such as a hook on the user's own client. Its text may hold anything; its place is safe."""
-    *_, (frame, line) = walk_tb(error.__traceback__)
+    places = [(frame.f_code.co_filename, line) for frame, line in walk_tb(error.__traceback__)]
+    place = ", raised in {}, line {}".format(*places[-1]) if places else ""
     return TokenUnavailableError(
-        f"The call failed with {type(error).__name__}, raised in "
-        f"{frame.f_code.co_filename}, line {line}.",
+        f"The call failed with {type(error).__name__}{place}.",
         hint="That is a bug: in a hook on the botocore client, in botocore or in this library.",
     )
 
@@ -264,29 +269,34 @@ def _clean(text: object, request: TokenRequest) -> str:
     """
     if not isinstance(text, str):
         return ""
-    for login in sorted(request.logins.values(), key=len, reverse=True):
-        text = _without(text, login)
-    return one_line(text.strip().partition("\n")[0])
+    hidden = [False] * len(text)
+    for login in request.logins.values():
+        # As it is, with its ends trimmed, and as JSON and an address would quote it.
+        for quoted in {login, login.strip(), json.dumps(login)[1:-1], quote(login)} - {""}:
+            for start, end in _places(text, quoted):
+                hidden[start:end] = [True] * (end - start)
+    runs = groupby(zip(text, hidden, strict=True), key=itemgetter(1))
+    shown = "".join(HIDDEN if secret else "".join(map(itemgetter(0), run)) for secret, run in runs)
+    return one_line(shown.strip().partition("\n")[0])
 
 
-def _without(text: str, login: str) -> str:
+def _places(text: str, login: str) -> Iterator[tuple[int, int]]:
     """
-    The text without the login, in whatever case, and without the beginning of a long one.
+    Where a login stands in a text, in whatever case.
 
-    A short login ("42") is looked for as a word: it may be a part of any number.
+    A short one ("42") only where it stands alone: it may be a part of any number. A long
+    one also where its end has been cut off.
     """
-    if len(login) < _LONG:
-        word = rf"(?<!\w){re.escape(login.strip())}(?!\w)"
-        return re.sub(word, HIDDEN, text, flags=re.IGNORECASE)
-    beginning = re.compile(re.escape(login[:_LONG]), re.IGNORECASE)
-    while match := beginning.search(text):
+    if not login.strip():
+        return
+    alone = rf"(?<!\w){re.escape(login)}(?!\w)" if len(login) < _LONG else re.escape(login[:_CUT])
+    for match in re.finditer(alone, text, re.IGNORECASE):
         end = match.end()
-        for quoted, character in zip(text[end:], login[_LONG:], strict=False):
-            if quoted.lower() != character.lower():
+        for said, character in zip(text[end:], login[_CUT:], strict=False):
+            if said.lower() != character.lower():
                 break
             end += 1
-        text = text[: match.start()] + HIDDEN + text[end:]
-    return text
+        yield match.start(), end
 
 
 def one_line(text: str) -> str:

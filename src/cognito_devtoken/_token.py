@@ -19,6 +19,7 @@ from ._request import (
     ID_PATTERN,
     LONE_SURROGATE,
     MAX_DURATION,
+    MAX_ID,
     TokenRequest,
 )
 from ._secret import NeverPickled, Secret
@@ -191,7 +192,11 @@ def _life(
     text = token.reveal()
     if not text or LONE_SURROGATE.search(text):
         return "it has no Token"
-    if not isinstance(identity_id, str) or not ID_PATTERN.fullmatch(identity_id):
+    if not (
+        isinstance(identity_id, str)
+        and len(identity_id) <= MAX_ID
+        and ID_PATTERN.fullmatch(identity_id)
+    ):
         return "it has no IdentityId"
     if request.identity_id not in (None, identity_id):
         return "it is for another identity than the one asked for"
@@ -235,6 +240,8 @@ def decode_claims(token: Secret) -> dict[str, Any] | None:
     parts = token.reveal().split(".")
     if len(parts) != 3:
         return None
+    if max(map(len, parts[:2])) > math.ceil(MAX_CLAIMS_BYTES * 4 / 3):
+        raise ValueError("The header or the claims of the token are too long.")
     claims = _json_object(parts[1])
     if claims is None and _json_object(parts[0]) is not None:
         raise ValueError("The claims of the token cannot be read.")
@@ -242,8 +249,6 @@ def decode_claims(token: Secret) -> dict[str, Any] | None:
 
 
 def _json_object(segment: str) -> dict[str, Any] | None:
-    if len(segment) > math.ceil(MAX_CLAIMS_BYTES * 4 / 3):
-        return None
     try:
         # Too much padding does no harm.
         value: Any = json.loads(urlsafe_b64decode(segment + "==").decode())

@@ -262,6 +262,6 @@ class TokenUnavailableError(DevTokenError):
 
 
 class SessionClosedError(DevTokenError, RuntimeError):
-    """It was used after it had been closed."""
+    """The client or session has been closed."""
 
     _hint = "Keep it open for as long as the application runs."

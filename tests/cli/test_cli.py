@@ -100,6 +100,8 @@ class TestGetToken:
         [
             ([], 252, "the following arguments are required: COMMAND"),
             (["nonsense"], 252, "invalid choice: 'nonsense'"),
+            ([f"--logins=a={CANARY}", "get-token"], 252, "required: --identity-pool-id"),
+            ([f"a={CANARY}", "get-token"], 252, "argument COMMAND: invalid choice (choose from"),
             (["get-token"], 252, "required: --identity-pool-id, --logins"),
             (["get-token", "--logins", CANARY], 252, "argument --logins: expected NAME=VALUE"),
             (["get-token", "--identity-pool-id", "x", "--logins", "a=b"], 252, "REGION:GUID"),

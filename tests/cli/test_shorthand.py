@@ -13,6 +13,7 @@ from cognito_devtoken.cli._shorthand import string_map
         ("k=v", {"k": "v"}),
         ("k=v,k2=v2", {"k": "v", "k2": "v2"}),
         ("k=v, k2= v2", {"k": "v", "k2": "v2"}),
+        ("k=v ,k2=v2 ", {"k": "v", "k2": "v2"}),
         ("k=a b:c=d/e", {"k": "a b:c=d/e"}),
         ("k=joe@example.com", {"k": "joe@example.com"}),
         ('k="a,b"', {"k": "a,b"}),

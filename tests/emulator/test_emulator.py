@@ -141,6 +141,8 @@ class TestGetOpenIdTokenForDeveloperIdentity:
             {"exp": "never"},
             {"exp": None},
             {"exp": float("nan")},
+            {"exp": 10**400},
+            {"exp": True},
             {"sub": None},
             {"sub": ""},
             {"sub": [1]},
@@ -154,6 +156,18 @@ class TestGetOpenIdTokenForDeveloperIdentity:
         proof = f"e30.{base64.urlsafe_b64encode(payload.encode()).decode().rstrip('=')}.x"
 
         assert "Couldn't verify" in refusal(ask, cognito, USER | {"idp.example": proof})[1]
+
+    def test_a_proof_expires_at_its_exp(self) -> None:
+        clock = Clock()
+        proof = jwt(iss="idp.example", sub="a", aud="b", exp=clock.at + 1)
+        with Emulator(POOL, clock=clock) as emulator:
+            cognito = client("cognito-identity", emulator)
+            ask(cognito, USER | {"idp.example": proof})
+            clock.at += 1
+
+            _, message = refusal(ask, cognito, USER | {"idp.example": proof})
+
+        assert message == "Invalid login token. Token expired: 1700000001 >= 1700000001.0"
 
     def test_a_good_proof_of_a_public_provider_is_its_subject(self, cognito: Any) -> None:
         first, second = (
@@ -455,12 +469,23 @@ class TestWire:
             "message": "IdentityPool 'us-east-1:0' not found.",
         }
 
-    def test_an_error_of_the_front_door(self, emulator: Emulator) -> None:
-        emulator.fail_next("AccessDeniedException", "Nö.\nReally.")
+    @pytest.mark.parametrize(
+        "code",
+        [
+            "AccessDeniedException",
+            "ExpiredTokenException",
+            "IncompleteSignatureException",
+            "InvalidSignatureException",
+            "MissingAuthenticationTokenException",
+            "UnrecognizedClientException",
+        ],
+    )
+    def test_an_error_of_the_front_door(self, emulator: Emulator, code: str) -> None:
+        emulator.fail_next(code, "Nö.\nReally.")
 
         _, headers, body = post_json(emulator, "{}")
 
-        assert body == {"__type": "AccessDeniedException", "Message": "Nö.\nReally."}
+        assert body == {"__type": code, "Message": "Nö.\nReally."}
         assert headers["x-amzn-errormessage"] == "N?. Really."
 
     @pytest.mark.parametrize(
@@ -601,6 +626,11 @@ class TestFaults:
     ) -> None:
         with pytest.raises(ValueError, match="no code or no status"):
             emulator.fail_next(code, status=status)
+
+    @pytest.mark.parametrize("times", [0, -1])
+    def test_faults_come_once_or_more_often(self, emulator: Emulator, times: int) -> None:
+        with pytest.raises(ValueError, match="times must be 1 or more"):
+            emulator.drop_next(times=times)
 
     @pytest.mark.parametrize("fault", ["drop_next", "cut_next"])
     def test_a_proxys_header_does_not_save_a_connection(
@@ -875,8 +905,24 @@ class TestSettings:
         assert message.startswith("Signature expired: ")
 
     def test_a_pool_needs_an_id(self) -> None:
-        with pytest.raises(ValueError, match="must be REGION:GUID, not 'pool'"):
+        with pytest.raises(
+            ValueError, match="must be REGION:GUID of at most 55 characters, not 'pool'"
+        ):
             Pool("pool")
+        with pytest.raises(ValueError, match="must be REGION:GUID of at most 55 characters"):
+            Pool("a:" + "0" * 54)
+
+    def test_one_string_is_not_several_providers(self) -> None:
+        with pytest.raises(ValueError, match="several names, not one string"):
+            Pool(public_providers="accounts.google.com")
+
+    @pytest.mark.parametrize(
+        "setting",
+        [{"amr": "x"}, {"throttled_status": 7}, {"public_login_of_another_identity": "x"}],
+    )
+    def test_a_behavior_that_is_not_known_is_refused(self, setting: dict[str, Any]) -> None:
+        with pytest.raises(ValueError, match=next(iter(setting))):
+            Behavior(**setting)
 
     def test_behavior_is_a_setting(self) -> None:
         behavior = Behavior(unknown_developer_provider_code="InvalidParameterException")

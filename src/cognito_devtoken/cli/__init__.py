@@ -46,6 +46,7 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         # What stands behind "=" may be a login.
         message = re.sub(r"(--[\w-]+)=.*(?= could match)", r"\1", message, flags=re.DOTALL)
+        message = re.sub(r": '[^']*=.*'(?= \(choose)", "", message, flags=re.DOTALL)
         self.exit(PARAMETER_ERROR, _error_line(message))
 
 
@@ -75,9 +76,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), _STDOUT)
         return 0
     except tuple(cls for cls, _ in _EXIT_CODES) as error:
-        notes: Sequence[str] = getattr(error, "__notes__", ())
+        message = str(error)
+        for note in getattr(error, "__notes__", ()):
+            message = f"{message.removesuffix('.')}. {note}"
         if sys.stderr is not None:
-            sys.stderr.write(_error_line(" ".join([str(error), *notes])))
+            sys.stderr.write(_error_line(message))
         return next(code for cls, code in _EXIT_CODES if isinstance(error, cls))
     return 0
 

@@ -86,7 +86,7 @@ def run(arguments: argparse.Namespace) -> None:
             latency=arguments.latency,
             on_call=show,
         ).start()
-    except (TypeError, ValueError) as error:  # the socket's, of a host that is none
+    except (TypeError, ValueError) as error:  # the socket's, if the host is no address
         raise argparse.ArgumentError(None, str(error)) from None
     signal.signal(signal.SIGTERM, lambda number, frame: stop.set())
     with emulator:

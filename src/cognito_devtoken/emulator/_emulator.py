@@ -94,8 +94,14 @@ class Emulator:
     """
 
     pools: tuple[Pool, ...]
+    """The identity pools."""
+
     calls_per_second: float | None
+    """As given; may be set while it runs."""
+
     latency: float
+    """As given, in seconds; may be set while it runs."""
+
     calls: Counter[str]
     """How many calls came in, by operation, since it was made or :meth:`clear`."""
 
@@ -143,7 +149,12 @@ class Emulator:
 
     @property
     def endpoint_url(self) -> str:
-        """Where it listens; the *endpoint_url* for boto3 and for ``DevTokenClient``."""
+        """
+        Where it listens; the *endpoint_url* for boto3 and for ``DevTokenClient``.
+
+        Raises:
+            RuntimeError: If it is not running.
+        """
         return self._running.url
 
     @property
@@ -152,7 +163,12 @@ class Emulator:
         return f"{self.endpoint_url}/.well-known/jwks_uri"
 
     def start(self) -> Self:
-        """Listen and answer from now on. Without effect if it does already."""
+        """
+        Listen and answer from now on. Without effect if it does already.
+
+        Raises:
+            OSError: If the address cannot be bound, because it is in use for one.
+        """
         with self._starting:
             if self._server is None:
                 self._server = Server(self._application(), *self._address)
@@ -199,21 +215,27 @@ class Emulator:
             times: How many calls.
 
         Raises:
-            ValueError: If the code or the status cannot stand on the wire.
+            ValueError: If the code or the status cannot be those of an error, or for less
+                than one call.
         """
         if status is None:
             status = 500 if code == "InternalErrorException" else 400
         if not re.fullmatch(r"[\w.#-]+", code, re.ASCII) or not 400 <= status <= 599:
             raise ValueError(f"This is no code or no status of an error: {code!r}, {status}.")
-        self._faults.extend([Fault("refuse", Refusal(code, message, status))] * times)
+        self._plan(Fault("refuse", Refusal(code, message, status)), times)
 
     def drop_next(self, *, times: int = 1) -> None:
         """Carry the next calls out, and drop the connection in place of an answer."""
-        self._faults.extend([Fault("drop")] * times)
+        self._plan(Fault("drop"), times)
 
     def cut_next(self, *, times: int = 1) -> None:
         """Carry the next calls out, and drop the connection in the middle of the answer."""
-        self._faults.extend([Fault("cut")] * times)
+        self._plan(Fault("cut"), times)
+
+    def _plan(self, fault: Fault, times: int) -> None:
+        if times < 1:
+            raise ValueError(f"times must be 1 or more, not {times}.")
+        self._faults.extend([fault] * times)
 
     @property
     def _running(self) -> Server:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 import secrets
 import string
@@ -31,6 +30,7 @@ from ._wire import Refusal
 
 
 _CREDENTIALS_SECONDS = 3600
+_LAST_SECOND = 253_402_300_799  # of the year 9999; NaN is not before it
 _ACCESS_KEY_CHARACTERS = string.ascii_uppercase + "234567"
 
 
@@ -238,8 +238,9 @@ class Service:
             or not subject
             or LONE_SURROGATE.search(subject)
             or not isinstance(claims["aud"], str | list)
+            or isinstance(expires, bool)
             or not isinstance(expires, int | float)
-            or math.isnan(expires)
+            or not expires <= _LAST_SECOND
         ):
             raise _invalid_login("Couldn't verify signed token.")
         if now >= expires:

@@ -7,14 +7,17 @@ from collections.abc import Iterable
 from typing import Literal
 
 import attrs
+from attrs.validators import in_
 
-from .._request import ID_PATTERN
+from .._request import ID_PATTERN, MAX_ID
 
 
 _DEVELOPER_PROVIDER = re.compile(r"[\w._-]{1,128}", re.ASCII)
 
 
 def _frozenset(names: Iterable[str]) -> frozenset[str]:
+    if isinstance(names, str):  # whose letters would be taken for names
+        raise ValueError("public_providers must be several names, not one string.")  # noqa: TRY004
     return frozenset(names)
 
 
@@ -37,6 +40,9 @@ class Pool:
         allow_unauthenticated: Whether ``GetId`` gives identities without a login.
 
         account_id: The AWS account in the pool's ARN.
+
+    Raises:
+        ValueError: If an attribute is not of that form.
     """
 
     identity_pool_id: str = "us-east-1:00000000-0000-4000-8000-000000000000"
@@ -46,9 +52,11 @@ class Pool:
     account_id: str = "123456789012"
 
     def __attrs_post_init__(self) -> None:
-        if not ID_PATTERN.fullmatch(self.identity_pool_id):
+        pool_id = self.identity_pool_id
+        if not ID_PATTERN.fullmatch(pool_id) or len(pool_id) > MAX_ID:
             raise ValueError(
-                f"identity_pool_id must be REGION:GUID, not {self.identity_pool_id!r}."
+                f"identity_pool_id must be REGION:GUID of at most {MAX_ID} characters, "
+                f"not {pool_id!r}."
             )
         if not _DEVELOPER_PROVIDER.fullmatch(self.developer_provider):
             raise ValueError(
@@ -58,10 +66,12 @@ class Pool:
 
     @property
     def region(self) -> str:
+        """The AWS region, which the id begins with."""
         return self.identity_pool_id.partition(":")[0]
 
     @property
     def arn(self) -> str:
+        """The pool's Amazon Resource Name, which its tokens hold."""
         return (
             f"arn:aws:cognito-identity:{self.region}:{self.account_id}"
             f":identitypool/{self.identity_pool_id}"
@@ -109,12 +119,16 @@ class Behavior:
 
     unknown_developer_provider_code: str = "NotAuthorizedException"
     identity_of_another_pool_code: str = "ResourceNotFoundException"
-    public_login_of_another_identity: Literal["conflict", "merge"] = "conflict"
+    public_login_of_another_identity: Literal["conflict", "merge"] = attrs.field(
+        default="conflict", validator=in_(["conflict", "merge"])
+    )
     already_registered_message: str = (
         "The developer user identifier is already registered under a different identity ID."
     )
     conflict_message: str = "Logins already belongs to another identity."
-    throttled_status: Literal[400, 429] = 400
-    amr: Literal["developer", "all"] = "developer"
+    throttled_status: Literal[400, 429] = attrs.field(default=400, validator=in_([400, 429]))
+    amr: Literal["developer", "all"] = attrs.field(
+        default="developer", validator=in_(["developer", "all"])
+    )
     issuer: str = "https://cognito-identity.amazonaws.com"
     legacy_keys: bool = False
