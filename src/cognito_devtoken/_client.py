@@ -111,7 +111,7 @@ class DevTokenClient:
             request: What to ask for.
 
         Returns:
-            The token, which fits the request: its pool, its identity, its lifetime.
+            A token that fits the request in pool, identity and lifetime.
 
         Raises:
             ServiceError: If Cognito says no.
