@@ -1,9 +1,12 @@
 """What the tests share: an emulator, a client for it, and the search for leaks."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from calling import boto
 from canary import find_leaks
 from cognito_devtoken import DevTokenClient, TokenRequest
 from cognito_devtoken.emulator import Emulator
@@ -36,3 +39,25 @@ def request_() -> TokenRequest:
 @pytest.fixture
 def leaks() -> Callable[..., list[str]]:
     return find_leaks
+
+
+@pytest.fixture
+def cognito(emulator: Emulator) -> Any:
+    return boto("cognito-identity", emulator)
+
+
+@pytest.fixture
+def sts(emulator: Emulator) -> Any:
+    return boto("sts", emulator)
+
+
+@pytest.fixture
+def profile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Writes the AWS config file."""
+
+    def write(text: str) -> None:
+        path = tmp_path / "config"
+        path.write_text(text)
+        monkeypatch.setenv("AWS_CONFIG_FILE", str(path))
+
+    return write

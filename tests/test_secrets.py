@@ -8,12 +8,12 @@ import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from pytest_httpserver import HTTPServer
 
+from calling import boto3_client
 from cognito_devtoken import DevTokenClient, TokenRequest
 from cognito_devtoken._errors import _clean
 from cognito_devtoken.emulator import Emulator
@@ -82,12 +82,6 @@ def server(httpserver: HTTPServer) -> HTTPServer:
         {"IdentityId": "eu-central-1:0", "Token": TOKEN}
     )
     return httpserver
-
-
-def boto3_client(url: str) -> Any:
-    # Not boto3's default session, which keeps the credentials it has once found.
-    session = boto3.session.Session(region_name=POOL.region)
-    return session.client("cognito-identity", endpoint_url=url)
 
 
 @pytest.mark.parametrize("own", [True, False])

@@ -1,0 +1,88 @@
+"""How the tests call the emulator: with boto3, and without a library that knows better."""
+
+import http.client
+import json
+from collections.abc import Callable
+from typing import Any
+
+import boto3
+import jwt as pyjwt
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from cognito_devtoken.emulator import Emulator, Pool
+from pools import POOL
+
+
+USER = {POOL.developer_provider: "user-42"}
+GET_TOKEN = "GetOpenIdTokenForDeveloperIdentity"
+COGNITO = "cognito-identity.amazonaws.com"
+ROLE = "arn:aws:iam::123456789012:role/app"
+
+
+class Clock:
+    at = 1_700_000_000.0
+
+    def __call__(self) -> float:
+        return self.at
+
+
+def boto(service: str, emulator: Emulator, **config: Any) -> Any:
+    session: Any = boto3.session.Session(region_name=POOL.region)
+    options = Config(retries={"total_max_attempts": 1}, **config)
+    return session.client(service, endpoint_url=emulator.endpoint_url, config=options)
+
+
+def ask(cognito: Any, logins: dict[str, str] = USER, pool: Pool = POOL, **members: Any) -> Any:
+    return cognito.get_open_id_token_for_developer_identity(
+        IdentityPoolId=pool.identity_pool_id, Logins=logins, **members
+    )
+
+
+def refusal(call: Callable[..., Any], *args: Any, **members: Any) -> tuple[str, str]:
+    with pytest.raises(ClientError) as caught:
+        call(*args, **members)
+    error = caught.value.response["Error"]
+    return error["Code"], error["Message"]
+
+
+def jwt(**claims: Any) -> str:
+    return pyjwt.encode(claims, "a key of some provider that nobody checks" * 2, "HS512")
+
+
+def post(
+    emulator: Emulator,
+    body: bytes | str,
+    headers: dict[str, str],
+    method: str = "POST",
+    path: str = "/",
+) -> tuple[int, dict[str, str], bytes]:
+    """A request without a library that knows better: status, headers, body."""
+    address = emulator.endpoint_url.removeprefix("http://")
+    connection = http.client.HTTPConnection(address, timeout=10)
+    try:
+        connection.request(method, path, body, headers)
+        answer = connection.getresponse()
+        return answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read()
+    finally:
+        connection.close()
+
+
+def post_form(emulator: Emulator, fields: str) -> tuple[int, dict[str, str], bytes]:
+    return post(emulator, fields, {"Content-Type": "application/x-www-form-urlencoded"})
+
+
+def post_json(
+    emulator: Emulator, body: bytes | str, operation: str = GET_TOKEN, **headers: str
+) -> tuple[int, dict[str, str], Any]:
+    target = {"X-Amz-Target": f"AWSCognitoIdentityService.{operation}"}
+    json_type = {"Content-Type": "application/x-amz-json-1.1"}
+    status, got, text = post(emulator, body, json_type | target | headers)
+    return status, got, json.loads(text)
+
+
+def boto3_client(endpoint_url: str) -> Any:
+    # Not boto3's default session, which keeps the credentials that it has once found.
+    session = boto3.session.Session(region_name=POOL.region)
+    return session.client("cognito-identity", endpoint_url=endpoint_url)

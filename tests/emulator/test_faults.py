@@ -1,0 +1,169 @@
+"""What is made to go wrong goes wrong, as often as asked for."""
+
+import http.client
+import json
+import socket
+import time
+from typing import Any
+
+import pytest
+from botocore import UNSIGNED
+
+from calling import GET_TOKEN, ROLE, USER, Clock, ask, boto, post, post_form, post_json, refusal
+from cognito_devtoken.emulator import Call, Emulator
+from pools import POOL
+
+
+class TestFaults:
+    @pytest.mark.parametrize(
+        ("code", "status"), [("A\nB", None), ("", None), ("AccessDenied", 200), ("Gone", 99)]
+    )
+    def test_an_error_that_cannot_be_is_refused(
+        self, emulator: Emulator, code: str, status: int | None
+    ) -> None:
+        with pytest.raises(ValueError, match="no code or no status"):
+            emulator.fail_next(code, status=status)
+
+    @pytest.mark.parametrize("times", [0, -1])
+    def test_faults_come_once_or_more_often(self, emulator: Emulator, times: int) -> None:
+        with pytest.raises(ValueError, match="times must be 1 or more"):
+            emulator.drop_next(times=times)
+
+    @pytest.mark.parametrize("fault", ["drop_next", "cut_next"])
+    def test_a_proxys_header_does_not_save_a_connection(
+        self, emulator: Emulator, fault: str
+    ) -> None:
+        getattr(emulator, fault)()
+
+        with pytest.raises((ConnectionError, http.client.HTTPException)):
+            post_json(emulator, "{}", **{"X-Forwarded-For": "10.0.0.1"})
+
+    def test_a_client_that_has_left_is_no_error(
+        self, emulator: Emulator, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        host, _, port = emulator.endpoint_url.removeprefix("http://").rpartition(":")
+        head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n"
+        emulator.drop_next()
+        emulator.latency = 0.05
+        try:
+            for body in (b"half", b"all of it"):
+                with socket.create_connection((host, int(port))) as connection:
+                    connection.sendall(head + body)
+                # Answered after the server has read what came first.
+                post(emulator, b"", {}, "GET", "/.well-known/jwks_uri")
+            post_json(emulator, "{}")
+        finally:
+            emulator.latency = 0
+
+        assert "Traceback" not in caplog.text
+
+    def test_as_many_calls_fail_as_asked_for(self, emulator: Emulator, cognito: Any) -> None:
+        emulator.fail_next("ResourceConflictException", "Taken.", times=2)
+
+        assert refusal(ask, cognito) == ("ResourceConflictException", "Taken.")
+        assert refusal(ask, cognito)[0] == "ResourceConflictException"
+        assert ask(cognito)["Token"]
+
+    def test_an_internal_error_is_a_500(self, emulator: Emulator) -> None:
+        emulator.fail_next("InternalErrorException")
+
+        assert post_json(emulator, "{}")[0] == 500
+
+    def test_sts_fails_too(self, emulator: Emulator, sts: Any) -> None:
+        emulator.fail_next("IDPCommunicationError", "Gone.", status=500)
+
+        code, _ = refusal(
+            sts.assume_role_with_web_identity,
+            RoleArn=ROLE,
+            RoleSessionName="app",
+            WebIdentityToken="token",
+        )
+        assert code == "IDPCommunicationError"
+
+    def test_a_dropped_call_has_been_carried_out(self, emulator: Emulator) -> None:
+        members = {"IdentityPoolId": POOL.identity_pool_id, "Logins": USER}
+        emulator.drop_next()
+
+        with pytest.raises((ConnectionError, http.client.RemoteDisconnected)):
+            post_json(emulator, json.dumps(members))
+        assert emulator.calls == {GET_TOKEN: 1}
+        assert post_json(emulator, json.dumps(members))[0] == 200
+
+    def test_a_cut_answer_promises_more_than_it_holds(self, emulator: Emulator) -> None:
+        members = {"IdentityPoolId": POOL.identity_pool_id, "Logins": USER}
+        emulator.cut_next()
+
+        with pytest.raises(http.client.IncompleteRead) as caught:
+            post_json(emulator, json.dumps(members))
+
+        assert caught.value.partial.startswith(b'{"IdentityId": "eu-central-1:')
+
+    def test_clear_forgets_everything(self, emulator: Emulator, cognito: Any) -> None:
+        identity_id = ask(cognito)["IdentityId"]
+        emulator.fail_next("InternalErrorException")
+
+        emulator.clear()
+
+        assert emulator.calls == {}
+        assert refusal(ask, cognito, IdentityId=identity_id)[0] == "ResourceNotFoundException"
+        assert ask(cognito)["IdentityId"] == identity_id
+
+    def test_calls_are_throttled_to_so_many_a_second(self) -> None:
+        clock = Clock()
+        with Emulator(POOL, calls_per_second=2, clock=clock) as emulator:
+            cognito = boto("cognito-identity", emulator)
+
+            def passed() -> int:
+                codes = [post_json(emulator, "{}")[2]["__type"] for _ in range(5)]
+                return codes.count("ValidationException")
+
+            assert passed() == 2
+            clock.at += 0.5
+            assert passed() == 1
+            clock.at += 60
+            assert passed() == 2
+            assert refusal(ask, cognito) == ("TooManyRequestsException", "Rate exceeded")
+            assert refusal(cognito.get_id, IdentityPoolId="a:0")[0] == "ResourceNotFoundException"
+
+    def test_less_than_one_call_a_second(self) -> None:
+        clock = Clock()
+        with Emulator(POOL, calls_per_second=0.5, clock=clock) as emulator:
+            codes = []
+            for _ in range(3):
+                codes.append(post_json(emulator, "{}")[2]["__type"])
+                clock.at += 1
+
+        assert codes == ["ValidationException", "TooManyRequestsException", "ValidationException"]
+
+    def test_an_answer_takes_as_long_as_the_latency(self, emulator: Emulator) -> None:
+        emulator.latency = 0.05
+        try:
+            began = time.monotonic()
+            post_json(emulator, "{}")
+            assert time.monotonic() - began >= 0.05
+        finally:
+            emulator.latency = 0
+
+    def test_signatures_are_checked_if_asked_for(self) -> None:
+        with Emulator(POOL, credentials={"AKIATEST": "test-secret"}) as emulator:
+            assert ask(boto("cognito-identity", emulator))["Token"]
+            unsigned = boto("cognito-identity", emulator, signature_version=UNSIGNED)
+            assert refusal(ask, unsigned) == (
+                "MissingAuthenticationTokenException",
+                "Missing Authentication Token",
+            )
+
+    def test_an_error_in_the_hook_is_an_internal_error(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        def hook(call: Call) -> None:
+            raise ZeroDivisionError
+
+        with Emulator(POOL, on_call=hook) as emulator:
+            status, _, answer = post_json(emulator, "{}")
+
+            _, headers, _ = post_form(emulator, "Action=AssumeRoleWithWebIdentity")
+
+        assert (status, answer["__type"]) == (500, "InternalErrorException")
+        assert headers["content-type"] == "text/xml"
+        assert "ZeroDivisionError" in caplog.text

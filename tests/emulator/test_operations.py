@@ -1,0 +1,364 @@
+"""Each operation answers and refuses as the service does, asked through boto3."""
+
+import base64
+import json
+import re
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from calling import (
+    COGNITO,
+    ROLE,
+    USER,
+    Clock,
+    ask,
+    boto,
+    jwt,
+    post_form,
+    refusal,
+)
+from cognito_devtoken.emulator import Behavior, Emulator, Pool
+from pools import OTHER_POOL, POOL
+
+
+class TestGetOpenIdTokenForDeveloperIdentity:
+    def test_the_same_user_has_the_same_identity(self, cognito: Any) -> None:
+        assert ask(cognito)["IdentityId"] == ask(cognito)["IdentityId"]
+
+    def test_a_missing_pool(self, cognito: Any) -> None:
+        gone = Pool("us-east-1:0")
+
+        assert refusal(ask, cognito, pool=gone) == (
+            "ResourceNotFoundException",
+            "IdentityPool 'us-east-1:0' not found.",
+        )
+
+    def test_a_missing_developer_provider(self, cognito: Any) -> None:
+        assert refusal(ask, cognito, {"idp.example": "a"}) == (
+            "NotAuthorizedException",
+            "This identity pool does not support the specified developer provider",
+        )
+
+    def test_an_unknown_provider_beside_it(self, cognito: Any) -> None:
+        code, message = refusal(ask, cognito, USER | {"graph.facebook.com": "a"})
+
+        assert code == "NotAuthorizedException"
+        assert message == "Token is not from a supported provider of this identity pool."
+
+    def test_an_identity_that_is_not_the_users(self, cognito: Any) -> None:
+        identity_id = ask(cognito)["IdentityId"]
+        other = {POOL.developer_provider: "user-43"}
+
+        code, message = refusal(ask, cognito, other, IdentityId=identity_id)
+
+        assert code == "NotAuthorizedException"
+        assert message.startswith("Logins don't match. Please include at least one valid login")
+
+    def test_an_unauthenticated_identity_is_upgraded(self, cognito: Any) -> None:
+        guest = cognito.get_id(IdentityPoolId=OTHER_POOL.identity_pool_id)["IdentityId"]
+        logins = {OTHER_POOL.developer_provider: "user-42"}
+
+        assert ask(cognito, logins, OTHER_POOL, IdentityId=guest)["IdentityId"] == guest
+        assert ask(cognito, logins, OTHER_POOL)["IdentityId"] == guest
+
+    def test_a_broken_constraint(self, cognito: Any) -> None:
+        code, message = refusal(ask, cognito, TokenDuration=86_401)
+
+        assert code == "ValidationException"
+        assert message.startswith("1 validation error detected: Value '86401' at 'tokenDuration'")
+
+    @pytest.mark.parametrize(
+        ("proof", "why"),
+        [
+            (jwt(iss="https://other.example", sub="a", aud="b", exp=2e9), "Issuer doesn't match"),
+            (jwt(iss="https://idp.example", sub="a", exp=2e9), "Missing a required claim: aud"),
+            (jwt(iss="idp.example", sub="a", aud="b", exp=1_600_000_000), ">= 1600000000"),
+            (jwt(iss="idp.example", sub="a", aud="b", exp=2e9).replace(".", ".e30", 1), "Couldn't"),
+        ],
+    )
+    def test_a_bad_proof_of_a_public_provider(self, cognito: Any, proof: str, why: str) -> None:
+        code, message = refusal(ask, cognito, USER | {"idp.example": proof})
+
+        assert code == "NotAuthorizedException"
+        assert message.startswith("Invalid login token. ")
+        assert why in message
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"exp": "never"},
+            {"exp": None},
+            {"exp": float("nan")},
+            {"exp": 10**400},
+            {"exp": True},
+            {"sub": None},
+            {"sub": ""},
+            {"sub": [1]},
+            {"sub": "\ud800"},
+            {"aud": None},
+        ],
+    )
+    def test_a_proof_with_odd_claims(self, cognito: Any, changes: dict[str, Any]) -> None:
+        good = {"iss": "idp.example", "sub": "a", "aud": "b", "exp": 2e9}
+        payload = json.dumps(good | changes)
+        proof = f"e30.{base64.urlsafe_b64encode(payload.encode()).decode().rstrip('=')}.x"
+
+        assert "Couldn't verify" in refusal(ask, cognito, USER | {"idp.example": proof})[1]
+
+    def test_a_proof_expires_at_its_exp(self) -> None:
+        clock = Clock()
+        proof = jwt(iss="idp.example", sub="a", aud="b", exp=clock.at + 1)
+        with Emulator(POOL, clock=clock) as emulator:
+            cognito = boto("cognito-identity", emulator)
+            ask(cognito, USER | {"idp.example": proof})
+            clock.at += 1
+
+            _, message = refusal(ask, cognito, USER | {"idp.example": proof})
+
+        assert message == "Invalid login token. Token expired: 1700000001 >= 1700000001.0"
+
+    def test_a_good_proof_of_a_public_provider_is_its_subject(self, cognito: Any) -> None:
+        first, second = (
+            jwt(iss="https://idp.example", sub="ana", aud="app", exp=2e9, iat=iat) for iat in (1, 2)
+        )
+
+        identity_id = ask(cognito, USER | {"idp.example": first})["IdentityId"]
+
+        by_google = cognito.get_id(
+            IdentityPoolId=POOL.identity_pool_id, Logins={"idp.example": second}
+        )
+        assert by_google["IdentityId"] == identity_id
+
+    @pytest.mark.parametrize("provider", [POOL.developer_provider, COGNITO])
+    def test_a_token_of_its_own_is_no_login(self, cognito: Any, provider: str) -> None:
+        token = ask(cognito)["Token"]
+
+        code, message = refusal(ask, cognito, USER | {provider: token})
+
+        assert code == "NotAuthorizedException"
+        assert message == "Invalid login token. Can't pass in a Cognito token."
+
+    def test_a_public_login_of_somebody_else(self, cognito: Any) -> None:
+        other = {POOL.developer_provider: "user-43"}
+        ask(cognito, USER | {"idp.example": "ana"})
+        ask(cognito, other)
+
+        code, _ = refusal(ask, cognito, other | {"idp.example": "ana"})
+
+        assert code == "ResourceConflictException"
+
+    def test_a_user_who_is_registered_elsewhere(self, cognito: Any) -> None:
+        logins = {OTHER_POOL.developer_provider: "user-42"}
+        ask(cognito, logins, OTHER_POOL)
+        guest = cognito.get_id(IdentityPoolId=OTHER_POOL.identity_pool_id)["IdentityId"]
+
+        code, _ = refusal(ask, cognito, logins, OTHER_POOL, IdentityId=guest)
+
+        assert code == "DeveloperUserAlreadyRegisteredException"
+
+
+class TestGetId:
+    def test_guests_are_told_apart(self, cognito: Any) -> None:
+        pool_id = OTHER_POOL.identity_pool_id
+
+        assert cognito.get_id(IdentityPoolId=pool_id) != cognito.get_id(IdentityPoolId=pool_id)
+
+    def test_guests_are_refused_where_the_pool_has_none(self, cognito: Any) -> None:
+        assert refusal(cognito.get_id, IdentityPoolId=POOL.identity_pool_id) == (
+            "NotAuthorizedException",
+            "Unauthenticated access is not supported for this identity pool.",
+        )
+
+    def test_a_developer_provider_is_no_public_one(self, cognito: Any) -> None:
+        assert refusal(cognito.get_id, IdentityPoolId=POOL.identity_pool_id, Logins=USER) == (
+            "InvalidParameterException",
+            "Please provide a valid public provider",
+        )
+
+
+class TestGetCredentialsForIdentity:
+    def credentials(self, cognito: Any, identity_id: str, **logins: str) -> Any:
+        return cognito.get_credentials_for_identity(
+            IdentityId=identity_id,
+            Logins={COGNITO if name == "token" else name: text for name, text in logins.items()},
+        )
+
+    def test_a_token_is_traded_for_credentials(self, cognito: Any) -> None:
+        answer = ask(cognito)
+
+        got = self.credentials(cognito, answer["IdentityId"], token=answer["Token"])
+
+        assert got["IdentityId"] == answer["IdentityId"]
+        assert got["Credentials"].keys() == {
+            "AccessKeyId",
+            "SecretKey",
+            "SessionToken",
+            "Expiration",
+        }
+        assert re.fullmatch(r"ASIA[A-Z2-7]{16}", got["Credentials"]["AccessKeyId"])
+
+    def test_a_token_that_somebody_else_signed(self, cognito: Any) -> None:
+        identity_id = ask(cognito)["IdentityId"]
+        with Emulator(POOL) as other:
+            token = ask(boto("cognito-identity", other))["Token"]
+
+        for bad in (token, "nonsense", "ü.ü.ü", token[:-4]):
+            assert refusal(self.credentials, cognito, identity_id, token=bad) == (
+                "NotAuthorizedException",
+                "Invalid login token. Couldn't verify signed token.",
+            )
+
+    def test_a_token_that_has_expired(self) -> None:
+        clock = Clock()
+        with Emulator(POOL, clock=clock) as emulator:
+            cognito = boto("cognito-identity", emulator)
+            answer = ask(cognito, TokenDuration=60)
+            clock.at += 59
+            self.credentials(cognito, answer["IdentityId"], token=answer["Token"])
+            clock.at += 1
+
+            assert refusal(
+                self.credentials, cognito, answer["IdentityId"], token=answer["Token"]
+            ) == (
+                "NotAuthorizedException",
+                "Invalid login token. Token expired: 1700000060 >= 1700000060",
+            )
+
+    def test_a_token_of_another_identity(self, cognito: Any) -> None:
+        identity_id = ask(cognito)["IdentityId"]
+        other = ask(cognito, {POOL.developer_provider: "user-43"})
+
+        code, message = refusal(self.credentials, cognito, identity_id, token=other["Token"])
+
+        assert code == "NotAuthorizedException"
+        assert message.startswith("Logins don't match.")
+
+    def test_no_login_for_an_identity_that_has_one(self, cognito: Any) -> None:
+        identity_id = ask(cognito)["IdentityId"]
+
+        assert refusal(self.credentials, cognito, identity_id) == (
+            "NotAuthorizedException",
+            f"Access to Identity '{identity_id}' is forbidden.",
+        )
+
+    def test_a_guest_needs_no_login(self, cognito: Any) -> None:
+        guest = cognito.get_id(IdentityPoolId=OTHER_POOL.identity_pool_id)["IdentityId"]
+
+        assert self.credentials(cognito, guest)["Credentials"]["AccessKeyId"]
+
+    def test_a_public_login_in_place_of_the_token(self, cognito: Any) -> None:
+        identity_id = ask(cognito, USER | {"idp.example": "ana"})["IdentityId"]
+
+        assert self.credentials(cognito, identity_id, **{"idp.example": "ana"})["Credentials"]
+        code, _ = refusal(self.credentials, cognito, identity_id, **{"idp.example": "bob"})
+        assert code == "NotAuthorizedException"
+
+    def test_one_bad_login_among_good_ones(self, cognito: Any) -> None:
+        answer = ask(cognito, USER | {"idp.example": "ana"})
+        good = {"token": answer["Token"], "idp.example": "ana"}
+
+        assert self.credentials(cognito, answer["IdentityId"], **good)
+        code, _ = refusal(self.credentials, cognito, answer["IdentityId"], **good, nobody="x")
+        assert code == "InvalidParameterException"
+
+    def test_an_identity_that_has_been_merged_away(self) -> None:
+        merge = Behavior(public_login_of_another_identity="merge")
+        with Emulator(POOL, behavior=merge) as emulator:
+            cognito = boto("cognito-identity", emulator)
+            ask(cognito)
+            pool_id, logins = POOL.identity_pool_id, {"idp.example": "ana"}
+            gone = cognito.get_id(IdentityPoolId=pool_id, Logins=logins)["IdentityId"]
+            ask(cognito, USER | logins)
+
+            code, message = refusal(self.credentials, cognito, gone)
+
+        assert (code, message) == (
+            "NotAuthorizedException",
+            f"Access to Identity '{gone}' is forbidden.",
+        )
+
+    def test_an_unknown_identity(self, cognito: Any) -> None:
+        assert refusal(self.credentials, cognito, "us-east-1:0") == (
+            "ResourceNotFoundException",
+            "Identity 'us-east-1:0' not found.",
+        )
+
+
+class TestAssumeRoleWithWebIdentity:
+    def assume(self, sts: Any, token: str, **members: Any) -> Any:
+        return sts.assume_role_with_web_identity(
+            RoleArn=ROLE, RoleSessionName="app", WebIdentityToken=token, **members
+        )
+
+    def test_a_token_is_traded_for_credentials(self, cognito: Any, sts: Any) -> None:
+        answer = ask(cognito)
+
+        got = self.assume(sts, answer["Token"], DurationSeconds=900)
+
+        assert got["SubjectFromWebIdentityToken"] == answer["IdentityId"]
+        assert got["Audience"] == POOL.identity_pool_id
+        assert got["Provider"] == COGNITO
+        assert got["AssumedRoleUser"]["Arn"] == "arn:aws:sts::123456789012:assumed-role/app/app"
+        assert got["Credentials"]["Expiration"].utcoffset() is not None
+
+    def test_a_token_that_nobody_here_signed(self, sts: Any) -> None:
+        assert refusal(self.assume, sts, "nonsense")[0] == "InvalidIdentityToken"
+
+    def test_a_token_that_has_expired(self) -> None:
+        clock = Clock()
+        with Emulator(POOL, clock=clock) as emulator:
+            token = ask(boto("cognito-identity", emulator), TokenDuration=1)["Token"]
+            clock.at += 1
+
+            assert refusal(self.assume, boto("sts", emulator), token) == (
+                "ExpiredTokenException",
+                "Token expired: current date/time 1700000001 must be before the expiration "
+                "date/time 1700000001",
+            )
+
+    def test_credentials_live_as_long_as_asked_for(self) -> None:
+        with Emulator(POOL, clock=Clock()) as emulator:
+            token = ask(boto("cognito-identity", emulator))["Token"]
+            got = self.assume(boto("sts", emulator), token, DurationSeconds=900)
+
+        assert got["Credentials"]["Expiration"].timestamp() == Clock.at + 900
+
+    def test_characters_that_xml_cannot_hold(self, cognito: Any, emulator: Emulator) -> None:
+        fields = f"RoleArn={ROLE}&RoleSessionName=a%00b&WebIdentityToken={ask(cognito)['Token']}"
+
+        status, _, body = post_form(emulator, f"Action=AssumeRoleWithWebIdentity&{fields}")
+
+        assert status == 200
+        assert ET.fromstring(body).findtext(".//{*}Arn", "").endswith("/a?b")
+
+    def test_a_form_of_too_many_fields(self, emulator: Emulator) -> None:
+        status, _, body = post_form(emulator, "a=1&" * 1000)
+
+        assert (status, b"<Code>InvalidAction</Code>" in body) == (400, True)
+
+    @pytest.mark.parametrize(
+        "seconds", ["899", "43201", "1h", "9" * 5000, "00090000000000000000000"]
+    )
+    def test_a_duration_out_of_range(self, cognito: Any, emulator: Emulator, seconds: str) -> None:
+        token = ask(cognito)["Token"]
+        fields = f"RoleArn={ROLE}&RoleSessionName=a&WebIdentityToken={token}"
+        fields += f"&DurationSeconds={seconds}"
+
+        status, headers, body = post_form(emulator, f"Action=AssumeRoleWithWebIdentity&{fields}")
+
+        assert status == 400
+        assert headers["content-type"] == "text/xml"
+        assert b"<Code>ValidationError</Code>" in body
+
+    def test_a_member_is_missing(self, emulator: Emulator) -> None:
+        _, _, body = post_form(emulator, "Action=AssumeRoleWithWebIdentity&RoleArn=a")
+
+        assert b"at 'roleSessionName' failed to satisfy constraint: Member must not" in body
+
+    def test_another_operation(self, sts: Any) -> None:
+        assert refusal(sts.get_caller_identity) == (
+            "InvalidAction",
+            "Could not find operation GetCallerIdentity for version 2011-06-15",
+        )

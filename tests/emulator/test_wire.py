@@ -1,0 +1,195 @@
+"""On the wire it is Cognito: for a browser, and for who sends it nonsense."""
+
+import base64
+import json
+import re
+import socket
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from calling import (
+    GET_TOKEN,
+    ROLE,
+    USER,
+    ask,
+    post,
+    post_json,
+    refusal,
+)
+from cognito_devtoken.emulator import Emulator
+from pools import POOL
+
+
+class TestWire:
+    def test_an_answer(self, emulator: Emulator) -> None:
+        members = {"IdentityPoolId": POOL.identity_pool_id, "Logins": USER}
+
+        status, headers, body = post_json(emulator, json.dumps(members))
+
+        assert status == 200
+        assert headers["content-type"] == "application/x-amz-json-1.1"
+        assert re.fullmatch(r"[0-9a-f-]{36}", headers["x-amzn-requestid"])
+        assert body.keys() == {"IdentityId", "Token"}
+
+    def test_an_error(self, emulator: Emulator) -> None:
+        members = {"IdentityPoolId": "us-east-1:0", "Logins": USER}
+
+        status, headers, body = post_json(emulator, json.dumps(members))
+
+        assert status == 400
+        assert headers["x-amzn-errortype"] == "ResourceNotFoundException:"
+        assert headers["x-amzn-errormessage"] == "IdentityPool 'us-east-1:0' not found."
+        assert body == {
+            "__type": "ResourceNotFoundException",
+            "message": "IdentityPool 'us-east-1:0' not found.",
+        }
+
+    @pytest.mark.parametrize(
+        "code",
+        [
+            "AccessDeniedException",
+            "ExpiredTokenException",
+            "IncompleteSignatureException",
+            "InvalidSignatureException",
+            "MissingAuthenticationTokenException",
+            "UnrecognizedClientException",
+        ],
+    )
+    def test_an_error_of_the_front_door(self, emulator: Emulator, code: str) -> None:
+        emulator.fail_next(code, "Nö.\nReally.")
+
+        _, headers, body = post_json(emulator, "{}")
+
+        assert body == {"__type": code, "Message": "Nö.\nReally."}
+        assert headers["x-amzn-errormessage"] == "N?. Really."
+
+    @pytest.mark.parametrize(
+        "body", [b"", b"{", b"\xff\xfe", b"[]", b"null", b'"text"', b"[" * 200_000, b'{"a": NaN']
+    )
+    def test_a_body_that_is_none(self, emulator: Emulator, body: bytes) -> None:
+        status, headers, answer = post_json(emulator, body)
+
+        assert status == 400
+        assert answer["__type"] == "SerializationException"
+        assert headers["x-amzn-errortype"] == "SerializationException:"
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"TokenDuration": None, "IdentityId": None, "PrincipalTags": None},
+            {"Other": "\ud800"},
+        ],
+    )
+    def test_what_is_null_is_absent_and_what_is_unknown_ignored(
+        self, emulator: Emulator, changes: dict[str, Any]
+    ) -> None:
+        members = {"IdentityPoolId": POOL.identity_pool_id, "Logins": USER}
+
+        assert post_json(emulator, json.dumps(members | changes))[0] == 200
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"Logins": {POOL.developer_provider: "\ud800"}},
+            {"Logins": {"\ud800": "a"}},
+            {"IdentityPoolId": "a\x00b"},
+            {"IdentityPoolId": "a" * 200_000},
+            {"IdentityId": "ü\r\nX-Injected: yes"},
+            {"Logins": dict.fromkeys(map(str, range(3000)), "")},
+        ],
+    )
+    def test_an_odd_member_of_a_good_request(
+        self, emulator: Emulator, changes: dict[str, Any]
+    ) -> None:
+        members = {"IdentityPoolId": POOL.identity_pool_id, "Logins": USER}
+
+        status, headers, body = post_json(emulator, json.dumps(members | changes))
+
+        assert (status, body["__type"]) in {
+            (400, "ValidationException"),
+            (400, "SerializationException"),
+        }
+        assert "x-injected" not in headers
+
+    def test_a_token_with_an_odd_header(self, cognito: Any, sts: Any) -> None:
+        header = json.dumps({"alg": "RS512", "kid": "eu-central-1-1", "crit": 1}).encode()
+        _, claims, signature = ask(cognito)["Token"].split(".")
+        token = f"{base64.urlsafe_b64encode(header).decode().rstrip('=')}.{claims}.{signature}"
+
+        code, _ = refusal(
+            sts.assume_role_with_web_identity,
+            RoleArn=ROLE,
+            RoleSessionName="app",
+            WebIdentityToken=token,
+        )
+
+        assert code == "InvalidIdentityToken"
+
+    def test_a_target_of_another_service(self, emulator: Emulator) -> None:
+        target = {"X-Amz-Target": f"AWSCognitoIdentityProviderService.{GET_TOKEN}"}
+
+        assert json.loads(post(emulator, "{}", target)[2])["__type"] == "UnknownOperationException"
+
+    @pytest.mark.parametrize("operation", ["DescribeIdentity", "", "a" * 5000, "../x"])
+    def test_an_unknown_operation(self, emulator: Emulator, operation: str) -> None:
+        status, _, answer = post_json(emulator, "{}", operation)
+
+        assert (status, answer["__type"]) == (400, "UnknownOperationException")
+
+    @pytest.mark.parametrize(("method", "path"), [("GET", "/"), ("POST", "/nowhere"), ("PUT", "/")])
+    def test_an_unknown_page(self, emulator: Emulator, method: str, path: str) -> None:
+        status, _, body = post(emulator, b"", {}, method, path)
+
+        assert (status, json.loads(body)["__type"]) == (404, "UnknownOperationException")
+
+    @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(
+        body=st.binary()
+        | st.recursive(
+            st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+            lambda values: (
+                st.lists(values)
+                | st.dictionaries(
+                    st.sampled_from(["IdentityPoolId", "IdentityId", "Logins", "TokenDuration"])
+                    | st.text(),
+                    values,
+                )
+            ),
+        ).map(lambda value: json.dumps(value).encode()),
+        operation=st.sampled_from([GET_TOKEN, "GetId", "GetCredentialsForIdentity"]),
+    )
+    def test_no_body_is_an_internal_error(
+        self, emulator: Emulator, body: bytes, operation: str
+    ) -> None:
+        status, headers, answer = post_json(emulator, body, operation)
+
+        assert status == 400
+        assert headers["x-amzn-errortype"] == f"{answer['__type']}:"
+
+    def test_a_browser_may_call_and_read_the_errors(self, emulator: Emulator) -> None:
+        origin = {"Origin": "https://app.example"}
+        preflight = origin | {
+            "Access-Control-Request-Method": "POST",
+            "Access-Control-Request-Headers": "content-type,x-amz-target,amz-sdk-request",
+        }
+
+        status, headers, _ = post(emulator, b"", preflight, "OPTIONS")
+        assert status == 200
+        assert headers["access-control-allow-origin"] == "*"
+        assert "x-amz-target" in headers["access-control-allow-headers"]
+
+        _, headers, _ = post_json(emulator, "{}", **origin)
+        assert "x-amzn-ErrorType" in headers["access-control-expose-headers"]
+        assert headers["access-control-allow-origin"] == "*"
+
+    def test_answers_do_not_wait_for_acknowledgements(self, emulator: Emulator) -> None:
+        address = emulator.endpoint_url.removeprefix("http://").rpartition(":")
+        with socket.create_connection((address[0], int(address[2]))) as connection:
+            connection.sendall(b"GET /.well-known/jwks_uri HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert connection.recv(65_536).startswith(b"HTTP/1.1 200")
+            server = emulator._running._server.server_state.connections
+            (accepted,) = (c.transport.get_extra_info("socket") for c in server)
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)

@@ -1,0 +1,434 @@
+"""Every failure of a call is told in our own terms, with what to do about it."""
+
+from functools import cache
+from typing import Any
+
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
+from botocore.loaders import Loader
+from pytest_httpserver import HTTPServer
+
+from calling import boto3_client
+from cognito_devtoken import DevTokenClient, TokenRequest, exceptions
+from cognito_devtoken.emulator import Emulator
+from cognito_devtoken.exceptions import (
+    CallerDeniedError,
+    ConfigurationError,
+    DevTokenError,
+    InternalServiceError,
+    InvalidParameterError,
+    InvalidTokenResponseError,
+    NotAuthorizedError,
+    ResourceNotFoundError,
+    ServiceError,
+    TokenUnavailableError,
+    TooManyRequestsError,
+)
+from pools import POOL
+
+
+OPERATION = "GetOpenIdTokenForDeveloperIdentity"
+APP_ID: Any = {"user_agent_appid": "shop"}  # the stubs lack it
+ONE_ATTEMPT = Config(retries={"total_max_attempts": 1})
+
+
+CODES = {
+    "InvalidParameterException": "InvalidParameterError",
+    "ValidationException": "InvalidParameterError",
+    "ResourceNotFoundException": "ResourceNotFoundError",
+    "NotAuthorizedException": "NotAuthorizedError",
+    "ResourceConflictException": "ResourceConflictError",
+    "DeveloperUserAlreadyRegisteredException": "DeveloperUserAlreadyRegisteredError",
+    "TooManyRequestsException": "TooManyRequestsError",
+    "ThrottlingException": "TooManyRequestsError",
+    "Throttling": "TooManyRequestsError",
+    "LimitExceededException": "TooManyRequestsError",
+    "RequestLimitExceeded": "TooManyRequestsError",
+    "InternalErrorException": "InternalServiceError",
+    "InternalFailure": "InternalServiceError",
+    "ServiceUnavailableException": "InternalServiceError",
+    "AccessDeniedException": "CallerDeniedError",
+    "AccessDenied": "CallerDeniedError",
+    "UnrecognizedClientException": "CallerDeniedError",
+    "InvalidClientTokenId": "CallerDeniedError",
+    "ExpiredTokenException": "CallerDeniedError",
+    "ExpiredToken": "CallerDeniedError",
+    "InvalidSignatureException": "CallerDeniedError",
+    "SignatureDoesNotMatch": "CallerDeniedError",
+    "MissingAuthenticationTokenException": "CallerDeniedError",
+    "MissingAuthenticationToken": "CallerDeniedError",
+    "IncompleteSignatureException": "CallerDeniedError",
+    "OptInRequired": "CallerDeniedError",
+    "RequestExpired": "CallerDeniedError",
+    "NeverHeardOfException": "ServiceError",
+}
+
+
+@cache
+def modeled_errors() -> set[str]:
+    """The errors of the service that botocore has classes for."""
+    shapes = Loader().load_service_model("cognito-identity", "service-2")["shapes"]
+    return {name for name, shape in shapes.items() if shape.get("exception")}
+
+
+@pytest.mark.parametrize(("code", "name"), CODES.items())
+@pytest.mark.parametrize("status", [400, 403, 409])
+def test_the_code_and_not_the_status_decides_the_error(
+    code: str, name: str, status: int, emulator: Emulator, request_: TokenRequest
+) -> None:
+    emulator.fail_next(code, "As it is.", status=status)
+    client = DevTokenClient(endpoint_url=emulator.endpoint_url, config=ONE_ATTEMPT)
+
+    with client, pytest.raises(ServiceError) as caught:
+        client.fetch(request_)
+
+    error = caught.value
+    assert type(error) is getattr(exceptions, name)
+    assert (error.code, error.status) == (code, status)
+    assert str(error) == f"{code}: As it is."
+    assert error.request_id
+    assert error.retryable == (name in ("TooManyRequestsError", "InternalServiceError"))
+    assert len(getattr(error, "__notes__", [])) == (name != "ServiceError")
+    assert isinstance(error.__cause__, ClientError)
+    assert (type(error.__cause__).__name__ == code) == (code in modeled_errors())
+    assert error.__cause__.response["Error"]["Code"] == code
+
+
+def test_every_error_of_the_model_is_tested_above() -> None:
+    model = Loader().load_service_model("cognito-identity", "service-2")
+    of_operation = {error["shape"] for error in model["operations"][OPERATION]["errors"]}
+
+    assert of_operation <= modeled_errors() & CODES.keys()
+
+
+@pytest.mark.parametrize(
+    ("code", "hint"),
+    [
+        ("AccessDeniedException", "need cognito-identity:GetOpenIdTokenForDeveloperIdentity"),
+        ("ExpiredTokenException", "Use AWS credentials that are in force"),
+    ],
+)
+def test_credentials_that_are_wrong_are_told_from_those_without_a_permission(
+    code: str, hint: str, emulator: Emulator, client: DevTokenClient, request_: TokenRequest
+) -> None:
+    emulator.fail_next(code)
+
+    with pytest.raises(CallerDeniedError) as caught:
+        client.fetch(request_)
+
+    assert hint in caught.value.__notes__[0]
+
+
+@pytest.mark.parametrize(
+    ("message", "hint"),
+    [
+        (
+            "Logins don't match. Please include at least one valid login for this identity.",
+            "The identity id belongs to someone else",
+        ),
+        ("Token is not from a supported provider of this identity pool.", "Add that provider"),
+        ("Invalid login token. Can't pass in a Cognito token.", "only goes to GetCredentials"),
+        (
+            "This identity pool does not support the specified developer provider",
+            "Use the developer provider name",
+        ),
+    ],
+)
+def test_messages_that_users_meet_most_have_a_hint(
+    message: str, hint: str, emulator: Emulator, client: DevTokenClient, request_: TokenRequest
+) -> None:
+    emulator.fail_next("NotAuthorizedException", message)
+
+    with pytest.raises(NotAuthorizedError) as caught:
+        client.fetch(request_)
+
+    assert hint in caught.value.__notes__[0]
+
+
+def test_a_missing_pool_hints_at_the_region(client: DevTokenClient) -> None:
+    with pytest.raises(ResourceNotFoundError) as caught:
+        client.fetch(TokenRequest("us-west-2:0", {"login.example.com": "user-42"}))
+
+    assert str(caught.value) == "ResourceNotFoundException: IdentityPool 'us-west-2:0' not found."
+    assert "region" in caught.value.__notes__[0]
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "error", "text"),
+    [
+        (503, "", InternalServiceError, "503: "),
+        (429, "<html></html>", TooManyRequestsError, "429: "),
+        (400, '{"__type": "RequestTimeoutException"}', InternalServiceError, "RequestTimeout"),
+        (404, "<html>\n<h1>Not Found</h1></html>", ServiceError, "404: "),
+        (200, "<html></html>", InvalidTokenResponseError, "it has no Token"),
+        (200, "{}", InvalidTokenResponseError, "it has no Token"),
+        (
+            400,
+            '{"__type": "com.amazon.coral#ThrottlingException"}',
+            TooManyRequestsError,
+            "Throttl",
+        ),
+    ],
+)
+def test_whatever_answers_in_place_of_cognito_is_one_clear_error(
+    status: int,
+    body: str,
+    error: type[DevTokenError],
+    text: str,
+    httpserver: HTTPServer,
+    request_: TokenRequest,
+) -> None:
+    httpserver.expect_request("/").respond_with_data(body, status)
+    client = DevTokenClient(endpoint_url=httpserver.url_for(""), config=ONE_ATTEMPT)
+
+    with client, pytest.raises(error, match=text) as caught:
+        client.fetch(request_)
+
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("odd", [{"a": 1}, [1], 5, None, True])
+def test_an_error_of_odd_types_is_an_error_of_ours_all_the_same(
+    odd: object, httpserver: HTTPServer, request_: TokenRequest
+) -> None:
+    answer = {"__type": "ValidationException", "message": odd}
+    httpserver.expect_request("/").respond_with_json(answer, 400, {"x-amzn-RequestId": "a b"})
+
+    with DevTokenClient(endpoint_url=httpserver.url_for("")) as client:
+        with pytest.raises(InvalidParameterError, match="ValidationException: ") as caught:
+            client.fetch(request_)
+
+    assert caught.value.request_id is None
+
+
+def test_a_long_message_is_cut(
+    emulator: Emulator, client: DevTokenClient, request_: TokenRequest
+) -> None:
+    emulator.fail_next("NotAuthorizedException", "x" * 5000)
+
+    with pytest.raises(NotAuthorizedError) as caught:
+        client.fetch(request_)
+
+    assert str(caught.value) == "NotAuthorizedException: " + "x" * 500
+
+
+@pytest.mark.parametrize(
+    ("login", "code", "error"),
+    [
+        ("InternalUser-42", "InternalErrorException", InternalServiceError),
+        ("TooManyRequests", "TooManyRequestsException", TooManyRequestsError),
+    ],
+)
+def test_a_user_id_does_not_change_what_an_error_is(
+    login: str,
+    code: str,
+    error: type[ServiceError],
+    emulator: Emulator,
+    client: DevTokenClient,
+) -> None:
+    emulator.fail_next(code, times=2)
+
+    with pytest.raises(error) as caught:
+        client.fetch(TokenRequest(POOL.identity_pool_id, {POOL.developer_provider: login}))
+
+    assert caught.value.code == code
+
+
+def test_nobody_listening_is_a_token_unavailable(request_: TokenRequest) -> None:
+    client = DevTokenClient(endpoint_url="http://127.0.0.1:1", config=ONE_ATTEMPT)
+
+    with client, pytest.raises(TokenUnavailableError, match="EndpointConnectionError") as caught:
+        client.fetch(request_)
+
+    assert isinstance(caught.value.last_error, EndpointConnectionError)
+    assert caught.value.last_error is caught.value.__cause__
+    assert caught.value.retry_at is None
+
+
+def test_no_answer_in_time_is_a_token_unavailable(request_: TokenRequest) -> None:
+    config = Config(read_timeout=0.05, retries={"total_max_attempts": 1})
+    with Emulator(POOL, latency=30) as emulator:
+        client = DevTokenClient(endpoint_url=emulator.endpoint_url, config=config)
+
+        with client, pytest.raises(TokenUnavailableError, match="ReadTimeoutError"):
+            client.fetch(request_)
+
+
+def test_a_dropped_connection_is_a_token_unavailable(
+    emulator: Emulator, client: DevTokenClient, request_: TokenRequest
+) -> None:
+    emulator.drop_next(times=9)
+
+    with pytest.raises(TokenUnavailableError, match="ConnectionClosedError"):
+        client.fetch(request_)
+
+
+def test_half_an_answer_is_refused(
+    emulator: Emulator, client: DevTokenClient, request_: TokenRequest
+) -> None:
+    emulator.cut_next(times=9)
+
+    with pytest.raises((InvalidTokenResponseError, TokenUnavailableError)):
+        client.fetch(request_)
+
+
+def test_one_dropped_connection_is_made_up_for_by_the_retry(
+    emulator: Emulator, client: DevTokenClient, request_: TokenRequest
+) -> None:
+    emulator.drop_next()
+
+    client.fetch(request_)
+
+    assert emulator.calls[OPERATION] == 2
+
+
+def fail_to_configure(request: TokenRequest, **arguments: Any) -> ConfigurationError:
+    with DevTokenClient(**arguments) as client, pytest.raises(ConfigurationError) as caught:
+        client.fetch(request)
+    return caught.value
+
+
+def test_no_aws_credentials_are_a_matter_of_configuration(
+    request_: TokenRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+
+    error = fail_to_configure(request_, endpoint_url="http://127.0.0.1:1")
+
+    assert str(error) == "NoCredentialsError: Unable to locate credentials"
+    assert "aws sts get-caller-identity" in error.__notes__[0]
+    assert isinstance(error.__cause__, NoCredentialsError)
+
+
+def test_a_missing_profile_is_named(request_: TokenRequest) -> None:
+    error = fail_to_configure(request_, profile_name="nobody")
+
+    assert str(error) == "ProfileNotFound: The config profile (nobody) could not be found"
+
+
+def test_a_bad_endpoint_url_is_named(request_: TokenRequest) -> None:
+    assert "Invalid endpoint: nowhere" in str(fail_to_configure(request_, endpoint_url="nowhere"))
+
+
+def test_a_password_in_an_address_is_not_shown(request_: TokenRequest) -> None:
+    client = DevTokenClient(endpoint_url="http://user:pass@127.0.0.1:1", config=ONE_ATTEMPT)
+
+    with client, pytest.raises(TokenUnavailableError) as caught:
+        client.fetch(request_)
+
+    assert "http://<hidden>@127.0.0.1:1/" in str(caught.value)
+    assert "pass" not in str(caught.value) + repr(caught.value.__cause__)
+    error = fail_to_configure(request_, endpoint_url="user:pass@host")
+    assert str(error) == "botocore's configuration is wrong: Invalid endpoint: <hidden>@host."
+
+
+@pytest.mark.parametrize(
+    "arguments", [{"config": {}}, {"endpoint_url": 5}, {"region_name": 5}, {"endpoint_url": "//"}]
+)
+def test_arguments_of_the_wrong_type_are_a_matter_of_configuration(
+    arguments: dict[str, Any], request_: TokenRequest
+) -> None:
+    assert str(fail_to_configure(request_, **arguments))
+
+
+def test_a_missing_file_is_named(request_: TokenRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", "/nonexistent/token")
+    monkeypatch.setenv("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/backend")
+
+    error = fail_to_configure(request_, endpoint_url="http://127.0.0.1:1")
+
+    assert str(error) == "FileNotFoundError: No such file or directory: /nonexistent/token."
+
+
+def test_a_code_that_nobody_can_type_in_is_a_matter_of_configuration(
+    emulator: Emulator, request_: TokenRequest
+) -> None:
+    def ask_for_a_code(**kwargs: Any) -> None:
+        raise EOFError  # as getpass does without a terminal
+
+    own = boto3_client(emulator.endpoint_url)
+    own.meta.events.register("before-sign.cognito-identity.*", ask_for_a_code)
+
+    with pytest.raises(ConfigurationError, match="there is no terminal"):
+        DevTokenClient(boto_client=own).fetch(request_)
+
+
+def test_what_is_wrong_in_a_profile_is_told(profile: Any, request_: TokenRequest) -> None:
+    profile("[profile role]\nrole_arn = arn:aws:iam::1:role/a\nsource_profile = gone\n")
+
+    error = fail_to_configure(request_, profile_name="role")
+
+    assert "gone" in str(error)
+
+
+def test_a_bad_number_in_the_environment_is_refused(
+    request_: TokenRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "many")
+
+    assert "'many'" in str(fail_to_configure(request_))
+
+
+def test_a_pool_id_that_begins_with_no_region_is_refused(request_: TokenRequest) -> None:
+    error = fail_to_configure(TokenRequest("us_east_1:0", request_.logins))
+
+    assert str(error).startswith("InvalidRegionError: Provided region_name 'us_east_1'")
+
+
+def test_what_a_credential_process_says_stays_with_it(
+    profile: Any, request_: TokenRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    profile("[default]\ncredential_process = sh -c 'echo the-secret >&2; exit 1'\n")
+
+    error = fail_to_configure(request_)
+
+    assert str(error).startswith("CredentialRetrievalError: ")
+    assert "the-secret" not in str(error) + repr(error.__cause__)
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "error"),
+    [
+        ("ValidationError", 400, CallerDeniedError),
+        ("Throttling", 400, TooManyRequestsError),
+        ("ServiceUnavailable", 503, InternalServiceError),
+    ],
+)
+def test_a_role_that_cannot_be_assumed_is_our_credentials_fault_or_passes(
+    code: str,
+    status: int,
+    error: type[ServiceError],
+    profile: Any,
+    httpserver: HTTPServer,
+    request_: TokenRequest,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    httpserver.expect_request("/").respond_with_data(
+        f"<ErrorResponse><Error><Code>{code}</Code><Message>No role.</Message></Error>"
+        "<RequestId>1</RequestId></ErrorResponse>",
+        status,
+    )
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", httpserver.url_for(""))
+    profile(
+        """\
+        [profile base]
+        aws_access_key_id = AKIA
+        aws_secret_access_key = secret
+        [profile role]
+        role_arn = arn:aws:iam::123456789012:role/backend
+        source_profile = base
+        region = us-east-1
+        """
+    )
+
+    with DevTokenClient(profile_name="role") as client, pytest.raises(error) as caught:
+        client.fetch(request_)
+
+    assert type(caught.value) is error
+    assert str(caught.value) == f"{code}: AssumeRole gave no AWS credentials: No role."
