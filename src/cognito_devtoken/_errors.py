@@ -154,8 +154,8 @@ def translate(error: BaseException, request: TokenRequest) -> BaseException:
     """
     What leaves :meth:`DevTokenClient.fetch` in place of *error*. Raises nothing itself.
 
-    Our own errors and what is none (KeyboardInterrupt) stay what they are, but for the
-    frames below.
+    Our own errors, and what is no error (KeyboardInterrupt), stay what they are but lose
+    the frames below.
     """
     if isinstance(error, DevTokenError) or not isinstance(error, Exception):
         error.__cause__ = error.__context__ = None
@@ -185,10 +185,8 @@ def _translated(error: Exception, request: TokenRequest) -> DevTokenError:
 
 def _from_answer(error: ClientError, request: TokenRequest) -> ServiceError:
     # What comes over the wire may have other types than botocore promises.
-    details, metadata = (
-        _mapping(error.response, "Error"),
-        _mapping(error.response, "ResponseMetadata"),
-    )
+    details = _mapping(error.response, "Error")
+    metadata = _mapping(error.response, "ResponseMetadata")
     code, message = details.get("Code"), details.get("Message")
     stem = code.removesuffix("Exception") if isinstance(code, str) else ""
     cls = _BY_CODE.get(stem, ServiceError)

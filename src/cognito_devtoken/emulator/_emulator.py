@@ -278,23 +278,27 @@ class Emulator:
             body = await request.body()
         except ClientDisconnect:
             return Response()  # to nobody
-        server = self._running
         if self.latency:
-            await server.wait(self.latency)
+            await self._running.wait(self.latency)
         try:
             fault = self._faults.popleft()
         except IndexError:
             fault = None
         answer = self._answer(request.headers, body, fault)
-        transport = server.transport_of(request)
-        if fault is not None and fault.kind != "refuse" and transport is not None:
-            if fault.kind == "cut":
-                transport.write(half_of(answer))
-                transport.close()
-            else:
-                transport.abort()
-            await request.receive()  # until the connection is gone
-        return _response(answer)
+        if fault is not None and fault.kind != "refuse":
+            await self._break_off(request, fault, answer)
+        return _response(answer)  # which goes nowhere if the connection is gone
+
+    async def _break_off(self, request: Request, fault: Fault, answer: Answer) -> None:
+        transport = self._running.transport_of(request)
+        if transport is None:
+            return  # the client was faster
+        if fault.kind == "cut":
+            transport.write(half_of(answer))
+            transport.close()
+        else:
+            transport.abort()
+        await request.receive()  # until the connection is gone
 
     def _answer(self, headers: Mapping[str, str], body: bytes, fault: Fault | None) -> Answer:
         request_id = str(uuid.uuid4())
