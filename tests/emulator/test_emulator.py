@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import json
+import logging
 import re
 import socket
 import threading
@@ -49,6 +50,15 @@ class TestLife:
 
         with pytest.raises(OSError, match="in use"):
             Emulator(port=port).start()
+
+    def test_it_may_be_stopped_as_soon_as_it_has_started(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        emulator = Emulator()
+        for _ in range(10):
+            emulator.start().stop()
+
+        assert not [each for each in caplog.records if each.levelno >= logging.WARNING]
 
     def test_it_has_no_address_before_and_after(self) -> None:
         emulator = Emulator()

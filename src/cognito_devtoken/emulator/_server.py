@@ -23,6 +23,18 @@ class _Protocol(H11Protocol):
         self.access_log = False
 
 
+class _Uvicorn(uvicorn.Server):
+    """Tells when it has started: asked to stop before that, it would leave things open."""
+
+    def __init__(self, config: uvicorn.Config, started: threading.Event) -> None:
+        super().__init__(config)
+        self._started_event = started
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._started_event.set()
+
+
 class Server:
     """
     Serves from when it is made until :meth:`stop`.
@@ -59,15 +71,14 @@ class Server:
             proxy_headers=False,
             timeout_graceful_shutdown=2,
         )
-        self._server = uvicorn.Server(config)
-        self._running = False
         self._ready = threading.Event()
+        self._server = _Uvicorn(config, self._ready)
         self._thread = threading.Thread(
             target=self._run, name="cognito-devtoken-emulator", daemon=True
         )
         self._thread.start()
         self._ready.wait()
-        if not self._running:
+        if not self._server.started:
             self._socket.close()
             raise RuntimeError("The emulator's server did not start.")
 
@@ -81,15 +92,17 @@ class Server:
     async def _lifespan(self, app: Starlette) -> AsyncGenerator[None]:
         self._loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
-        self._running = True
-        self._ready.set()
         yield
 
     def stop(self) -> None:
-        self._loop.call_soon_threadsafe(self._stopping.set)
-        self._server.should_exit = True
+        # In its own thread, which is past its last look at whether to start at all.
+        self._loop.call_soon_threadsafe(self._ask_to_stop)
         self._thread.join()
         self._socket.close()
+
+    def _ask_to_stop(self) -> None:
+        self._stopping.set()
+        self._server.should_exit = True
 
     async def wait(self, seconds: float) -> None:
         """Wait, but not longer than the server runs."""
