@@ -28,7 +28,12 @@ napoleon_numpy_docstring = False
 
 # The inventories of other projects are not fetched: a build needs no network.
 nitpick_ignore_regex = [
-    ("py:.*", r"(collections|datetime|types|typing|attrs|botocore|starlette)\..*"),
-    ("py:.*", r"(Any|BaseClient|Config|Counter|Literal|Mapping|Iterable|Callable|Self)"),
+    (
+        "py:.*",
+        r"(attrs|botocore|collections|datetime|enum|logging|opentelemetry|prometheus_client|"
+        r"starlette|types|typing)\..*",
+    ),
+    ("py:.*", r"(Any|BaseClient|Config|Counter|Literal|Mapping|Iterable|Callable|Self|Seconds)"),
+    ("py:.*", r"(CollectorRegistry|Logger|MeterProvider)"),
     ("py:.*", r"(datetime|timedelta|frozenset|ValueError|RuntimeError|TracebackType)"),
 ]

@@ -1,15 +1,26 @@
-"""What the tests share: an emulator, a client for it, and the search for leaks."""
+"""What the tests share: an emulator, a client for it, caches, sessions, the search for leaks."""
 
+import asyncio
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from caching import POOL_ID, PROVIDER, Recorder, cache_of
 from calling import boto
 from canary import find_leaks
-from cognito_devtoken import DevTokenClient, TokenRequest
+from cognito_devtoken import (
+    AsyncTokenSession,
+    DevTokenClient,
+    TokenCache,
+    TokenRequest,
+    TokenSession,
+)
 from cognito_devtoken.emulator import Emulator
+from cognito_devtoken.testing import FakeFetcher, ManualClock
+from doors import Door
 from pools import OTHER_POOL, POOL
 
 
@@ -22,6 +33,7 @@ def running_emulator() -> Iterator[Emulator]:
 @pytest.fixture
 def emulator(running_emulator: Emulator) -> Emulator:
     running_emulator.clear()
+    running_emulator.latency = 0
     return running_emulator
 
 
@@ -61,3 +73,66 @@ def profile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         monkeypatch.setenv("AWS_CONFIG_FILE", str(path))
 
     return write
+
+
+@pytest.fixture(scope="session")
+def run() -> Iterator[Callable[[Any], Any]]:
+    """Runs a coroutine to its end in an event loop of another thread."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    yield lambda coroutine: asyncio.run_coroutine_threadsafe(coroutine, loop).result(30)
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
+    loop.close()
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def fetcher(clock: ManualClock) -> FakeFetcher:
+    return FakeFetcher(clock)
+
+
+@pytest.fixture
+def told() -> Recorder:
+    return Recorder()
+
+
+@pytest.fixture
+def cache(fetcher: FakeFetcher, clock: ManualClock, told: Recorder) -> TokenCache:
+    """A cache without threads, on a clock that stands still."""
+    return cache_of(fetcher, clock, on_event=[told])
+
+
+@pytest.fixture(params=[TokenSession, AsyncTokenSession])
+def opened(
+    request: pytest.FixtureRequest,
+    run: Callable[[Any], Any],
+    fetcher: FakeFetcher,
+    clock: ManualClock,
+    told: Recorder,
+) -> Callable[..., Door]:
+    """Opens a session of either kind."""
+
+    def open_session(**arguments: Any) -> Door:
+        arguments = {
+            "identity_pool_id": POOL_ID,
+            "developer_provider": PROVIDER,
+            "client": fetcher,
+            "clock": clock,
+            "on_event": [told],
+        } | arguments
+        return Door(request.param(**arguments), run if request.param is AsyncTokenSession else None)
+
+    return open_session
+
+
+@pytest.fixture
+def session(opened: Callable[..., Door]) -> Iterator[Door]:
+    door = opened()
+    yield door
+    door.close()

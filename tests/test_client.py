@@ -1,6 +1,7 @@
 """One call through botocore, configured as boto is, with every failure told in our own terms."""
 
 import json
+import os
 import re
 import socketserver
 import threading
@@ -8,6 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -404,3 +406,27 @@ def test_a_throttled_answer_at_429_is_retried_too(request_: TokenRequest) -> Non
 
         assert caught.value.status == 429
         assert emulator.calls[OPERATION] == 3
+
+
+def test_close_does_not_wait_for_who_looks_for_credentials(
+    emulator: Emulator,
+    request_: TokenRequest,
+    profile: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    profile(f"[default]\ncredential_process = cat {pipe}\n")
+    client = DevTokenClient(endpoint_url=emulator.endpoint_url)
+    with ThreadPoolExecutor(1) as pool:
+        fetched = pool.submit(client.fetch, request_)
+        with pipe.open("w") as credentials:  # which waits for who reads it
+            client.close()
+            json.dump({"Version": 1, "AccessKeyId": "A", "SecretAccessKey": "s"}, credentials)
+
+        with pytest.raises(SessionClosedError):
+            fetched.result(30)
+    assert not emulator.calls

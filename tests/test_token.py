@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from cognito_devtoken import OpenIdToken, TokenRequest
 from cognito_devtoken._clock import Instant
+from cognito_devtoken._secret import Secret
 from cognito_devtoken.exceptions import InvalidTokenResponseError
 
 
@@ -310,12 +311,18 @@ def test_a_token_is_frozen_hashable_not_pickled_and_its_own_copy() -> None:
     assert token == token_of("opaque", clock=FakeClock(mono=9))
     assert hash(token) == hash(token_of("opaque"))
     assert token != token_of("another")
+    assert token != "opaque"
     assert copy.copy(token) is copy.deepcopy(token) is token
-    for secret in (token, token._token):
+    for secret in (token, Secret("opaque")):
         with pytest.raises(TypeError, match="refuses to be pickled"):
             pickle.dumps(secret)
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
         token.identity_id = "x"  # type: ignore[misc]
-    assert token._token != "opaque"
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        token._text = "x"
+    secret = Secret("opaque")
+    assert secret != "opaque"
+    assert repr(secret) == "<hidden>"
+    assert {secret, Secret("opaque")} == {secret}
     with pytest.raises(AttributeError, match="immutable"):
-        token._token._text = "x"
+        secret._text = "x"

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import threading
+from importlib import import_module
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self, cast
 
 from ._clock import SYSTEM_CLOCK, Instant
+from ._fork import watch
 from ._request import TokenRequest
 from ._token import OpenIdToken
 from .exceptions import ConfigurationError, SessionClosedError
@@ -17,6 +19,10 @@ if TYPE_CHECKING:
     from botocore.client import BaseClient
     from botocore.config import Config
     from botocore.session import Session
+
+
+# What a first call would import.
+_NEEDED = ("botocore.retries.standard", "botocore.session", "encodings.idna", "._errors", "._quiet")
 
 
 class _CognitoIdentity(Protocol):
@@ -41,7 +47,8 @@ class DevTokenClient:
     The AWS credentials need ``cognito-identity:GetOpenIdTokenForDeveloperIdentity`` on
     the identity pool. They are looked up at the first call, not before.
 
-    Any number of threads may share one client.
+    Any number of threads may share one client. A forked child makes connections of its own;
+    *boto_client* it would share with its parent, so give each process its own.
 
     Args:
         region_name: The region to call. None takes *config*'s, else the region of each
@@ -76,10 +83,20 @@ class DevTokenClient:
         self._profile_name = profile_name
         self._config = config
         self._given = cast("_CognitoIdentity | None", boto_client)
-        self._lock = threading.Lock()
-        self._session: Session | None = None
-        self._made: dict[str, _CognitoIdentity] = {}
         self._closed = False
+        # Here and not in the thread of the first call: a process that forks while another
+        # thread imports leaves its child with half a module, and one that forks while OpenSSL
+        # starts, which it does with the first context, with a lock that nobody opens.
+        import ssl
+        from importlib.metadata import version
+
+        for module in _NEEDED:
+            import_module(module, __package__)
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        self._product = f"cognito-devtoken/{version('cognito-devtoken')}"
+
+        self._renew()
+        watch(self)
         if boto_client is None:
             return
         if not hasattr(boto_client, "get_open_id_token_for_developer_identity"):
@@ -95,6 +112,11 @@ class DevTokenClient:
         from ._quiet import guard_loggers
 
         guard_loggers()
+
+    def _renew(self) -> None:
+        self._lock = threading.Lock()
+        self._session: Session | None = None
+        self._made: dict[str, _CognitoIdentity] = {}
 
     def fetch(self, request: TokenRequest) -> OpenIdToken:
         """
@@ -128,15 +150,19 @@ class DevTokenClient:
             TypeError: If *request* is not a TokenRequest.
         """
         if not isinstance(request, TokenRequest):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers may be untyped
-            raise TypeError(f"fetch() takes a TokenRequest, not {type(request).__name__}.")
+            kind = type(request).__name__
+            del request  # it may be a user id in the wrong place
+            raise TypeError(f"fetch() takes a TokenRequest, not {kind}.")
+        from ._errors import translate
+        from ._quiet import quiet
+
         try:
-            return self._fetch(request)
+            with quiet:
+                return self._fetch(request)
         except BaseException as error:  # noqa: BLE001  # Ctrl-C has frames, too
             failure = error
         # Outside the handler, so that botocore's error does not come along as the
         # context, with the request and the answer in the locals of its frames.
-        from ._errors import translate
-
         failure = translate(failure, request)
         try:
             raise failure
@@ -144,17 +170,13 @@ class DevTokenClient:
             del failure  # which holds this frame
 
     def _fetch(self, request: TokenRequest) -> OpenIdToken:
-        # Not at the top: logging is not needed, and not loaded, before the first call.
-        from ._quiet import quiet
-
-        with quiet:
-            client = self._client_for(self._region_name or request.region)
-            sent = Instant.now(SYSTEM_CLOCK)
-            return OpenIdToken.from_response(
-                client.get_open_id_token_for_developer_identity(**request.to_params()),
-                request,
-                obtained=sent,
-            )
+        client = self._client_for(self._region_name or request.region)
+        sent = Instant.now(SYSTEM_CLOCK)
+        return OpenIdToken.from_response(
+            client.get_open_id_token_for_developer_identity(**request.to_params()),
+            request,
+            obtained=sent,
+        )
 
     def _client_for(self, region: str) -> _CognitoIdentity:
         client = self._given or self._made.get(region)
@@ -164,6 +186,9 @@ class DevTokenClient:
                 # Another thread may have made it while this one waited for the lock.
                 client = self._made.get(region) or self._make_client(region)
                 self._made[region] = client
+                if self._closed:  # meanwhile
+                    client.close()
+                self._check_open()
         return client
 
     def _make_client(self, region: str) -> _CognitoIdentity:
@@ -187,7 +212,7 @@ class DevTokenClient:
                 max_pool_connections=50,
                 # TokenRequest has checked more than botocore would.
                 parameter_validation=False,
-                user_agent=_user_agent(session, self._config),
+                user_agent=_user_agent(self._product, session, self._config),
             )
             if self._config is not None:
                 config = config.merge(self._config)
@@ -217,11 +242,19 @@ class DevTokenClient:
 
     def close(self) -> None:
         """Close the connections that it opened. A closed client refuses to fetch."""
-        with self._lock:
-            self._closed = True
-            made, self._made = self._made, {}
+        # Without the lock, which is held while AWS credentials are looked up.
+        self._closed = True
+        made, self._made = self._made, {}
         for client in made.values():
             client.close()
+
+    def _before_fork(self) -> None:
+        pass  # a child takes over nothing that may be half done
+
+    def _after_fork(self, *, in_child: bool) -> None:
+        if in_child:
+            self._inherited = self._made  # kept, and never used: they are the parent's
+            self._renew()
 
     def __enter__(self) -> Self:
         self._check_open()
@@ -250,15 +283,13 @@ def _retries(session: Session, given: Any) -> Any:
     return retries
 
 
-def _user_agent(session: Session, config: Config | None) -> str | None:
+def _user_agent(product: str, session: Session, config: Config | None) -> str | None:
     """
     What botocore would say of itself, and our name before it.
 
     Made once: botocore makes it anew, twice for each call, for a tenth of the call's CPU.
     """
-    from importlib.metadata import version
-
     given = getattr(config, "user_agent_appid", None)
     if given or session.get_config_variable("user_agent_appid"):
         return None  # an application id, which a string of our own would lack
-    return f"cognito-devtoken/{version('cognito-devtoken')} {session.user_agent()}"
+    return f"{product} {session.user_agent()}"

@@ -12,6 +12,10 @@ from functools import partial
 from typing import NamedTuple, Protocol
 
 
+# How many seconds the wall clock may fall behind the other hand before that is called a step.
+CLOCK_STEP = 2.0
+
+
 class Clock(Protocol):
     """
     Two hands that are read together, because each lies in a way the other does not.

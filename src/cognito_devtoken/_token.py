@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 import math
 from base64 import urlsafe_b64decode
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Self, cast
 
 import attrs
 
-from ._clock import SYSTEM_CLOCK, Clock, Instant
+from ._clock import CLOCK_STEP, SYSTEM_CLOCK, Clock, Instant
 from ._request import (
     DEFAULT_DURATION,
     ID_PATTERN,
@@ -32,8 +31,25 @@ MAX_CLAIMS_BYTES = 16 * 1024
 _LAST_SECOND = 253_402_300_799
 
 
-@attrs.frozen(kw_only=True, repr=False)
-class OpenIdToken(NeverPickled):
+class _Beside(NeverPickled):
+    """
+    What is no field of a token, and so in no attrs.asdict(): its text and its claims, and
+    what the cache that holds it knows of it.
+
+    The claims are no cached_property, because the __getattr__ that attrs makes for one would
+    slow down every access to a field.
+    """
+
+    __slots__ = ("_claims", "_key", "_text")
+
+    _claims: Mapping[str, Any]
+    _key: Hashable
+    _text: str
+
+
+# A cache holds thousands of them: no slot, and no object in one, that can be done without.
+@attrs.frozen(kw_only=True, repr=False, eq=False, weakref_slot=False)
+class OpenIdToken(_Beside):
     """
     A Cognito identity and an OpenID token that proves it.
 
@@ -49,11 +65,15 @@ class OpenIdToken(NeverPickled):
     """
 
     identity_id: str
-    _token: Secret = attrs.field(alias="token")
-    _issued: float = attrs.field(alias="issued")
     _seconds: float = attrs.field(alias="seconds")
-    _obtained: Instant = attrs.field(alias="obtained", eq=False)
-    _clock: Clock = attrs.field(alias="clock", eq=False)
+    # When the request for it was sent; from when on a cache that holds it wants another; and
+    # how far ahead of the wall clock the other hand is, once the wall clock has been set back.
+    # With these a hit is two comparisons, from which it follows that the token has not expired
+    # by the first hand either.
+    _monotonic: float = attrs.field(alias="monotonic")
+    _due_wall: float = attrs.field(alias="due_wall")
+    _ahead: float = attrs.field(alias="ahead")
+    _clock: Clock = attrs.field(alias="clock")
 
     @classmethod
     def from_response(
@@ -85,23 +105,24 @@ class OpenIdToken(NeverPickled):
         token = Secret(text) if isinstance(text, str) else Secret("")
         del response, text  # no frame of a traceback holds a token
         obtained = obtained or Instant.now(clock)
-        life = _life(token, identity_id, request, obtained)
+        life = _life(token, identity_id, request)
         if isinstance(life, str):
             raise InvalidTokenResponseError(f"The answer does not fit the request: {life}.")
-        issued, seconds = life
-        return cls(
+        made = cls(
             identity_id=str(identity_id),
-            token=token,
-            issued=issued,
-            seconds=seconds,
-            obtained=obtained,
+            seconds=life,
+            monotonic=obtained.monotonic,
+            due_wall=obtained.wall,
+            ahead=obtained.monotonic - obtained.wall + _slack(life),
             clock=clock,
         )
+        object.__setattr__(made, "_text", token.reveal())
+        return made
 
     @property
     def token(self) -> str:
         """The OpenID token itself, a secret for as long as it lives."""
-        return self._token.reveal()
+        return self._text
 
     @property
     def issued_at(self) -> datetime:
@@ -110,7 +131,8 @@ class OpenIdToken(NeverPickled):
 
         For a token that is not a JWT: when it was asked for, by this machine's clock.
         """
-        return datetime.fromtimestamp(self._issued, UTC)
+        claims = decode_claims(Secret(self._text))
+        return datetime.fromtimestamp(claims["iat"] if claims else self._sent.wall, UTC)
 
     @property
     def lifetime(self) -> timedelta:
@@ -127,15 +149,16 @@ class OpenIdToken(NeverPickled):
         """When the token expires, an aware datetime by the server's clock."""
         return self.issued_at + self.lifetime
 
-    @cached_property
+    @property
     def claims(self) -> Mapping[str, Any]:
         """
         What the token says, read-only and **unverified**: no signature has been checked.
 
         Decoded on first use. Empty for a token that is not a JWT.
         """
-        claims: Mapping[str, Any] = _frozen(decode_claims(self._token) or {})
-        return claims
+        if not hasattr(self, "_claims"):
+            object.__setattr__(self, "_claims", _frozen(decode_claims(Secret(self._text)) or {}))
+        return self._claims
 
     @property
     def fingerprint(self) -> str:
@@ -152,8 +175,29 @@ class OpenIdToken(NeverPickled):
         has moved further. The token is never taken for younger than it is, and a wrong
         local time does not matter.
         """
-        age = self._obtained.age(Instant.now(self._clock))
-        return timedelta(seconds=max(self._seconds - age, 0))
+        return timedelta(seconds=self._remaining(Instant.now(self._clock)))
+
+    @property
+    def _sent(self) -> Instant:
+        """When the request for it was sent, to a microsecond."""
+        return Instant(self._monotonic, self._monotonic - self._ahead + _slack(self._seconds))
+
+    @property
+    def _due(self) -> float:
+        """The age in seconds from which on a cache that holds it wants another."""
+        return self._due_wall - self._sent.wall
+
+    def _remaining(self, now: Instant) -> float:
+        """For how many seconds it is still valid."""
+        return max(self._seconds - self._sent.age(now), 0.0)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, OpenIdToken):
+            return NotImplemented
+        return self._text == other._text and self.identity_id == other.identity_id
+
+    def __hash__(self) -> int:
+        return hash(self._text)
 
     def __repr__(self) -> str:
         return (
@@ -181,11 +225,36 @@ class OpenIdToken(NeverPickled):
         return {COGNITO_PROVIDER: self.token}
 
 
-def _life(
-    token: Secret, identity_id: object, request: TokenRequest, obtained: Instant
-) -> tuple[float, float] | str:
+def hold(token: OpenIdToken, key: Hashable, sent: Instant, clock: Clock, due: float) -> OpenIdToken:
+    """The same token as a cache holds it: aged by the cache's clock, due at an age in seconds."""
+    if token._clock is clock and token._monotonic < sent.monotonic:
+        sent = token._sent  # its fetcher has had it for a while
+    slack = _slack(token._seconds)
+    held = attrs.evolve(
+        token,
+        monotonic=sent.monotonic,
+        due_wall=sent.wall + min(due, token._seconds - slack),
+        ahead=sent.monotonic - sent.wall + slack,
+        clock=clock,
+    )
+    object.__setattr__(held, "_text", token._text)
+    object.__setattr__(held, "_key", key)
+    return held
+
+
+def remaining_of(token: OpenIdToken | None, now: Instant) -> float:
+    """For how many seconds a token is still valid; 0 if it is not, or there is none."""
+    return token._remaining(now) if token else 0.0
+
+
+def _slack(seconds: float) -> float:
+    """How many seconds the wall clock may fall behind while a token lives."""
+    return min(CLOCK_STEP, seconds / 10)
+
+
+def _life(token: Secret, identity_id: object, request: TokenRequest) -> float | str:
     """
-    When the token was issued and for how many seconds, or what is wrong with it.
+    For how many seconds the token lives, or what is wrong with it.
 
     As text and not as an error, whose frames would hold the claims.
     """
@@ -204,8 +273,9 @@ def _life(
         claims = decode_claims(token)
     except ValueError:
         return f"its token has no readable claims of at most {MAX_CLAIMS_BYTES} bytes"
+    usual = request.token_duration or DEFAULT_DURATION
     if claims is None:
-        return obtained.wall, request.token_duration or DEFAULT_DURATION
+        return usual
     if claims.get("aud") != request.identity_pool_id:
         return "its token is not for the identity pool asked for"
     if claims.get("sub") != identity_id:
@@ -214,9 +284,10 @@ def _life(
     if issued is None or expires is None:
         return "its token has no iat or no exp that is a time"
     longest = request.token_duration or MAX_DURATION
-    if not 0 < expires - issued <= longest:
-        return f"its token lives for {expires - issued:g} s, not for up to {longest} s"
-    return issued, expires - issued
+    seconds = expires - issued
+    if not 0 < seconds <= longest:
+        return f"its token lives for {seconds:g} s, not for up to {longest} s"
+    return usual if seconds == usual else seconds  # one object for all tokens
 
 
 def _date(value: Any) -> float | None:

@@ -10,8 +10,9 @@ from ._clock import Clock, Instant
 if TYPE_CHECKING:
     from ._request import TokenRequest
     from ._token import OpenIdToken
+    from .events import Event
 
-__all__ = ["Clock", "Instant", "TokenFetcher"]
+__all__ = ["Clock", "EventHook", "Instant", "TokenFetcher"]
 
 
 class TokenFetcher(Protocol):
@@ -23,12 +24,35 @@ class TokenFetcher(Protocol):
 
     def fetch(self, request: TokenRequest) -> OpenIdToken:
         """
-        Get a token.
+        Get a new token.
+
+        A cache calls it from several threads at once.
 
         Args:
             request: What to ask for.
 
         Raises:
             DevTokenError: Whatever goes wrong.
+        """
+        ...
+
+
+class EventHook(Protocol):
+    """
+    Is called with what happens in a cache.
+
+    :class:`~cognito_devtoken.events.LoggingHook` is one; so is any function of one argument.
+    """
+
+    def __call__(self, event: Event, /) -> None:
+        """
+        Take note of an event.
+
+        It is called outside every lock, in the thread or the event loop where the event is
+        noticed, so it should not take long, nor ask the session for a token. What it raises is
+        swallowed, and counted.
+
+        Args:
+            event: What has happened.
         """
         ...

@@ -11,7 +11,6 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -252,57 +251,6 @@ class TestEmulator:
         assert done.stderr.count("\n") == 1
 
 
-class TestDemo:
-    def test_the_whole_way_of_a_token(self, capsys: pytest.CaptureFixture[str]) -> None:
-        environment = dict(os.environ)
-
-        assert main(["demo", "--user-id", "ana"]) == 0
-
-        out, err = capsys.readouterr()
-        assert err == ""
-        for text in (
-            "GetOpenIdTokenForDeveloperIdentity",
-            "login.example.com:…:ana  your user id, readable",
-            "good: RS512, key us-east-1-1",
-            "one letter changed  refused",
-            "GetCredentialsForIdentity",
-            "AccessKeyId       ASIA",
-        ):
-            assert text in out
-        assert "eyJ" not in out
-        assert max(map(len, out.splitlines())) <= 80
-        assert dict(os.environ) == environment
-
-    def test_the_token_is_printed_if_asked_for(self, capsys: pytest.CaptureFixture[str]) -> None:
-        assert main(["demo", "--show-token"]) == 0
-
-        assert "eyJ" in capsys.readouterr().out
-
-    def test_the_users_own_aws_settings_do_not_matter(self, tmp_path: Path) -> None:
-        config = tmp_path / "config"
-        config.write_text("[broken")
-        nobody = "http://127.0.0.1:1"
-
-        done = run(
-            "demo",
-            env=os.environ
-            | {
-                "AWS_PROFILE": "nobody",
-                "AWS_CONFIG_FILE": str(config),
-                "AWS_ENDPOINT_URL": nobody,
-                "HTTP_PROXY": nobody,
-                "http_proxy": nobody,
-            },
-        )
-
-        assert (done.returncode, done.stderr) == (0, "")
-
-    def test_a_user_id_that_is_none_is_one_line(self, capsys: pytest.CaptureFixture[str]) -> None:
-        assert main(["demo", "--user-id", ""]) == 252
-
-        assert "must have 1 to 50000 characters" in capsys.readouterr().err
-
-
 class TestProcess:
     def test_version(self) -> None:
         assert run("--version").stdout == f"cognito-devtoken {version('cognito-devtoken')}\n"
@@ -314,9 +262,12 @@ class TestProcess:
         assert done.returncode == 0
         assert max(map(len, done.stdout.splitlines())) <= 80
 
-    def test_a_closed_standard_output_is_quiet(self) -> None:
-        shell = f"{sys.executable} -m cognito_devtoken demo >&-"
-        done = subprocess.run(["sh", "-c", shell], capture_output=True, text=True, timeout=60)
+    def test_a_closed_standard_output_is_quiet(self, endpoint: str) -> None:
+        logins = f"--logins {POOL.developer_provider}=a --endpoint-url {endpoint}"
+        shell = f"{sys.executable} -m cognito_devtoken {' '.join(PLAIN[:3])} {logins}"
+        done = subprocess.run(
+            ["sh", "-c", f"{shell} >&-"], capture_output=True, text=True, timeout=60
+        )
 
         assert (done.returncode, done.stderr) == (0, "")
 
@@ -327,19 +278,6 @@ class TestProcess:
         )
 
         assert (done.returncode, done.stdout) == (253, "")
-
-    def test_a_terminal_that_cannot_show_a_character_shows_its_number(self) -> None:
-        done = run("demo", "--user-id", "é", env=os.environ | {"PYTHONIOENCODING": "ascii"})
-
-        assert (done.returncode, done.stderr) == (0, "")
-        assert r"login.example.com = \xe9" in done.stdout
-
-    def test_a_closed_pipe_is_quiet(self) -> None:
-        command = f"{sys.executable} -m cognito_devtoken demo | head -1"
-        done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=60)
-
-        assert done.stderr == ""
-        assert done.stdout.count("\n") == 1
 
     def test_ctrl_c_is_quiet(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as silent:

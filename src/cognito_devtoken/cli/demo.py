@@ -1,4 +1,4 @@
-"""``cognito-devtoken demo``: the whole way of a token, on this machine."""
+"""``cognito-devtoken demo``: the whole way of a token, and its life, on this machine."""
 
 from __future__ import annotations
 
@@ -7,22 +7,28 @@ import json
 import os
 import time
 import urllib.request
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from .._client import DevTokenClient
-from .._request import TokenRequest
+from .._session import TokenSession
 from .._token import OpenIdToken
+from ._at_work import Scene, show_crowd, show_hits, show_life
+from ._screen import Show, look, step
 
-
-Show = Callable[[str, str], None]
 
 SUMMARY = "see a token made, verified and used, on this machine"
 DESCRIPTION = (
-    "Starts a local Cognito, gets a token for a user over HTTP, verifies it and "
-    "trades it for AWS credentials. No AWS account, nothing leaves this machine."
+    "Starts a local Cognito, gets a token for a user over HTTP, verifies it and trades it for "
+    "AWS credentials. Then it shows the cache at work: hits, a thousand callers at once, a "
+    "refresh ahead of expiry, an outage. No AWS account, nothing leaves this machine. It takes "
+    "about 10 s."
 )
+
+_DURATION = 900
+# Short enough to be watched.
+_LIFE = 6
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,55 +37,69 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    from ..emulator import Emulator
+    show_all(arguments.user_id, show_token=arguments.show_token, life=_LIFE)
 
-    print("cognito-devtoken demo: everything on this machine, no AWS account.")
+
+def show_all(user_id: str, *, show_token: bool, life: int) -> None:
+    """
+    Show every step.
+
+    Args:
+        user_id: Whose token is asked for.
+
+        show_token: Whether to print the token, too.
+
+        life: For how many seconds the token lives that is watched; at least 3.
+    """
+    from ..emulator import Call, Emulator
+
+    print("cognito-devtoken demo: everything on this machine, no AWS account.", flush=True)
     began = time.perf_counter()
+    calls: list[Call] = []
     with _no_aws_account(), ExitStack() as opened:
-        with _step("1. A local Cognito starts") as show:
-            emulator = opened.enter_context(Emulator())
+        with step("1. A local Cognito starts") as show:
+            emulator = opened.enter_context(Emulator(on_call=calls.append))
             (pool,) = emulator.pools
             show("endpoint", emulator.endpoint_url)
             show("identity pool", pool.identity_pool_id)
-            show("developer provider", pool.developer_provider)
-        with _step("2. Your backend asks for a token for one of its users") as show:
-            client = opened.enter_context(DevTokenClient(endpoint_url=emulator.endpoint_url))
-            request = TokenRequest(
+        client = opened.enter_context(DevTokenClient(endpoint_url=emulator.endpoint_url))
+        session = opened.enter_context(
+            TokenSession(
                 pool.identity_pool_id,
-                {pool.developer_provider: arguments.user_id},
-                token_duration=900,
+                developer_provider=pool.developer_provider,
+                token_duration=_DURATION,
+                client=client,
             )
-            token = client.fetch(request)
+        )
+        scene = Scene(emulator=emulator, calls=calls, client=client, user_id=user_id)
+        with step("2. Your backend asks for a token for one of its users") as show:
+            token = session.get_token(user_id)
             show("it calls", "GetOpenIdTokenForDeveloperIdentity")
-            show("  IdentityPoolId", request.identity_pool_id)
-            show("  Logins", f"{pool.developer_provider} = {arguments.user_id}")
-            show("  TokenDuration", f"{request.token_duration} s")
+            show("  Logins", f"{pool.developer_provider} = {user_id}")
+            show("  TokenDuration", f"{_DURATION} s")
             show("Cognito answers", "")
             show("  IdentityId", token.identity_id)
-            if arguments.show_token:
+            if show_token:
                 show("  Token", token.token)
             else:
                 show("  Token", f"{len(token.token)} characters, a secret (--show-token)")
-        with _step("3. What the token says") as show:
+        with step("3. Whoever gets it reads it, and verifies it") as show:
             _explain(token, show)
-        with _step("4. Whoever gets it verifies it against the served keys") as show:
             _verify(token, emulator.jwks_uri, pool.identity_pool_id, show)
-        with _step("5. The app trades it for temporary AWS credentials") as show:
+        with step("4. The app trades it for temporary AWS credentials") as show:
             _trade(token, emulator.endpoint_url, pool.region, show)
-        with _step("6. Asked again, Cognito finds the same identity") as show:
-            again = client.fetch(request)
-            show("IdentityId", again.identity_id)
-            show("the same", "yes" if again.identity_id == token.identity_id else "no")
+        show_hits(session, token, scene)
+        show_crowd(scene)
+        show_life(scene, life)
     print(f"\nAll of it took {time.perf_counter() - began:.1f} s. In your code:\n")
     print(_SNIPPET)
 
 
 _SNIPPET = """\
-    from cognito_devtoken import DevTokenClient, TokenRequest
+  from cognito_devtoken import TokenSession
 
-    with DevTokenClient() as client:
-        request = TokenRequest(pool_id, {"login.example.com": "user-42"})
-        token = client.fetch(request)
+  with TokenSession(pool_id, developer_provider="login.example.com") as session:
+      token = session.get_token("user-42")
 """
 
 
@@ -100,6 +120,8 @@ def _no_aws_account() -> Generator[None]:
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AWS_EC2_METADATA_DISABLED": "true",
+        # So that every failure is one that the cache, and not botocore, deals with.
+        "AWS_MAX_ATTEMPTS": "1",
         # No proxy stands between this machine and itself.
         "NO_PROXY": "*",
         "no_proxy": "*",
@@ -111,26 +133,14 @@ def _no_aws_account() -> Generator[None]:
         os.environ.update(before)
 
 
-@contextmanager
-def _step(title: str) -> Generator[Show]:
-    """A title with the time that the step took, and below it what the step has shown."""
-    lines: list[str] = []
-    began = time.perf_counter()
-    yield lambda name, value: lines.append(f"   {name:<20}{value}".rstrip())
-    took = f"{(time.perf_counter() - began) * 1000:.0f} ms"
-    print(f"\n{title:<70}{took:>10}", *lines, sep="\n")
-
-
 def _explain(token: OpenIdToken, show: Show) -> None:
     claims = token.claims
     show("sub", f"{claims['sub']}  identity")
     show("aud", f"{claims['aud']}  pool")
-    show("iss", f"{claims['iss']}")
     state, provider, user = claims["amr"]
     show("amr", f"{state}, {provider},")
-    show("", f"{user.replace(claims['aud'], '…')}  your user id, readable")
+    show("", f"{user.replace(claims['aud'], look().omitted)}  your user id, readable")
     left = token.expires_in().total_seconds()
-    show("iat", f"{token.issued_at:%H:%M:%S} UTC, when it was issued")
     show("exp", f"{token.expires_at:%H:%M:%S} UTC, in {left:.0f} s")
 
 
@@ -141,13 +151,11 @@ def _verify(token: OpenIdToken, jwks_uri: str, audience: str, show: Show) -> Non
 
     with urllib.request.urlopen(jwks_uri) as answer:  # noqa: S310  # our own URL
         keys = KeySet.import_key_set(json.load(answer))
-    show("GET", jwks_uri)
     verified = jwt.decode(token.token, keys, ["RS512"])
-    show("signature", f"good: {verified.header['alg']}, key {verified.header['kid']}")
     jwt.JWTClaimsRegistry(
         aud={"essential": True, "value": audience}, exp={"essential": True}
     ).validate(verified.claims)
-    show("aud and exp", "good: for this pool, and not expired")
+    show("signature", f"good: {verified.header['alg']}, key {verified.header['kid']}")
     head, claims, signature = token.token.split(".")
     changed = "B" if signature[0] == "A" else "A"
     verdict = "ACCEPTED, which is wrong"
@@ -176,10 +184,7 @@ def _trade(token: OpenIdToken, endpoint_url: str, region: str, show: Show) -> No
     cognito.close()
     credentials = answer["Credentials"]
     show("it calls", "GetCredentialsForIdentity")
-    show("  IdentityId", token.identity_id)
     show("  Logins", "cognito-identity.amazonaws.com = the token")
     show("Cognito answers", "")
-    show("  AccessKeyId", credentials["AccessKeyId"])
-    show("  SecretKey", f"{len(credentials['SecretKey'])} characters, a secret")
-    show("  SessionToken", f"{len(credentials['SessionToken'])} characters, a secret")
+    show("  AccessKeyId", f"{credentials['AccessKeyId']}, with two secrets")
     show("  Expiration", f"{credentials['Expiration']:%Y-%m-%d %H:%M:%S %Z}")

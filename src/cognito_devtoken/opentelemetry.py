@@ -1,0 +1,99 @@
+"""
+What sessions do, as metrics of OpenTelemetry.
+
+Needs the extra ``opentelemetry``, which is the API only: without an SDK nothing is collected.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from importlib.metadata import version
+
+from ._figures import BUCKETS, COUNTERS, HELD, Figure, Source, Watched
+from .events import Event, FetchFailed, FetchStarted, FetchSucceeded
+from .exceptions import ConfigurationError
+
+
+try:
+    from opentelemetry.metrics import CallbackOptions, MeterProvider, Observation, get_meter
+except ModuleNotFoundError as _error:
+    raise ConfigurationError(
+        "The metrics of OpenTelemetry need "
+        f"{str(_error.name).partition('.')[0]}, which is not installed.",
+        hint="Install the extra: pip install 'cognito-devtoken[opentelemetry]'",
+    ) from None
+
+
+__all__ = ["OpenTelemetryMetrics"]
+
+_PREFIX = "cognito_devtoken."
+_REASON = _PREFIX + "fetch.reason"
+
+
+class OpenTelemetryMetrics:
+    """
+    Metrics of any number of sessions, summed.
+
+    It is a hook for their events, and reads the ``stats()`` of those that it watches whenever
+    metrics are collected::
+
+        metrics = OpenTelemetryMetrics()
+        session = TokenSession(pool_id, developer_provider=provider, on_event=[metrics])
+        metrics.watch(session)
+
+    No attribute names a user, a key or a token. Make one for a process: instruments of a
+    second one would have the same names.
+
+    Args:
+        meter_provider: Where to make the instruments; None takes the global one, which may
+            be set later.
+    """
+
+    def __init__(self, meter_provider: MeterProvider | None = None) -> None:
+        self._watched = Watched()
+        meter = get_meter("cognito_devtoken", version("cognito-devtoken"), meter_provider)
+        self._queued = meter.create_histogram(
+            _PREFIX + "fetch.time_in_queue",
+            "s",
+            "For how long fetches have waited for their turn.",
+            explicit_bucket_boundaries_advisory=BUCKETS,
+        )
+        self._took = meter.create_histogram(
+            _PREFIX + "fetch.duration",
+            "s",
+            "How long fetches took.",
+            explicit_bucket_boundaries_advisory=BUCKETS,
+        )
+        for figures, make in (
+            (COUNTERS, meter.create_observable_counter),
+            (HELD, meter.create_observable_up_down_counter),
+        ):
+            for figure in figures:
+                read = partial(self._observe, figure)
+                make(_PREFIX + figure.name, [read], f"{{{figure.unit}}}", figure.text)
+
+    def watch(self, session: Source) -> None:
+        """
+        Read the ``stats()`` of a session, or a cache, whenever metrics are collected.
+
+        It is not kept alive. When it is gone, what it held is no longer shown; what it has
+        counted still is, as far as it had been read, because a counter must not fall.
+        """
+        self._watched.add(session)
+
+    def __call__(self, event: Event) -> None:
+        """Take note of an event."""
+        if isinstance(event, FetchStarted):
+            self._queued.record(event.queued, {_REASON: event.reason.value})
+        elif isinstance(event, FetchSucceeded):
+            self._took.record(event.took, {_REASON: event.reason.value})
+        elif isinstance(event, FetchFailed):
+            failed = {_REASON: event.reason.value, "error.type": event.error}
+            self._took.record(event.took, failed)
+
+    def _observe(self, figure: Figure, options: CallbackOptions) -> list[Observation]:
+        read = self._watched.figures()
+        return [
+            Observation(read[name], {_PREFIX + figure.label: part} if figure.label else {})
+            for part, name in figure.parts.items()
+        ]

@@ -1,0 +1,328 @@
+"""
+What went wrong in other caches of tokens and credentials, and does not here.
+
+Each docstring names where it was seen.
+"""
+
+import asyncio
+import pickle
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from caching import POOL_ID, PROVIDER, Recorder, asking, cache_of, until
+from cognito_devtoken import AsyncTokenSession, OpenIdToken, TokenCache, TokenRequest
+from cognito_devtoken.events import FetchSucceeded
+from cognito_devtoken.exceptions import (
+    InternalServiceError,
+    ResourceNotFoundError,
+    TokenUnavailableError,
+)
+from cognito_devtoken.testing import FakeFetcher, ManualClock
+
+
+DOWN = TokenUnavailableError("Cognito cannot be reached.")
+
+
+@pytest.fixture
+def threaded(fetcher: FakeFetcher, clock: ManualClock, told: Recorder) -> Iterator[TokenCache]:
+    cache = TokenCache(fetcher, developer_provider=PROVIDER, clock=clock, on_event=[told])
+    yield cache
+    cache.close()
+
+
+def all_at_once(cache: TokenCache, fetcher: FakeFetcher, callers: int) -> list[Any]:
+    def call() -> Any:
+        try:
+            return cache.get(asking())
+        except Exception as error:  # noqa: BLE001  # the outcome
+            return error
+
+    with ThreadPoolExecutor(callers) as pool:
+        with fetcher.held():
+            futures = [pool.submit(call) for _ in range(callers)]
+            until(lambda: cache.stats().joined == callers - 1)
+        return [future.result() for future in futures]
+
+
+def test_fifty_cold_threads_do_not_cause_fifty_refreshes(
+    threaded: TokenCache, fetcher: FakeFetcher
+) -> None:
+    """google-auth 2.62, azure-core 1.41; googleapis/google-auth-library-python#1780."""
+    tokens = all_at_once(threaded, fetcher, 50)
+
+    assert len(set(tokens)) == 1
+    assert len(fetcher.calls) == 1
+
+
+def test_a_failed_load_is_shared(threaded: TokenCache, fetcher: FakeFetcher) -> None:
+    """Cachetools 8 (``condition=``), botocore; aws/aws-sdk-java-v2#5690."""
+    fetcher.error = ResourceNotFoundError("gone")
+
+    errors = all_at_once(threaded, fetcher, 40)
+
+    assert {type(error) for error in errors} == {ResourceNotFoundError}
+    assert len(fetcher.calls) == 1
+
+
+@pytest.mark.parametrize("left", [540, 300, 180, 90, 1])
+def test_a_refresh_that_fails_with_minutes_left_does_not_raise(
+    cache: TokenCache, fetcher: FakeFetcher, clock: ManualClock, left: float
+) -> None:
+    """Botocore (9 min left), smithy-typescript (5 min), google-auth (3 min)."""
+    token = cache.get(asking())
+    clock.advance(900 - left)
+    fetcher.error = DOWN
+
+    assert cache.get(asking()) == token
+
+
+def test_an_expired_token_is_never_served_whatever_is_throttled(
+    cache: TokenCache, fetcher: FakeFetcher, clock: ManualClock
+) -> None:
+    """Botocore's SSO token within its 60 s throttle; AWS's credential refresh rules of 2026."""
+    cache.get(asking())
+    fetcher.error = DOWN
+    clock.advance(880)
+    for _ in range(20):
+        cache.get(asking())
+        clock.advance(1)
+
+    for _ in range(60):
+        with pytest.raises(TokenUnavailableError):
+            cache.get(asking())
+        clock.advance(1)
+
+
+def test_a_failed_fetch_does_not_wipe_the_good_value(
+    cache: TokenCache, fetcher: FakeFetcher
+) -> None:
+    """jpadilla/pyjwt#1162; googleapis/google-cloud-rust#5825."""
+    token = cache.get(asking())
+    fetcher.fail_next(DOWN)
+    with pytest.raises(TokenUnavailableError):
+        cache.refresh(asking())
+
+    assert cache.get(asking()) is token
+
+
+def in_a_session(
+    fetcher: FakeFetcher, main: Callable[[AsyncTokenSession], Any], **arguments: Any
+) -> Any:
+    async def run() -> Any:
+        session = AsyncTokenSession(
+            POOL_ID, developer_provider=PROVIDER, client=fetcher, **arguments
+        )
+        async with session:
+            return await main(session)
+
+    return asyncio.run(run())
+
+
+def test_one_cancelled_waiter_does_not_cancel_the_others(fetcher: FakeFetcher) -> None:
+    """cashews, theine; aio-libs/async-lru#10."""
+
+    async def main(session: AsyncTokenSession) -> list[Any]:
+        with fetcher.held():
+            tasks = [asyncio.ensure_future(session.get_token("user-42")) for _ in range(3)]
+            await asyncio.sleep(0)
+            tasks[0].cancel()  # the one that has started the fetch
+            await asyncio.sleep(0)
+        return await asyncio.gather(*tasks, return_exceptions=True)
+
+    first, *others = in_a_session(fetcher, main)
+
+    assert isinstance(first, asyncio.CancelledError)
+    assert [type(token) for token in others] == [OpenIdToken, OpenIdToken]
+    assert len(fetcher.calls) == 1
+
+
+def test_an_exception_of_the_loader_does_not_leave_the_key_hung(
+    cache: TokenCache, fetcher: FakeFetcher, clock: ManualClock
+) -> None:
+    """Theine."""
+    for error in (RuntimeError("a bug"), SystemExit(), InternalServiceError("broken")):
+        fetcher.fail_next(error)  # type: ignore[arg-type]
+        with pytest.raises((TokenUnavailableError, InternalServiceError)):
+            cache.get(asking())
+        clock.advance(5)
+
+    assert cache.get(asking()).token
+
+
+def test_callers_who_do_not_wait_long_enough_finish_a_refresh_together(
+    threaded: TokenCache, fetcher: FakeFetcher, told: Recorder
+) -> None:
+    """aiobotocore; smithy-lang/smithy-rs#2086."""
+    with fetcher.held():
+        for _ in range(10):
+            with pytest.raises(TokenUnavailableError, match="No token has come in time"):
+                threaded.get(asking(), timeout=0)
+    told.wait_for(FetchSucceeded)
+
+    assert threaded.get(asking(), timeout=0).token
+    assert len(fetcher.calls) == 1
+
+
+def test_two_event_loops_may_contend(fetcher: FakeFetcher) -> None:
+    """azure-core, aiobotocore: "bound to a different event loop", only when contended."""
+    session = AsyncTokenSession(POOL_ID, developer_provider=PROVIDER, client=fetcher)
+    cache = session._cache
+
+    async def crowd() -> list[Any]:
+        return await asyncio.gather(*(session.get_token("user-42") for _ in range(10)))
+
+    with ThreadPoolExecutor(2) as pool:
+        with fetcher.held():
+            loops = [pool.submit(asyncio.run, crowd()) for _ in range(2)]
+            until(lambda: cache.stats().joined == 19)
+        tokens = {token for loop in loops for token in loop.result()}
+    asyncio.run(session.aclose())
+
+    assert len(tokens) == 1
+    assert len(fetcher.calls) == 1
+
+
+def test_a_refresh_does_not_stall_the_event_loop(fetcher: FakeFetcher, clock: ManualClock) -> None:
+    """BerriAI/litellm#40165; opensearch-project/opensearch-py#410."""
+
+    async def main(session: AsyncTokenSession) -> None:
+        token = await session.get_token("user-42")
+        clock.advance(700)
+        with fetcher.held():
+            assert await session.get_token("user-42") is token
+            waiting = asyncio.ensure_future(session.get_token("another"))
+            for _ in range(100):  # none of which would come, were the loop waiting
+                await asyncio.sleep(0)
+            assert not waiting.done()
+        await waiting
+
+    in_a_session(fetcher, main, clock=clock)
+
+
+def test_a_monotonic_clock_that_stands_still_keeps_no_token_alive(
+    cache: TokenCache, clock: ManualClock
+) -> None:
+    """hashicorp/vault-lambda-extension#113."""
+    token = cache.get(asking())
+    clock.freeze(3600)
+
+    assert cache.get(asking()) != token
+
+
+# "A thread pool used before fork hangs in the child; identical jitter in every worker"
+# (getsentry/sentry-python#6159) and "a non-daemon refresh thread delays exit" (google-auth)
+# need processes of their own: tests/session/test_processes.py.
+
+
+def test_threads_are_daemons(threaded: TokenCache, fetcher: FakeFetcher) -> None:
+    """google-auth: a refresh thread that is none delays the interpreter's exit."""
+    before = set(threading.enumerate())
+    with fetcher.held():
+        with pytest.raises(TokenUnavailableError):
+            threaded.get(asking(), timeout=0)
+        (thread,) = set(threading.enumerate()) - before
+        assert thread.daemon
+
+
+def test_a_background_refresh_does_not_overwrite_a_newer_token(clock: ManualClock) -> None:
+    """BerriAI/litellm#26569."""
+
+    class Overtaken(FakeFetcher):
+        def fetch(self, request: TokenRequest) -> OpenIdToken:
+            token = super().fetch(request)
+            if len(self.calls) == 2:  # while this one is on its way, its flight is given up
+                clock.advance(20)
+                cache.get(asking())
+                clock.advance(5)
+                newer.append(cache.refresh(asking()))
+            return token
+
+    newer: list[OpenIdToken] = []
+    cache = cache_of(Overtaken(clock), clock)
+    cache.get(asking())
+    clock.advance(600)
+    cache.get(asking())
+
+    assert cache.get(asking()) is newer[0]
+
+
+def test_a_forced_refresh_does_not_return_the_rejected_token(
+    cache: TokenCache, fetcher: FakeFetcher, clock: ManualClock
+) -> None:
+    """geppetto#390."""
+    rejected = cache.get(asking())
+    clock.advance(1)
+    cache.invalidate(rejected)
+
+    assert cache.refresh(asking()) != rejected
+    assert cache.get(asking()) != rejected
+
+
+def test_the_key_of_a_flight_is_as_wide_as_that_of_the_cache(
+    threaded: TokenCache, fetcher: FakeFetcher
+) -> None:
+    """Michad/tilegroxy#942; AzureAD/microsoft-authentication-library-for-dotnet#4359."""
+    requests = [
+        asking("user-1"),
+        asking("user-2"),
+        asking("user-1", principal_tags={"tenant": "a"}),
+        asking("user-1", principal_tags={"tenant": "b"}),
+        asking("user-1", logins={"accounts.google.com": "eyJ1"}),
+        asking("user-1", logins={"accounts.google.com": "eyJ2"}),
+        asking("user-1", token_duration=60),
+        asking("user-1", identity_id=POOL_ID),
+    ]
+    with ThreadPoolExecutor(len(requests)) as pool:
+        with fetcher.held():
+            futures = [pool.submit(threaded.get, request) for request in requests]
+            until(lambda: threaded.stats().in_flight == len(requests))
+        tokens = [future.result() for future in futures]
+
+    assert len(set(tokens)) == len(requests)
+    for request, token in zip(requests, tokens, strict=True):
+        assert threaded.get(request) is token
+
+
+def test_no_token_shows_in_a_repr_an_error_or_a_pickle(
+    cache: TokenCache, fetcher: FakeFetcher
+) -> None:
+    """azure-core (repr), aiocache (its log); deepset-ai/haystack#11808."""
+    token = cache.get(asking())
+
+    shown = f"{cache!r} {vars(cache)!r} {vars(cache._engine)!r} {vars(cache._entries)!r}"
+    assert token.token not in shown
+    assert "user-42" not in shown
+    with pytest.raises(TypeError):
+        pickle.dumps(cache)
+
+
+def test_a_miss_does_not_look_at_every_entry(
+    fetcher: FakeFetcher, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """AzureAD/microsoft-identity-web#3961: unbounded, or 33 minutes for a token."""
+    cache = cache_of(fetcher, clock, max_entries=1000)
+    compared = 0
+
+    class Counting(str):
+        __slots__ = ()
+
+        def __hash__(self) -> int:
+            return super().__hash__()
+
+        def __eq__(self, other: object) -> bool:
+            nonlocal compared
+            compared += 1
+            return super().__eq__(other)
+
+    for number in range(3000):
+        cache.get(asking(Counting(f"user-{number}")))
+    assert cache.stats().entries == 1000
+
+    compared = 0
+    for number in range(3000, 3100):
+        cache.get(asking(Counting(f"user-{number}")))
+    assert compared < 100 * 30

@@ -1,0 +1,440 @@
+"""One flight for each key, joined by everyone, belonging to nobody."""
+
+import threading
+from typing import Any
+
+import pytest
+
+from caching import Crew, Recorder, asking, cache_of, in_the_air
+from cognito_devtoken import OpenIdToken, TokenCache, TokenRequest
+from cognito_devtoken._flight import DEADLINE, Steps
+from cognito_devtoken.events import FetchAbandoned, FetchStarted, Reason, Throttled
+from cognito_devtoken.exceptions import (
+    InvalidTokenResponseError,
+    TokenUnavailableError,
+    TooManyRequestsError,
+)
+from cognito_devtoken.testing import FakeFetcher, ManualClock
+
+
+class Caller:
+    """Somebody who waits for a token, a step at a time."""
+
+    def __init__(self, cache: TokenCache, user_id: str = "user-42", **options: Any) -> None:
+        options = {"min_remaining": None, "timeout": None} | options
+        self._steps: Steps = cache._callers.steps(asking(user_id), **options)
+        self.woken = 0
+        self.flight, self.seconds = next(self._steps)
+        self.flight.waiters.add(self._wake)
+
+    def _wake(self) -> None:
+        self.woken += 1
+
+    def goes_on(self) -> OpenIdToken:
+        with pytest.raises(StopIteration) as stop:
+            next(self._steps)
+        token: OpenIdToken = stop.value.value
+        return token
+
+
+@pytest.fixture
+def crew() -> Crew:
+    return Crew()
+
+
+@pytest.fixture
+def cache(fetcher: FakeFetcher, clock: ManualClock, told: Recorder, crew: Crew) -> TokenCache:
+    return cache_of(fetcher, clock, start_thread=crew.start, on_event=[told])
+
+
+def test_all_who_want_the_same_token_share_one_flight(
+    cache: TokenCache, fetcher: FakeFetcher, crew: Crew
+) -> None:
+    callers = [Caller(cache) for _ in range(50)]
+
+    crew.work()
+
+    assert {caller.woken for caller in callers} == {1}
+    assert len({id(caller.goes_on()) for caller in callers}) == 1
+    assert len(fetcher.calls) == 1
+    assert cache.stats().joined == 49
+
+
+def test_each_key_has_a_flight_of_its_own(
+    cache: TokenCache, fetcher: FakeFetcher, crew: Crew
+) -> None:
+    callers = [Caller(cache, f"user-{number}") for number in range(5)]
+
+    crew.work()
+
+    assert len({caller.goes_on().identity_id for caller in callers}) == 5
+    assert len(fetcher.calls) == 5
+
+
+def test_so_many_threads_fetch_at_once_and_no_more(
+    fetcher: FakeFetcher, clock: ManualClock, crew: Crew
+) -> None:
+    cache = cache_of(fetcher, clock, start_thread=crew.start, max_concurrent_fetches=3)
+
+    for number in range(10):
+        Caller(cache, f"user-{number}")
+
+    assert len(crew.jobs) == 3
+    crew.work()
+    assert len(fetcher.calls) == 10
+
+
+def test_misses_go_before_refreshes(
+    cache: TokenCache, fetcher: FakeFetcher, clock: ManualClock, crew: Crew
+) -> None:
+    Caller(cache, "old")
+    crew.work()
+    clock.advance(600)
+    cache.get(asking("old"))
+    Caller(cache, "new")
+
+    crew.work()
+
+    assert fetcher.calls == [asking("old"), asking("new"), asking("old")]
+
+
+def test_a_refresh_that_somebody_waits_for_goes_with_the_misses(
+    cache: TokenCache, fetcher: FakeFetcher, clock: ManualClock, crew: Crew
+) -> None:
+    for user_id in ("first", "second"):
+        Caller(cache, user_id)
+    crew.work()
+    clock.advance(600)
+    cache.get(asking("first"))
+    cache.get(asking("second"))
+    Caller(cache, "second", min_remaining=800)
+
+    crew.work()
+
+    assert fetcher.calls[2:] == [asking("second"), asking("first")]
+
+
+def test_who_gives_up_takes_nothing_down(
+    cache: TokenCache, fetcher: FakeFetcher, crew: Crew
+) -> None:
+    with pytest.raises(TokenUnavailableError, match="No token has come in time") as caught:
+        cache.get(asking(), timeout=0)
+
+    assert caught.value.__notes__ == ["The fetch goes on: ask again, or allow more time."]
+    crew.work()
+    assert cache.get(asking(), timeout=0).token
+    assert len(fetcher.calls) == 1
+
+
+def test_a_patient_caller_waits_as_long_as_the_flight_takes(cache: TokenCache) -> None:
+    assert Caller(cache).seconds == float("inf")
+    assert Caller(cache, timeout=3).seconds == 3
+
+
+def test_in_grace_a_caller_does_not_wait_until_its_token_is_dead(
+    cache: TokenCache, clock: ManualClock, crew: Crew
+) -> None:
+    Caller(cache)
+    crew.work()
+    clock.advance(880)
+
+    caller = Caller(cache)
+
+    assert caller.seconds == 10
+    clock.advance(10)
+    assert caller.goes_on().expires_in().total_seconds() == 10
+
+
+def test_a_flight_that_does_not_come_back_is_given_up(
+    cache: TokenCache, clock: ManualClock, crew: Crew, told: Recorder
+) -> None:
+    caller = Caller(cache)
+    held = in_the_air(cache, crew)
+    clock.advance(DEADLINE)
+
+    with pytest.raises(TokenUnavailableError, match="has not answered within 15 s"):
+        caller.goes_on()
+    assert told.of(FetchAbandoned)[0].sent
+    clock.advance(5)
+    fresh = Caller(cache)
+    crew.work()
+    token = fresh.goes_on()
+    held()
+    assert cache.get(asking()) is token, "what comes late lives less long"
+    assert cache.stats().tokens_discarded == 1
+
+
+def test_a_token_that_comes_late_is_kept(
+    cache: TokenCache, clock: ManualClock, crew: Crew, fetcher: FakeFetcher
+) -> None:
+    caller = Caller(cache)
+    held = in_the_air(cache, crew)
+    clock.advance(DEADLINE)
+    with pytest.raises(TokenUnavailableError):
+        caller.goes_on()
+
+    held()
+
+    assert cache.get(asking()).token
+    assert len(fetcher.calls) == 1
+
+
+def test_a_failure_that_comes_late_is_not_remembered(
+    cache: TokenCache, clock: ManualClock, crew: Crew, fetcher: FakeFetcher
+) -> None:
+    caller = Caller(cache)
+    held = in_the_air(cache, crew)
+    clock.advance(DEADLINE)
+    with pytest.raises(TokenUnavailableError):
+        caller.goes_on()
+    clock.advance(1)
+    fetcher.error = TokenUnavailableError("too late")
+    held()
+    fetcher.error = None
+
+    assert Caller(cache).flight.reason is Reason.MISS
+
+
+def test_a_new_caller_gives_up_a_flight_that_nobody_waits_for(
+    cache: TokenCache, clock: ManualClock, crew: Crew, fetcher: FakeFetcher
+) -> None:
+    Caller(cache)
+    crew.work()
+    clock.advance(600)
+    cache.get(asking())
+    in_the_air(cache, crew)
+    clock.advance(DEADLINE)
+
+    assert cache.get(asking()).token, "still due, and served"
+    assert cache.stats().fetches_abandoned == 1
+    clock.advance(1)
+    cache.get(asking())
+    crew.work()
+    assert len(fetcher.calls) == 2
+
+
+def test_a_queue_that_moves_is_waited_in(
+    fetcher: FakeFetcher, clock: ManualClock, crew: Crew
+) -> None:
+    cache = cache_of(fetcher, clock, start_thread=crew.start, max_concurrent_fetches=1)
+    Caller(cache, "first")
+    held = in_the_air(cache, crew)
+    last = Caller(cache, "last")
+    clock.advance(DEADLINE - 1)
+    held()
+    clock.advance(DEADLINE - 1)
+
+    assert not last.flight.done
+    assert last._steps.send(None) == (last.flight, float("inf"))
+
+
+def test_a_queue_that_stands_still_is_left(
+    fetcher: FakeFetcher, clock: ManualClock, crew: Crew, told: Recorder
+) -> None:
+    cache = cache_of(
+        fetcher, clock, start_thread=crew.start, max_concurrent_fetches=1, on_event=[told]
+    )
+    Caller(cache, "first")
+    in_the_air(cache, crew)
+    last = Caller(cache, "last")
+    clock.advance(DEADLINE)
+
+    with pytest.raises(TokenUnavailableError, match="not had its turn within 15 s"):
+        last.goes_on()
+    assert not told.of(FetchAbandoned)[0].sent
+
+
+def test_threads_that_do_not_come_back_are_replaced_up_to_a_bound(
+    fetcher: FakeFetcher, clock: ManualClock, crew: Crew
+) -> None:
+    cache = cache_of(fetcher, clock, start_thread=crew.start, max_concurrent_fetches=1)
+    taken = 0
+    for number in range(10):
+        caller = Caller(cache, f"user-{number}")
+        if crew.jobs:
+            in_the_air(cache, crew)
+            taken += 1
+        clock.advance(DEADLINE)
+        with pytest.raises(TokenUnavailableError):
+            caller.goes_on()
+
+    assert taken == 4
+
+
+def test_a_thread_that_comes_back_late_is_one_too_many_and_ends(
+    fetcher: FakeFetcher, clock: ManualClock, crew: Crew
+) -> None:
+    cache = cache_of(fetcher, clock, start_thread=crew.start, max_concurrent_fetches=1)
+    engine = cache._engine
+    caller = Caller(cache, "first")
+    held = in_the_air(cache, crew)
+    clock.advance(DEADLINE)
+    with pytest.raises(TokenUnavailableError):
+        caller.goes_on()
+    Caller(cache, "second")
+    in_the_air(cache, crew)
+    Caller(cache, "third")
+
+    held()
+    engine._work()  # as the first thread does now
+
+    assert engine.flights.threads == 1
+    assert len(fetcher.calls) == 1, "the third one waits for the second"
+
+
+def test_refreshes_of_one_moment_share_one_flight_that_starts_after_them(
+    cache: TokenCache, fetcher: FakeFetcher, crew: Crew, told: Recorder
+) -> None:
+    early = Caller(cache)
+    held = in_the_air(cache, crew)
+    forced = [Caller(cache, forced=True) for _ in range(3)]
+
+    held()
+    assert early.woken
+    assert not any(caller.woken for caller in forced)
+    crew.work()
+
+    assert early.goes_on() != forced[0].goes_on()
+    assert len({caller.flight for caller in forced}) == 1
+    assert [event.reason for event in told.of(FetchStarted)] == [Reason.FORCED]
+    assert len(fetcher.calls) == 2
+
+
+def test_a_refresh_joins_a_flight_that_has_not_been_sent(
+    cache: TokenCache, fetcher: FakeFetcher, crew: Crew
+) -> None:
+    callers = Caller(cache), Caller(cache, forced=True)
+
+    crew.work()
+
+    assert callers[0].goes_on() is callers[1].goes_on()
+    assert len(fetcher.calls) == 1
+
+
+def test_what_waits_behind_a_flight_that_is_given_up_gets_its_turn(
+    cache: TokenCache, fetcher: FakeFetcher, clock: ManualClock, crew: Crew
+) -> None:
+    first = Caller(cache)
+    in_the_air(cache, crew)
+    forced = Caller(cache, forced=True)
+    clock.advance(DEADLINE)
+    with pytest.raises(TokenUnavailableError):
+        first.goes_on()
+
+    crew.work()
+
+    assert forced.goes_on().token
+
+
+def test_fetches_start_more_slowly_after_a_throttling(
+    fetcher: FakeFetcher, clock: ManualClock, told: Recorder
+) -> None:
+    cache = cache_of(fetcher, clock, on_event=[told], max_concurrent_fetches=1)
+    waits: list[float] = []
+
+    def wait(gate: threading.Lock, seconds: float) -> bool:
+        waits.append(seconds)
+        clock.advance(seconds)
+        return False
+
+    cache._engine.wait = wait
+    fetcher.fail_next(TooManyRequestsError("Rate exceeded"))
+    with pytest.raises(TooManyRequestsError):
+        cache.get(asking("first"))
+    assert told.of(Throttled) == [Throttled(0.5)]
+
+    cache.get(asking("second"))
+
+    assert waits == [2], "half a fetch in a second"
+
+
+def no_threads(job: Any) -> None:
+    raise RuntimeError("can't start new thread")
+
+
+def test_without_a_thread_the_caller_fetches(fetcher: FakeFetcher, clock: ManualClock) -> None:
+    cache = cache_of(fetcher, clock, start_thread=no_threads)
+    cache._engine.idle_seconds = 10
+
+    assert cache.get(asking()).token
+    assert cache._engine.flights.threads == 0
+
+
+def test_without_a_thread_a_due_token_is_served(fetcher: FakeFetcher, clock: ManualClock) -> None:
+    cache = cache_of(fetcher, clock, start_thread=no_threads)
+    token = cache.get(asking())
+    clock.advance(600)
+
+    assert cache.get(asking()) is token
+    assert len(fetcher.calls) == 1
+    assert cache.stats().in_flight == 0
+
+
+def test_without_another_thread_those_there_are_do_the_work(
+    fetcher: FakeFetcher, clock: ManualClock, crew: Crew
+) -> None:
+    cache = cache_of(fetcher, clock, start_thread=crew.start)
+    Caller(cache, "first")
+    cache._engine.start_thread = no_threads
+    second = Caller(cache, "second")
+
+    crew.work()
+
+    assert second.goes_on().token
+
+
+class Broken:
+    def __init__(self, answer: Any) -> None:
+        self.answer = answer
+
+    def fetch(self, request: TokenRequest) -> OpenIdToken:
+        if isinstance(self.answer, BaseException):
+            raise self.answer
+        token: OpenIdToken = self.answer
+        return token
+
+
+@pytest.mark.parametrize("error", [ValueError("inside"), SystemExit(3), KeyboardInterrupt()])
+def test_a_flight_lands_whatever_the_fetcher_raises(
+    clock: ManualClock, error: BaseException
+) -> None:
+    cache = cache_of(Broken(error), clock)
+    name = type(error).__name__
+
+    with pytest.raises(TokenUnavailableError, match=f"The fetcher failed with {name}") as caught:
+        cache.get(asking())
+    assert caught.value.__cause__ is error
+    assert error.__traceback__ is None
+    assert cache.stats().in_flight == 0
+
+
+def test_a_fetcher_that_returns_something_else_is_found_out(clock: ManualClock) -> None:
+    cache = cache_of(Broken("eyJ"), clock)
+
+    with pytest.raises(InvalidTokenResponseError, match="has returned no OpenIdToken"):
+        cache.get(asking())
+
+
+def test_a_hook_may_raise_what_it_likes(
+    fetcher: FakeFetcher, clock: ManualClock, told: Recorder
+) -> None:
+    def broken(event: object) -> None:
+        raise SystemExit
+
+    cache = cache_of(fetcher, clock, on_event=[broken, told])
+
+    assert cache.get(asking()).token
+    assert len(told.events) == 2
+    assert cache.stats().hook_errors == 2
+
+
+def test_an_interrupted_hook_does_not_swallow_ctrl_c(
+    fetcher: FakeFetcher, clock: ManualClock, crew: Crew
+) -> None:
+    def interrupted(event: object) -> None:
+        raise KeyboardInterrupt
+
+    cache = cache_of(fetcher, clock, start_thread=crew.start, on_event=[interrupted])
+
+    with pytest.raises(KeyboardInterrupt):
+        cache.clear()

@@ -1,0 +1,133 @@
+"""What a token is held under, and how many are held."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from caching import POOL_ID, PROVIDER, Recorder, asking, cache_of
+from cognito_devtoken import TokenCache, TokenRequest
+from cognito_devtoken._entries import Key
+from cognito_devtoken.events import Evicted
+from cognito_devtoken.testing import FakeFetcher, ManualClock
+
+
+names = st.text(st.sampled_from("aA:|,1\0"), min_size=1, max_size=4)
+members = st.fixed_dictionaries(
+    {
+        "identity_pool_id": st.sampled_from([POOL_ID, "eu-west-1:0"]),
+        "logins": st.dictionaries(names | st.just(PROVIDER), names, min_size=1, max_size=3),
+        "identity_id": st.sampled_from([None, POOL_ID, "eu-west-1:0"]),
+        "principal_tags": st.none() | st.dictionaries(names, names, min_size=1, max_size=3),
+        "token_duration": st.sampled_from([None, 1, 11, 900]),
+    }
+)
+
+
+@given(members, members, st.sampled_from([None, PROVIDER, "a"]))
+def test_two_requests_have_one_key_only_if_they_are_equal(
+    one: Mapping[str, Any], two: Mapping[str, Any], provider: str | None
+) -> None:
+    first, second = TokenRequest(**one), TokenRequest(**two)
+
+    assert (first == second) == (Key.of(first, provider) == Key.of(second, provider))
+
+
+@pytest.mark.parametrize(
+    ("one", "two"),
+    [
+        (asking("a"), asking("A")),
+        (asking("a", logins={"b": "c"}), asking("a", logins={"bc": "."})),
+        (asking("x", logins={"a:b": "c"}), asking("x", logins={"a": "b:c"})),
+        (asking("x", principal_tags={"a": "b"}), asking("x", logins={"a": "b"})),
+        (asking("x", token_duration=900), asking("x")),
+        (TokenRequest(POOL_ID, {PROVIDER: "x"}), TokenRequest("eu-west-1:0", {PROVIDER: "x"})),
+    ],
+)
+def test_each_member_makes_a_difference(
+    cache: TokenCache, one: TokenRequest, two: TokenRequest
+) -> None:
+    assert cache.get(one) != cache.get(two)
+    assert cache.stats().entries == 2
+
+
+def test_the_order_of_a_map_makes_none(cache: TokenCache) -> None:
+    one = TokenRequest(POOL_ID, {PROVIDER: "x", "b": "y"}, principal_tags={"k": "1", "l": "2"})
+    two = TokenRequest(POOL_ID, {"b": "y", PROVIDER: "x"}, principal_tags={"l": "2", "k": "1"})
+
+    assert cache.get(one) is cache.get(two)
+
+
+def test_of_a_providers_token_a_key_holds_a_digest_only() -> None:
+    key = Key.of(asking("user-42", logins={"accounts.google.com": "eyJcanary"}), PROVIDER)
+
+    assert "canary" not in repr(tuple(key))
+    assert repr(key) == "<Key <hidden>>"
+
+
+def test_no_event_names_a_user_and_the_digest_is_the_same_on_every_host() -> None:
+    assert Key.of(asking(), PROVIDER).digest == "6307b4b3ccd466b4"
+    assert Key.of(asking("other"), PROVIDER).digest != Key.of(asking(), PROVIDER).digest
+    assert Key.of(asking(), None).digest
+
+
+def test_no_more_tokens_are_held_than_allowed(
+    fetcher: FakeFetcher, clock: ManualClock, told: Recorder
+) -> None:
+    cache = cache_of(fetcher, clock, max_entries=10, on_event=[told])
+    for number in range(25):
+        cache.get(asking(f"user-{number}"))
+        assert cache.stats().entries <= 10
+
+    assert cache.stats().evictions == 15
+    assert [event.remaining for event in told.of(Evicted)] == [900] * 15
+    assert len(cache._entries.tokens) == len(cache._entries._expiry) == 10
+
+
+def test_those_that_were_fetched_longest_ago_make_room(
+    fetcher: FakeFetcher, clock: ManualClock
+) -> None:
+    cache = cache_of(fetcher, clock, max_entries=2)
+    cache.get(asking("old"))
+    cache.get(asking("used"))
+    clock.advance(1)
+    cache.refresh(asking("old"))
+    cache.get(asking("new"))
+
+    assert cache.get(asking("old")).token
+    assert len(fetcher.calls) == 4
+
+
+def test_the_expired_leave_memory_without_traffic_on_their_key(
+    cache: TokenCache, clock: ManualClock
+) -> None:
+    for number in range(5):
+        cache.get(asking(f"user-{number}"))
+    clock.advance(900)
+
+    cache.get(asking("another"))
+
+    assert cache.stats().entries == 1
+    assert cache.stats().expirations == 5
+    assert len(cache._entries._expiry) == 1
+
+
+def test_failures_are_held_within_a_bound(fetcher: FakeFetcher, clock: ManualClock) -> None:
+    cache = cache_of(fetcher, clock, max_entries=10)
+    fetcher.error = ConnectionError()
+    for number in range(1010):
+        with pytest.raises(Exception, match="ConnectionError"):
+            cache.get(asking(f"user-{number}"))
+
+    assert len(cache._entries._troubles) == 1000
+
+
+@pytest.mark.parametrize("name", ["max_entries", "max_concurrent_fetches"])
+def test_a_bound_is_a_whole_number_of_one_or_more(fetcher: FakeFetcher, name: str) -> None:
+    with pytest.raises(ValueError, match=f"{name} must be at least 1, not 0"):
+        TokenCache(fetcher, **{name: 0})  # type: ignore[arg-type]
+    for value in (True, 2.0, "3"):
+        with pytest.raises(TypeError, match=f"{name} must be a whole number, not "):
+            TokenCache(fetcher, **{name: value})  # type: ignore[arg-type]

@@ -1,0 +1,319 @@
+"""Which token a caller gets, at every age of the one at hand."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from caching import POOL_ID, PROVIDER, Crew, Recorder, asking, cache_of
+from cognito_devtoken import RefreshPolicy, TokenCache, TokenSession
+from cognito_devtoken.events import ClockStepped, FetchStarted, Reason, ServedInGrace
+from cognito_devtoken.exceptions import TokenUnavailableError
+from cognito_devtoken.testing import FakeFetcher, ManualClock
+
+
+DOWN = TokenUnavailableError("Cognito cannot be reached.")
+
+
+def reasons(told: Recorder) -> list[Reason]:
+    return [event.reason for event in told.of(FetchStarted)]
+
+
+def test_a_fresh_token_is_returned_without_a_call(
+    cache: TokenCache, fetcher: FakeFetcher, clock: ManualClock
+) -> None:
+    token = cache.get(asking())
+    clock.advance(599.9)
+
+    assert cache.get(asking()) is token
+    assert len(fetcher.calls) == 1
+
+
+def test_a_due_token_is_returned_and_refreshed_behind_the_callers_back(
+    fetcher: FakeFetcher, clock: ManualClock, told: Recorder
+) -> None:
+    crew = Crew()
+    cache = cache_of(fetcher, clock, on_event=[told])
+    token = cache.get(asking())
+    cache._engine.start_thread = crew.start
+    clock.advance(600)
+
+    assert cache.get(asking()) is token
+    assert cache.get(asking()) is token
+    assert len(fetcher.calls) == 1, "nobody has waited for it"
+    crew.work()
+
+    new = cache.get(asking())
+    assert new.issued_at - token.issued_at == timedelta(seconds=600)
+    assert reasons(told) == [Reason.MISS, Reason.DUE]
+    assert cache.stats().due_hits == 2
+
+
+def test_the_jitter_is_drawn_once_for_a_token(fetcher: FakeFetcher, clock: ManualClock) -> None:
+    drawn = iter([0.5])
+    cache = cache_of(fetcher, clock)
+    cache._engine.draw = lambda: next(drawn)
+    token = cache.get(asking())
+    clock.advance(549.9)
+
+    for _ in range(100):  # a second draw would raise StopIteration
+        assert cache.get(asking()) is token
+    assert len(fetcher.calls) == 1
+
+
+def test_in_grace_a_caller_waits_for_a_new_token(
+    cache: TokenCache, fetcher: FakeFetcher, clock: ManualClock, told: Recorder
+) -> None:
+    token = cache.get(asking())
+    clock.advance(810)
+
+    assert cache.get(asking()) != token
+    assert reasons(told)[-1] is Reason.GRACE
+
+
+def test_in_grace_the_old_token_is_returned_when_no_new_one_can_be_had(
+    cache: TokenCache, fetcher: FakeFetcher, clock: ManualClock, told: Recorder
+) -> None:
+    token = cache.get(asking())
+    clock.advance(899)
+    fetcher.error = DOWN
+
+    assert cache.get(asking()) == token
+    assert cache.get(asking()) == token, "and in the back-off"
+    assert len(fetcher.calls) == 2
+    assert [event.remaining for event in told.of(ServedInGrace)] == [1, 1]
+    assert cache.stats().grace_hits == 2
+
+
+def test_strict_grace_raises_instead(fetcher: FakeFetcher, clock: ManualClock) -> None:
+    cache = cache_of(fetcher, clock, policy=RefreshPolicy(strict_grace=True))
+    cache.get(asking())
+    clock.advance(850)
+    fetcher.error = DOWN
+
+    with pytest.raises(TokenUnavailableError, match="cannot be reached"):
+        cache.get(asking())
+    with pytest.raises(TokenUnavailableError, match=r"No attempt is made before .* UTC") as caught:
+        cache.get(asking())
+    assert caught.value.retry_at is not None
+    assert cache.stats().grace_hits == 0
+
+
+def test_strict_grace_raises_when_time_is_over(fetcher: FakeFetcher, clock: ManualClock) -> None:
+    cache = cache_of(fetcher, clock, policy=RefreshPolicy(strict_grace=True))
+    cache.get(asking())
+    clock.advance(850)
+    cache._engine.start_thread = Crew().start
+
+    with pytest.raises(TokenUnavailableError, match="No new token has come in time"):
+        cache.get(asking(), timeout=0)
+
+
+@pytest.mark.parametrize("age", [900, 901, 1e6])
+def test_an_expired_token_is_never_returned(
+    cache: TokenCache, fetcher: FakeFetcher, clock: ManualClock, age: float
+) -> None:
+    token = cache.get(asking())
+    fetcher.error = DOWN
+    clock.advance(age)
+
+    with pytest.raises(TokenUnavailableError):
+        cache.get(asking())
+    fetcher.error = None
+    clock.advance(5)
+    assert cache.get(asking()) != token
+
+
+def test_a_token_that_a_frozen_process_has_outlived_is_expired(
+    cache: TokenCache, fetcher: FakeFetcher, clock: ManualClock, told: Recorder
+) -> None:
+    token = cache.get(asking())
+    clock.freeze(900)  # and it is the wall clock alone that tells
+
+    assert cache.get(asking()) != token
+    assert reasons(told)[-1] is Reason.EXPIRED
+    assert told.of(ClockStepped) == [ClockStepped(900)]
+    assert cache.stats().clock_steps == 1
+
+
+def test_a_wall_clock_set_back_does_not_make_a_token_younger(
+    cache: TokenCache, fetcher: FakeFetcher, clock: ManualClock, told: Recorder
+) -> None:
+    token = cache.get(asking())
+    clock.advance(400)
+    clock.set_wall(-3600)
+
+    assert cache.get(asking()) is token, "it is served by the other hand"
+    assert reasons(told)[-1] is Reason.CLOCK, "and refreshed soon"
+    assert told.of(ClockStepped) == [ClockStepped(-3600)]
+    clock.advance(500)
+    assert cache.get(asking()) != token
+
+
+def test_a_wall_clock_that_is_adjusted_by_little_changes_nothing(
+    cache: TokenCache, fetcher: FakeFetcher, clock: ManualClock, told: Recorder
+) -> None:
+    token = cache.get(asking())
+    clock.set_wall(timedelta(seconds=-1.9))
+
+    assert cache.get(asking()) is token
+    assert len(fetcher.calls) == 1
+    assert not told.of(ClockStepped)
+
+
+def test_more_life_than_the_token_has_left_gets_another(
+    cache: TokenCache, fetcher: FakeFetcher, clock: ManualClock, told: Recorder
+) -> None:
+    token = cache.get(asking())
+    clock.advance(400)
+
+    assert cache.get(asking(), min_remaining=timedelta(minutes=5)) is token
+    assert cache.get(asking(), min_remaining=501) != token
+    assert reasons(told) == [Reason.MISS, Reason.MIN_REMAINING]
+
+
+def test_a_valid_token_is_returned_if_one_with_more_life_cannot_be_had(
+    cache: TokenCache, fetcher: FakeFetcher, clock: ManualClock, told: Recorder
+) -> None:
+    token = cache.get(asking())
+    clock.advance(400)
+    fetcher.error = DOWN
+
+    assert cache.get(asking(), min_remaining=600) == token
+    assert told.of(ServedInGrace)[0].remaining == 500
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"min_remaining": 900}, ValueError, "min_remaining must be less than .* of 900 s"),
+        ({"min_remaining": -1}, ValueError, "min_remaining must be 0 s or more, .* not -1 s"),
+        ({"min_remaining": "5"}, TypeError, "min_remaining must be seconds or a timedelta"),
+        ({"timeout": -1}, ValueError, "timeout must be 0 s or more"),
+        ({"timeout": "5"}, TypeError, "timeout must be seconds or a timedelta, not str"),
+    ],
+)
+def test_what_no_token_can_give_is_refused(
+    cache: TokenCache,
+    fetcher: FakeFetcher,
+    arguments: Any,
+    error: type[Exception],
+    message: str,
+) -> None:
+    with pytest.raises(error, match=message):
+        cache.get(asking(), **arguments)
+    assert not fetcher.calls
+
+
+def test_the_life_of_a_longer_token_may_be_asked_for(cache: TokenCache) -> None:
+    assert cache.get(asking(token_duration=3600), min_remaining=3599).token
+
+
+def test_anything_but_a_request_is_refused(cache: TokenCache) -> None:
+    with pytest.raises(TypeError, match="It takes a TokenRequest, not str"):
+        cache.get("user-42")  # type: ignore[arg-type]
+
+
+def test_a_refresh_asks_anew_whatever_is_at_hand(
+    cache: TokenCache, fetcher: FakeFetcher, clock: ManualClock, told: Recorder
+) -> None:
+    token = cache.get(asking())
+    clock.advance(1)
+
+    new = cache.refresh(asking())
+
+    assert new != token
+    assert cache.get(asking()) is new
+    assert reasons(told) == [Reason.MISS, Reason.FORCED]
+
+
+def test_a_token_that_lives_less_long_than_the_one_at_hand_is_not_kept(
+    cache: TokenCache, fetcher: FakeFetcher
+) -> None:
+    token = cache.get(asking())
+    fetcher._lifetime = 899
+
+    new = cache.refresh(asking())
+
+    assert new != token
+    assert cache.get(asking()) is token
+    assert cache.stats().tokens_discarded == 1
+
+
+def test_a_token_that_has_expired_on_its_way_is_not_returned(clock: ManualClock) -> None:
+    class Slow(FakeFetcher):
+        def fetch(self, request: Any) -> Any:
+            token = super().fetch(request)
+            clock.advance(61)
+            return token
+
+    cache = cache_of(Slow(clock, lifetime=60), clock)
+
+    with pytest.raises(TokenUnavailableError, match="expired before it could be returned"):
+        cache.get(asking())
+    assert cache.stats().entries == 0
+
+
+def test_the_age_of_a_token_counts_from_when_it_was_asked_for(clock: ManualClock) -> None:
+    class Slow(FakeFetcher):
+        def fetch(self, request: Any) -> Any:
+            clock.advance(7)
+            return super().fetch(request)
+
+    cache = cache_of(Slow(clock), clock)
+
+    assert cache.get(asking()).expires_in() == timedelta(seconds=893)
+
+
+def test_where_threads_freeze_between_requests_a_due_refresh_is_waited_for(
+    fetcher: FakeFetcher, clock: ManualClock, monkeypatch: pytest.MonkeyPatch, told: Recorder
+) -> None:
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "tokens")
+    cache = cache_of(fetcher, clock, on_event=[told])
+    token = cache.get(asking())
+    clock.advance(600)
+
+    assert cache.get(asking()) != token, "the new one, and not the next time"
+
+    clock.advance(600)
+    fetcher.error = DOWN
+    assert cache.get(asking()).token, "and the old one if that fails"
+    assert not told.of(ServedInGrace)
+
+
+def test_where_threads_freeze_a_due_refresh_is_waited_for_a_second_at_most(
+    fetcher: FakeFetcher, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "tokens")
+    cache = cache_of(fetcher, clock)
+    token = cache.get(asking())
+    clock.advance(600)
+    cache._engine.start_thread = Crew().start
+    steps = cache._callers.steps(asking(), None, None)
+
+    flight, seconds = next(steps)
+    assert 0 < seconds <= 1
+    clock.advance(1)
+    with pytest.raises(StopIteration) as stop:
+        next(steps)
+
+    assert stop.value.value == token
+    assert not flight.done
+
+
+@pytest.mark.parametrize("lifetime", [1, 10, 900])
+@pytest.mark.parametrize("behind", [0, 0.05, 1.9])
+def test_a_token_that_is_refreshed_as_late_as_can_be_does_not_outlive_itself(
+    clock: ManualClock, lifetime: float, behind: float
+) -> None:
+    policy = RefreshPolicy(grace=0, refresh_ahead=0)
+    fetcher = FakeFetcher(clock, lifetime=lifetime)
+    with TokenSession(
+        POOL_ID, developer_provider=PROVIDER, client=fetcher, clock=clock, policy=policy
+    ) as session:
+        token = session.get_token("user-42")
+        clock.set_wall(-behind)
+        clock.advance(lifetime - 1e-6)
+        assert session.get_token("user-42") == token
+        clock.advance(2e-6)
+        assert session.get_token("user-42") != token

@@ -1,0 +1,101 @@
+"""What the tests of cache and sessions share: a cache without threads, and what it tells."""
+
+import threading
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from cognito_devtoken import TokenCache, TokenRequest
+from cognito_devtoken.events import Event
+from cognito_devtoken.testing import ManualClock
+from cognito_devtoken.typing import TokenFetcher
+
+
+POOL_ID = "us-east-1:00000000-0000-4000-8000-000000000000"
+PROVIDER = "login.example.com"
+
+E = TypeVar("E", bound=Event)
+
+
+def asking(user_id: str = "user-42", **members: Any) -> TokenRequest:
+    return TokenRequest(POOL_ID, {PROVIDER: user_id} | members.pop("logins", {}), **members)
+
+
+class Recorder:
+    """A hook that keeps what it is told, and lets a test wait for it."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self._told = threading.Condition()
+
+    def __call__(self, event: Event) -> None:
+        with self._told:
+            self.events.append(event)
+            self._told.notify_all()
+
+    def of(self, kind: type[E]) -> list[E]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+    def wait_for(self, kind: type[Event], count: int = 1) -> None:
+        with self._told:
+            assert self._told.wait_for(lambda: len(self.of(kind)) >= count, timeout=10), self.events
+
+
+class Crew:
+    """Threads that work when they are told to."""
+
+    def __init__(self) -> None:
+        self.jobs: list[Callable[[], None]] = []
+
+    def start(self, job: Callable[[], None]) -> None:
+        self.jobs.append(job)
+
+    def work(self) -> None:
+        while self.jobs:
+            self.jobs.pop(0)()
+
+
+def in_the_air(cache: TokenCache, crew: Crew) -> Callable[[], None]:
+    """Have a thread take the next flight, and not come back before it is told to."""
+    assert crew.jobs
+    crew.jobs.clear()
+    engine = cache._engine
+    sent = engine.now()
+    flight = engine.flights.take(sent)
+    assert flight
+
+    def land() -> None:
+        engine._fly(flight, sent)
+
+    return land
+
+
+def at_once(job: Callable[[], None]) -> None:
+    """In place of starting a thread: what runs behind the callers' backs runs right away."""
+    job()
+
+
+def cache_of(
+    fetcher: TokenFetcher,
+    clock: ManualClock,
+    *,
+    start_thread: Callable[[Callable[[], None]], None] = at_once,
+    draw: float = 0.0,
+    **arguments: Any,
+) -> TokenCache:
+    """A cache whose flights land before the call that has started them goes on."""
+    cache = TokenCache(fetcher, developer_provider=PROVIDER, clock=clock, **arguments)
+    cache._engine.start_thread = start_thread
+    cache._engine.idle_seconds = 0
+    cache._engine.draw = lambda: draw
+    cache._engine.wait = lambda gate, seconds: False
+    return cache
+
+
+def until(holds: Callable[[], bool]) -> None:
+    """Wait for other threads to get somewhere."""
+    pause = threading.Event()
+    for _ in range(2000):
+        if holds():
+            return
+        pause.wait(0.005)
+    raise AssertionError("It has not come to this in 10 s.")

@@ -1,0 +1,238 @@
+"""Many callers at once, in threads and in event loops."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from caching import POOL_ID, PROVIDER, Recorder, asking, until
+from cognito_devtoken import AsyncTokenSession, OpenIdToken, TokenCache
+from cognito_devtoken.events import FetchSucceeded
+from cognito_devtoken.exceptions import ResourceNotFoundError, TokenUnavailableError
+from cognito_devtoken.testing import FakeFetcher, ManualClock
+
+
+THREADS, LOOPS, TASKS = 200, 4, 50
+CALLERS = THREADS + LOOPS * TASKS
+
+
+def crowd(cache: TokenCache, cancelled: Callable[[int], bool] = lambda number: False) -> list[Any]:
+    """200 threads and 4 event loops with 50 tasks each ask for one token."""
+
+    async def task(number: int) -> Any:
+        asking_for = asyncio.ensure_future(cache.aget(asking()))
+        if cancelled(number):
+            await asyncio.sleep(0)
+            asking_for.cancel()
+        return (await asyncio.gather(asking_for, return_exceptions=True))[0]
+
+    async def tasks() -> list[Any]:
+        return await asyncio.gather(*map(task, range(TASKS)))
+
+    def thread() -> list[Any]:
+        try:
+            return [cache.get(asking())]
+        except Exception as error:  # noqa: BLE001  # each caller's own
+            return [error]
+
+    with ThreadPoolExecutor(THREADS + LOOPS) as pool:
+        futures = [pool.submit(thread) for _ in range(THREADS)]
+        futures += [pool.submit(lambda: asyncio.run(tasks())) for _ in range(LOOPS)]
+        return [outcome for future in futures for outcome in future.result()]
+
+
+@pytest.fixture
+def cache(fetcher: FakeFetcher) -> Any:
+    cache = TokenCache(fetcher, developer_provider=PROVIDER)
+    yield cache
+    cache.close()
+
+
+@pytest.fixture
+def gathered(cache: TokenCache, fetcher: FakeFetcher) -> Callable[..., list[Any]]:
+    """The outcomes of a crowd that has gathered before the answer comes."""
+
+    def run(**options: Any) -> list[Any]:
+        with ThreadPoolExecutor(1) as pool:
+            with fetcher.held():
+                outcomes = pool.submit(crowd, cache, **options)
+                until(lambda: cache.stats().joined == CALLERS - 1)
+            return outcomes.result()
+
+    return run
+
+
+def test_a_crowd_causes_one_call(
+    gathered: Callable[..., list[Any]], cache: TokenCache, fetcher: FakeFetcher
+) -> None:
+    outcomes = gathered()
+
+    assert len(outcomes) == CALLERS
+    assert len({id(token) for token in outcomes}) == 1
+    assert isinstance(outcomes[0], OpenIdToken)
+    assert len(fetcher.calls) == 1
+    assert cache.stats().joined == CALLERS - 1
+
+
+def test_a_crowd_shares_a_failure(gathered: Callable[..., list[Any]], fetcher: FakeFetcher) -> None:
+    fetcher.error = ResourceNotFoundError("gone", code="ResourceNotFoundException")
+
+    outcomes = gathered()
+
+    assert {type(error) for error in outcomes} == {ResourceNotFoundError}
+    assert len({id(error) for error in outcomes}) == CALLERS
+    assert len(fetcher.calls) == 1
+
+
+def test_half_of_the_tasks_are_cancelled_and_the_token_lands(
+    gathered: Callable[..., list[Any]], cache: TokenCache, fetcher: FakeFetcher
+) -> None:
+    outcomes = gathered(cancelled=lambda number: number % 2)
+
+    cancelled = [each for each in outcomes if isinstance(each, asyncio.CancelledError)]
+    tokens = [each for each in outcomes if isinstance(each, OpenIdToken)]
+    assert len(cancelled) == LOOPS * TASKS / 2
+    assert len(tokens) == CALLERS - len(cancelled)
+    assert len(fetcher.calls) == 1
+    assert cache.get(asking()) is tokens[0]
+
+
+def test_all_are_cancelled_and_the_token_lands(
+    fetcher: FakeFetcher, clock: ManualClock, told: Recorder
+) -> None:
+    async def main() -> None:
+        session = AsyncTokenSession(
+            POOL_ID, developer_provider=PROVIDER, client=fetcher, clock=clock, on_event=[told]
+        )
+        async with session:
+            with fetcher.held():
+                task = asyncio.ensure_future(session.get_token("user-42"))
+                await asyncio.sleep(0)
+                task.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await task
+            await asyncio.to_thread(told.wait_for, FetchSucceeded)
+            assert session.stats().entries == 1
+
+    asyncio.run(main())
+
+
+def test_the_loop_goes_round_while_a_call_hangs(fetcher: FakeFetcher) -> None:
+    async def main() -> None:
+        session = AsyncTokenSession(POOL_ID, developer_provider=PROVIDER, client=fetcher)
+        async with session:
+            with fetcher.held():
+                users = [f"user-{number}" for number in range(100)]
+                tasks = [asyncio.ensure_future(session.get_token(user)) for user in users]
+                for _ in range(1000):  # which would never end if one of them held the loop
+                    await asyncio.sleep(0)
+                assert not any(task.done() for task in tasks)
+            tokens = await asyncio.gather(*tasks)
+            assert len({token.identity_id for token in tokens}) == 100
+
+    asyncio.run(main())
+
+
+def test_a_loop_that_is_closed_in_the_middle_takes_nothing_down(
+    cache: TokenCache, fetcher: FakeFetcher
+) -> None:
+    with fetcher.held():
+        loop = asyncio.new_event_loop()
+        asked = loop.create_task(cache.aget(asking()))
+        loop.run_until_complete(asyncio.sleep(0))
+        (flight,) = cache._engine.flights.table.values()
+        assert len(flight.waiters) == 1
+        asked.cancel()
+        waiters = set(flight.waiters)
+        loop.run_until_complete(asyncio.gather(asked, return_exceptions=True))
+        loop.close()
+        flight.waiters |= waiters  # as if the loop had been closed without cancelling it
+
+    assert cache.get(asking()).token
+    assert len(fetcher.calls) == 1
+
+
+def test_a_session_serves_one_loop_after_the_other(fetcher: FakeFetcher) -> None:
+    session = AsyncTokenSession(POOL_ID, developer_provider=PROVIDER, client=fetcher)
+
+    async def contended() -> None:
+        await asyncio.gather(*(session.get_token("user-42") for _ in range(10)))
+        await session.forget("user-42")
+
+    for _ in range(3):
+        asyncio.run(contended())
+    asyncio.run(session.aclose())
+
+    assert len(fetcher.calls) == 3
+
+
+def test_callers_who_wait_less_than_a_call_takes_get_the_token_in_the_end(
+    cache: TokenCache, fetcher: FakeFetcher
+) -> None:
+    with fetcher.held():
+        for _ in range(10):
+            with pytest.raises(TokenUnavailableError):
+                cache.get(asking(), timeout=0.001)
+
+    assert cache.get(asking()).token
+    assert len(fetcher.calls) == 1
+
+
+def test_a_refresh_of_many_tasks_is_two_calls_at_most(
+    cache: TokenCache, fetcher: FakeFetcher
+) -> None:
+    async def main() -> None:
+        with fetcher.held():
+            tasks = [asyncio.ensure_future(cache.arefresh(asking())) for _ in range(10)]
+            await asyncio.sleep(0)
+        assert len(set(await asyncio.gather(*tasks))) <= 2, "one in the air, and one behind it"
+
+    asyncio.run(main())
+    assert cache.refresh(asking()).token
+    assert len(fetcher.calls) <= 3
+
+
+def test_threads_end_when_there_is_nothing_to_do(fetcher: FakeFetcher) -> None:
+    cache = TokenCache(fetcher)
+    cache._engine.idle_seconds = 0.01
+    before = threading.active_count()
+    for number in range(20):
+        cache.get(asking(f"user-{number}"))
+
+    until(lambda: cache._engine.flights.threads == 0)
+    until(lambda: threading.active_count() <= before)
+
+
+def test_a_thread_waits_for_the_next_miss(fetcher: FakeFetcher) -> None:
+    cache = TokenCache(fetcher)
+    for number in range(20):
+        cache.get(asking(f"user-{number}"))
+        until(lambda: len(cache._engine.flights.idle) == 1)
+
+    assert cache._engine.flights.threads == 1
+    cache.close()
+    until(lambda: cache._engine.flights.threads == 0)
+
+
+def test_a_thread_that_is_woken_as_it_leaves_stays(fetcher: FakeFetcher) -> None:
+    cache = TokenCache(fetcher)
+    engine = cache._engine
+    wakings: list[int] = []
+
+    def wait(gate: threading.Lock, seconds: float) -> bool:
+        if not wakings:
+            wakings.append(1)
+            with engine.lock:
+                engine.flights.staff()  # in the moment in which its time is over
+            return False
+        return gate.acquire(timeout=seconds)
+
+    engine.wait = wait
+    cache.get(asking())
+
+    until(lambda: len(engine.flights.idle) == 1)
+    assert engine.flights.threads == 1
+    cache.close()

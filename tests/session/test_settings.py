@@ -1,0 +1,107 @@
+"""A session as the environment says."""
+
+from typing import Any
+
+import pytest
+
+from caching import POOL_ID, PROVIDER
+from cognito_devtoken import AsyncTokenSession, RefreshPolicy, TokenSession
+from cognito_devtoken.exceptions import ConfigurationError
+from cognito_devtoken.testing import FakeFetcher
+
+
+POOL = {"COGNITO_DEVTOKEN_IDENTITY_POOL_ID": POOL_ID}
+
+
+@pytest.mark.parametrize("kind", [TokenSession, AsyncTokenSession])
+def test_the_environment_says_everything(kind: Any) -> None:
+    session = kind.from_env(
+        POOL
+        | {
+            "COGNITO_DEVTOKEN_DEVELOPER_PROVIDER": PROVIDER,
+            "COGNITO_DEVTOKEN_TOKEN_DURATION": " 3600 ",
+            "COGNITO_DEVTOKEN_MAX_ENTRIES": "7",
+            "COGNITO_DEVTOKEN_MAX_CONCURRENT_FETCHES": "3",
+            "COGNITO_DEVTOKEN_GRACE": "12.5",
+            "COGNITO_DEVTOKEN_REFRESH_AHEAD": "600",
+            "COGNITO_DEVTOKEN_STRICT_GRACE": "True",
+            "COGNITOX": "not ours",
+        }
+    )
+
+    assert type(session) is kind
+    assert (session._pool, session._provider, session._duration) == (POOL_ID, PROVIDER, 3600)
+    assert session._cache._entries._expiry.maxsize == 7
+    assert session._cache._engine.flights._max_concurrent == 3
+    assert session._cache._policy == RefreshPolicy(grace=12.5, refresh_ahead=600, strict_grace=True)
+
+
+def test_it_is_that_of_the_process_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(*next(iter(POOL.items())))
+
+    assert TokenSession.from_env()._pool == POOL_ID
+
+
+def test_what_is_set_to_nothing_is_not_set() -> None:
+    session = TokenSession.from_env(POOL | {"COGNITO_DEVTOKEN_TOKEN_DURATION": ""})
+
+    assert session._duration is None
+    assert session._cache._policy == RefreshPolicy()
+
+
+def test_arguments_win_over_the_environment() -> None:
+    client = FakeFetcher()
+    session = TokenSession.from_env(
+        POOL | {"COGNITO_DEVTOKEN_TOKEN_DURATION": "60"}, token_duration=90, client=client
+    )
+
+    assert session._duration == 90
+    assert session._client is client
+
+
+@pytest.mark.parametrize(
+    ("variables", "message"),
+    [
+        ({"IDENTITY_POOL_ID": ""}, "COGNITO_DEVTOKEN_IDENTITY_POOL_ID is not set"),
+        (
+            {"IDENTITY_POOL_ID": "x"},
+            "COGNITO_DEVTOKEN_IDENTITY_POOL_ID must be REGION:GUID",
+        ),
+        (
+            {"TOKEN_DURATION": "an hour"},
+            "COGNITO_DEVTOKEN_TOKEN_DURATION must be a whole number of seconds.",
+        ),
+        (
+            {"TOKEN_DURATION": "0"},
+            "COGNITO_DEVTOKEN_TOKEN_DURATION must be a whole number of seconds from 1 to 86400",
+        ),
+        ({"MAX_ENTRIES": "0"}, "COGNITO_DEVTOKEN_MAX_ENTRIES must be at least 1, not 0"),
+        ({"GRACE": "301"}, "COGNITO_DEVTOKEN_GRACE must be at most 0:05:00"),
+        ({"GRACE": "much"}, "COGNITO_DEVTOKEN_GRACE must be a number of seconds"),
+        ({"REFRESH_AHEAD": "nan"}, "COGNITO_DEVTOKEN_REFRESH_AHEAD must be 0 s or more"),
+        ({"STRICT_GRACE": "1"}, "COGNITO_DEVTOKEN_STRICT_GRACE must be true or false"),
+        ({"DEVELOPER_PROVIDER": "a" * 129}, "COGNITO_DEVTOKEN_DEVELOPER_PROVIDER must have 1 to"),
+        ({"POOL_ID": "x"}, "COGNITO_DEVTOKEN_POOL_ID is none of COGNITO_DEVTOKEN_IDENTITY_POOL_ID"),
+    ],
+)
+def test_a_mistake_names_its_variable(variables: dict[str, str], message: str) -> None:
+    environ = POOL | {f"COGNITO_DEVTOKEN_{name}": value for name, value in variables.items()}
+
+    with pytest.raises(ConfigurationError) as caught:
+        TokenSession.from_env(environ)
+
+    assert str(caught.value).startswith(message)
+
+
+def test_a_mistake_of_the_program_is_none_of_the_environment() -> None:
+    with pytest.raises(ValueError, match="max_entries must be at least 1, not 0"):
+        TokenSession.from_env(POOL, max_entries=0)
+
+
+def test_what_the_program_says_need_not_be_in_the_environment() -> None:
+    policy = RefreshPolicy(grace=5)
+    session = TokenSession.from_env(
+        {"COGNITO_DEVTOKEN_GRACE": "much"}, identity_pool_id=POOL_ID, policy=policy
+    )
+
+    assert session._cache._callers._policy is policy

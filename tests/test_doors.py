@@ -1,0 +1,41 @@
+"""How a thread and a task wait."""
+
+import asyncio
+
+import pytest
+
+from caching import PROVIDER, asking
+from cognito_devtoken import OpenIdToken
+from cognito_devtoken._doors import wait_in_loop, wait_in_thread
+from cognito_devtoken._entries import Key
+from cognito_devtoken._flight import Flight, Steps
+from cognito_devtoken.events import Reason
+from cognito_devtoken.testing import make_token
+from cognito_devtoken.typing import Instant
+
+
+TOKEN = make_token()
+
+
+def landing(flight: Flight) -> Steps:
+    """Steps whose flight lands between the look at it and the wait for it."""
+    flight.done = True
+    yield flight, 60.0
+    return TOKEN
+
+
+@pytest.fixture
+def flight() -> Flight:
+    return Flight(Key.of(asking(), PROVIDER), asking(), Reason.MISS, Instant(0, 0))
+
+
+def in_a_loop(steps: Steps) -> OpenIdToken:
+    return asyncio.run(wait_in_loop(steps))
+
+
+@pytest.mark.parametrize("door", [wait_in_thread, in_a_loop])
+def test_a_flight_that_has_just_landed_is_not_waited_for(door: object, flight: Flight) -> None:
+    assert callable(door)
+
+    assert door(landing(flight)) is TOKEN
+    assert not flight.waiters

@@ -1,0 +1,107 @@
+"""What hooks are told, and what is logged of it."""
+
+import logging
+from typing import Any
+
+import attrs
+import pytest
+
+from caching import Recorder, asking, cache_of
+from cognito_devtoken import TokenCache, events
+from cognito_devtoken.events import (
+    Event,
+    FetchFailed,
+    FetchStarted,
+    FetchSucceeded,
+    Invalidated,
+    LoggingHook,
+    Reason,
+)
+from cognito_devtoken.exceptions import InternalServiceError
+from cognito_devtoken.testing import FakeFetcher, ManualClock
+
+
+KINDS = [
+    getattr(events, name)
+    for name in events.__all__
+    if name not in {"Event", "LoggingHook", "Reason"}
+]
+
+
+def test_a_fetch_is_told_from_its_start_to_its_end(
+    fetcher: FakeFetcher, clock: ManualClock
+) -> None:
+    told = Recorder()
+
+    class Slow(FakeFetcher):
+        def fetch(self, request: Any) -> Any:
+            clock.advance(0.25)
+            return super().fetch(request)
+
+    slow = Slow(clock)
+    cache = cache_of(slow, clock, on_event=[told])
+    token = cache.get(asking())
+    slow.error = InternalServiceError("broken", code="InternalErrorException")
+    clock.advance(600)
+    cache.get(asking())
+
+    key = "6307b4b3ccd466b4"
+    assert told.events == [
+        FetchStarted(key, Reason.MISS, queued=0),
+        FetchSucceeded(key, Reason.MISS, 0.25, token.fingerprint, 900),
+        FetchStarted(key, Reason.DUE, queued=0),
+        FetchFailed(
+            key,
+            Reason.DUE,
+            took=0.25,
+            error="InternalServiceError",
+            code="InternalErrorException",
+            retry_in=0.5,
+            remaining=299.5,
+        ),
+    ]
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_events_are_frozen_and_say_what_they_hold(kind: Any) -> None:
+    event = kind(*[0] * len(attrs.fields(kind)))
+
+    assert isinstance(event, Event)
+    for name in attrs.fields_dict(kind):
+        with pytest.raises(attrs.exceptions.FrozenInstanceError):
+            setattr(event, name, 1)
+        assert f"{name}:" in str(kind.__doc__), "each attribute is documented"
+
+
+def test_what_needs_attention_is_a_warning(
+    cache: TokenCache, fetcher: FakeFetcher, caplog: pytest.LogCaptureFixture, told: Recorder
+) -> None:
+    hook = LoggingHook()
+    caplog.set_level(logging.DEBUG)
+    token = cache.get(asking())
+    cache.invalidate(token)
+    fetcher.error = InternalServiceError("broken", code="InternalErrorException")
+    with pytest.raises(InternalServiceError):
+        cache.get(asking())
+    for event in told.events:
+        hook(event)
+
+    assert [(record.name, record.levelname) for record in caplog.records] == [
+        ("cognito_devtoken", level) for level in ("DEBUG", "DEBUG", "INFO", "DEBUG", "WARNING")
+    ]
+    assert caplog.messages[0] == "FetchStarted key=6307b4b3ccd466b4 reason=miss queued=0.000"
+    assert caplog.messages[2] == f"Invalidated fingerprint={token.fingerprint} applied=True"
+    assert caplog.messages[4] == (
+        "FetchFailed key=6307b4b3ccd466b4 reason=miss took=0.000 error=InternalServiceError "
+        "code=InternalErrorException retry_in=0.250 remaining=0.000"
+    )
+
+
+def test_a_logger_of_ones_own_may_be_quieter(caplog: pytest.LogCaptureFixture) -> None:
+    logger = logging.getLogger("mine")
+    logger.setLevel(logging.WARNING)
+
+    LoggingHook(logger)(Invalidated("0123abcd", applied=False))
+    LoggingHook(logger)(events.Throttled(25.0))
+
+    assert caplog.messages == ["Throttled rate=25.000"]

@@ -1,0 +1,103 @@
+"""The doubles that this library offers to the tests of its users."""
+
+import threading
+from datetime import timedelta
+
+import pytest
+
+from caching import POOL_ID, PROVIDER, asking, until
+from cognito_devtoken import TokenRequest, TokenSession
+from cognito_devtoken.exceptions import ConfigurationError, TooManyRequestsError
+from cognito_devtoken.testing import FakeFetcher, ManualClock, make_token
+
+
+def test_the_hands_of_a_clock_move_together_and_apart() -> None:
+    clock = ManualClock(wall=1000)
+    start = clock.monotonic()
+
+    clock.advance(timedelta(minutes=1))
+    assert (clock.monotonic() - start, clock.time()) == (60, 1060)
+    clock.freeze(5)
+    assert (clock.monotonic() - start, clock.time()) == (60, 1065)
+    clock.set_wall(-65)
+    assert (clock.monotonic() - start, clock.time()) == (60, 1000)
+    clock.set_wall(timedelta(seconds=1))
+    assert clock.time() == 1001
+    with pytest.raises(ValueError, match="duration must be 0 s or more"):
+        clock.advance(-1)
+
+
+def test_every_token_is_another_and_the_identity_the_same() -> None:
+    fetcher = FakeFetcher()
+    one, two = fetcher.fetch(asking()), fetcher.fetch(asking())
+
+    assert one != two
+    assert one.identity_id == two.identity_id
+    assert fetcher.fetch(asking("another")).identity_id != one.identity_id
+    assert fetcher.fetch(asking(identity_id=POOL_ID)).identity_id == POOL_ID
+    assert fetcher.calls == [asking(), asking(), asking("another"), asking(identity_id=POOL_ID)]
+    linked = fetcher.fetch(asking(logins={"accounts.google.com": "eyJ"}))
+    assert linked.claims["amr"] == ("authenticated", PROVIDER, "accounts.google.com")
+
+
+@pytest.mark.parametrize(
+    ("lifetime", "duration", "seconds"),
+    [(None, None, 900), (None, 60, 60), (30, 60, 30), (timedelta(seconds=90), None, 90)],
+)
+def test_tokens_live_as_long_as_asked_for_unless_told_otherwise(
+    lifetime: float | None, duration: int | None, seconds: int
+) -> None:
+    clock = ManualClock()
+    token = FakeFetcher(clock, lifetime=lifetime).fetch(asking(token_duration=duration))
+
+    assert token.lifetime == timedelta(seconds=seconds)
+    clock.advance(10)
+    assert token.expires_in() == timedelta(seconds=seconds - 10)
+
+
+def test_calls_fail_as_often_as_told() -> None:
+    fetcher = FakeFetcher()
+    fetcher.fail_next(TooManyRequestsError("slow down"), times=2)
+    fetcher.error = ConfigurationError("no AWS credentials")
+
+    for error in (TooManyRequestsError, TooManyRequestsError, ConfigurationError):
+        with pytest.raises(error):
+            fetcher.fetch(asking())
+    fetcher.error = None
+    assert fetcher.fetch(asking()).token
+
+
+def test_calls_that_are_held_have_begun_and_do_not_come_back() -> None:
+    fetcher = FakeFetcher()
+    caller = threading.Thread(target=fetcher.fetch, args=[asking()])
+    with fetcher.held():
+        caller.start()
+        until(lambda: len(fetcher.calls) == 1)
+        assert caller.is_alive()
+    caller.join()
+
+
+def test_a_token_is_made_as_cognito_makes_them() -> None:
+    clock = ManualClock(wall=1_700_000_000)
+    token = make_token("ana", lifetime=60, clock=clock)
+
+    assert token.claims["aud"] == "us-east-1:00000000-0000-4000-8000-000000000000"
+    assert token.claims["sub"] == token.identity_id
+    assert token.claims["amr"][-1].endswith(":ana")
+    assert token.issued_at.timestamp() == 1_700_000_000
+    assert token.lifetime == timedelta(seconds=60)
+    other = make_token(identity_pool_id="eu-west-1:0", developer_provider="login.shop.example")
+    provider = "login.shop.example"
+    assert other.claims["amr"] == ("authenticated", provider, f"{provider}:eu-west-1:0:user-42")
+    assert make_token().expires_in() > timedelta(seconds=890)
+
+
+def test_a_session_on_doubles_needs_nothing_else() -> None:
+    clock = ManualClock()
+    fetcher = FakeFetcher(clock)
+    with TokenSession(POOL_ID, developer_provider=PROVIDER, client=fetcher, clock=clock) as session:
+        token = session.get_token("user-42")
+        clock.advance(timedelta(minutes=15))
+        assert session.get_token("user-42") != token
+
+    assert fetcher.calls == [TokenRequest(POOL_ID, {PROVIDER: "user-42"})] * 2
