@@ -26,8 +26,8 @@ LOGINS = {"login.example.com": "user-42"}
 
 
 @contextmanager
-def server() -> Iterator[str]:
-    command = [sys.executable, str(Path(__file__).with_name("server.py"))]
+def server(latency: float = 0) -> Iterator[str]:
+    command = [sys.executable, str(Path(__file__).with_name("server.py")), str(latency)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:

@@ -1,12 +1,18 @@
-"""The cheapest server that answers the operation: the same bytes, whatever is asked."""
+"""
+The cheapest server that answers the operation: the same bytes, whatever is asked.
+
+An argument is the seconds that it takes.
+"""
 
 import asyncio
 import base64
 import json
+import sys
 import time
 
 
 POOL_ID = "us-east-1:00000000-0000-4000-8000-000000000000"
+LATENCY = float(sys.argv[1]) if __name__ == "__main__" and len(sys.argv) > 1 else 0.0
 IDENTITY_ID = "us-east-1:dec4106a-0f05-5c0a-b270-66e3e599174d"
 
 
@@ -41,9 +47,13 @@ class _Server(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self.received += data
-        if b"}}" in self.received:  # the end of the JSON that is asked with
+        if self.received.endswith(b"}"):  # the end of the JSON that is asked with
             self.received = b""
-            self.transport.write(self.answer)
+            loop = asyncio.get_running_loop()
+            if LATENCY:
+                loop.call_later(LATENCY, self.transport.write, self.answer)
+            else:
+                self.transport.write(self.answer)
 
 
 async def main() -> None:

@@ -1,0 +1,126 @@
+"""
+How long an event loop stands still while 1,000 cold callers wait for as many users.
+
+The server takes 300 ms for each. A heartbeat asks for its turn all the time; the longest that
+it has to wait is the worst stall. Beside it, how long a process with a call that hangs takes to
+end, and how long a child that was forked in the middle of a call takes to answer.
+"""
+
+import asyncio
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+
+from bench_fetch import server
+from server import POOL_ID
+
+from cognito_devtoken import AsyncTokenSession, DevTokenClient
+
+
+CALLERS, LATENCY, ROUNDS = 1000, 0.3, 5
+PROVIDER = "login.example.com"
+LIFE = 86_400
+
+SESSION = f"""
+import os, sys, threading, time
+from cognito_devtoken import DevTokenClient, TokenSession
+from cognito_devtoken.events import FetchStarted
+started = threading.Semaphore(0)
+session = TokenSession(
+    {POOL_ID!r}, developer_provider={PROVIDER!r}, token_duration={LIFE},
+    client=DevTokenClient(endpoint_url=sys.argv[1]),
+    on_event=[lambda event: started.release() if isinstance(event, FetchStarted) else None],
+)
+session.get_token("first")
+threading.Thread(target=lambda: session.get_token("second"), daemon=True).start()
+for _ in range(2):
+    started.acquire()
+began = time.monotonic()
+"""
+EXIT = SESSION + "print(time.time(), flush=True); session.close()"
+FORK = (
+    SESSION
+    + """
+if not os.fork():
+    session.get_token("second")
+    print(time.monotonic() - began, flush=True)
+    os._exit(0)
+os.wait()
+session.close()
+"""
+)
+
+
+async def stall(url: str, threads: int) -> tuple[float, float]:
+    """The worst stall, and how long it all took."""
+    beats: list[float] = []
+
+    async def heart() -> None:
+        last = time.perf_counter()
+        while True:
+            await asyncio.sleep(0)
+            beats.append(time.perf_counter() - last)
+            last += beats[-1]
+
+    client = DevTokenClient(endpoint_url=url)
+    session = AsyncTokenSession(
+        POOL_ID,
+        developer_provider=PROVIDER,
+        token_duration=LIFE,
+        client=client,
+        max_concurrent_fetches=threads,
+    )
+    async with session:
+        await session.get_token("first")
+        beating = asyncio.create_task(heart())
+        began = time.perf_counter()
+        callers = [asyncio.create_task(session.get_token(f"u{n}")) for n in range(CALLERS)]
+        await asyncio.gather(*callers)
+        took = time.perf_counter() - began
+        beating.cancel()
+    client.close()
+    return max(beats), took
+
+
+def exit_after_hanging(url: str) -> float:
+    """Seconds from the end of the program to the end of its process, with a call that hangs."""
+    done = subprocess.run(
+        [sys.executable, "-c", EXIT, url], capture_output=True, text=True, check=True
+    )
+    return time.time() - float(done.stdout)
+
+
+def answer_after_fork(url: str) -> float:
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", FORK, url],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    seconds: float = json.loads(done.stdout)
+    return seconds
+
+
+def main() -> None:
+    os.environ |= {
+        "AWS_ACCESS_KEY_ID": "AKIABENCH",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+    print(f"{CALLERS} cold callers, {LATENCY:.1f} s a call, Python {sys.version.split()[0]}")
+    with server(LATENCY) as url:
+        for threads in (8, 32):
+            worst, took = asyncio.run(stall(url, threads))
+            print(f"  {threads:>2} threads: worst stall {worst * 1000:.0f} ms, all in {took:.1f} s")
+        forks = [answer_after_fork(url) for _ in range(ROUNDS)]
+        print(f"A child forked in mid-flight answers in {statistics.median(forks):.2f} s (median)")
+    with server(3) as url:
+        exits = [exit_after_hanging(url) for _ in range(ROUNDS)]
+        print(f"A process with a call that hangs ends in {statistics.median(exits):.3f} s (median)")
+
+
+if __name__ == "__main__":
+    main()

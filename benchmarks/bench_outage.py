@@ -1,0 +1,307 @@
+"""
+What callers notice of an outage, by the rules of this library and of others.
+
+A token of 900 s, one user, two requests a second. The upstream goes down at a random moment and
+comes back after so many seconds. A bad second is one in which a caller gets an error or a token
+that has expired; a request that fails counts half a second.
+
+Ours is the real session under a clock that is moved by hand. Of the others only the rules are
+simulated, each read in the source that it names; a call that fails takes them no time, which
+flatters those that let their callers wait for it.
+"""
+
+import argparse
+import random
+import statistics
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from plotting import OTHERS, OURS, drawn
+
+from cognito_devtoken import OpenIdToken, TokenRequest, TokenSession
+from cognito_devtoken.exceptions import DevTokenError, TokenUnavailableError
+from cognito_devtoken.testing import FakeFetcher, ManualClock
+
+
+LIFE = 900.0
+TICK = 0.5
+OUTAGES = (5, 30, 60, 120, 240, 400)
+RUNS = 600
+# Of ours one in ten of the longest is noticed: the mean needs more runs to stand still.
+MORE_RUNS = 5
+# Outages begin after so long, evenly spread over so many refresh cycles.
+SETTLED, CYCLES = 1_800.0, 16
+# Long enough after an outage for whoever waits longest before the next attempt.
+AFTERWARDS = 1_200.0
+POOL_ID = "us-east-1:00000000-0000-4000-8000-000000000000"
+PROVIDER = "login.example.com"
+
+
+class World:
+    """The time, and whether the upstream answers."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.down = False
+        self.calls = 0
+
+
+class Policy(ABC):
+    """Asked for a token at each tick."""
+
+    # From one refresh to the next, while the upstream answers.
+    cycle = LIFE * 2 / 3
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    @abstractmethod
+    def served(self) -> bool:
+        """Ask for a token. Returns whether there is one that is valid."""
+
+    @abstractmethod
+    def quiet_until(self) -> float:
+        """Until when every request is answered from memory, whatever happens upstream."""
+
+
+class Ours(Policy):
+    """The session itself, and its thread run to its end wherever it would be started."""
+
+    cycle = 550.0
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        self._clock = ManualClock()
+        self._start = self._clock.monotonic()
+        self._fetcher = FakeFetcher(self._clock, lifetime=LIFE)
+        self._session = TokenSession(
+            POOL_ID, developer_provider=PROVIDER, client=self, clock=self._clock
+        )
+        engine = self._session._cache._engine
+        engine.start_thread = lambda work: work()
+        engine.idle_seconds = 0
+        self._token: OpenIdToken | None = None
+
+    def fetch(self, request: TokenRequest) -> OpenIdToken:
+        self.world.calls += 1
+        if self.world.down:
+            raise TokenUnavailableError("The upstream is down.")
+        return self._fetcher.fetch(request)
+
+    def served(self) -> bool:
+        self._clock.advance(self._start + self.world.now - self._clock.monotonic())
+        try:
+            self._token = self._session.get_token("user-42")
+        except DevTokenError:
+            return False
+        return self._token.expires_in().total_seconds() > 0
+
+    def quiet_until(self) -> float:
+        if self._token is None:
+            return 0.0
+        return self._token._monotonic + self._token._due - self._start
+
+
+class Simulated(Policy):
+    """One token, and the rules of another library."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        self.expiry = float("-inf")
+
+    @property
+    def left(self) -> float:
+        return self.expiry - self.world.now
+
+    def refresh(self) -> bool:
+        self.world.calls += 1
+        if self.world.down:
+            return False
+        self.expiry = self.world.now + LIFE
+        return True
+
+
+class RefreshesBefore(Simulated):
+    """From a fixed time before the expiry each call refreshes, or fails."""
+
+    def __init__(self, world: World, mandatory: float, advisory: float = 0.0) -> None:
+        super().__init__(world)
+        self.mandatory, self.advisory = mandatory, max(advisory, mandatory)
+        self.cycle = max(LIFE - self.advisory, TICK)
+
+    def served(self) -> bool:
+        # From the advisory time on a call refreshes, but need not.
+        return self.left >= self.advisory or self.refresh() or self.left >= self.mandatory
+
+    def quiet_until(self) -> float:
+        return self.expiry - self.advisory
+
+
+class AzureIdentity(Simulated):
+    """azure-identity, _internal/get_token_mixin.py: 300 s ahead, each 30 s, failures unseen."""
+
+    tried = float("-inf")
+
+    def served(self) -> bool:
+        expired = self.left <= 0
+        if expired or (self.left <= 300 and self.world.now - self.tried >= 30):
+            self.tried = self.world.now
+            self.refresh()
+        return self.left > 0
+
+    def quiet_until(self) -> float:
+        return self.expiry - 300
+
+
+class Kubelet(Simulated):
+    """kubelet, pkg/kubelet/token/token_manager.go: at 80 % of the life, a jitter for each read."""
+
+    cycle = LIFE * 0.8
+
+    def served(self) -> bool:
+        if self.left < LIFE * 0.2 + random.uniform(0, 10):
+            self.refresh()
+        return self.left > 0
+
+    def quiet_until(self) -> float:
+        return self.expiry - LIFE * 0.2 - 10
+
+
+class StaticStability(Simulated):
+    """
+    The AWS SDKs of 2026, boto/botocore#3733: after a failure what there is is served for 300 to
+    600 s without another try, whether it has expired or not.
+    """
+
+    not_before = float("-inf")
+
+    def served(self) -> bool:
+        if self.left < 300 and self.world.now >= self.not_before and not self.refresh():
+            self.not_before = self.world.now + random.uniform(300, 600)
+        return self.left > 0
+
+    def quiet_until(self) -> float:
+        return self.expiry - 300
+
+
+POLICIES: dict[str, Callable[[World], Policy]] = {
+    "this library": Ours,
+    # credentials.py, RefreshableCredentials
+    "botocore": partial(RefreshesBefore, mandatory=600, advisory=900),
+    # _helpers.py, REFRESH_THRESHOLD
+    "google-auth": partial(RefreshesBefore, mandatory=225),
+    # application.py: less than 5 minutes count as expired
+    "msal": partial(RefreshesBefore, mandatory=300),
+    "azure-identity": AzureIdentity,
+    "kubelet": Kubelet,
+    "AWS SDKs, 2026": StaticStability,
+}
+
+
+def ticks(policy: Policy, end: float) -> Iterator[None]:
+    """Each moment until the end at which something may happen."""
+    world = policy.world
+    while world.now < end:
+        yield
+        quiet = max(min(policy.quiet_until(), end) - world.now, TICK)
+        world.now += quiet // TICK * TICK
+
+
+def run(make: Callable[[World], Policy], duration: float, share: float) -> tuple[float, int]:
+    """Bad seconds, and calls during an outage that begins after a share of the cycles."""
+    world = World()
+    policy = make(world)
+    begin = SETTLED + CYCLES * policy.cycle * share
+    for _ in ticks(policy, begin):
+        assert policy.served()
+    world.down, before = True, world.calls
+    bad = 0.0
+    for _ in ticks(policy, begin + duration):
+        bad += 0 if policy.served() else TICK
+    world.down, calls = False, world.calls - before
+    for _ in ticks(policy, begin + duration + AFTERWARDS):
+        bad += 0 if policy.served() else TICK
+    return bad, calls
+
+
+def runs(make: Callable[[World], Policy], duration: float) -> list[tuple[float, int]]:
+    """Runs whose outages begin each in its own part of the cycles, so that few cover them all."""
+    number = RUNS * (MORE_RUNS if make is Ours and duration == OUTAGES[-1] else 1)
+    return [run(make, duration, (each + random.random()) / number) for each in range(number)]
+
+
+def plot(bad: dict[str, list[float]]) -> None:
+    with drawn("outage.svg", 7, 3.6) as axes:
+        for name, seconds in sorted(bad.items(), key=lambda item: -item[1][-1]):
+            ours = name == next(iter(POLICIES))
+            axes.plot(
+                OUTAGES,
+                seconds,
+                color=OURS if ours else OTHERS,
+                linewidth=2.5 if ours else 1.2,
+                marker="o",
+                markersize=4 if ours else 3,
+                zorder=3 if ours else 2,
+            )
+        heights = spread({name: seconds[-1] for name, seconds in bad.items()}, 8.5)
+        for name, height in heights.items():
+            axes.annotate(
+                name,
+                (OUTAGES[-1], height),
+                xytext=(8, 0),
+                textcoords="offset points",
+                va="center",
+                annotation_clip=False,
+                color=OURS if name == next(iter(POLICIES)) else OTHERS,
+            )
+        axes.set_xlabel("seconds for which the upstream is down")
+        axes.set_ylabel("bad seconds, mean")
+        axes.set_xticks(OUTAGES[2:])
+        axes.set_xlim(0, OUTAGES[-1])
+        axes.set_ylim(bottom=0)
+        axes.grid(axis="y")
+
+
+def spread(heights: dict[str, float], gap: float) -> dict[str, float]:
+    """The heights of labels, moved up where they would lie over each other."""
+    placed: dict[str, float] = {}
+    lowest = float("-inf")
+    for name, height in sorted(heights.items(), key=lambda item: item[1]):
+        placed[name] = lowest = max(height, lowest + gap)
+    return placed
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
+    parser.add_argument("--plot", action="store_true", help="write docs/_static/outage.svg")
+    arguments = parser.parse_args()
+    random.seed(42)  # of the rules that are simulated; ours draws from the operating system
+    print(
+        f"An outage of D seconds, {RUNS} runs each ({RUNS * MORE_RUNS} of ours at the longest): "
+        "mean bad seconds / calls while it lasts"
+    )
+    print(f"  {'':<18}" + "".join(f"{f'D={duration}':>15}" for duration in OUTAGES))
+    bad: dict[str, list[float]] = {}
+    ours: list[list[float]] = []
+    for name, make in POLICIES.items():
+        cells = []
+        for duration in OUTAGES:
+            done = runs(make, duration)
+            cells.append([statistics.fmean(column) for column in zip(*done, strict=True)])
+            if make is Ours:
+                ours.append([seconds for seconds, _ in done])
+        bad[name] = [seconds for seconds, _ in cells]
+        print(f"  {name:<18}" + "".join(f"{f'{s:.1f} / {c:.1f}':>15}" for s, c in cells))
+    for what, figures in {
+        "of ours, standard error": [statistics.stdev(each) / len(each) ** 0.5 for each in ours],
+        "the worst": [max(each) for each in ours],
+        "share that is noticed": [sum(map(bool, each)) / len(each) for each in ours],
+    }.items():
+        print(f"  {what:<24}" + "".join(f"{figure:>15.2f}" for figure in figures)[6:])
+    if arguments.plot:
+        plot(bad)
+
+
+if __name__ == "__main__":
+    main()
