@@ -134,6 +134,55 @@ class TestLife:
         assert threading.active_count() == before
 
 
+class TestRenewal:
+    def test_it_is_as_if_just_made_but_for_its_address_and_keys(self) -> None:
+        with Emulator(POOL, latency=0.001, calls_per_second=1000) as emulator:
+            url, keys = emulator.endpoint_url, key_set(emulator)
+            assert post_json(emulator, pool_member(OTHER_POOL), "GetId")[0] == 400
+            ask(boto("cognito-identity", emulator))
+            emulator.fail_next("ResourceConflictException", times=9)
+
+            emulator._renew(OTHER_POOL, clock=Clock())
+
+            assert emulator.endpoint_url == url
+            assert (emulator.pools, emulator.latency) == ((OTHER_POOL,), 0)
+            assert emulator.calls_per_second is None
+            assert not emulator.calls
+            status, _, identity = post_json(emulator, pool_member(OTHER_POOL), "GetId")
+            assert (status, emulator.calls) == (200, {"GetId": 1})
+
+            emulator._renew(OTHER_POOL)
+
+            get_credentials = json.dumps(identity), "GetCredentialsForIdentity"
+            assert post_json(emulator, *get_credentials)[2]["message"].endswith("not found.")
+
+            emulator._renew(POOL)
+
+            assert key_set(emulator) == keys
+
+    def test_what_has_come_in_before_is_not_waited_for_and_has_no_effect(self) -> None:
+        with Emulator(POOL, latency=60) as emulator:
+            address = emulator.endpoint_url.removeprefix("http://")
+            with contextlib.closing(http.client.HTTPConnection(address, timeout=30)) as waiting:
+                target = {"X-Amz-Target": "AWSCognitoIdentityService.GetId"}
+                waiting.request("POST", "/", "{}", target)
+                post(emulator, b"", {}, "GET", "/.well-known/jwks_uri")  # answered after that
+
+                emulator._renew(POOL)
+
+                assert waiting.getresponse().status == 503
+            assert not emulator.calls
+
+    def test_settings_that_are_wrong_change_nothing(self) -> None:
+        emulator = Emulator(POOL)
+        with pytest.raises(ValueError, match="latency is out of range"):
+            emulator._renew(OTHER_POOL, latency=-1)
+        with pytest.raises(ValueError, match="calls_per_second is out of range"):
+            emulator._renew(OTHER_POOL, calls_per_second=0)
+
+        assert (emulator.pools, emulator.latency) == ((POOL,), 0)
+
+
 class TestSettings:
     def test_a_developer_provider_has_a_name(self) -> None:
         with pytest.raises(ValueError, match="must be 1 to 128 letters, digits"):
@@ -142,6 +191,12 @@ class TestSettings:
     def test_pools_have_different_ids(self) -> None:
         with pytest.raises(ValueError, match="an identity_pool_id of its own"):
             Emulator(Pool(), Pool(developer_provider="other"))
+
+    def test_an_address_that_cannot_be_is_refused(self) -> None:
+        with pytest.raises(ValueError, match="port is out of range: 65536"):
+            Emulator(port=65_536)
+        with pytest.raises(ValueError, match="host must not be empty"):
+            Emulator(host="")
 
     def test_throttling_can_be_a_429(self) -> None:
         behavior = Behavior(throttled_status=429)
@@ -181,6 +236,14 @@ class TestSettings:
             code, _ = refusal(ask, boto("cognito-identity", emulator), {"x": "y"})
 
         assert code == "InvalidParameterException"
+
+
+def key_set(emulator: Emulator) -> Any:
+    return json.loads(post(emulator, b"", {}, "GET", "/.well-known/jwks_uri")[2])
+
+
+def pool_member(pool: Pool) -> str:
+    return json.dumps({"IdentityPoolId": pool.identity_pool_id})
 
 
 def emulator_url(port: int) -> str:

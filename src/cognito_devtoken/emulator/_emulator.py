@@ -10,9 +10,7 @@ import time
 import uuid
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
-from types import TracebackType
 from typing import Any, Self, cast
-from urllib.parse import parse_qsl
 
 import attrs
 from starlette.applications import Starlette
@@ -22,16 +20,26 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from ._faults import Fault, TokenBucket, half_of
+from ._faults import Fault, half_of
 from ._server import Server
 from ._service import Service
 from ._settings import Behavior, Pool
 from ._sigv4 import check_signature
-from ._wire import Answer, Refusal, json_answer, json_refusal, query_answer, query_refusal
+from ._tokens import Keys
+from ._wire import (
+    Answer,
+    Refusal,
+    is_query,
+    json_answer,
+    json_refusal,
+    operation_of,
+    query_answer,
+    query_fields,
+    query_refusal,
+)
 
 
 _GET_TOKEN = "GetOpenIdTokenForDeveloperIdentity"  # noqa: S105  # a name
-_SERVICE = "AWSCognitoIdentityService"
 _EXPOSED_HEADERS = ("x-amzn-RequestId", "x-amzn-ErrorType", "x-amzn-ErrorMessage", "Date")
 
 
@@ -105,6 +113,8 @@ class Emulator:
     calls: Counter[str]
     """How many calls came in, by operation, since it was made or :meth:`clear`."""
 
+    _service: Service
+
     def __init__(
         self,
         *pools: Pool,
@@ -117,35 +127,52 @@ class Emulator:
         clock: Callable[[], float] = time.time,
         on_call: Callable[[Call], None] | None = None,
     ) -> None:
-        for name, value, good in (
-            ("port", port, 0 <= port <= 65_535),
-            ("latency", latency, 0 <= latency < math.inf),
-            (
-                "calls_per_second",
-                calls_per_second,
-                calls_per_second is None or calls_per_second > 0,
-            ),
-        ):
-            if not good:
-                raise ValueError(f"{name} is out of range: {value}.")
+        if not 0 <= port <= 65_535:
+            raise ValueError(f"port is out of range: {port}.")
         if not host:
             raise ValueError("host must not be empty.")
-        self.pools = pools or (Pool(),)
-        if len({pool.identity_pool_id for pool in self.pools}) < len(self.pools):
-            raise ValueError("Each of the pools needs an identity_pool_id of its own.")
-        self.calls_per_second = calls_per_second
-        self.latency = latency
-        self.calls = Counter()
         self._address = host, port
-        self._behavior = behavior or Behavior()
         self._credentials = credentials
-        self._clock = clock
         self._on_call = on_call
-        self._service = Service(self.pools, self._behavior, clock)
-        self._bucket = TokenBucket(clock)
+        self._keys: Keys = {}
+        self.calls = Counter()
         self._faults: deque[Fault] = deque()
         self._server: Server | None = None
         self._starting = threading.Lock()
+        self._renew(
+            *pools,
+            behavior=behavior,
+            calls_per_second=calls_per_second,
+            latency=latency,
+            clock=clock,
+        )
+
+    def _renew(
+        self,
+        *pools: Pool,
+        behavior: Behavior | None = None,
+        calls_per_second: float | None = None,
+        latency: float = 0.0,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """Be as if just made with these settings. What has come in before has no effect."""
+        if not 0 <= latency < math.inf:
+            raise ValueError(f"latency is out of range: {latency}.")
+        if calls_per_second is not None and not calls_per_second > 0:
+            raise ValueError(f"calls_per_second is out of range: {calls_per_second}.")
+        pools = pools or (Pool(),)
+        service = Service(pools, behavior or Behavior(), clock, self._keys)
+
+        def begin() -> None:
+            self.pools, self.calls_per_second, self.latency = pools, calls_per_second, latency
+            self._service = service
+            self.clear()
+
+        with self._starting:
+            if self._server is None:
+                begin()
+            else:
+                self._server.interrupt(begin)
 
     @property
     def endpoint_url(self) -> str:
@@ -184,12 +211,7 @@ class Emulator:
     def __enter__(self) -> Self:
         return self.start()
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.stop()
 
     def clear(self) -> None:
@@ -274,12 +296,15 @@ class Emulator:
         return JSONResponse(self._service.signer.discovery(base_url))
 
     async def _post(self, request: Request) -> Response:
+        service = self._service
         try:
             body = await request.body()
         except ClientDisconnect:
             return Response()  # to nobody
         if self.latency:
             await self._running.wait(self.latency)
+        if service is not self._service:
+            return Response(status_code=503)  # to somebody of before
         try:
             fault = self._faults.popleft()
         except IndexError:
@@ -302,14 +327,14 @@ class Emulator:
 
     def _answer(self, headers: Mapping[str, str], body: bytes, fault: Fault | None) -> Answer:
         request_id = str(uuid.uuid4())
-        is_query = _is_query(headers)
-        fields = _form(body) if is_query else {}
-        operation = fields.get("Action", "") if is_query else _target(headers)
+        is_sts = is_query(headers)
+        fields = query_fields(body) if is_sts else {}
+        operation = fields.get("Action", "") if is_sts else operation_of(headers)
         self.calls[operation] += 1
         try:
             if fault is not None and fault.refusal is not None:
                 raise fault.refusal
-            if is_query:
+            if is_sts:
                 result = self._call_sts(operation, fields)
                 answer = query_answer(operation, result, request_id)
             else:
@@ -317,7 +342,7 @@ class Emulator:
                 answer = json_answer(result, request_id)
             call = Call(operation, result.get("IdentityId"), None)
         except Refusal as refusal:
-            answer = (query_refusal if is_query else json_refusal)(refusal, request_id)
+            answer = (query_refusal if is_sts else json_refusal)(refusal, request_id)
             call = Call(operation, None, refusal.code)
         if self._on_call is not None:
             self._on_call(call)
@@ -326,14 +351,15 @@ class Emulator:
     def _call_cognito(
         self, operation: str, headers: Mapping[str, str], body: bytes
     ) -> dict[str, Any]:
-        if operation not in self._service.operations:
+        service = self._service
+        if operation not in service.operations:
             raise Refusal("UnknownOperationException", "")
         if operation == _GET_TOKEN:
             if self._credentials is not None:
-                check_signature(self._credentials, headers=headers, body=body, now=self._clock())
-            if self.calls_per_second is not None and not self._bucket.take(self.calls_per_second):
+                check_signature(self._credentials, headers=headers, body=body, now=service.clock())
+            if self.calls_per_second is not None and not service.bucket.take(self.calls_per_second):
                 raise Refusal(
-                    "TooManyRequestsException", "Rate exceeded", self._behavior.throttled_status
+                    "TooManyRequestsException", "Rate exceeded", service.behavior.throttled_status
                 )
         try:
             members: Any = json.loads(body)
@@ -341,7 +367,7 @@ class Emulator:
             raise Refusal("SerializationException", "The body is not JSON") from None
         if not isinstance(members, dict):
             raise Refusal("SerializationException", "The body is not a JSON object")
-        return self._service.call(operation, cast("dict[str, Any]", members))
+        return service.call(operation, cast("dict[str, Any]", members))
 
     def _call_sts(self, operation: str, fields: Mapping[str, str]) -> dict[str, Any]:
         if operation != "AssumeRoleWithWebIdentity":
@@ -350,23 +376,6 @@ class Emulator:
                 "InvalidAction", f"Could not find operation {operation} for version {version}"
             )
         return self._service.assume_role_with_web_identity(fields)
-
-
-def _is_query(headers: Mapping[str, str]) -> bool:
-    """Whether it is the protocol of STS, not of Cognito."""
-    return "x-www-form-urlencoded" in headers.get("content-type", "")
-
-
-def _form(body: bytes) -> dict[str, str]:
-    try:
-        return dict(parse_qsl(body.decode("ascii", "replace"), max_num_fields=100))
-    except ValueError:
-        return {}  # too many of them
-
-
-def _target(headers: Mapping[str, str]) -> str:
-    service, _, operation = headers.get("x-amz-target", "").rpartition(".")
-    return operation if service == _SERVICE else ""
 
 
 async def _no_such_page(request: Request, error: Exception) -> Response:
@@ -379,7 +388,7 @@ async def _internal_error(request: Request, error: Exception) -> Response:
 
 
 def _refuse(request: Request, refusal: Refusal) -> Response:
-    render = query_refusal if _is_query(request.headers) else json_refusal
+    render = query_refusal if is_query(request.headers) else json_refusal
     return _response(render(refusal, str(uuid.uuid4())))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -91,7 +91,7 @@ class Server:
     @asynccontextmanager
     async def _lifespan(self, app: Starlette) -> AsyncGenerator[None]:
         self._loop = asyncio.get_running_loop()
-        self._stopping = asyncio.Event()
+        self._hurry = asyncio.Event()
         yield
 
     def stop(self) -> None:
@@ -101,13 +101,23 @@ class Server:
         self._socket.close()
 
     def _ask_to_stop(self) -> None:
-        self._stopping.set()
+        self._hurry.set()
         self._server.should_exit = True
 
+    def interrupt(self, change: Callable[[], None]) -> None:
+        """Call this between two answers, and have nobody wait any longer."""
+
+        async def run() -> None:
+            change()
+            self._hurry.set()
+            self._hurry = asyncio.Event()
+
+        asyncio.run_coroutine_threadsafe(run(), self._loop).result()
+
     async def wait(self, seconds: float) -> None:
-        """Wait, but not longer than the server runs."""
+        """Wait, but not longer than the server runs without an interruption."""
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._stopping.wait(), seconds)
+            await asyncio.wait_for(self._hurry.wait(), seconds)
 
     def transport_of(self, request: Request) -> asyncio.Transport | None:
         """The connection of a request, if it still is there: for what HTTP has no words for."""

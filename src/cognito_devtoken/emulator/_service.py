@@ -13,6 +13,7 @@ from typing import Any
 from .._request import DEFAULT_DURATION, LONE_SURROGATE
 from .._secret import Secret
 from .._token import COGNITO_PROVIDER, decode_claims
+from ._faults import TokenBucket
 from ._identities import (
     Identity,
     Login,
@@ -24,7 +25,7 @@ from ._identities import (
     resolve,
 )
 from ._settings import Behavior, Pool
-from ._tokens import BadTokenError, ExpiredTokenError, Signer, claims_of
+from ._tokens import BadTokenError, ExpiredTokenError, Keys, Signer, claims_of
 from ._validation import validate
 from ._wire import Refusal
 
@@ -38,13 +39,16 @@ class Service:
     """Amazon Cognito identity pools, and the one operation of STS that takes their tokens."""
 
     def __init__(
-        self, pools: tuple[Pool, ...], behavior: Behavior, clock: Callable[[], float]
+        self, pools: tuple[Pool, ...], behavior: Behavior, clock: Callable[[], float], keys: Keys
     ) -> None:
         self._pools = {pool.identity_pool_id: pool for pool in pools}
-        self._behavior = behavior
-        self._clock = clock
+        if len(self._pools) < len(pools):
+            raise ValueError("Each of the pools needs an identity_pool_id of its own.")
+        self.behavior = behavior
+        self.clock = clock
+        self.bucket = TokenBucket(clock)
         self._lock = threading.Lock()
-        self.signer = Signer([pool.region for pool in pools], behavior, self._now)
+        self.signer = Signer([pool.region for pool in pools], behavior, self._now, keys)
         self.forget()
         self.operations: Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
             "GetOpenIdTokenForDeveloperIdentity": self._get_token,
@@ -74,7 +78,7 @@ class Service:
         given = members["Logins"]
         if pool.developer_provider not in given:
             raise Refusal(
-                self._behavior.unknown_developer_provider_code,
+                self.behavior.unknown_developer_provider_code,
                 "This identity pool does not support the specified developer provider",
             )
         logins = [self._prove(pool, provider, proof) for provider, proof in given.items()]
@@ -86,7 +90,7 @@ class Service:
             members.get("PrincipalTags"),
             members.get("TokenDuration") or DEFAULT_DURATION,
             self._now(),
-            self._behavior,
+            self.behavior,
         )
         return {
             "IdentityId": identity.identity_id,
@@ -196,7 +200,7 @@ class Service:
             pool=pool,
             identity_id=identity_id,
             logins=logins,
-            behavior=self._behavior,
+            behavior=self.behavior,
         )
         for identity in changed:
             self._identities[identity.identity_id] = identity
@@ -216,7 +220,7 @@ class Service:
             claims = decode_claims(Secret(proof))
         except ValueError:
             raise _invalid_login("Couldn't verify signed token.") from None
-        if provider == COGNITO_PROVIDER or (claims and claims.get("iss") == self._behavior.issuer):
+        if provider == COGNITO_PROVIDER or (claims and claims.get("iss") == self.behavior.issuer):
             raise _invalid_login("Can't pass in a Cognito token.")
         if provider == pool.developer_provider:
             return Login(provider, proof)
@@ -258,7 +262,7 @@ class Service:
             raise mismatch()
 
     def _now(self) -> int:
-        return int(self._clock())
+        return int(self.clock())
 
     def _credentials(self, seconds: int = _CREDENTIALS_SECONDS) -> tuple[str, str, str, int]:
         """An access key id, a secret key, a session token and when they expire. Fakes."""

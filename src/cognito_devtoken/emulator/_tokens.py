@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 from joserfc import jws
 from joserfc.errors import JoseError
@@ -16,6 +16,7 @@ from ._settings import Behavior, Pool
 
 
 ALGORITHM = "RS512"
+Keys: TypeAlias = dict[str, RSAKey]
 
 
 class BadTokenError(Exception):
@@ -77,17 +78,22 @@ class Signer:
     Signs tokens and knows its own again.
 
     Like the service, it has one key a region, and serves them all in one document.
+
+    Args:
+        keys: The keys that there are, by region. Those that are missing are made and added.
     """
 
-    def __init__(self, regions: Sequence[str], behavior: Behavior, now: Callable[[], int]) -> None:
+    def __init__(
+        self, regions: Sequence[str], behavior: Behavior, now: Callable[[], int], keys: Keys
+    ) -> None:
         self._behavior = behavior
         self._now = now
-        self._keys = {
-            region: RSAKey.generate_key(
-                2048, {"kid": f"{region}-1", "alg": ALGORITHM, "use": "sig"}
-            )
-            for region in dict.fromkeys(regions)
-        }
+        for region in regions:
+            if region not in keys:
+                keys[region] = RSAKey.generate_key(
+                    2048, {"kid": f"{region}-1", "alg": ALGORITHM, "use": "sig"}
+                )
+        self._keys = {region: keys[region] for region in regions}
 
     def sign(self, claims: Mapping[str, Any], region: str) -> str:
         key = self._keys[region]

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from typing import Any, cast
+from urllib.parse import parse_qsl
 from xml.etree import ElementTree as ET
 
 import attrs
@@ -14,6 +15,7 @@ import attrs
 _NOT_FOR_HEADERS = re.compile(r"[^\x20-\x7e]")
 # https://www.w3.org/TR/xml/#charsets
 _NOT_FOR_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_SERVICE = "AWSCognitoIdentityService"
 STS_NAMESPACE = "https://sts.amazonaws.com/doc/2011-06-15/"
 
 
@@ -56,6 +58,25 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     body: bytes
+
+
+def is_query(headers: Mapping[str, str]) -> bool:
+    """Whether it is the protocol of STS, not of Cognito."""
+    return "x-www-form-urlencoded" in headers.get("content-type", "")
+
+
+def operation_of(headers: Mapping[str, str]) -> str:
+    """The operation that a request in AwsJson names; nothing if it is another service's."""
+    service, _, operation = headers.get("x-amz-target", "").rpartition(".")
+    return operation if service == _SERVICE else ""
+
+
+def query_fields(body: bytes) -> dict[str, str]:
+    """A request in the query protocol of STS."""
+    try:
+        return dict(parse_qsl(body.decode("ascii", "replace"), max_num_fields=100))
+    except ValueError:
+        return {}  # too many of them
 
 
 def json_answer(result: Mapping[str, Any], request_id: str) -> Answer:
