@@ -17,6 +17,9 @@ nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.error_on_external_run = True
 # Each Python that is installed is tested; one that is not is reported as skipped.
 nox.options.error_on_missing_interpreters = False
+# The files of tests are spread over the processors, each file on one.
+PYTEST = ["pytest", "-n", "auto", "--dist", "loadfile"]
+
 nox.options.sessions = ["lint", "typing", "tests", "minimums", "coverage", "docs"]
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
@@ -52,6 +55,9 @@ def typing(session: nox.Session) -> None:
     """Check types: mypy and pyright, both strict, and that no public name lacks one."""
     install(session, "typing")
     session.run("mypy", "src", "tests", "benchmarks", "docs/conf.py", "noxfile.py")
+    # Each is a program of its own, and two have modules of the same name.
+    for example in (Path("examples").glob("*.py"), ["examples/browser"], ["examples/django_app"]):
+        session.run("mypy", *map(str, example))
     session.run("pyright")
     session.run("pyright", "--ignoreexternal", "--verifytypes", "cognito_devtoken")
 
@@ -59,26 +65,33 @@ def typing(session: nox.Session) -> None:
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
     """Run the tests on the built package."""
-    install(session, "tests")
-    # The interleavings run what other tests cover, and would take thrice as long.
+    if session.python != PYTHONS[0]:
+        install(session, "tests")
+        session.run(*PYTEST, *session.posargs)
+        return
+    install(session, "tests", "browser")
+    # Coverage doubles the time. The interleavings run what other tests cover.
     apart = "tests/cache/test_interleavings.py"
-    session.run("coverage", "run", "-m", "pytest", f"--ignore={apart}", *session.posargs)
+    session.run("coverage", "run", "-m", *PYTEST, f"--ignore={apart}", *session.posargs)
     if not session.posargs:
         session.run("pytest", apart)
 
 
 @nox.session(python=PYTHONS[0])
 def minimums(session: nox.Session) -> None:
-    """Run the tests with the oldest dependencies that are supported."""
-    required = chain(PYPROJECT["project"]["dependencies"], *EXTRAS.values())
+    """Run the tests with the oldest dependencies and frameworks that are supported."""
+    frameworks = PYPROJECT["dependency-groups"]["web"]
+    required = chain(PYPROJECT["project"]["dependencies"], *EXTRAS.values(), frameworks)
     oldest = [requirement.replace(">=", "==") for requirement in required]
     install(session, "tests", pins=oldest)
-    session.run("pytest", *session.posargs)
+    # What the interleavings run depends on none of them.
+    apart = "tests/cache/test_interleavings.py"
+    session.run(*PYTEST, f"--ignore={apart}", *session.posargs)
 
 
 @nox.session
 def coverage(session: nox.Session) -> None:
-    """Report what the tests have run, over all Pythons."""
+    """Report what the tests have run."""
     session.install(*nox.project.dependency_groups(PYPROJECT, "coverage"))
     session.run("coverage", "combine")
     session.run("coverage", "report")

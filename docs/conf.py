@@ -30,8 +30,8 @@ napoleon_numpy_docstring = False
 nitpick_ignore_regex = [
     (
         "py:.*",
-        r"(attrs|botocore|collections|datetime|enum|logging|opentelemetry|prometheus_client|"
-        r"starlette|types|typing)\..*",
+        r"(attrs|botocore|collections|contextlib|datetime|enum|fastapi|flask|litestar|logging|"
+        r"opentelemetry|prometheus_client|starlette|svcs|types|typing)\..*",
     ),
     ("py:.*", r"(Any|BaseClient|Config|Counter|Literal|Mapping|Iterable|Callable|Self|Seconds)"),
     ("py:.*", r"(CollectorRegistry|Logger|MeterProvider)"),

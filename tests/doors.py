@@ -15,7 +15,7 @@ class Door:
         if name == "close" and self._run:
             name = "aclose"
         method = getattr(self.session, name)
-        if self._run is None or name == "stats":
+        if self._run is None or name in ("stats", "health"):
             return method
         run = self._run
         return lambda *args, **options: run(method(*args, **options))

@@ -22,6 +22,8 @@ from cognito_devtoken.exceptions import (
 def tree(cls: type[Exception], indent: str = "    ") -> list[str]:
     lines = []
     for child in cls.__subclasses__():
+        if child.__module__ != exceptions.__name__:
+            continue  # an integration's own
         other = [base.__name__ for base in child.__bases__ if base is not cls]
         lines.append(indent + child.__name__ + (f" ({other[0]})" if other else ""))
         lines += tree(child, indent + "    ")

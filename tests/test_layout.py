@@ -49,11 +49,30 @@ def test_the_engine_does_not_know_asyncio() -> None:
     assert importers("asyncio") & {"_cache.py", "_engine.py", "_session.py"} == set()
 
 
-@pytest.mark.parametrize("name", ["starlette", "uvicorn"])
-def test_only_the_emulator_knows_http(name: str) -> None:
-    assert importers(name) == {"emulator/_emulator.py", "emulator/_server.py"} - (
-        {"emulator/_emulator.py"} if name == "uvicorn" else set()
-    )
+EMULATOR = {"emulator/_emulator.py", "emulator/_server.py"}
+DJANGO = {"_sessions", "_setting", "apps", "middleware"}
+
+
+@pytest.mark.parametrize(
+    ("framework", "modules"),
+    {
+        "uvicorn": {"emulator/_server.py"},
+        "starlette": EMULATOR | {"starlette.py"},
+        "fastapi": {"fastapi.py"},
+        "flask": {"flask.py"},
+        "litestar": {"litestar.py"},
+        "svcs": {"svcs.py"},
+        "django": {f"django/{name}.py" for name in DJANGO},
+        "pytest": {"pytest_plugin.py"},
+    }.items(),
+)
+def test_a_framework_is_known_to_its_integration_only(framework: str, modules: set[str]) -> None:
+    assert importers(framework) == modules
+
+
+@pytest.mark.parametrize("module", ["fastapi", "flask", "litestar", "svcs", "pytest_plugin"])
+def test_nobody_imports_an_integration_but_who_wants_it(module: str) -> None:
+    assert importers(f".{module}") == set()
 
 
 def test_the_rules_are_pure() -> None:
@@ -73,6 +92,7 @@ def test_the_rules_are_pure() -> None:
         "_pace.py": {"._clock"},
         "_policy.py": {".exceptions"},
         "_trouble.py": {"._clock", "._policy", ".exceptions"},
+        "_health.py": {"._clock", "._policy"},
         "events.py": set(),
         "typing.py": {"._clock", "._request", "._token", ".events"},
         "_secret.py": set(),
@@ -123,6 +143,7 @@ def test_the_public_names_are_there() -> None:
     assert cognito_devtoken.__all__ == [
         "AsyncTokenSession",
         "DevTokenClient",
+        "Health",
         "OpenIdToken",
         "RefreshPolicy",
         "Stats",

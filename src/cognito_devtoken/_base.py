@@ -18,6 +18,7 @@ from ._engine import closed
 from ._entries import Key
 from ._flight import Steps
 from ._fork import watch
+from ._health import Health
 from ._journal import Stats
 from ._policy import RefreshPolicy, Seconds
 from ._request import TokenRequest
@@ -222,6 +223,15 @@ class Session:
         """What the session has done so far, and what it holds now."""
         stats = self._cache.stats()
         return attrs.evolve(stats, hits=stats.hits + self._hits)
+
+    def health(self) -> Health:
+        """
+        How the last calls to Cognito went, for a health check. It makes none.
+
+        A session that is failing still serves the tokens it has: take no host out of service
+        for it.
+        """
+        return self._cache.health()
 
     def _before_fork(self) -> None:
         pass

@@ -9,6 +9,7 @@ from ._clock import SYSTEM_CLOCK
 from ._doors import wait_in_loop, wait_in_thread
 from ._engine import Engine
 from ._entries import Entries, Matches, of_user
+from ._health import Health
 from ._journal import Journal, Stats
 from ._policy import RefreshPolicy, Seconds, check_count, check_kind
 from ._request import TokenRequest
@@ -203,6 +204,10 @@ class TokenCache:
                 reasons=dict(self._journal.reasons),
                 **self._journal.counts,
             )
+
+    def health(self) -> Health:
+        """How the last calls to Cognito went. It makes none."""
+        return self._journal.health
 
     def close(self) -> None:
         """

@@ -301,7 +301,7 @@ class Engine:
 
     def _arrived(self, flight: Flight, token: OpenIdToken, now: Instant) -> None:
         in_time = self.flights.land(flight, now, arrived=True)
-        self.journal.counts["fetches_succeeded"] += 1
+        self.journal.succeeded(now)
         sent = flight.sent or now
         self.journal.tell(
             FetchSucceeded, flight.key, flight.reason, sent.age(now), token, token._seconds
@@ -357,11 +357,11 @@ class Engine:
         before = self.entries.trouble(flight.key)
         kind = Failure.of(error)
         token = self.entries.tokens.get(flight.key)
-        remaining = remaining_of(token, now)
-        usable = remaining > 0
+        usable = (remaining := remaining_of(token, now)) > 0
         # Once nothing can be served, it is tried again soon, whatever went before.
         failures = before.failures + 1 if before and before.usable == usable else 1
         wait = back_off(kind, failures, remaining, self.draw())
+        self.journal.failed(error, wait, now)
         self.entries.failed(flight.key, Trouble(error, kind, failures, now, wait, usable))
         if token and kind is Failure.TERMINAL:
             self.entries.hurry(flight.key)

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from ._clock import Instant
 from ._entries import Key
+from ._health import Health
 from ._token import OpenIdToken
 from .events import Event
 
@@ -102,10 +104,20 @@ class Journal:
 
     def __init__(self, hooks: Iterable[EventHook]) -> None:
         self.hits = 0
+        self.health = Health()
         self.counts: Counter[str] = Counter()
         self.reasons: Counter[str] = Counter()
         self._hooks = tuple(hooks)
         self._afterwards: deque[Callable[[], object]] = deque()
+
+    def succeeded(self, now: Instant) -> None:
+        """Count a fetch that has brought a token."""
+        self.counts["fetches_succeeded"] += 1
+        self.health = self.health.after_success(now)
+
+    def failed(self, error: Exception, wait: float, now: Instant) -> None:
+        """Note a failure for which a key is left alone for some seconds."""
+        self.health = self.health.after_failure(error, wait, now)
 
     def tell(self, kind: Callable[..., Event], *members: object) -> None:
         """Tell the hooks, later. Keys and tokens are told by what may be known of them."""

@@ -1,0 +1,132 @@
+"""
+What the dependency costs a FastAPI route: requests per second, beside the same route without it.
+
+All routes answer alike, one with a constant, the others with a token from the session's memory,
+and one with a constant after a dependency that does nothing, which shows FastAPI's own part. The
+server has a process of its own; the routes take turns, and a ratio is that of two neighbours in
+time.
+"""
+
+import asyncio
+import os
+import random
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+
+ROUNDS, REQUESTS, CONNECTIONS = 30, 2_000, 8
+PATHS = {
+    "/constant": "a constant",
+    "/nothing": "a constant, and a dependency that does nothing",
+    "/request": "a token from the session, without a dependency",
+    "/session": "a token from the session by TokenSessionDep",
+}
+POOL_ID = "us-east-1:00000000-0000-4000-8000-000000000000"
+
+SERVER = f"""
+import socket
+import sys
+
+from typing import Annotated
+
+import uvicorn
+from fastapi import Depends, FastAPI, Request
+
+from cognito_devtoken import AsyncTokenSession
+from cognito_devtoken.fastapi import TokenSessionDep, lifespan
+from cognito_devtoken.starlette import get_token_session
+from cognito_devtoken.testing import FakeFetcher, make_token
+
+def opened():
+    return AsyncTokenSession(
+        {POOL_ID!r}, developer_provider="login.example.com", client=FakeFetcher(lifetime=86_400)
+    )
+
+app = FastAPI(lifespan=lifespan(opened))
+CONSTANT = make_token().to_aws()
+
+@app.get("/constant")
+async def constant() -> dict[str, str]:
+    return CONSTANT
+
+async def nothing() -> None:
+    pass
+
+@app.get("/nothing")
+async def with_nothing(nothing: Annotated[None, Depends(nothing)]) -> dict[str, str]:
+    return CONSTANT
+
+@app.get("/request")
+async def with_request(request: Request) -> dict[str, str]:
+    return (await get_token_session(request).get_token("user-42")).to_aws()
+
+@app.get("/session")
+async def session(session: TokenSessionDep) -> dict[str, str]:
+    return (await session.get_token("user-42")).to_aws()
+
+# Not fd=, for which uvicorn turns no delay of small packets off.
+listening = socket.socket(fileno=int(sys.argv[1]))
+uvicorn.Server(uvicorn.Config(app, log_level="error")).run([listening])
+"""
+
+
+async def ask(port: int, path: str, requests: int) -> None:
+    """Ask on one connection, one after the other."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    request = f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+    for _ in range(requests):
+        writer.write(request)
+        head = await reader.readuntil(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 200"), head
+        size = head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]
+        await reader.readexactly(int(size))
+    writer.close()
+    await writer.wait_closed()
+
+
+def cpu_of(pid: int) -> float:
+    """Seconds of CPU that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+async def rates(server: int, port: int, path: str) -> tuple[float, float]:
+    """Requests per second, and per second of the server's CPU."""
+    began, used = time.perf_counter(), cpu_of(server)
+    each = REQUESTS // CONNECTIONS
+    await asyncio.gather(*(ask(port, path, each) for _ in range(CONNECTIONS)))
+    return REQUESTS / (time.perf_counter() - began), REQUESTS / (cpu_of(server) - used)
+
+
+def main() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port, fd = listening.getsockname()[1], listening.fileno()
+        server = subprocess.Popen([sys.executable, "-c", SERVER, str(fd)], pass_fds=[fd])
+    found: dict[str, list[tuple[float, float]]] = {path: [] for path in PATHS}
+    try:
+        for number in range(ROUNDS + 1):
+            for path in random.sample([*PATHS], len(PATHS)):
+                measured = asyncio.run(rates(server.pid, port, path))
+                if number:  # the first round warms up
+                    found[path].append(measured)
+    finally:
+        server.terminate()
+        server.wait()
+    constant = found["/constant"]
+    print(f"FastAPI, Python {sys.version.split()[0]}, {ROUNDS} rounds of {REQUESTS} requests")
+    print(
+        f"  a constant: {statistics.median(each[0] for each in constant):.0f} requests per second"
+    )
+    for path, what in PATHS.items():
+        if found[path] is not constant:
+            pairs = list(zip(found[path], constant, strict=True))
+            by_time, by_cpu = (statistics.median(a[n] / b[n] for a, b in pairs) for n in (0, 1))
+            print(f"  {what}: {by_time:.3f} times as many, {by_cpu:.3f} per second of CPU")
+
+
+if __name__ == "__main__":
+    main()

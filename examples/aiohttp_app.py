@@ -1,0 +1,46 @@
+"""
+Cognito tokens for the users of an aiohttp application, with svcs.
+
+    python aiohttp_app.py
+"""
+
+import svcs
+from aiohttp import web
+
+from cognito_devtoken import AsyncTokenSession, exceptions
+from cognito_devtoken.svcs import register
+
+
+def current_user(request: web.Request) -> str:
+    # Your own sign-in goes here. This one believes everybody.
+    try:
+        return request.headers["X-User"]
+    except KeyError:
+        raise web.HTTPUnauthorized from None
+
+
+async def cognito_token(request: web.Request) -> web.Response:
+    """What the app of the user trades for AWS credentials."""
+    session = await svcs.aiohttp.aget(request, AsyncTokenSession)
+    try:
+        token = await session.get_token(current_user(request))
+    except (exceptions.TokenUnavailableError, exceptions.TooManyRequestsError):
+        raise web.HTTPServiceUnavailable(headers={"Retry-After": "1"}) from None
+    return web.json_response(token.to_aws(), headers={"Cache-Control": "no-store"})
+
+
+async def health(request: web.Request) -> web.Response:
+    """Whether this host can serve: yes, as long as it answers. The body says how Cognito does."""
+    session = await svcs.aiohttp.aget(request, AsyncTokenSession)
+    return web.json_response(session.health().to_dict())
+
+
+def create_app() -> web.Application:
+    app = svcs.aiohttp.init_app(web.Application())
+    register(svcs.aiohttp.get_registry(app))
+    app.add_routes([web.post("/cognito-token", cognito_token), web.get("/health", health)])
+    return app
+
+
+if __name__ == "__main__":
+    web.run_app(create_app())

@@ -1,0 +1,152 @@
+// The page. The token and the credentials are in its memory only, and shown nowhere.
+
+import { Refused, ask, askForToken } from "./backend.js";
+import { getCredentials } from "./cognito.js";
+import { setUpDemo } from "./demo.js";
+import {
+  $,
+  clock,
+  hideWaiting,
+  note,
+  showBusy,
+  showLife,
+  showTokens,
+  showUser,
+  showWaiting,
+} from "./view.js";
+
+let endpoint;
+let token;
+let credentials;
+let busy = false;
+let waiting;
+
+/** Do one thing at a time. Whatever was to be tried again is given up for it. */
+async function act(work) {
+  if (busy) return;
+  clearInterval(waiting);
+  setBusy(true);
+  try {
+    await work();
+    hideWaiting();
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    note(error.call, error.status, error.message);
+    if (error.status === 401) enter(null);
+    if (error.retryAfter) tryAgain(work, error);
+    else hideWaiting();
+  } finally {
+    setBusy(false);
+  }
+}
+
+/** Before the time that the backend has named, another attempt would be in vain. */
+function tryAgain(work, refusal) {
+  let seconds = refusal.retryAfter;
+  showWaiting(refusal, seconds);
+  waiting = setInterval(() => {
+    seconds -= 1;
+    showWaiting(refusal, seconds);
+    if (seconds === 0) act(work);
+  }, 1000);
+}
+
+function stopTrying() {
+  clearInterval(waiting);
+  hideWaiting();
+}
+
+function setBusy(now) {
+  busy = now;
+  showBusy(now);
+}
+
+function hold(newToken, newCredentials) {
+  token = newToken;
+  credentials = newCredentials;
+  showTokens(token, credentials);
+}
+
+async function getToken(path, ifAnother, ifSame) {
+  const got = await askForToken(path);
+  const same = got.fingerprint === token?.fingerprint;
+  note(`POST ${path}`, 200, same ? ifSame : ifAnother);
+  hold(got, credentials);
+  if (same && credentials) return;
+  hold(got, (await trade(got, "Cognito gave credentials for it.")) ?? credentials);
+}
+
+/** Trade a token for credentials. If there are none to be had, say so. */
+async function trade(traded, sentence) {
+  const call = "GetCredentialsForIdentity";
+  try {
+    const got = await getCredentials(traded, endpoint);
+    note(call, 200, sentence);
+    return got;
+  } catch (error) {
+    const status = error.$metadata?.httpStatusCode;
+    note(call, status, status ? `Cognito said no: ${error.name}.` : "Cognito cannot be reached.");
+    return undefined;
+  }
+}
+
+const get = () =>
+  getToken(
+    "/cognito-token",
+    "The backend gave a token.",
+    "The same token, from the backend's memory.",
+  );
+
+const refresh = () =>
+  getToken(
+    "/cognito-token/refresh",
+    "A new token. Until it expires, the old one is valid, too.",
+    "Within one second, Cognito makes the same token again.",
+  );
+
+async function revoke() {
+  await ask("DELETE", "/cognito-token");
+  note("DELETE /cognito-token", 204, "The backend has forgotten your token, and so has this page.");
+  const old = token;
+  hold();
+  if (!old) return;
+  const until = clock(old.expiresAt);
+  await trade(old, `Asked once more, Cognito still took the old token. It does until ${until}.`);
+}
+
+function enter(user) {
+  hold();
+  showUser(user);
+}
+
+async function signIn(event) {
+  event.preventDefault();
+  const user = $("name").value;
+  $("sign-in-error").textContent = "";
+  try {
+    await ask("POST", "/sign-in", { user });
+  } catch (error) {
+    $("sign-in-error").textContent = error.message;
+    return;
+  }
+  enter(user);
+  act(get);
+}
+
+async function signOut() {
+  await ask("DELETE", "/sign-in");
+  location.reload(); // and nothing is left in memory, whatever was going on
+}
+
+$("sign-in").addEventListener("submit", signIn);
+$("sign-out").addEventListener("click", signOut);
+$("ask").addEventListener("click", () => act(get));
+$("refresh").addEventListener("click", () => act(refresh));
+$("revoke").addEventListener("click", () => act(revoke));
+$("stop").addEventListener("click", stopTrying);
+setInterval(() => showLife(token), 1000);
+
+endpoint = await setUpDemo();
+const { user } = await ask("GET", "/sign-in");
+enter(user);
+if (user) act(get);

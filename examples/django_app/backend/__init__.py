@@ -1,0 +1,1 @@
+"""A project that gives its users Cognito tokens."""

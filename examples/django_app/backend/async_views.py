@@ -1,0 +1,23 @@
+"""The same views for an ASGI server."""
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views import View
+
+from cognito_devtoken.django import get_async_session
+
+
+class CognitoToken(View):
+    """What the app of the user trades for AWS credentials."""
+
+    async def post(self, request: HttpRequest) -> HttpResponse:
+        # Your own sign-in goes here. This one believes everybody.
+        user_id = request.headers.get("X-User")
+        if not user_id:
+            return HttpResponse(status=401)
+        token = await get_async_session().get_token(user_id)
+        return JsonResponse(token.to_aws(), headers={"Cache-Control": "no-store"})
+
+
+async def health(request: HttpRequest) -> JsonResponse:
+    """Whether this host can serve: yes, as long as it answers. The body says how Cognito does."""
+    return JsonResponse(get_async_session().health().to_dict())

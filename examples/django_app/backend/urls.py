@@ -1,0 +1,13 @@
+"""Both kinds of views. A project needs one."""
+
+from django.urls import path
+
+from . import async_views, views
+
+
+urlpatterns = [
+    path("cognito-token", views.CognitoToken.as_view()),
+    path("health", views.health),
+    path("async/cognito-token", async_views.CognitoToken.as_view()),
+    path("async/health", async_views.health),
+]

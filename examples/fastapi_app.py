@@ -1,0 +1,36 @@
+"""
+Cognito tokens for the users of a FastAPI application.
+
+    uvicorn fastapi_app:app
+"""
+
+from typing import Annotated
+
+from fastapi import Depends, FastAPI, Header, HTTPException, Response
+
+from cognito_devtoken.fastapi import TokenSessionDep, exception_handlers, lifespan
+
+
+app = FastAPI(lifespan=lifespan(), exception_handlers=exception_handlers)
+
+
+async def current_user(x_user: Annotated[str | None, Header()] = None) -> str:
+    # Your own sign-in goes here. This one believes everybody.
+    if not x_user:
+        raise HTTPException(401)
+    return x_user
+
+
+@app.post("/cognito-token")
+async def cognito_token(
+    user_id: Annotated[str, Depends(current_user)], session: TokenSessionDep, response: Response
+) -> dict[str, str]:
+    """What the app of the user trades for AWS credentials."""
+    response.headers["Cache-Control"] = "no-store"
+    return (await session.get_token(user_id)).to_aws()
+
+
+@app.get("/health")
+async def health(session: TokenSessionDep) -> dict[str, bool | str | None]:
+    """Whether this host can serve: yes, as long as it answers. The body says how Cognito does."""
+    return session.health().to_dict()

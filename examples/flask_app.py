@@ -1,0 +1,33 @@
+"""
+Cognito tokens for the users of a Flask application.
+
+    gunicorn --worker-class gthread --threads 16 flask_app:app
+"""
+
+from flask import Flask, Response, abort, jsonify, request
+
+from cognito_devtoken.flask import current_session, init_app, register_error_handlers
+
+
+app = Flask(__name__)
+init_app(app)
+register_error_handlers(app)
+
+
+def current_user() -> str:
+    # Your own sign-in goes here. This one believes everybody.
+    return request.headers.get("X-User") or abort(401)
+
+
+@app.post("/cognito-token")
+def cognito_token() -> Response:
+    """What the app of the user trades for AWS credentials."""
+    response = jsonify(current_session().get_token(current_user()).to_aws())
+    response.cache_control.no_store = True
+    return response
+
+
+@app.get("/health")
+def health() -> Response:
+    """Whether this host can serve: yes, as long as it answers. The body says how Cognito does."""
+    return jsonify(current_session().health().to_dict())

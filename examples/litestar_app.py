@@ -1,0 +1,46 @@
+"""
+Cognito tokens for the users of a Litestar application.
+
+    uvicorn litestar_app:app
+"""
+
+from typing import Any
+
+from litestar import Litestar, Request, Response, get, post
+from litestar.di import NamedDependency, Provide
+from litestar.exceptions import NotAuthorizedException
+
+from cognito_devtoken import AsyncTokenSession
+from cognito_devtoken.litestar import DevTokenPlugin, exception_handlers
+
+
+async def current_user(request: Request[Any, Any, Any]) -> str:
+    # Your own sign-in goes here. This one believes everybody.
+    try:
+        return request.headers["X-User"]
+    except KeyError:
+        raise NotAuthorizedException from None
+
+
+@post("/cognito-token", status_code=200, dependencies={"user_id": Provide(current_user)})
+async def cognito_token(
+    user_id: NamedDependency[str], token_session: NamedDependency[AsyncTokenSession]
+) -> Response[dict[str, str]]:
+    """What the app of the user trades for AWS credentials."""
+    token = await token_session.get_token(user_id)
+    return Response(token.to_aws(), headers={"Cache-Control": "no-store"})
+
+
+@get("/health")
+async def health(
+    token_session: NamedDependency[AsyncTokenSession],
+) -> dict[str, bool | str | None]:
+    """Whether this host can serve: yes, as long as it answers. The body says how Cognito does."""
+    return token_session.health().to_dict()
+
+
+app = Litestar(
+    [cognito_token, health],
+    plugins=[DevTokenPlugin()],
+    exception_handlers=exception_handlers,
+)

@@ -1,0 +1,85 @@
+"""What the integrations have in common: errors as answers, and what is said if one is missing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from http import HTTPStatus
+
+import attrs
+
+from . import exceptions as exc
+
+
+TYPE = "application/problem+json"  # RFC 9457
+
+# What a client can act on. Everything else says that something is wrong on this side: it stays
+# an error of the application, for whoever watches those.
+ANSWERS: Mapping[type[exc.DevTokenError], tuple[int, str]] = {
+    exc.InvalidRequestError: (400, "The request breaks a limit."),
+    exc.InvalidParameterError: (400, "The request was not accepted."),
+    exc.NotAuthorizedError: (403, "These logins are not accepted."),
+    exc.ResourceConflictError: (409, "A login belongs to another identity."),
+    exc.DeveloperUserAlreadyRegisteredError: (409, "The user belongs to another identity."),
+    exc.TooManyRequestsError: (429, "There are too many requests. Try again later."),
+    exc.InternalServiceError: (503, "No token can be had now. Try again later."),
+    exc.TokenUnavailableError: (503, "No token can be had now. Try again later."),
+    exc.SessionClosedError: (503, "No token can be had now. Try again later."),
+}
+_LATER = (429, 503)
+# Seconds, where it is not known when another attempt makes sense.
+_RETRY_AFTER = 1
+
+
+@attrs.frozen
+class Answer:
+    """
+    What a client gets to see of an error: problem details (RFC 9457), and not a word of AWS's.
+
+    Those may quote account ids, roles and pools.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    detail: str
+
+    @property
+    def body(self) -> dict[str, str | int]:
+        """Problem details, for JSON."""
+        title = HTTPStatus(self.status).phrase
+        return {"type": "about:blank", "title": title, "status": self.status, "detail": self.detail}
+
+    @property
+    def close_code(self) -> int:
+        """What to close a WebSocket with: try again later, or a policy violation (RFC 6455)."""
+        return 1013 if self.status in _LATER else 1008
+
+    @classmethod
+    def to(cls, error: Exception) -> Answer:
+        """The answer to an error of :data:`ANSWERS`."""
+        cause = getattr(error, "last_error", None)
+        if isinstance(cause, exc.TooManyRequestsError):
+            kind: type[Exception] = type(cause)  # whether it has just been told, or remembered
+        else:
+            kind = type(error)
+        status, detail = next(ANSWERS[each] for each in kind.__mro__ if each in ANSWERS)
+        if isinstance(error, exc.InvalidRequestError):
+            # The identity pool is this side's business.
+            broken = [v for v in error.violations if v.member != "identity_pool_id"]
+            detail = "; ".join(f"{v.member} {v.limit}" for v in broken) or detail
+        headers = {"Cache-Control": "no-store"}
+        if status in _LATER:
+            headers["Retry-After"] = str(_seconds_until(getattr(error, "retry_at", None)))
+        return cls(status, headers, detail)
+
+
+def _seconds_until(time: datetime | None) -> int:
+    """Whole seconds from now on, at least one: what ``Retry-After`` takes."""
+    left = (time - datetime.now(UTC)).total_seconds() if time else 0.0
+    return max(math.ceil(left), _RETRY_AFTER)
+
+
+def unwired(mistakes: str) -> LookupError:
+    """What to raise where no session is found."""
+    return LookupError(f"This application has no token session. {mistakes}.")

@@ -1,0 +1,48 @@
+"""The sessions of this process."""
+
+from __future__ import annotations
+
+import atexit
+from typing import Any, TypeVar
+
+from django.apps import apps
+
+from .._base import Session
+from .._web import unwired
+from ._setting import NAME, open_session
+
+
+S = TypeVar("S", bound=Session)
+_sessions: dict[type[Session], Any] = {}
+
+
+def session_of(kind: type[S]) -> S:
+    """The session of one kind, which is opened if there is none."""
+    try:
+        session: S = _sessions[kind]
+    except KeyError:
+        pass
+    else:
+        return session
+    if not apps.is_installed("cognito_devtoken.django"):
+        raise unwired('Add "cognito_devtoken.django" to INSTALLED_APPS')
+    # No lock, because a fork might find it taken, and because to open a session is no work.
+    opened = open_session(kind)
+    session = _sessions.setdefault(kind, opened)
+    if session is not opened:
+        opened._close()
+    return session
+
+
+def reopen(*, setting: str, **_: object) -> None:
+    """Have the next who asks get a session of the new settings."""
+    if setting == NAME:
+        for kind in list(_sessions):
+            _sessions.pop(kind)._close()
+
+
+@atexit.register
+def _close() -> None:
+    # They stay, closed, for threads that are still there: none is to be opened any more.
+    for session in list(_sessions.values()):
+        session._close()

@@ -1,0 +1,74 @@
+"""The setting ``COGNITO_DEVTOKEN``, and how it becomes a session."""
+
+from __future__ import annotations
+
+import os
+import re
+from difflib import get_close_matches
+from typing import Any, TypeVar, cast
+
+from django.conf import settings
+
+from .._base import Session
+from .._settings import _POLICY, _SESSION, PREFIX
+from ..exceptions import ConfigurationError
+
+
+NAME = "COGNITO_DEVTOKEN"
+_POOL, _OPTIONS = "IDENTITY_POOL_ID", "OPTIONS"
+_KEYS = [*_SESSION, *_POLICY, _OPTIONS]
+
+S = TypeVar("S", bound=Session)
+
+
+class SettingError(ConfigurationError):
+    """What is wrong, and as which system check."""
+
+    def __init__(self, message: str, *, hint: str = "", check: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.hint, self.check = hint, check
+
+
+def open_session(kind: type[S]) -> S:
+    """
+    Open a session as the setting says, and as the environment says of what that lacks.
+
+    Raises:
+        SettingError: If something is missing, wrong or unknown.
+    """
+    given: Any = getattr(settings, NAME, {})
+    if not isinstance(given, dict):
+        hint = f'{NAME} = {{"{_POOL}": "REGION:GUID", "DEVELOPER_PROVIDER": "a provider name"}}'
+        raise SettingError(f"{NAME} must be a dictionary.", hint=hint, check="E001")
+    values = dict(cast("dict[str, Any]", given))
+    options = values.pop(_OPTIONS, {})
+    variables = [name for name in os.environ if name.startswith(PREFIX)]
+    # What each is called by whoever has set it.
+    names = {name.removeprefix(PREFIX): name for name in variables}
+    names |= {name: _key(name) for name in values}
+    for name, called in names.items():
+        if name not in _KEYS:
+            raise SettingError(f"{called} is unknown.", hint=_likely(name), check="E002")
+    texts = {PREFIX + name: "" if v is None else str(v) for name, v in values.items()}
+    environ = {**os.environ, **texts}
+    try:
+        return kind.from_env(environ, **options)
+    except ConfigurationError as error:
+        if not environ.get(PREFIX + _POOL):
+            hint = f"Set it, or the environment variable {PREFIX}{_POOL}."
+            raise SettingError(f"{_key(_POOL)} is not set.", hint=hint, check="E003") from None
+        text = re.sub(rf"{PREFIX}(\w+)", lambda found: names.get(found[1], found[0]), str(error))
+        hint = "help(cognito_devtoken.TokenSession.from_env) says what each setting is."
+        raise SettingError(text, hint=hint, check="E004") from None
+    except (TypeError, ValueError) as error:
+        hint = "It holds arguments of TokenSession and AsyncTokenSession."
+        raise SettingError(f"{_key(_OPTIONS)}: {error}", hint=hint, check="E005") from error
+
+
+def _key(name: object) -> str:
+    return f'{NAME}["{name}"]'
+
+
+def _likely(name: object) -> str:
+    close = get_close_matches(str(name).upper(), _KEYS, 1)
+    return f"Did you mean {close[0]}?" if close else f"It may have {', '.join(_KEYS)}."

@@ -1,0 +1,33 @@
+"""The application that Django finds where ``cognito_devtoken.django`` is installed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.apps import AppConfig
+from django.core.checks import CheckMessage, Error, register
+from django.core.signals import setting_changed
+
+from .._session import TokenSession
+from ._sessions import reopen
+from ._setting import SettingError, open_session
+
+
+class TokensConfig(AppConfig):
+    """An application without models: system checks, and what a changed setting causes."""
+
+    name = "cognito_devtoken.django"
+    label = "cognito_devtoken"
+
+    def ready(self) -> None:
+        register(check_setting)
+        setting_changed.connect(reopen)
+
+
+def check_setting(**_: Any) -> list[CheckMessage]:
+    """Say what is wrong with ``COGNITO_DEVTOKEN``, before a request does."""
+    try:
+        open_session(TokenSession).close()
+    except SettingError as error:
+        return [Error(str(error), hint=error.hint, id=f"cognito_devtoken.{error.check}")]
+    return []

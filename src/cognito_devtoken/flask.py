@@ -1,0 +1,102 @@
+"""
+A session for the life of a Flask application.
+
+::
+
+    app = Flask(__name__)
+    init_app(app)
+    register_error_handlers(app)
+
+    @app.post("/cognito-token")
+    def cognito_token():
+        return current_session().get_token(current_user.id).to_aws()
+
+In a test, ``app.extensions["cognito_devtoken"] = session``.
+"""
+
+from __future__ import annotations
+
+import os
+import weakref
+from collections.abc import Callable
+from typing import Any, cast
+
+from flask import Blueprint, Flask, current_app
+from flask.typing import ResponseReturnValue
+
+from ._session import TokenSession
+from ._settings import PREFIX
+from ._web import ANSWERS, TYPE, Answer, unwired
+
+
+__all__ = ["current_session", "init_app", "register_error_handlers"]
+
+_KEY = "cognito_devtoken"
+
+
+def init_app(app: Flask, session_factory: Callable[[], TokenSession] | None = None) -> None:
+    """
+    Open a session for an application. It is closed when the application or the process ends.
+
+    Args:
+        app: The application. Its session is ``app.extensions["cognito_devtoken"]``.
+
+        session_factory: Opens the session. The default reads ``COGNITO_DEVTOKEN_*``, as
+            :meth:`~cognito_devtoken.TokenSession.from_env` does, from ``app.config`` and, what
+            that lacks, from the environment. None in ``app.config`` stands for the default of a
+            setting.
+
+    Raises:
+        ConfigurationError: If a setting is missing, wrong or unknown; the message names it.
+    """
+    session = session_factory() if session_factory else TokenSession.from_env(_settings(app))
+    app.extensions[_KEY] = session
+    # The end of an application context is that of a request, not of the application.
+    weakref.finalize(app, session.close)
+
+
+def _settings(app: Flask) -> dict[str, str]:
+    given = {
+        name: "" if value is None else str(value)
+        for name, value in cast("dict[str, Any]", app.config).items()
+        if name.startswith(PREFIX)
+    }
+    return {**os.environ, **given}
+
+
+def current_session() -> TokenSession:
+    """
+    The session of the current application: in a request, a command or ``app.app_context()``.
+
+    Raises:
+        LookupError: If the application has none; the message names the likely mistakes.
+
+        RuntimeError: If there is no current application.
+    """
+    try:
+        session: TokenSession = current_app.extensions[_KEY]
+    except KeyError:
+        raise unwired(
+            "Call cognito_devtoken.flask.init_app(app) where the application is made, in its "
+            "factory if it has one; an application that is made for a test needs it, too"
+        ) from None
+    return session
+
+
+def register_error_handlers(app: Flask | Blueprint) -> None:
+    """
+    Give clients answers that they can act on, as problem details.
+
+    400, 403, 409; 429 and 503 with ``Retry-After``. Errors that are not the client's business
+    stay errors of the application.
+
+    Args:
+        app: The application, or a blueprint to do so for its own views only.
+    """
+    for kind in ANSWERS:
+        app.register_error_handler(kind, _answer)
+
+
+def _answer(error: Exception) -> ResponseReturnValue:
+    answer = Answer.to(error)
+    return answer.body, answer.status, {**answer.headers, "Content-Type": TYPE}

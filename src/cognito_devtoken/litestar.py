@@ -1,0 +1,102 @@
+"""
+A session for the life of a Litestar application, and the dependency ``token_session``.
+
+::
+
+    @post("/cognito-token")
+    async def cognito_token(
+        request: Request, token_session: NamedDependency[AsyncTokenSession]
+    ) -> dict[str, str]:
+        return (await token_session.get_token(request.user.id)).to_aws()
+
+    app = Litestar(
+        [cognito_token], plugins=[DevTokenPlugin()], exception_handlers=exception_handlers
+    )
+
+In a test, ``app.plugins.get(DevTokenPlugin).session_factory = lambda: session``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from litestar import Litestar, Request, Response
+from litestar.config.app import AppConfig
+from litestar.di import Provide
+from litestar.plugins import InitPlugin
+
+from ._session import AsyncTokenSession
+from ._web import ANSWERS, TYPE, Answer, unwired
+
+
+__all__ = ["DevTokenPlugin", "exception_handlers"]
+
+
+class DevTokenPlugin(InitPlugin):
+    """
+    Opens a session at start-up, closes it at shut-down, and injects it as ``token_session``.
+
+    A dependency of that name that the application has itself takes precedence. One plugin may
+    serve several applications: each gets a session of its own.
+
+    Args:
+        session_factory: Opens the session. The default reads ``COGNITO_DEVTOKEN_*``, and fails
+            at start-up with the name of a variable that is missing or wrong.
+
+    Attributes:
+        session_factory: The same. It may be replaced until the application starts.
+    """
+
+    def __init__(
+        self, session_factory: Callable[[], AsyncTokenSession] = AsyncTokenSession.from_env
+    ) -> None:
+        self.session_factory = session_factory
+
+    def on_app_init(self, app_config: AppConfig) -> AppConfig:
+        """Called by Litestar."""
+        # Not in the application's state, which Litestar may copy, and a session cannot be.
+        opened: list[AsyncTokenSession] = []
+
+        @asynccontextmanager
+        async def lifespan(app: Litestar) -> AsyncGenerator[None]:
+            async with self.session_factory() as session:
+                opened.append(session)
+                try:
+                    yield
+                finally:
+                    opened.remove(session)
+
+        def token_session() -> AsyncTokenSession:
+            if not opened:
+                raise unwired(
+                    "Its lifespan has not run: enter the test client with a with statement; do "
+                    "not turn the server's lifespan off; an application that mounts this one "
+                    "has to run its lifespan"
+                )
+            return opened[-1]
+
+        app_config.lifespan.append(lifespan)  # pyright: ignore[reportUnknownMemberType]  # its own
+        provide = Provide(token_session, sync_to_thread=False)
+        app_config.dependencies.setdefault("token_session", provide)
+        # For handlers that import the class for type checkers only.
+        app_config.signature_namespace.setdefault("AsyncTokenSession", AsyncTokenSession)
+        return app_config
+
+
+def _answer(request: Request[Any, Any, Any], error: Exception) -> Response[dict[str, str | int]]:
+    answer = Answer.to(error)
+    return Response(answer.body, status_code=answer.status, headers=answer.headers, media_type=TYPE)
+
+
+# Litestar takes nothing less than a dictionary.
+exception_handlers: dict[Any, Any] = dict.fromkeys(ANSWERS, _answer)
+"""
+For ``exception_handlers=…`` of an application, a router or a handler: answers a client can act
+on, as problem details.
+
+400, 403, 409; 429 and 503 with ``Retry-After``. Errors that are not the client's business stay
+errors of the application. Litestar asks exception handlers for HTTP only: it closes a WebSocket
+with 4500, whatever the error.
+"""

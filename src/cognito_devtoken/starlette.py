@@ -1,0 +1,94 @@
+"""
+A session for the life of a Starlette application.
+
+::
+
+    app = Starlette(
+        routes=[Route("/cognito-token", cognito_token, methods=["POST"])],
+        lifespan=lifespan(),
+        exception_handlers=exception_handlers,
+    )
+
+    async def cognito_token(request):
+        token = await get_token_session(request).get_token(request.user.username)
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from typing import Any, TypeAlias
+
+from starlette.requests import HTTPConnection
+from starlette.responses import JSONResponse, Response
+from starlette.websockets import WebSocket
+
+from ._session import AsyncTokenSession
+from ._web import ANSWERS, TYPE, Answer, unwired
+
+
+__all__ = ["exception_handlers", "get_token_session", "lifespan"]
+
+_STATE = "cognito_devtoken_session"
+_Lifespan: TypeAlias = Callable[[Any], AbstractAsyncContextManager[Mapping[str, Any] | None]]
+
+
+def lifespan(
+    session_factory: Callable[[], AsyncTokenSession] = AsyncTokenSession.from_env,
+    *,
+    wraps: _Lifespan | None = None,
+) -> Callable[[Any], AbstractAsyncContextManager[dict[str, Any]]]:
+    """
+    Make a lifespan that opens a session at start-up and closes it at shut-down.
+
+    Args:
+        session_factory: Opens the session. The default reads ``COGNITO_DEVTOKEN_*``, and fails
+            at start-up with the name of a variable that is missing or wrong.
+
+        wraps: The lifespan that the application has already. It runs while the session is
+            open, and the state that it yields is kept.
+    """
+
+    @asynccontextmanager
+    async def run(app: Any) -> AsyncGenerator[dict[str, Any]]:
+        async with AsyncExitStack() as stack:
+            session = await stack.enter_async_context(session_factory())
+            state = await stack.enter_async_context(wraps(app)) if wraps else None
+            yield {**(state or {}), _STATE: session}
+
+    return run
+
+
+def get_token_session(connection: HTTPConnection) -> AsyncTokenSession:
+    """
+    The application's session, from a request or a WebSocket.
+
+    Raises:
+        LookupError: If there is none; the message names the likely mistakes.
+    """
+    try:
+        session: AsyncTokenSession = connection.scope["state"][_STATE]
+    except KeyError:
+        raise unwired(
+            "Pass lifespan=cognito_devtoken's lifespan() to the outermost application, whose "
+            "lifespan is the only one that runs; enter the test client with a with statement; "
+            "do not turn the server's lifespan off"
+        ) from None
+    return session
+
+
+async def _answer(connection: HTTPConnection, error: Exception) -> Response | None:
+    answer = Answer.to(error)
+    if isinstance(connection, WebSocket):
+        await connection.close(answer.close_code, answer.detail)
+        return None
+    return JSONResponse(answer.body, answer.status, answer.headers, TYPE)
+
+
+exception_handlers: dict[Any, Any] = dict.fromkeys(ANSWERS, _answer)
+"""
+For ``Starlette(exception_handlers=…)``: answers a client can act on, as problem details.
+
+400, 403, 409; 429 and 503 with ``Retry-After``. A WebSocket is closed with 1013 (try again
+later) or 1008. Errors that are not the client's business stay errors of the application.
+"""

@@ -1,0 +1,73 @@
+"""
+A session in a svcs registry, for aiohttp and all else that svcs serves.
+
+::
+
+    svcs.aiohttp.init_app(app)
+    register(svcs.aiohttp.get_registry(app))
+
+    async def cognito_token(request):
+        session = await svcs.aiohttp.aget(request, AsyncTokenSession)
+        ...
+
+In a test, ``registry.register_value(AsyncTokenSession, session)``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import svcs
+
+from ._session import AsyncTokenSession, TokenSession
+from .exceptions import TokenUnavailableError
+
+
+__all__ = ["register"]
+
+
+def register(
+    registry: svcs.Registry,
+    session_factory: Callable[[], AsyncTokenSession | TokenSession] = AsyncTokenSession.from_env,
+) -> None:
+    """
+    Open a session, and register it until the registry is closed, and the session with it.
+
+    Its ping raises a :class:`~cognito_devtoken.exceptions.TokenUnavailableError` while calls to
+    Cognito fail. It makes none, and a session that is failing still serves the tokens it has.
+
+    Args:
+        registry: Where to register the session: by the class
+            :class:`~cognito_devtoken.AsyncTokenSession` or
+            :class:`~cognito_devtoken.TokenSession`, whichever it is.
+
+        session_factory: Opens the session. The default reads ``COGNITO_DEVTOKEN_*``; for code
+            that runs in threads take ``TokenSession.from_env``.
+
+    Raises:
+        ConfigurationError: If a variable is missing or wrong; the message names it.
+    """
+    session = session_factory()
+    in_threads = isinstance(session, TokenSession)
+    registry.register_value(  # pyright: ignore[reportUnknownMemberType]  # svcs' own
+        TokenSession if in_threads else AsyncTokenSession,
+        session,
+        ping=_ping if in_threads else _aping,
+        # What both kinds are closed by, so that either way of closing a registry will do.
+        on_registry_close=session._close,
+    )
+
+
+def _ping(session: AsyncTokenSession | TokenSession) -> None:
+    health = session.health()
+    if health.failing_since:
+        raise TokenUnavailableError(
+            f"Calls to Cognito have failed since {health.failing_since.isoformat()}, the last "
+            f"with {health.last_error}.",
+            retry_at=health.retry_at,
+        )
+
+
+# A coroutine, because svcs has those who ping told whether to get the service with aget().
+async def _aping(session: AsyncTokenSession) -> None:
+    _ping(session)

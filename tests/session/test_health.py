@@ -1,0 +1,97 @@
+"""What a session knows of Cognito without asking it."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from cognito_devtoken.exceptions import (
+    CallerDeniedError,
+    ResourceConflictError,
+    TokenUnavailableError,
+)
+from cognito_devtoken.testing import FakeFetcher, ManualClock
+from doors import Door
+
+
+START = datetime.fromtimestamp(ManualClock().time(), UTC)
+
+
+def test_it_is_well_before_anything_has_been_asked(session: Door, fetcher: FakeFetcher) -> None:
+    health = session.health()
+
+    assert health.ok
+    assert health.last_success is health.failing_since is None
+    assert not fetcher.calls
+
+
+def test_a_token_that_arrives_is_a_success_and_a_hit_is_none(
+    session: Door, clock: ManualClock
+) -> None:
+    session.get_token("ana")
+    clock.advance(60)
+    session.get_token("ana")
+
+    assert session.health().ok
+    assert session.health().last_success == START
+
+
+def test_it_fails_from_the_first_failure_until_a_token_arrives(
+    session: Door, fetcher: FakeFetcher, clock: ManualClock
+) -> None:
+    session.get_token("ana")
+    fetcher.error = TokenUnavailableError("no network")
+    for user_id in ("bob", "eve"):
+        clock.advance(10)
+        with pytest.raises(TokenUnavailableError):
+            session.get_token(user_id)
+    failing = session.health()
+    fetcher.error = None
+    clock.advance(10)
+    session.get_token("bob")
+
+    assert not failing.ok
+    assert failing.last_success == START
+    assert failing.failing_since == START + timedelta(seconds=10)
+    assert failing.last_error == "TokenUnavailableError"
+    assert failing.retry_at is not None
+    assert timedelta(0) < failing.retry_at - START - timedelta(seconds=20) <= timedelta(seconds=5)
+    well = session.health()
+    assert well.ok
+    assert well.last_success == START + timedelta(seconds=30)
+    assert well.failing_since is well.last_error is well.retry_at is None
+
+
+def test_what_cognito_says_of_one_user_counts_neither_way(
+    session: Door, fetcher: FakeFetcher
+) -> None:
+    fetcher.fail_next(ResourceConflictError("taken"))
+    with pytest.raises(ResourceConflictError):
+        session.get_token("ana")
+    assert session.health().ok
+
+    fetcher.fail_next(CallerDeniedError("arn:aws:iam::123456789012:user/shop"))
+    with pytest.raises(CallerDeniedError):
+        session.get_token("bob")
+    fetcher.fail_next(ResourceConflictError("taken"))
+    with pytest.raises(ResourceConflictError):
+        session.get_token("eve")
+    assert session.health().last_error == "CallerDeniedError"
+
+
+def test_it_goes_into_json_without_what_aws_says(session: Door, fetcher: FakeFetcher) -> None:
+    session.get_token("ana")
+    fetcher.error = CallerDeniedError("arn:aws:iam::123456789012:user/shop")
+    with pytest.raises(CallerDeniedError):
+        session.get_token("bob")
+
+    told = json.loads(json.dumps(session.health().to_dict()))
+
+    retry_at = told.pop("retry_at")
+    assert datetime.fromisoformat(retry_at) > START
+    assert told == {
+        "ok": False,
+        "last_success": "2023-11-14T22:13:20+00:00",
+        "failing_since": "2023-11-14T22:13:20+00:00",
+        "last_error": "CallerDeniedError",
+    }

@@ -1,0 +1,266 @@
+"""The browser example in a real Chromium: what it takes, and where things are on the page."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import attrs
+import pytest
+from selenium.common.exceptions import StaleElementReferenceException, TimeoutException
+from selenium.webdriver import Chrome, ChromeOptions
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.wait import WebDriverWait
+
+
+ROOT = Path(__file__).parents[2]
+EXAMPLE = ROOT / "examples" / "browser"
+STATIC = ROOT / "docs" / "_static"
+# Where pictures for the docs are wanted. Otherwise a run leaves the tree as it is.
+PICTURES = "BROWSER_PICTURES" in os.environ
+PATIENCE = 15
+# What it takes to install a browser or what the page is made of.
+LONG = 300
+
+FLAGS = [
+    "--headless",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-dev-shm-usage",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-sync",
+    "--hide-scrollbars",
+    "--no-first-run",
+    # Nothing is looked up, so nothing leaves this machine.
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+]
+NOTHING = "\N{EN DASH}"
+_Value = TypeVar("_Value")
+
+
+def require_chromium() -> tuple[str, str]:
+    """Chromium and its driver. They are installed if that can be done, or the test is skipped."""
+    names = ("chromium", "chromedriver")
+    if not all(map(shutil.which, names)):
+        if os.geteuid() or not shutil.which("apt-get"):
+            pytest.skip(
+                "needs chromium and chromedriver, which only root can install: "
+                "apt-get install chromium chromium-driver"
+            )
+        apt = ["apt-get", "-qq", "-o", "DPkg::Lock::Timeout=120"]
+        install = [*apt, "install", "-y", "--no-install-recommends", "chromium", "chromium-driver"]
+        # The lists may be missing, or too old.
+        if _run(install).returncode:
+            _run([*apt, "update"])
+            done = _run(install)
+            if done.returncode:
+                pytest.skip(f"needs chromium and chromedriver; apt-get: {_last(done.stderr)}")
+    chromium, driver = map(shutil.which, names)
+    assert chromium
+    assert driver
+    return chromium, driver
+
+
+def build(folder: Path) -> Path:
+    """Build the page in a copy of the example, or skip the test where that cannot be done."""
+    if missing := [name for name in ("node", "npm") if not shutil.which(name)]:
+        pytest.skip(f"needs Node.js to build the page: no {' and no '.join(missing)}")
+    copy = folder / "browser"
+    shutil.copytree(EXAMPLE, copy, ignore=shutil.ignore_patterns("dist", "node_modules", "__*"))
+    done = _run(["npm", "ci", "--no-audit", "--no-fund", "--prefer-offline"], copy)
+    if re.search(r"code (ENOTFOUND|EAI_AGAIN|ECONN\w+|ETIMEDOUT|ENETUNREACH)", done.stderr):
+        pytest.skip(f"needs the npm registry to build the page: {_last(done.stderr)}")
+    assert not done.returncode, done.stderr
+    done = _run(["npm", "run", "build"], copy)
+    assert not done.returncode, done.stderr
+    return copy
+
+
+def _run(command: list[str], folder: Path | None = None) -> "subprocess.CompletedProcess[str]":
+    environ = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    try:
+        return subprocess.run(
+            command, cwd=folder, env=environ, capture_output=True, text=True, timeout=LONG
+        )
+    except subprocess.TimeoutExpired:
+        pytest.skip(f"{command[0]} has not come to an end in {LONG} s")
+
+
+def _last(text: str) -> str:
+    return text.strip().rpartition("\n")[2]
+
+
+@contextmanager
+def running(example: Path, **environ: str) -> Generator[str]:
+    """Run the example, and stop it. It ends cleanly, and without a warning."""
+    process = subprocess.Popen(
+        [sys.executable, "-W", "error", "app.py", "--port=0"],
+        cwd=example,
+        env=os.environ | environ,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr
+    log = ""
+    try:
+        # It says where it listens once it does.
+        for line in process.stderr:
+            log += line
+            if found := re.search(r"running on (http://\S+)", line):
+                yield found[1]
+                break
+        process.send_signal(signal.SIGTERM)
+        log += process.communicate(timeout=PATIENCE)[1]
+    finally:
+        if process.returncode is None:
+            process.kill()
+            process.communicate()
+    assert process.returncode in (0, -signal.SIGTERM), log
+    assert not re.search("Warning|Traceback", log), log
+
+
+@contextmanager
+def chromium(folder: Path) -> Generator[Chrome]:
+    """A browser without a window."""
+    binary, driver = require_chromium()
+    options = ChromeOptions()
+    options.binary_location = binary
+    for flag in [*FLAGS, f"--user-data-dir={folder}"]:
+        options.add_argument(flag)
+    if not os.geteuid():
+        options.add_argument("--no-sandbox")  # which it does not start with as root
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    with Chrome(options, Service(driver)) as browser:
+        yield browser
+
+
+@attrs.define
+class Page:
+    """The page, as a user sees it."""
+
+    browser: Chrome
+    url: str
+    expected: str = "nothing"
+    """A pattern of what may be told to the console."""
+
+    def open(self) -> None:
+        self.browser.get(self.url)
+        self.wait_for(lambda: self["name"].is_displayed() or self["token"].is_displayed())
+
+    def __getitem__(self, id_: str) -> WebElement:
+        return self.browser.find_element(By.ID, id_)
+
+    def text(self, id_: str) -> str:
+        return self[id_].text
+
+    def click(self, id_: str) -> None:
+        self[id_].click()
+
+    def run(self, script: str, *arguments: Any) -> Any:
+        return self.browser.execute_script(script, *arguments)
+
+    def command(self, name: str, **arguments: Any) -> None:
+        self.browser.execute_cdp_cmd(name, arguments)
+
+    def wait_for(self, condition: Callable[[], _Value]) -> _Value:
+        # While a page is loaded, what has been found may be gone.
+        gone = [StaleElementReferenceException]
+        wait = WebDriverWait(self.browser, PATIENCE, poll_frequency=0.05, ignored_exceptions=gone)
+        try:
+            return wait.until(lambda _: condition())
+        except TimeoutException:
+            pytest.fail(
+                f"This has not come:\n{self.browser.find_element(By.TAG_NAME, 'main').text}"
+            )
+
+    def sign_in(self, name: str) -> None:
+        self["name"].send_keys(name)
+        self["name"].submit()
+        self.wait_for_entry("Cognito gave credentials")
+
+    def wait_for_entry(self, text: str) -> None:
+        self.wait_for(lambda: text in self.text("entries"))
+
+    def wait_for_answer(self, text: str) -> None:
+        """Wait for the latest entry to say so."""
+        latest = "#entries li:first-child p:last-child"
+        self.wait_for(lambda: text in self.browser.find_element(By.CSS_SELECTOR, latest).text)
+
+    def wait_for_form(self) -> None:
+        self.wait_for(lambda: self["name"].is_displayed())  # noqa: PLW0108  # found anew each time
+
+    def wait_for_another_second(self) -> None:
+        """Within one second, Cognito makes the same token again."""
+        now = int(time.time())
+        self.wait_for(lambda: int(time.time()) > now)
+
+    def wait_for_another(self, fingerprint: str) -> str:
+        """Wait for another token, and its credentials."""
+        self.wait_for(lambda: self.text("fingerprint") not in (fingerprint, NOTHING))
+        self.wait_for_answer("Cognito gave credentials")
+        return self.text("fingerprint")
+
+    def bar(self) -> float:
+        """How far the bar reaches, as it is drawn: 0 to 1."""
+        return float(
+            self.run(
+                "const [bar, fill] = ['bar', 'fill'].map("
+                "  (id) => document.getElementById(id).getBoundingClientRect());"
+                "return (fill.right - bar.left) / bar.width"
+            )
+        )
+
+    def emulate(self, **features: str) -> None:
+        """What the user prefers: ``prefers_color_scheme="dark"``."""
+        pairs = [{"name": k.replace("_", "-"), "value": v} for k, v in features.items()]
+        self.command("Emulation.setEmulatedMedia", features=pairs)
+
+    def resize(self, width: int, height: int) -> None:
+        self.command(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=1,
+            mobile=width < 500,
+        )
+
+    def record(self, id_: str) -> Callable[[], list[str]]:
+        """Note every text that an element has from now on."""
+        self.run(
+            "const element = document.getElementById(arguments[0]);"
+            "window.recorded = [];"
+            "const observer = new MutationObserver(() => recorded.push(element.textContent));"
+            "observer.observe(element, {childList: true})",
+            id_,
+        )
+        return lambda: list(self.run("return window.recorded"))
+
+    def fetch(self, path: str, method: str = "GET") -> Any:
+        """The status and the body of an answer of the backend."""
+        return self.run(
+            "return fetch(arguments[0], {method: arguments[1]})"
+            ".then(async (answer) => [answer.status, await answer.json()])",
+            path,
+            method,
+        )
+
+    def picture(self, name: str) -> None:
+        """Keep a picture for the docs, if they are wanted."""
+        if PICTURES:
+            self.browser.save_screenshot(str(STATIC / name))
+
+    def complaints(self) -> list[str]:
+        """What the console was told since the last time, and is not expected."""
+        messages = [entry["message"] for entry in self.browser.get_log("browser")]  # type: ignore[no-untyped-call]
+        return [message for message in messages if not re.search(self.expected, message)]

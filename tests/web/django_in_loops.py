@@ -1,0 +1,11 @@
+"""The Django example with its async views where the others are."""
+
+from typing import Any
+
+from backend.asgi import application  # type: ignore[import-not-found]  # the example's
+
+
+async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
+    if scope["type"] == "http":
+        scope["path"] = f"/async{scope['path']}"
+    await application(scope, receive, send)

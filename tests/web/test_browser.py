@@ -1,0 +1,330 @@
+"""The browser example: a page, its backend and a Cognito, in a real Chromium."""
+
+import json
+import re
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+from urllib.request import Request, urlopen
+
+import pytest
+
+
+pytest.importorskip("selenium", reason="Selenium is not installed")
+pytest.importorskip("fastapi", reason="FastAPI is not installed")
+
+from selenium.webdriver import Chrome
+from selenium.webdriver.common.keys import Keys
+
+from browsing import EXAMPLE, NOTHING, Page, build, chromium, running
+from cognito_devtoken import DevTokenClient, TokenRequest
+from cognito_devtoken.emulator import Pool
+
+
+REFUSED = r"the server responded with a status of (429|503)"
+PHONE = (360, 740)
+NAMES = (f"user-{number}" for number in count())
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
+    with chromium(tmp_path_factory.mktemp("profile")) as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def example(browser: Chrome, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(tmp_path_factory.mktemp("example"))
+
+
+@pytest.fixture(scope="module")
+def url(example: Path) -> Iterator[str]:
+    with running(example) as url:
+        yield url
+
+
+@pytest.fixture
+def signed_out(browser: Chrome, url: str) -> Iterator[Page]:
+    page = Page(browser, url)
+    page.resize(1200, 800)
+    page.emulate(prefers_color_scheme="light")
+    page.open()
+    yield page
+    with urlopen(Request(f"{url}/demo/outage", method="DELETE")):
+        pass
+    assert page.complaints() == []
+    browser.delete_all_cookies()
+
+
+@pytest.fixture
+def page(signed_out: Page) -> Page:
+    signed_out.sign_in(next(NAMES))
+    return signed_out
+
+
+def test_a_user_signs_in_and_gets_an_identity_and_credentials(signed_out: Page) -> None:
+    signed_out.sign_in("ana")
+
+    assert signed_out.text("who").startswith("Signed in as ana")
+    assert re.fullmatch(r"ASIA\w\w…", signed_out.text("access-key"))
+    for until in ("token-until", "credentials-until"):
+        assert re.fullmatch(r"\d\d:\d\d:\d\d", signed_out.text(until))
+    pool = Pool()
+    request = TokenRequest(pool.identity_pool_id, {pool.developer_provider: "ana"})
+    with DevTokenClient(endpoint_url=signed_out.fetch("/demo")[1]["endpoint"]) as client:
+        assert signed_out.text("identity") == client.fetch(request).identity_id
+
+
+def test_a_bar_shows_how_the_life_of_the_token_passes(page: Page) -> None:
+    bar = page["bar"]
+    assert (bar.aria_role, bar.accessible_name) == (
+        "progressbar",
+        "Life of the token that is left",
+    )
+    page.wait_for(lambda: page.bar() > 0.98)  # it has come in
+    before, shown = page.bar(), page.text("left")
+
+    page.wait_for(lambda: page.bar() < before and page.text("left") < shown)
+
+    assert 90 < int(bar.get_attribute("aria-valuenow") or 0) < 100
+    assert page.text("state") == "Fresh"
+
+
+def test_asking_again_gives_the_same_token_from_memory(page: Page) -> None:
+    before = page.text("fingerprint")
+
+    page.click("ask")
+
+    page.wait_for_answer("The same token, from the backend's memory.")
+    assert page.text("fingerprint") == before
+
+
+def test_a_refresh_gives_another_token_of_the_same_identity(page: Page) -> None:
+    token, identity, key = map(page.text, ("fingerprint", "identity", "access-key"))
+    page.wait_for_another_second()
+
+    page.click("refresh")
+
+    page.wait_for_another(token)
+    assert page.text("identity") == identity
+    assert page.text("access-key") != key
+
+
+def test_a_revoked_token_is_forgotten_and_cognito_takes_it_all_the_same(page: Page) -> None:
+    token, identity = page.text("fingerprint"), page.text("identity")
+
+    page.click("revoke")
+
+    page.wait_for_answer("Asked once more, Cognito still took the old token.")
+    assert "The backend has forgotten your token" in page.text("entries")
+    assert page.text("state") == "None"
+    assert [page.text(each) for each in ("fingerprint", "identity", "access-key")] == [NOTHING] * 3
+    page.wait_for_another_second()
+    page.click("ask")
+    page.wait_for_another(token)
+    assert page.text("identity") == identity
+
+
+def test_throttled_the_page_waits_as_long_as_it_is_told_and_tries_again(page: Page) -> None:
+    page.expected = REFUSED
+    token, identity = page.text("fingerprint"), page.text("identity")
+
+    countdown = page.record("seconds")
+    page.click("throttle")
+    page.wait_for_answer("Cognito will refuse the next few calls.")
+
+    page.click("refresh")
+
+    page.wait_for_answer("There are too many requests. Try again later.")
+    page.wait_for(lambda: re.search(r"again in [2-9] s", page.text("seconds")))
+    assert page.text("refusal") == "429 Too Many Requests"
+    assert page.text("fingerprint") == token
+    page.picture("browser.png")
+    page.wait_for_another(token)
+    assert page.text("identity") == identity
+    assert not page["waiting"].is_displayed()
+    shown = "\n".join(countdown())
+    assert re.search(r"in 2 s\nTrying again in 1 s\nTrying again …", shown), shown
+
+
+def test_in_an_outage_the_token_at_hand_works_until_it_is_thrown_away(page: Page) -> None:
+    page.expected = REFUSED + "|ERR_CONNECTION_REFUSED"
+    token, identity = page.text("fingerprint"), page.text("identity")
+    page.click("outage")
+    page.wait_for_answer("Cognito is down.")
+
+    page.click("refresh")
+    page.wait_for_answer("No token can be had now. Try again later.")
+    assert page.text("refusal") == "503 Service Unavailable"
+    page.click("ask")
+    page.wait_for_answer("The same token, from the backend's memory.")
+    assert not page["waiting"].is_displayed(), "who asks for something else has given up"
+
+    page.click("revoke")
+    page.wait_for_answer("Cognito cannot be reached.")
+    page.click("ask")
+    page.wait_for_answer("No token can be had now. Try again later.")
+    page.click("outage")
+    page.wait_for_entry("Cognito is up again.")
+    page.wait_for_another(token)
+    assert page.text("identity") == identity
+
+
+def test_who_does_not_want_to_wait_stops_it(page: Page) -> None:
+    page.expected = REFUSED
+    page.click("outage")
+    page.wait_for_answer("Cognito is down.")
+    page.click("refresh")
+    page.wait_for(page["stop"].is_displayed)
+
+    page["stop"].send_keys(Keys.ENTER)
+
+    assert not page["waiting"].is_displayed()
+    assert page.browser.switch_to.active_element == page["ask"]
+
+
+def test_a_token_expires_and_the_next_can_be_asked_for(browser: Chrome, example: Path) -> None:
+    with running(example, COGNITO_DEVTOKEN_TOKEN_DURATION="2") as url:
+        page = Page(browser, url)
+        page.open()
+        page.sign_in("ana")
+        before = page.text("fingerprint")
+
+        page.wait_for(lambda: page.text("state") == "Expired")
+        page.wait_for(lambda: page.bar() == 0)
+        assert page.text("left") == "0:00"
+        page.click("ask")
+
+        page.wait_for_another(before)
+        assert page.complaints() == []
+    browser.delete_all_cookies()
+
+
+def test_the_token_is_in_the_memory_of_the_page_and_nowhere_else(page: Page) -> None:
+    token = page.fetch("/cognito-token", "POST")[1]["Token"]
+
+    held = page.run(
+        "return indexedDB.databases().then((databases) => JSON.stringify("
+        "  [localStorage, sessionStorage, databases, document.cookie, location.href]))"
+    )
+    (cookie,) = page.browser.get_cookies()
+    html = page.run("return document.documentElement.outerHTML")
+    assert held == json.dumps([{}, {}, [], "", f"{page.url}/"], separators=(",", ":"))
+    assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Strict")
+    for part in (token, *token.split(".")):
+        assert len(part) > 20
+        assert part not in html + cookie["value"]
+
+
+def test_the_page_talks_to_its_backend_and_to_cognito_only(page: Page) -> None:
+    called = page.run("return performance.getEntriesByType('resource').map((entry) => entry.name)")
+    endpoint = page.fetch("/demo")[1]["endpoint"]
+
+    assert f"{endpoint}/" in called
+    assert all(each.startswith((page.url, endpoint)) for each in called)
+
+
+def test_nothing_is_stored_on_the_way_and_nothing_foreign_may_run(url: str) -> None:
+    with urlopen(url) as answer:
+        assert answer.headers["Cache-Control"] == "no-store"
+        policy = answer.headers["Content-Security-Policy"]
+    assert policy.startswith("default-src 'none'; script-src 'self';")
+
+
+def test_a_reload_keeps_the_sign_in_and_a_sign_out_ends_it(page: Page) -> None:
+    page.expected = "a status of 401"
+    token = page.text("fingerprint")
+
+    page.open()
+    page.wait_for(lambda: page.text("fingerprint") == token)
+    page.click("sign-out")
+
+    page.wait_for_form()
+    assert page.fetch("/cognito-token", "POST")[0] == 401
+
+
+def test_who_is_signed_out_by_the_backend_signs_in_again(page: Page) -> None:
+    page.expected = "a status of 401"
+    page.browser.delete_all_cookies()
+
+    page.click("refresh")
+
+    page.wait_for_form()
+    assert page.text("fingerprint") == "", "nothing of the user is shown"
+
+
+def test_a_keyboard_is_enough(signed_out: Page) -> None:
+    def focused() -> str:
+        return signed_out.browser.switch_to.active_element.get_attribute("id") or ""
+
+    def press(key: str) -> None:
+        signed_out.browser.switch_to.active_element.send_keys(key)
+
+    assert focused() == "name"
+    press("ana" + Keys.ENTER)
+    signed_out.wait_for_entry("Cognito gave credentials")
+    assert focused() == "token-title"
+    order = []
+    for _ in range(6):
+        press(Keys.TAB)
+        order.append(focused())
+    assert order == ["ask", "refresh", "revoke", "throttle", "outage", "log"]
+    press(Keys.SHIFT + Keys.TAB * 4)
+    before = signed_out.text("fingerprint")
+    signed_out.wait_for_another_second()
+    assert focused() == "refresh"
+    press(Keys.ENTER)
+    signed_out.wait_for_another(before)
+    assert focused() == "refresh", "it is not lost"
+
+
+def test_everything_that_can_be_operated_has_a_name(page: Page) -> None:
+    for id_ in ("ask", "refresh", "revoke", "throttle", "outage", "sign-out", "log", "bar"):
+        assert page[id_].accessible_name, id_
+    assert page["log"].aria_role == "log"
+    page.click("sign-out")
+    page.wait_for_form()
+    assert page["name"].accessible_name == "User name"
+
+
+def test_on_a_phone_nothing_is_wider_than_the_screen(signed_out: Page) -> None:
+    signed_out.expected = REFUSED
+    signed_out.resize(*PHONE)
+
+    def width() -> int:
+        return int(signed_out.run("return document.documentElement.scrollWidth"))
+
+    assert width() == PHONE[0]
+    signed_out.sign_in("w" * 64)
+    assert width() == PHONE[0]
+    signed_out.click("outage")
+    signed_out.wait_for_answer("Cognito is down.")
+    signed_out.click("refresh")
+    signed_out.wait_for(signed_out["stop"].is_displayed)
+    assert width() == PHONE[0]
+
+
+def test_it_is_dark_for_those_who_prefer_that(page: Page) -> None:
+    def paper() -> int:
+        color = page.run("return getComputedStyle(document.body).backgroundColor")
+        return sum(map(int, re.findall(r"\d+", color)))
+
+    assert paper() > 3 * 200
+    page.emulate(prefers_color_scheme="dark")
+    assert paper() < 3 * 50
+
+
+def test_nothing_moves_by_itself_for_those_who_prefer_that(page: Page) -> None:
+    def transition() -> str:
+        return page["fill"].value_of_css_property("transition-duration")
+
+    assert transition().startswith("1s")
+    page.emulate(prefers_reduced_motion="reduce")
+    assert transition() == "0s"
+
+
+def test_the_lock_file_names_no_registry() -> None:
+    lock = json.loads((EXAMPLE / "package-lock.json").read_text())
+
+    assert lock["packages"]
+    assert not any("resolved" in package for package in lock["packages"].values())

@@ -1,0 +1,202 @@
+"""A session in svcs registries, and an aiohttp application that has one."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+
+pytest.importorskip("svcs", reason="svcs is not installed")
+
+import svcs
+
+from caching import POOL_ID, PROVIDER
+from cognito_devtoken import AsyncTokenSession, TokenSession
+from cognito_devtoken.emulator import Emulator
+from cognito_devtoken.exceptions import (
+    CallerDeniedError,
+    ConfigurationError,
+    SessionClosedError,
+    TokenUnavailableError,
+)
+from cognito_devtoken.svcs import register
+from cognito_devtoken.testing import FakeFetcher, ManualClock
+from serving import OPERATION, USERS, served, stop_in_mid_flight, storm
+
+
+AIOHTTP = (
+    "-c",
+    "import aiohttp_app, socket; from aiohttp import web; "
+    "web.run_app(aiohttp_app.create_app(), sock=socket.socket(fileno={fd}))",
+)
+
+
+@pytest.fixture
+def opened_by(fetcher: FakeFetcher, clock: ManualClock) -> Callable[..., Any]:
+    """A factory of sessions of a kind."""
+    return lambda kind: (
+        lambda: kind(POOL_ID, developer_provider=PROVIDER, client=fetcher, clock=clock)
+    )
+
+
+def test_threads_get_the_session_until_the_registry_is_closed(
+    opened_by: Any, fetcher: FakeFetcher
+) -> None:
+    with svcs.Registry() as registry:
+        register(registry, opened_by(TokenSession))
+        tokens = set()
+        for _ in range(2):
+            with svcs.Container(registry) as services:
+                session = services.get(TokenSession)
+                tokens.add(session.get_token("ana"))
+
+    assert len(tokens) == len(fetcher.calls) == 1
+    with pytest.raises(SessionClosedError):
+        session.get_token("ana")
+
+
+def test_tasks_get_the_session_until_the_registry_is_closed(
+    opened_by: Any, fetcher: FakeFetcher
+) -> None:
+    async def run() -> None:
+        async with svcs.Registry() as registry:
+            register(registry, opened_by(AsyncTokenSession))
+            tokens = set()
+            for _ in range(2):
+                async with svcs.Container(registry) as services:
+                    session = await services.aget(AsyncTokenSession)
+                    tokens.add(await session.get_token("ana"))
+
+        assert len(tokens) == len(fetcher.calls) == 1
+        with pytest.raises(SessionClosedError):
+            await session.get_token("ana")
+
+    asyncio.run(run())
+
+
+def test_a_registry_of_tasks_may_be_closed_without_waiting(opened_by: Any) -> None:
+    session = opened_by(AsyncTokenSession)()
+    with svcs.Registry() as registry:
+        register(registry, lambda: session)
+
+    with pytest.raises(SessionClosedError):
+        session._check_open()
+
+
+def test_a_class_derived_from_a_session_is_found_by_the_sessions(opened_by: Any) -> None:
+    class Mine(TokenSession):
+        pass
+
+    with svcs.Registry() as registry, svcs.Container(registry) as services:
+        register(registry, opened_by(Mine))
+
+        assert isinstance(services.get(TokenSession), Mine)
+
+
+def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COGNITO_DEVTOKEN_IDENTITY_POOL_ID", POOL_ID)
+
+    with svcs.Registry() as registry:
+        register(registry)
+        assert AsyncTokenSession in registry
+
+        monkeypatch.setenv("COGNITO_DEVTOKEN_MAX_ENTRIES", "many")
+        with pytest.raises(ConfigurationError, match="COGNITO_DEVTOKEN_MAX_ENTRIES must be"):
+            register(registry)
+
+
+def test_two_registries_share_no_session(opened_by: Any) -> None:
+    with svcs.Registry() as one, svcs.Registry() as other:
+        register(one, opened_by(TokenSession))
+        register(other, opened_by(TokenSession))
+
+        assert svcs.Container(one).get(TokenSession) is not svcs.Container(other).get(TokenSession)
+
+
+def test_a_test_overrides_the_session_in_one_line(opened_by: Any) -> None:
+    with svcs.Registry() as registry, opened_by(TokenSession)() as session:
+        register(registry, opened_by(TokenSession))
+        registry.register_value(TokenSession, session)
+
+        assert svcs.Container(registry).get(TokenSession) is session
+
+
+def test_a_registry_without_a_session_is_named_what_it_lacks() -> None:
+    with svcs.Registry() as registry, svcs.Container(registry) as services:
+        with pytest.raises(svcs.exceptions.ServiceNotFoundError, match="AsyncTokenSession"):
+            services.get(AsyncTokenSession)
+
+
+def test_a_ping_raises_while_calls_fail_and_makes_none(
+    opened_by: Any, fetcher: FakeFetcher, clock: ManualClock
+) -> None:
+    with svcs.Registry() as registry, svcs.Container(registry) as services:
+        register(registry, opened_by(TokenSession))
+        [ping] = services.get_pings()
+        session = services.get(TokenSession)
+        ping.ping()
+        assert not fetcher.calls, "nothing is known, and nothing is wrong"
+
+        fetcher.error = CallerDeniedError("arn:aws:iam::123456789012:user/shop")
+        with pytest.raises(CallerDeniedError):
+            session.get_token("ana")
+        with pytest.raises(TokenUnavailableError) as caught:
+            ping.ping()
+        assert str(caught.value) == (
+            "Calls to Cognito have failed since 2023-11-14T22:13:20+00:00, "
+            "the last with CallerDeniedError."
+        )
+        assert caught.value.retry_at == session.health().retry_at
+        assert len(fetcher.calls) == 1
+
+        fetcher.error = None
+        clock.advance(3600)
+        session.get_token("ana")
+        ping.ping()
+
+
+def test_tasks_are_told_to_wait_for_a_ping(opened_by: Any, fetcher: FakeFetcher) -> None:
+    async def run() -> None:
+        async with svcs.Registry() as registry, svcs.Container(registry) as services:
+            register(registry, opened_by(AsyncTokenSession))
+            [ping] = services.get_pings()
+            assert ping.is_async
+            await ping.aping()
+
+            fetcher.error = CallerDeniedError("no")
+            session = await services.aget(AsyncTokenSession)
+            with pytest.raises(CallerDeniedError):
+                await session.get_token("ana")
+            with pytest.raises(TokenUnavailableError):
+                await ping.aping()
+
+    asyncio.run(run())
+
+
+def test_no_repr_and_no_log_shows_a_secret(
+    opened_by: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    with svcs.Registry() as registry, svcs.Container(registry) as services:
+        register(registry, opened_by(TokenSession))
+        recipe = registry.get_registered_service_for(TokenSession)
+        token = services.get(TokenSession).get_token("user-canary")
+
+        shown = repr([registry, recipe, services, *services.get_pings()])
+
+    assert "TokenSession" in caplog.text
+    for secret in (token.token, token.identity_id, "user-canary"):
+        assert secret not in shown
+        assert secret not in caplog.text
+
+
+def test_a_storm_of_requests_causes_one_call_for_each_user(emulator: Emulator) -> None:
+    with served(emulator, *AIOHTTP) as server:
+        storm(server.url)
+
+    assert emulator.calls[OPERATION] == USERS
+
+
+def test_a_server_that_is_stopped_answers_those_who_wait() -> None:
+    stop_in_mid_flight(*AIOHTTP)
