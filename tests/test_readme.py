@@ -1,6 +1,8 @@
 """What the README promises besides its examples, which are tests of their own."""
 
 import re
+import tomllib
+from itertools import chain
 from pathlib import Path
 
 
@@ -22,3 +24,21 @@ def test_links_of_the_readme_lead_somewhere() -> None:
     assert links
     for link in links:
         assert (ROOT / link).exists(), link
+
+
+def test_the_oldest_versions_that_the_documentation_names_are_those_that_are_tested() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    required = chain(
+        *project["project"]["optional-dependencies"].values(), project["dependency-groups"]["web"]
+    )
+    pattern = r"^(\w+)(?:\[\w+\])?>=(\S+)$"
+    tested = {m[1]: m[2] for each in required if (m := re.match(pattern, each))}
+    named = {
+        name.lower(): version
+        for page in (ROOT / "docs").glob("*.md")
+        for name, version in re.findall(r"\b(\w+) (\d[\d.]*) or later\b", page.read_text())
+    }
+
+    frameworks = {"aiohttp", "django", "fastapi", "flask", "litestar", "starlette", "svcs"}
+    assert frameworks <= named.keys()
+    assert {name: tested[name] for name in frameworks} == {n: named[n] for n in frameworks}
