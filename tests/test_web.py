@@ -26,7 +26,7 @@ QUOTED = "arn:aws:iam::123456789012:role/shop"
         ("NotAuthorizedError", 403, None, 1008),
         ("ResourceConflictError", 409, None, 1008),
         ("DeveloperUserAlreadyRegisteredError", 409, None, 1008),
-        ("TooManyRequestsError", 429, "1", 1013),
+        ("TooManyRequestsError", 429, "2", 1013),
         ("InternalServiceError", 503, "1", 1013),
         ("TokenUnavailableError", 503, "1", 1013),
         ("SessionClosedError", 503, "1", 1013),

@@ -10,6 +10,7 @@ from http import HTTPStatus
 import attrs
 
 from . import exceptions as exc
+from ._policy import Failure, back_off
 
 
 TYPE = "application/problem+json"  # RFC 9457
@@ -28,8 +29,6 @@ ANSWERS: Mapping[type[exc.DevTokenError], tuple[int, str]] = {
     exc.SessionClosedError: (503, "No token can be had now. Try again later."),
 }
 _LATER = (429, 503)
-# Seconds, where it is not known when another attempt makes sense.
-_RETRY_AFTER = 1
 
 
 @attrs.frozen
@@ -70,14 +69,19 @@ class Answer:
             detail = "; ".join(f"{v.member} {v.limit}" for v in broken) or detail
         headers = {"Cache-Control": "no-store"}
         if status in _LATER:
-            headers["Retry-After"] = str(_seconds_until(getattr(error, "retry_at", None)))
+            headers["Retry-After"] = str(_retry_after(error))
         return cls(status, headers, detail)
 
 
-def _seconds_until(time: datetime | None) -> int:
-    """Whole seconds from now on, at least one: what ``Retry-After`` takes."""
-    left = (time - datetime.now(UTC)).total_seconds() if time else 0.0
-    return max(math.ceil(left), _RETRY_AFTER)
+def _retry_after(error: Exception) -> int:
+    """In how many whole seconds another attempt makes sense; at least one."""
+    retry_at: datetime | None = getattr(error, "retry_at", None)
+    if retry_at is None:
+        # Who is told first learns how long a session leaves a user alone after a first failure.
+        left = back_off(Failure.of(error), failures=1, remaining=0.0, draw=1.0)
+    else:
+        left = (retry_at - datetime.now(UTC)).total_seconds()
+    return max(math.ceil(left), 1)
 
 
 def unwired(mistakes: str) -> LookupError:
