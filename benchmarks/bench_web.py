@@ -2,9 +2,9 @@
 What the dependency costs a FastAPI route: requests per second, beside the same route without it.
 
 All routes answer alike, one with a constant, the others with a token from the session's memory,
-and one with a constant after a dependency that does nothing, which shows FastAPI's own part. The
-server has a process of its own; the routes take turns, and a ratio is that of two neighbours in
-time.
+and one with a constant after a dependency that does nothing, which shows FastAPI's own part. Each
+is the only route of an application in a process of its own, because FastAPI looks at one route
+after the other. They take turns, and a ratio is that of two neighbours in time.
 """
 
 import asyncio
@@ -15,15 +15,17 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Generator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 
 ROUNDS, REQUESTS, CONNECTIONS = 30, 2_000, 8
-PATHS = {
-    "/constant": "a constant",
-    "/nothing": "a constant, and a dependency that does nothing",
-    "/request": "a token from the session, without a dependency",
-    "/session": "a token from the session by TokenSessionDep",
+ROUTES = {
+    "constant": "a constant",
+    "with_nothing": "a constant, and a dependency that does nothing",
+    "with_request": "a token from the session, without a dependency",
+    "with_session": "a token from the session by TokenSessionDep",
 }
 POOL_ID = "us-east-1:00000000-0000-4000-8000-000000000000"
 
@@ -46,38 +48,35 @@ def opened():
         {POOL_ID!r}, developer_provider="login.example.com", client=FakeFetcher(lifetime=86_400)
     )
 
-app = FastAPI(lifespan=lifespan(opened))
 CONSTANT = make_token().to_aws()
 
-@app.get("/constant")
 async def constant() -> dict[str, str]:
     return CONSTANT
 
 async def nothing() -> None:
     pass
 
-@app.get("/nothing")
 async def with_nothing(nothing: Annotated[None, Depends(nothing)]) -> dict[str, str]:
     return CONSTANT
 
-@app.get("/request")
 async def with_request(request: Request) -> dict[str, str]:
     return (await get_token_session(request).get_token("user-42")).to_aws()
 
-@app.get("/session")
-async def session(session: TokenSessionDep) -> dict[str, str]:
+async def with_session(session: TokenSessionDep) -> dict[str, str]:
     return (await session.get_token("user-42")).to_aws()
 
+app = FastAPI(lifespan=lifespan(opened))
+app.get("/")(globals()[sys.argv[1]])
 # Not fd=, for which uvicorn turns no delay of small packets off.
-listening = socket.socket(fileno=int(sys.argv[1]))
+listening = socket.socket(fileno=int(sys.argv[2]))
 uvicorn.Server(uvicorn.Config(app, log_level="error")).run([listening])
 """
 
 
-async def ask(port: int, path: str, requests: int) -> None:
+async def ask(port: int, requests: int) -> None:
     """Ask on one connection, one after the other."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    request = f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+    request = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
     for _ in range(requests):
         writer.write(request)
         head = await reader.readuntil(b"\r\n\r\n")
@@ -94,36 +93,44 @@ def cpu_of(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-async def rates(server: int, port: int, path: str) -> tuple[float, float]:
+async def rates(server: int, port: int) -> tuple[float, float]:
     """Requests per second, and per second of the server's CPU."""
     began, used = time.perf_counter(), cpu_of(server)
     each = REQUESTS // CONNECTIONS
-    await asyncio.gather(*(ask(port, path, each) for _ in range(CONNECTIONS)))
+    await asyncio.gather(*(ask(port, each) for _ in range(CONNECTIONS)))
     return REQUESTS / (time.perf_counter() - began), REQUESTS / (cpu_of(server) - used)
 
 
-def main() -> None:
+@contextmanager
+def serving(route: str) -> Generator[tuple[int, int]]:
+    """Serve a route. Gives the process and the port."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port, fd = listening.getsockname()[1], listening.fileno()
-        server = subprocess.Popen([sys.executable, "-c", SERVER, str(fd)], pass_fds=[fd])
-    found: dict[str, list[tuple[float, float]]] = {path: [] for path in PATHS}
+        server = subprocess.Popen([sys.executable, "-c", SERVER, route, str(fd)], pass_fds=[fd])
     try:
-        for number in range(ROUNDS + 1):
-            for path in random.sample([*PATHS], len(PATHS)):
-                measured = asyncio.run(rates(server.pid, port, path))
-                if number:  # the first round warms up
-                    found[path].append(measured)
+        yield server.pid, port
     finally:
         server.terminate()
         server.wait()
-    constant = found["/constant"]
+
+
+def main() -> None:
+    found: dict[str, list[tuple[float, float]]] = {route: [] for route in ROUTES}
+    with ExitStack() as stack:
+        servers = {route: stack.enter_context(serving(route)) for route in ROUTES}
+        for number in range(ROUNDS + 1):
+            for route in random.sample([*ROUTES], len(ROUTES)):
+                measured = asyncio.run(rates(*servers[route]))
+                if number:  # the first round warms up
+                    found[route].append(measured)
+    constant = found["constant"]
     print(f"FastAPI, Python {sys.version.split()[0]}, {ROUNDS} rounds of {REQUESTS} requests")
     print(
         f"  a constant: {statistics.median(each[0] for each in constant):.0f} requests per second"
     )
-    for path, what in PATHS.items():
-        if found[path] is not constant:
-            pairs = list(zip(found[path], constant, strict=True))
+    for route, what in ROUTES.items():
+        if found[route] is not constant:
+            pairs = list(zip(found[route], constant, strict=True))
             by_time, by_cpu = (statistics.median(a[n] / b[n] for a, b in pairs) for n in (0, 1))
             print(f"  {what}: {by_time:.3f} times as many, {by_cpu:.3f} per second of CPU")
 
