@@ -65,6 +65,7 @@ def in_the_air(cache: TokenCache, crew: Crew) -> Callable[[], None]:
 
     def land() -> None:
         engine._fly(flight, sent)
+        engine._tell()
 
     return land
 

@@ -78,3 +78,17 @@ def test_a_clock_that_steps_back_does_not_slow_it_down_further() -> None:
     pace.reserve(at(0))
 
     assert pace.rate == 25
+
+
+def test_after_a_full_recovery_the_first_start_is_held_back_anew() -> None:
+    pace = Pace()
+    pace.throttled(at(1))
+    for _ in range(5):
+        pace.reserve(at(2))  # far ahead
+    pace.reserve(at(300))
+    starts(pace, 300, 301, step=0.1)
+
+    pace.throttled(at(301))
+
+    assert pace.rate is not None
+    assert pace.reserve(at(301)) == pytest.approx(1 / pace.rate)

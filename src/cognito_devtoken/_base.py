@@ -14,12 +14,12 @@ import attrs
 from ._cache import TokenCache
 from ._client import DevTokenClient
 from ._clock import SYSTEM_CLOCK
-from ._engine import closed
 from ._entries import Key
 from ._flight import Steps
 from ._fork import watch
 from ._health import Health
 from ._journal import Stats
+from ._landing import closed
 from ._policy import RefreshPolicy, Seconds
 from ._request import TokenRequest
 from .exceptions import ConfigurationError, InvalidRequestError, Violation
@@ -233,10 +233,10 @@ class Session:
         """
         return self._cache.health()
 
-    def _before_fork(self) -> None:
-        pass
+    def _before_fork(self) -> bool:
+        return True
 
-    def _after_fork(self, *, in_child: bool) -> None:
+    def _after_fork(self, *, ready: bool, in_child: bool) -> None:
         if in_child:
             self._hits = 0
 

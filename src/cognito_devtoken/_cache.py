@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from inspect import iscoroutinefunction
 
 from ._callers import Callers
 from ._clock import SYSTEM_CLOCK
@@ -41,8 +42,7 @@ class TokenCache:
         clock: What measures the age of tokens; None takes the clocks of this machine.
 
         on_event: Called with each :class:`~cognito_devtoken.events.Event`, outside every
-            lock, in the thread or event loop where it is noticed. What they raise is
-            swallowed, and counted in :meth:`stats`.
+            lock. What they raise is swallowed, and counted in :meth:`stats`.
 
     Raises:
         ValueError: If *max_entries* or *max_concurrent_fetches* is less than 1.
@@ -65,14 +65,23 @@ class TokenCache:
         clock = SYSTEM_CLOCK if clock is None else clock
         check_kind("policy", policy, RefreshPolicy)
         check_kind("on_event", on_event, Iterable)
-        for name, value, method in (("client", fetcher, "fetch"), ("clock", clock, "monotonic")):
-            if not callable(getattr(value, method, None)):
+        hooks = tuple(on_event)
+        for name, value, method in (
+            ("client", fetcher, "fetch"),
+            ("clock", clock, "monotonic"),
+            ("clock", clock, "time"),
+            *(("on_event", hook, "__call__") for hook in hooks),
+        ):
+            found = getattr(value, method, None)
+            if not callable(found):
                 raise TypeError(
                     f"{name} must have a method {method}(), to be one of cognito_devtoken.typing."
                 )
+            if iscoroutinefunction(value if method == "__call__" else found):
+                raise TypeError(f"{name} must not be a coroutine function: nobody awaits it.")
         self._developer_provider = developer_provider
         self._policy = policy
-        self._journal = Journal(on_event)
+        self._journal = Journal(hooks)
         self._entries = Entries(max_entries)
         self._engine = Engine(
             fetcher,
@@ -160,8 +169,8 @@ class TokenCache:
             self._engine.check_open()
             key = self._entries.find(token)
             applied = key is not None
-            if applied:
-                self._engine.throw_away(lambda other, _: other == key)
+            if key is not None:
+                self._engine.throw_away_one(key)
             self._journal.counts[f"invalidations_{'applied' if applied else 'ignored'}"] += 1
             self._journal.tell(Invalidated, token.fingerprint, applied)
         self._journal.catch_up()

@@ -12,9 +12,10 @@ import sys
 from typing import NamedTuple
 
 from ._clock import Instant
-from ._engine import Engine, closed
+from ._engine import Engine
 from ._entries import Key
 from ._flight import Flight, Steps
+from ._landing import closed
 from ._policy import Failure, Seconds, State, as_seconds
 from ._request import DEFAULT_DURATION, TokenRequest
 from ._token import OpenIdToken, remaining_of

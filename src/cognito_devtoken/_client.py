@@ -248,10 +248,10 @@ class DevTokenClient:
         for client in made.values():
             client.close()
 
-    def _before_fork(self) -> None:
-        pass  # a child takes over nothing that may be half done
+    def _before_fork(self) -> bool:
+        return True  # a child takes over nothing that may be half done
 
-    def _after_fork(self, *, in_child: bool) -> None:
+    def _after_fork(self, *, ready: bool, in_child: bool) -> None:
         if in_child:
             self._inherited = self._made  # kept, and never used: they are the parent's
             self._renew()

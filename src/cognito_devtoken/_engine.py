@@ -1,9 +1,7 @@
 """
-What happens behind the callers' backs: flights are flown, land, and their tokens are kept.
+What happens behind the callers' backs: flights are flown, and land.
 
-Laws of this module: a token is kept only if nothing has invalidated its key since it was asked
-for, and if it lives longer than the one at hand. A failure never touches the token at hand. A
-flight always lands, whatever is raised.
+Law of this module: a flight always lands, whatever is raised.
 """
 
 from __future__ import annotations
@@ -12,29 +10,24 @@ import threading
 from collections.abc import Callable
 
 from ._clock import CLOCK_STEP, Clock, Instant
-from ._entries import Entries, Matches
+from ._entries import Entries, Key, Matches
 from ._flight import Flight, Flights
-from ._fork import watch
+from ._fork import PATIENCE, watch
 from ._journal import Journal
-from ._policy import Failure, RefreshPolicy, back_off
+from ._landing import arrived, closed, failed, remember
+from ._policy import RefreshPolicy
 from ._system import draw, start_daemon, wait
 from ._token import OpenIdToken, hold, remaining_of
-from ._trouble import Trouble
+from ._trouble import without_frames
 from .events import (
     ClockStepped,
-    Evicted,
     FetchAbandoned,
-    FetchFailed,
     FetchStarted,
-    FetchSucceeded,
     Reason,
-    Throttled,
-    TokenDiscarded,
 )
 from .exceptions import (
     DevTokenError,
     InvalidTokenResponseError,
-    SessionClosedError,
     TokenUnavailableError,
 )
 from .typing import TokenFetcher
@@ -42,8 +35,6 @@ from .typing import TokenFetcher
 
 # How long a thread waits for more work before it ends: longer than most pauses between misses.
 _IDLE = 10.0
-# How long a fork waits for the lock, which is held for moments.
-_FORK = 1.0
 
 
 class Engine:
@@ -110,7 +101,7 @@ class Engine:
         """What those who wait do now and then: see that their flight gets on."""
         self.abandon_if_overdue(flight, now)
         self._give_up_forsaken(now)
-        if not (flight.sent or flight.done or self.flights.flying):
+        if not (flight.sent or flight.done) and self.flights.flying <= 0:
             self.staff()
 
     def _give_up_forsaken(self, now: Instant) -> None:
@@ -136,6 +127,12 @@ class Engine:
             self.entries.drop(key)
         return len(keys)
 
+    def throw_away_one(self, key: Key) -> None:
+        """The same for one key, however many there are."""
+        for flight in self.flights.in_the_air():
+            flight.stale |= flight.key == key
+        self.entries.drop(key)
+
     def abandon_if_overdue(self, flight: Flight, now: Instant) -> None:
         """
         Give a flight up that has not come back in time.
@@ -155,7 +152,7 @@ class Engine:
         self.journal.tell(FetchAbandoned, flight.key, flight.reason, age, flight.sent is not None)
         if flight.sent:
             error = TokenUnavailableError(f"Cognito has not answered within {age:.0f} s.")
-            self._remember(flight, error, now)
+            remember(self, flight, error, now)
         else:
             error = TokenUnavailableError(f"The fetch has not had its turn within {age:.0f} s.")
         self.finish(flight, error=error)
@@ -189,20 +186,24 @@ class Engine:
     def _hire(self) -> None:
         try:
             self.start_thread(self._work)
-        except RuntimeError:
+        except (RuntimeError, MemoryError):
             self._make_do()
+        except BaseException:  # of a signal handler, such as Ctrl-C
+            with self.lock:
+                self.flights.threads -= 1
+            raise
 
     def _make_do(self) -> None:
         """No thread can be had: fly here what somebody waits for, and give up the rest."""
         now = self.now()
         with self.lock:
             self.flights.threads -= 1
-            if self.flights.flying:
+            if self.flights.flying > 0:
                 return  # one of those that fly will come to it
-            for flight in [f for f in self.flights.table.values() if not (f.needed or f.sent)]:
+            for flight in [f for f in self.flights.table.values() if self._can_wait(f, now)]:
                 self.flights.abandon(flight, now)
                 error = TokenUnavailableError("No thread can be started.")
-                self._remember(flight, error, now)
+                remember(self, flight, error, now)
                 self.finish(flight, error=error)
             # One flight only: those who wait for the others take them on when they look.
             mine = self.flights.take(now)
@@ -210,6 +211,18 @@ class Engine:
                 self._took_off(mine, now)
         if mine:
             self._fly(mine, now)
+            self.journal.catch_up()
+            cause = mine.error.__cause__ if mine.error else None
+            if cause is not None and not isinstance(cause, Exception):
+                raise cause  # Ctrl-C, say, which is this thread's own
+
+    def _can_wait(self, flight: Flight, now: Instant) -> bool:
+        """Whether nobody would go without a token if this one were given up."""
+        if flight.sent:
+            return False
+        at_hand = remaining_of(self.entries.tokens.get(flight.key), now) > 0
+        serves = flight.reason is not Reason.FORCED and not self.policy.strict_grace
+        return not flight.needed or (at_hand and serves)
 
     def _work(self) -> None:
         flights, gate = self.flights, threading.Lock()
@@ -243,6 +256,7 @@ class Engine:
             return self.wait(gate, self.idle_seconds) or self._stays(flights, gate)
         if delay:
             self.wait(gate, delay)  # nobody opens it: this is the pace
+            now = self.now()
         with self.lock:
             if flight := flights.take(now):
                 self._took_off(flight, now)
@@ -250,6 +264,7 @@ class Engine:
             # Read anew: a process may be frozen between any two lines.
             flight.sent = sent = self.now()
             self._fly(flight, sent)
+            self._tell()
         return True
 
     def _stays(self, flights: Flights, gate: threading.Lock) -> bool:
@@ -285,101 +300,40 @@ class Engine:
                 f"The fetcher failed with {type(failure).__name__}.",
                 hint="That is a bug of the fetcher: what it raises is to be a DevTokenError.",
             )
-            error.__cause__ = failure.with_traceback(None)
+            error.__cause__ = failure
         if error:
-            # Its frames are of no use to those who share it, and hold what was asked for.
-            error.with_traceback(None).__context__ = None
+            # Frames are of no use to those who share it, and hold what was asked for.
+            without_frames(error)
         now = self.now()
         with self.lock:
             if token:
-                self._arrived(flight, token, now)
+                arrived(self, flight, token, now)
             if error:
-                self._failed(flight, error, now)
-        self.journal.catch_up()
+                failed(self, flight, error, now)
 
-    # Landing
-
-    def _arrived(self, flight: Flight, token: OpenIdToken, now: Instant) -> None:
-        in_time = self.flights.land(flight, now, arrived=True)
-        self.journal.succeeded(now)
-        sent = flight.sent or now
-        self.journal.tell(
-            FetchSucceeded, flight.key, flight.reason, sent.age(now), token, token._seconds
-        )
-        if self.closed:
-            if in_time:
-                self.finish(flight, error=closed())
-            return
-        self.keep_house(now)
-        remaining = remaining_of(token, now)
-        at_hand = remaining_of(self.entries.tokens.get(flight.key), now)
-        if not remaining:
-            error = TokenUnavailableError("The token had expired before it arrived.")
-            self._remember(flight, error, now)
-        elif flight.stale or remaining < at_hand:
-            self.journal.counts["tokens_discarded"] += 1
-            self.journal.tell(TokenDiscarded, flight.key, token)
-            if in_time and not flight.stale and flight.reason is not Reason.FORCED:
-                # Else each call would fetch another that lives no longer.
-                error = TokenUnavailableError("The new token lives no longer than the old one.")
-                self._remember(flight, error, now)
-        else:
-            self.entries.mended(flight.key)
-            if evicted := self.entries.store(flight.key, token):
-                self.journal.counts["evictions"] += 1
-                self.journal.tell(Evicted, evicted[0], remaining_of(evicted[1], now))
-        if in_time:
-            self.finish(flight, token=token)
-
-    def _failed(self, flight: Flight, error: Exception, now: Instant) -> None:
-        in_time = self.flights.land(flight, now, arrived=False)
-        self.journal.counts["fetches_failed"] += 1
-        wait = self._remember(flight, error, now) if in_time and not self.closed else 0.0
-        self.journal.tell(
-            FetchFailed,
-            flight.key,
-            flight.reason,
-            (flight.sent or now).age(now),
-            type(error).__name__,
-            getattr(error, "code", None),
-            wait,
-            remaining_of(self.entries.tokens.get(flight.key), now),
-        )
-        if Failure.of(error) is Failure.THROTTLED and self.flights.pace.throttled(now):
-            self.journal.tell(Throttled, self.flights.pace.rate)
-        if in_time:
-            self.finish(flight, error=error)
-
-    def _remember(self, flight: Flight, error: Exception, now: Instant) -> float:
-        """Leave a key alone for a while. Returns for how many seconds."""
-        if flight.stale:
-            return 0.0  # what it says is of the time before the invalidation
-        before = self.entries.trouble(flight.key)
-        kind = Failure.of(error)
-        token = self.entries.tokens.get(flight.key)
-        usable = (remaining := remaining_of(token, now)) > 0
-        # Once nothing can be served, it is tried again soon, whatever went before.
-        failures = before.failures + 1 if before and before.usable == usable else 1
-        wait = back_off(kind, failures, remaining, self.draw())
-        self.journal.failed(error, wait, now)
-        self.entries.failed(flight.key, Trouble(error, kind, failures, now, wait, usable))
-        if token and kind is Failure.TERMINAL:
-            self.entries.hurry(flight.key)
-        return wait
+    def _tell(self) -> None:
+        """Call the hooks. As one may hang or ask for a token, this thread counts as away."""
+        with self.lock:
+            self.flights.away += 1
+        try:
+            self.journal.catch_up()
+        finally:
+            with self.lock:
+                self.flights.away -= 1
 
     # Fork
 
-    def _before_fork(self) -> None:
+    def _before_fork(self) -> bool:
         """Let no other thread be in the middle of a change, which takes moments."""
-        self._ready_to_fork = self.lock.acquire(timeout=_FORK)
+        return self.lock.acquire(timeout=PATIENCE)
 
-    def _after_fork(self, *, in_child: bool) -> None:
+    def _after_fork(self, *, ready: bool, in_child: bool) -> None:
         """
         Go on.
 
         A child has no flights and no threads, the tokens as they were, and a jitter of its own.
         """
-        if self._ready_to_fork:
+        if ready:
             self.lock.release()
         if not in_child:
             return
@@ -393,8 +347,3 @@ class Engine:
                 continue
             due = self.policy.due_age(token._seconds, self.draw())
             self.entries.tokens[key] = hold(token, key, token._sent, self.clock, due)
-
-
-def closed() -> SessionClosedError:
-    """What a closed session raises."""
-    return SessionClosedError("This session is closed.")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from ._clock import Instant
 from ._request import TokenRequest
-from ._secret import HIDDEN
+from ._secret import HIDDEN, NeverPickled
 from ._token import OpenIdToken, hold
 from ._trouble import Trouble
 from .exceptions import ConfigurationError
@@ -31,7 +31,7 @@ _MIN_TROUBLES = 1000
 _MOMENT = 1e-5
 
 
-class Key(tuple[str | None, bytes]):
+class Key(NeverPickled, tuple[str | None, bytes]):
     """
     The developer's user id, and a digest of everything else that is asked for.
 

@@ -84,15 +84,19 @@ class Watched:
         self._counted = {source: Counter[str]() for source in sources}
         self._gone: Counter[str] = Counter()
 
+    def _begin_if_forked(self) -> None:
+        if self._pid != os.getpid():
+            self._begin(list(self._counted))  # a child's sessions begin at zero, too
+
     def add(self, source: Source) -> None:
         """Watch a session or a cache for as long as it lives."""
+        self._begin_if_forked()
         with self._lock:
             self._counted.setdefault(weakref.ref(source), Counter())
 
     def figures(self) -> Counter[str]:
         """What they have counted and hold, with what is gone, so that no counter falls."""
-        if self._pid != os.getpid():
-            self._begin(list(self._counted))  # a forked child's sessions begin at zero, too
+        self._begin_if_forked()
         with self._lock:
             sources = [(ref, ref()) for ref in self._counted]
         held: Counter[str] = Counter()

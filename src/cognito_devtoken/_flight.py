@@ -81,6 +81,7 @@ class Flights:
         self.idle: list[threading.Lock] = []
         self.pace = Pace()
         self.threads = 0
+        self.away = 0  # threads that call hooks
         self._max_concurrent = max_concurrent
         self._sent: set[Flight] = set()
         self._left_behind: set[Flight] = set()
@@ -143,8 +144,8 @@ class Flights:
 
     @property
     def flying(self) -> int:
-        """How many threads there are, without those that are left behind."""
-        return self.threads - len(self._left_behind)
+        """How many threads there are, without those that are left behind or away."""
+        return self.threads - len(self._left_behind) - self.away
 
     def staff(self) -> bool:
         """Wake a thread for what is queued. Returns whether one has to be started instead."""

@@ -10,54 +10,65 @@ from __future__ import annotations
 import os
 import threading
 import weakref
+from functools import partial
 from typing import Protocol
+
+
+# For how many seconds a fork waits for a lock, which is held for moments.
+PATIENCE = 1.0
 
 
 class Forkable(Protocol):
     """What has something to do when its process forks."""
 
-    def _before_fork(self) -> None:
+    def _before_fork(self) -> bool:
         """
-        Let no other thread be in the middle of a change.
+        Let no other thread be in the middle of a change. Returns whether none is.
 
         Without waiting for a thread that may wait for something else: the one that forks
         holds the lock of logging, and who knows which others.
         """
+        ...
 
-    def _after_fork(self, *, in_child: bool) -> None:
+    def _after_fork(self, *, ready: bool, in_child: bool) -> None:
         """Go on, in a child with what it needs of its own."""
 
 
-class _Forks:
-    def __init__(self) -> None:
+class Forks:
+    """Who has something to do when this process forks."""
+
+    def __init__(self, patience: float = PATIENCE) -> None:
+        self._patience = patience
         self._lock = threading.Lock()
         self._watched: weakref.WeakSet[Forkable] = weakref.WeakSet()
-        self._forking: list[Forkable] = []
-        if hasattr(os, "register_at_fork"):  # pragma: no branch  # Windows has none
-            os.register_at_fork(
-                before=self._before,
-                after_in_parent=lambda: self._after(in_child=False),
-                after_in_child=lambda: self._after(in_child=True),
-            )
+        self._mine = threading.local()  # two threads may fork at once
 
     def watch(self, forkable: Forkable) -> None:
         """Tell it of forks, for as long as it lives."""
         with self._lock:
             self._watched.add(forkable)
 
-    def _before(self) -> None:
-        self._ready = self._lock.acquire(timeout=1)
-        self._forking = list(self._watched)
-        for forkable in self._forking:
-            forkable._before_fork()
+    def before(self) -> None:
+        """Make ready."""
+        self._mine.locked = self._lock.acquire(timeout=self._patience)
+        self._mine.forking = [(each, each._before_fork()) for each in list(self._watched)]
 
-    def _after(self, *, in_child: bool) -> None:
-        forking, self._forking = self._forking, []
-        if self._ready:
+    def after(self, *, in_child: bool) -> None:
+        """Go on."""
+        forking, self._mine.forking = self._mine.forking, []
+        if in_child:
+            self._lock = threading.Lock()
+        elif self._mine.locked:
             self._lock.release()
-        for forkable in forking:
-            forkable._after_fork(in_child=in_child)
+        for forkable, ready in forking:
+            forkable._after_fork(ready=ready, in_child=in_child)
 
 
-_forks = _Forks()
+_forks = Forks()
 watch = _forks.watch
+if hasattr(os, "register_at_fork"):  # pragma: no branch  # Windows has none
+    os.register_at_fork(
+        before=_forks.before,
+        after_in_parent=partial(_forks.after, in_child=False),
+        after_in_child=partial(_forks.after, in_child=True),
+    )

@@ -31,13 +31,17 @@ class Trouble:
         """
         return (self.wait if usable else min(self.wait, MAX_MEMORY)) - self.since.age(now)
 
+    def retry_at(self, now: Instant, *, usable: bool) -> datetime:
+        """Until when no fetch is made, by the wall clock of the session."""
+        left = timedelta(seconds=self.left(now, usable=usable))
+        return datetime.fromtimestamp(now.wall, UTC) + left
+
     def refuse(self, now: Instant, *, usable: bool) -> NoReturn:
         """Raise what went wrong, without another try."""
         error = again(self.error)
         if self.kind in (Failure.TERMINAL, Failure.REFUSED):
             raise error
-        left = timedelta(seconds=self.left(now, usable=usable))
-        retry_at = datetime.fromtimestamp(now.wall, UTC) + left
+        retry_at = self.retry_at(now, usable=usable)
         raise TokenUnavailableError(
             f"No attempt is made before {retry_at:%H:%M:%S} UTC, because the last one failed "
             f"with {type(error).__name__}.",
@@ -56,3 +60,12 @@ def again(error: Exception) -> Exception:
     twin.__cause__ = error.__cause__
     twin.__suppress_context__ = True
     return twin
+
+
+def without_frames(error: BaseException) -> None:
+    """Take the frames from an error and from those that have caused it."""
+    seen: set[int] = set()
+    while id(error) not in seen:  # one may name itself
+        seen.add(id(error))
+        error.with_traceback(None).__context__ = None
+        error = error.__cause__ or error

@@ -132,12 +132,16 @@ class ServiceError(DevTokenError):
         status: The HTTP status; None if unknown.
 
         retryable: Whether the same request may succeed later without a change.
+
+        retry_at: Until when a session leaves Cognito alone because of it, an aware datetime;
+            None if it does not, or there is no session.
     """
 
     code: str
     request_id: str | None
     status: int | None
     retryable: bool = False
+    retry_at: datetime | None = None
 
     def __init__(
         self,

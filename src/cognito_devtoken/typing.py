@@ -48,9 +48,9 @@ class EventHook(Protocol):
         """
         Take note of an event.
 
-        It is called outside every lock, in the thread or the event loop where the event is
-        noticed, so it should not take long, nor ask the session for a token. What it raises is
-        swallowed, and counted.
+        It is called outside every lock, in a thread of the session's own or in whichever calls
+        the session next, which may run an event loop: so it should not take long, nor ask the
+        session for a token. What it raises is swallowed, and counted.
 
         Args:
             event: What has happened.

@@ -9,7 +9,7 @@ from caching import POOL_ID, PROVIDER, Crew, Recorder, asking, cache_of, in_the_
 from cognito_devtoken import RefreshPolicy, TokenCache, TokenSession
 from cognito_devtoken._entries import Key
 from cognito_devtoken._flight import DEADLINE
-from cognito_devtoken._fork import _forks
+from cognito_devtoken._fork import Forks
 from cognito_devtoken._trouble import again
 from cognito_devtoken.exceptions import (
     DevTokenError,
@@ -182,8 +182,8 @@ def test_a_fork_does_not_undo_a_terminal_failure(cache: TokenCache, fetcher: Fak
     with pytest.raises(ResourceNotFoundError):
         cache.refresh(asking())
 
-    cache._engine._before_fork()
-    cache._engine._after_fork(in_child=True)
+    ready = cache._engine._before_fork()
+    cache._engine._after_fork(ready=ready, in_child=True)
 
     with pytest.raises(ResourceNotFoundError):
         cache.get(asking())
@@ -193,8 +193,8 @@ def test_who_waits_in_the_thread_that_forks_is_told(slow: TokenCache, crew: Crew
     waiting = begun(slow)
     behind = begun(slow, forced=True)
 
-    slow._engine._before_fork()
-    slow._engine._after_fork(in_child=True)
+    ready = slow._engine._before_fork()
+    slow._engine._after_fork(ready=ready, in_child=True)
 
     for steps in (waiting, behind):
         with pytest.raises(TokenUnavailableError, match="The process has forked"):
@@ -203,9 +203,8 @@ def test_who_waits_in_the_thread_that_forks_is_told(slow: TokenCache, crew: Crew
 
 def test_a_fork_without_the_lock_goes_on_all_the_same(cache: TokenCache) -> None:
     token = cache.get(asking())
-    cache._engine._ready_to_fork = False
 
-    cache._engine._after_fork(in_child=True)
+    cache._engine._after_fork(ready=False, in_child=True)
 
     assert cache.get(asking()) == token
 
@@ -228,7 +227,8 @@ def test_a_close_in_the_middle_of_a_call_is_noticed(
 
     class Closing(dict[Any, Any]):
         def get(self, key: Any, default: Any = None) -> Any:
-            cache.close()  # as a signal handler does
+            if not cache._engine.closed:
+                cache.close()  # as a signal handler does
             return default
 
     cache._engine.flights.table = Closing(table)
@@ -294,6 +294,16 @@ def test_a_token_that_the_bounds_do_not_take_is_not_held(cache: TokenCache) -> N
     assert len(cache._entries._expiry) == len(cache._entries.tokens)
 
 
+class HalfAClock:
+    @staticmethod
+    def monotonic() -> float:
+        return 0.0
+
+
+async def awaited(event: Any) -> None:
+    pass
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -302,6 +312,9 @@ def test_a_token_that_the_bounds_do_not_take_is_not_held(cache: TokenCache) -> N
         ({"policy": {}}, "policy must be of RefreshPolicy, not dict"),
         ({"on_event": print}, "on_event must be of Iterable, not builtin_function_or_method"),
         ({"policy": RefreshPolicy}, "policy must be of RefreshPolicy, not type"),
+        ({"clock": HalfAClock}, r"clock must have a method time\(\)"),
+        ({"on_event": ["log"]}, r"on_event must have a method __call__\(\)"),
+        ({"on_event": [awaited]}, "on_event must not be a coroutine function"),
     ],
 )
 def test_what_is_injected_must_be_of_its_kind(arguments: Any, message: str) -> None:
@@ -328,12 +341,13 @@ def test_a_thread_that_breaks_is_no_longer_counted(
 
 
 def test_a_fork_goes_on_without_the_lock_of_the_list() -> None:
-    _forks._ready = False
+    forks = Forks(patience=0)
+    forks._lock.acquire()
+    forks.before()
 
-    _forks._after(in_child=False)  # releases nothing
+    forks.after(in_child=False)  # releases nothing
 
-    assert _forks._lock.acquire(blocking=False)
-    _forks._lock.release()
+    assert forks._lock.locked()
 
 
 def test_a_refresh_that_stands_in_both_queues_is_given_up_once(

@@ -513,6 +513,8 @@ class World:
             except SessionClosedError:
                 if not self.cache._engine.closed:
                     raise
+            except SystemExit:
+                pass  # the fetcher's, which this task has had to call for want of a thread
 
     def throw_away(self) -> None:
         draw = self.random()
@@ -538,13 +540,13 @@ class World:
 
     def fork(self) -> None:
         engine = self.cache._engine
-        engine._before_fork()
+        ready = engine._before_fork()
         if self.random() < 0.3:
-            engine._after_fork(in_child=False)
+            engine._after_fork(ready=ready, in_child=False)
             return
         self.scheduler.drop_others()
         self.waiting.clear()
-        engine._after_fork(in_child=True)
+        engine._after_fork(ready=ready, in_child=True)
         self.referee.forked()
         self.fit()
         self.scheduler.start(self.user)

@@ -1,0 +1,350 @@
+"""Interrupts, forks and hooks at a moment that could not be worse; threads that cannot be had."""
+
+import pickle
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+from caching import PROVIDER, Crew, asking, cache_of, in_the_air
+from cognito_devtoken import OpenIdToken, RefreshPolicy, TokenCache, TokenRequest
+from cognito_devtoken._entries import Key
+from cognito_devtoken._flight import DEADLINE
+from cognito_devtoken._fork import Forks
+from cognito_devtoken.events import Event, FetchStarted, FetchSucceeded
+from cognito_devtoken.exceptions import (
+    InternalServiceError,
+    ResourceNotFoundError,
+    TokenUnavailableError,
+    TooManyRequestsError,
+)
+from cognito_devtoken.testing import FakeFetcher, ManualClock
+
+
+def begun(cache: TokenCache, user_id: str = "user-42", **options: Any) -> Any:
+    """A caller who waits."""
+    steps = cache._callers.steps(asking(user_id), None, None, **options)
+    next(steps)
+    return steps
+
+
+def no_threads(job: Any) -> None:
+    raise RuntimeError("can't start new thread")
+
+
+class Part:
+    """What has a lock to be held while a process forks."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+
+    def _before_fork(self) -> bool:
+        return self.lock.acquire(blocking=False)
+
+    def _after_fork(self, *, ready: bool, in_child: bool) -> None:
+        if ready:
+            self.lock.release()
+
+
+class TestFork:
+    def test_two_threads_that_fork_at_once_leave_no_lock_held(self) -> None:
+        forks, part = Forks(patience=0), Part()
+        forks.watch(part)
+
+        with ThreadPoolExecutor(1) as one, ThreadPoolExecutor(1) as other:
+            one.submit(forks.before).result()
+            other.submit(forks.before).result()
+            one.submit(forks.after, in_child=False).result()
+            other.submit(forks.after, in_child=False).result()
+
+        assert not forks._lock.locked()
+        assert not part.lock.locked()
+
+    def test_a_child_may_open_a_session_whoever_held_the_list(self) -> None:
+        forks, part = Forks(patience=0), Part()
+        forks._lock.acquire()
+
+        forks.before()
+        forks.after(in_child=True)
+
+        assert forks._lock.acquire(blocking=False)
+        forks._lock.release()
+        forks.watch(part)
+
+
+class TestThreads:
+    def test_a_thread_for_which_there_is_no_memory_is_done_without(
+        self, fetcher: FakeFetcher, clock: ManualClock
+    ) -> None:
+        def none(job: Any) -> None:
+            raise MemoryError
+
+        cache = cache_of(fetcher, clock, start_thread=none)
+
+        assert cache.get(asking()).token
+        assert cache._engine.flights.threads == 0
+
+    def test_an_interrupt_while_a_thread_is_started_loses_no_place(
+        self, fetcher: FakeFetcher, clock: ManualClock
+    ) -> None:
+        def interrupted(job: Any) -> None:
+            raise KeyboardInterrupt
+
+        cache = cache_of(fetcher, clock, start_thread=interrupted, max_concurrent_fetches=1)
+        with pytest.raises(KeyboardInterrupt):
+            cache.get(asking())
+
+        assert cache._engine.flights.threads == 0
+
+    @pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(3)])
+    def test_without_threads_ctrl_c_is_the_callers(
+        self, clock: ManualClock, error: BaseException
+    ) -> None:
+        class Interrupted:
+            def fetch(self, request: TokenRequest) -> OpenIdToken:
+                raise error
+
+        cache = cache_of(Interrupted(), clock, start_thread=no_threads)
+
+        with pytest.raises(type(error)):
+            cache.get(asking())
+        assert cache.stats().in_flight == 0
+
+    def test_without_threads_one_that_hangs_in_its_fetch_does_not_stop_the_others(
+        self, clock: ManualClock
+    ) -> None:
+        outcomes: list[Any] = []
+
+        class Hanging:
+            def fetch(self, request: TokenRequest) -> OpenIdToken:
+                if not outcomes:
+                    clock.advance(DEADLINE)
+                    outcomes.append("hangs")
+                    steps = cache._callers.steps(asking("other"), None, None)
+                    try:
+                        outcomes.append(next(steps))
+                    except StopIteration as stop:
+                        outcomes.append(stop.value)
+                return FakeFetcher(clock).fetch(request)
+
+        cache = cache_of(Hanging(), clock, start_thread=no_threads)
+        with pytest.raises(TokenUnavailableError):
+            cache.get(asking())
+
+        assert isinstance(outcomes[-1], OpenIdToken)
+
+    def test_without_threads_a_token_in_its_grace_period_is_served(
+        self, fetcher: FakeFetcher, clock: ManualClock
+    ) -> None:
+        cache = cache_of(fetcher, clock, start_thread=no_threads)
+        token = cache.get(asking())
+        clock.advance(850)
+
+        assert cache.get(asking()) is token
+        assert len(fetcher.calls) == 1
+        assert cache.stats().grace_hits == 1
+
+    @pytest.mark.parametrize(
+        ("policy", "method"),
+        [(RefreshPolicy(), "refresh"), (RefreshPolicy(strict_grace=True), "get")],
+    )
+    def test_without_threads_who_wants_another_fetches_it(
+        self, fetcher: FakeFetcher, clock: ManualClock, policy: RefreshPolicy, method: str
+    ) -> None:
+        cache = cache_of(fetcher, clock, start_thread=no_threads, policy=policy)
+        token = cache.get(asking())
+        clock.advance(850)
+
+        assert getattr(cache, method)(asking()) != token
+        assert len(fetcher.calls) == 2
+
+    def test_a_close_wakes_the_threads_that_wait_for_work(self, cache: TokenCache) -> None:
+        gate = threading.Lock()
+        gate.acquire()
+        cache._engine.flights.idle.append(gate)
+
+        cache.close()
+
+        assert not gate.locked()
+
+    def test_when_a_flight_is_given_up_what_is_queued_flies(
+        self, fetcher: FakeFetcher, clock: ManualClock
+    ) -> None:
+        crew = Crew()
+        cache = cache_of(fetcher, clock, start_thread=crew.start, max_concurrent_fetches=1)
+        hung = begun(cache, "hung")
+        in_the_air(cache, crew)
+        clock.advance(DEADLINE - 1)
+        queued = begun(cache, "queued")
+        assert not crew.jobs
+        clock.advance(1)
+
+        with pytest.raises(TokenUnavailableError):
+            next(hung)
+        crew.work()
+
+        with pytest.raises(StopIteration):
+            next(queued)
+
+
+class TestHooks:
+    def test_a_thread_that_calls_a_hook_is_not_in_the_way_of_a_fetch(
+        self, fetcher: FakeFetcher, clock: ManualClock
+    ) -> None:
+        crew = Crew()
+        asked: list[Any] = []
+
+        def hook(event: Event) -> None:
+            if isinstance(event, FetchSucceeded) and not asked:
+                asked.append(begun(cache, "service"))
+                crew.work()  # another thread has been asked for
+                with pytest.raises(StopIteration):
+                    next(asked[0])
+                asked.append("served")
+
+        cache = cache_of(
+            fetcher, clock, start_thread=crew.start, max_concurrent_fetches=1, on_event=[hook]
+        )
+        begun(cache)
+        crew.work()
+
+        assert asked[1:] == ["served"]
+        assert cache.stats().hook_errors == 0
+        assert cache._engine.flights.flying == 0
+
+    def test_who_waits_is_woken_before_a_hook_is_called(
+        self, fetcher: FakeFetcher, clock: ManualClock
+    ) -> None:
+        crew, order = Crew(), list[str]()
+        cache = cache_of(
+            fetcher, clock, start_thread=crew.start, on_event=[lambda event: order.append("told")]
+        )
+        steps = cache._callers.steps(asking(), None, None)
+        flight, _ = next(steps)
+        flight.waiters.add(lambda: order.append("woken"))
+        order.clear()
+
+        crew.work()
+
+        assert order == ["told", "woken", "told"], "of the start, then the waiter, of the end"
+
+
+class TestErrors:
+    def test_no_frame_of_what_has_caused_an_error_is_kept(self, clock: ManualClock) -> None:
+        class Chained:
+            def fetch(self, request: TokenRequest) -> OpenIdToken:
+                raise InternalServiceError("no") from refused("login-canary")
+
+        def refused(login: str) -> Exception:
+            error = KeyError("no")
+            with suppress(KeyError):
+                try:
+                    int(login)
+                except ValueError:
+                    raise error from None
+            assert error.__traceback__
+            return error
+
+        cache = cache_of(Chained(), clock)
+        with pytest.raises(InternalServiceError) as caught:
+            cache.get(asking())
+
+        cause = caught.value.__cause__
+        assert isinstance(cause, KeyError)
+        assert (cause.__traceback__, cause.__context__) == (None, None)
+
+    def test_an_error_that_names_itself_as_its_cause_is_raised(self, clock: ManualClock) -> None:
+        class Odd:
+            def fetch(self, request: TokenRequest) -> OpenIdToken:
+                error = InternalServiceError("no")
+                raise error from error
+
+        with pytest.raises(InternalServiceError):
+            cache_of(Odd(), clock).get(asking())
+
+    @pytest.mark.parametrize(
+        ("error", "seconds"),
+        [(TooManyRequestsError("slowly"), [2, 4, 5]), (InternalServiceError("no"), [0.25, 0.5, 1])],
+    )
+    def test_an_error_says_until_when_cognito_is_left_alone(
+        self,
+        cache: TokenCache,
+        fetcher: FakeFetcher,
+        clock: ManualClock,
+        error: Any,
+        seconds: list[float],
+    ) -> None:
+        fetcher.error = error
+        told = []
+        for _ in seconds:
+            with pytest.raises(type(error)) as caught:
+                cache.get(asking())
+            told.append(caught.value.retry_at.timestamp() - clock.time())
+            clock.advance(60)
+
+        assert told == pytest.approx(seconds)
+
+    def test_a_terminal_error_names_no_time(self, cache: TokenCache, fetcher: FakeFetcher) -> None:
+        fetcher.error = ResourceNotFoundError("gone")
+
+        with pytest.raises(ResourceNotFoundError) as caught:
+            cache.get(asking())
+
+        assert caught.value.retry_at is None
+
+    def test_once_a_token_has_expired_failures_are_counted_anew(
+        self, cache: TokenCache, fetcher: FakeFetcher, clock: ManualClock
+    ) -> None:
+        cache.get(asking())
+        fetcher.error = InternalServiceError("no")
+        clock.advance(600)
+        for _ in range(6):
+            cache.get(asking())
+            clock.advance(30)
+        clock.advance(300)
+
+        with pytest.raises(InternalServiceError) as caught:
+            cache.get(asking())
+
+        assert caught.value.retry_at is not None
+        assert caught.value.retry_at.timestamp() - clock.time() == pytest.approx(0.25)
+
+
+def test_a_fetch_that_kept_the_pace_is_as_old_as_it_is(
+    fetcher: FakeFetcher, clock: ManualClock, told: Any
+) -> None:
+    crew = Crew()
+    cache = cache_of(fetcher, clock, start_thread=crew.start, on_event=[told])
+    fetcher.fail_next(TooManyRequestsError("slowly"))
+    begun(cache, "first")
+    crew.work()
+    begun(cache, "second")
+
+    def wait(gate: object, seconds: float) -> bool:
+        clock.advance(seconds)
+        return False
+
+    cache._engine.wait = wait
+    crew.work()
+
+    assert [event.queued for event in told.of(FetchStarted)] == [0, 2]
+
+
+def test_a_rejected_token_is_thrown_away_without_a_look_at_the_others(cache: TokenCache) -> None:
+    class Unwalked(dict[Any, Any]):
+        def items(self) -> Any:
+            raise AssertionError
+
+    token = cache.get(asking())
+    cache._entries.tokens = Unwalked(cache._entries.tokens)
+
+    cache.invalidate(token)
+
+    assert not cache._entries.tokens
+
+
+def test_a_key_is_not_pickled() -> None:
+    with pytest.raises(TypeError, match="pickled"):
+        pickle.dumps(Key.of(asking("user-canary"), PROVIDER))
