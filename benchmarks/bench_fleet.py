@@ -1,7 +1,8 @@
 """
-What a fleet of hosts that share nothing but a quota gets out of it.
+What a fleet of hosts gets out of a quota: that share nothing but it, and that share a store.
 
-Each host has a session of its own, so each calls Cognito for each of its users. The hosts are
+Each host has a session of its own. Without a store each calls Cognito for each of its users; with
+one, the first of them does, the others look every 250 ms whether its token has come. The hosts are
 simulated event by event, with the library's own rules: RefreshPolicy, the pace after a
 throttling, the back-off of a key, misses before refreshes, 8 fetches at once, and the second
 attempt of its client as botocore's standard mode makes it. The service answers in 50 ms, and
@@ -25,6 +26,7 @@ from cognito_devtoken.typing import Instant
 
 QUOTA = 50.0
 LATENCY = 0.05
+STORE_LATENCY, POLL = 0.001, 0.25
 CONCURRENT = 8
 DURATIONS = (900, 3_600, 14_400, 86_400)
 HOSTS = (1, 10, 50)
@@ -38,8 +40,10 @@ RETRY_QUOTA, RETRY_COST = 500, 5
 class World:
     """The time, what is going to happen, and the quota that all share."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, has_store: bool = False) -> None:
         self.now = 0.0
+        self.stored: dict[int, float] | None = {} if has_store else None
+        self.locked: set[int] = set()
         self.calls = self.throttled = 0
         self._events: list[tuple[float, int, Callable[..., object], tuple[Any, ...]]] = []
         self._serial = count()
@@ -68,9 +72,10 @@ class World:
 class User:
     """One user's token on one host."""
 
-    __slots__ = ("failures", "needed", "queued", "sent")
+    __slots__ = ("failures", "needed", "number", "queued", "sent")
 
-    def __init__(self) -> None:
+    def __init__(self, number: int) -> None:
+        self.number = number
         self.sent: float | None = None  # the token's age counts from here
         self.failures = 0
         self.needed = self.queued = False
@@ -81,7 +86,7 @@ class Host:
 
     def __init__(self, world: World, users: int, duration: float) -> None:
         self.world = world
-        self.users = [User() for _ in range(users)]
+        self.users = [User(number) for number in range(users)]
         self.duration = duration
         self.served = 0
         self.waited = self.expired = 0
@@ -142,7 +147,8 @@ class Host:
         while self._busy < CONCURRENT and (self._misses or self._refreshes):
             if self._waking:
                 return
-            if not self._reserved and (delay := self._pace.reserve(self._instant())):
+            shared = self.world.stored is not None
+            if not (self._reserved or shared) and (delay := self._pace.reserve(self._instant())):
                 self._waking = True
                 self.world.after(delay, self._wake)
                 return
@@ -150,7 +156,29 @@ class Host:
             user = (self._misses or self._refreshes).popleft()
             user.queued = False
             self._busy += 1
-            self._attempt(user, self.world.now, 1)
+            if shared:
+                self.world.after(STORE_LATENCY, self._look, user)
+            else:
+                self._attempt(user, self.world.now, 1)
+
+    def _look(self, user: User) -> None:
+        """Look into the store; adopt what is there, wait for who fetches it, or fetch."""
+        assert self.world.stored is not None
+        sent = self.world.stored.get(user.number)
+        left = 0.0 if sent is None else sent + self.duration - self.world.now
+        if sent is not None and left > max(
+            self._remaining(user), POLICY.grace_period(self.duration)
+        ):
+            self._take(user, sent)
+        elif user.number in self.world.locked:
+            self.world.after(POLL, self._look, user)
+        else:
+            self.world.locked.add(user.number)
+            delay = self._pace.reserve(self._instant())
+            self.world.after(delay, self._depart, user)
+
+    def _depart(self, user: User) -> None:
+        self._attempt(user, self.world.now, 1)
 
     def _wake(self) -> None:
         self._waking = False
@@ -165,10 +193,17 @@ class Host:
         self._retry_quota = min(
             self._retry_quota + (1 if attempt == 1 else RETRY_COST), RETRY_QUOTA
         )
+        if self.world.stored is not None:
+            self.world.stored[user.number] = sent
+            self.world.locked.discard(user.number)
+        self._take(user, sent)
+
+    def _take(self, user: User, sent: float) -> None:
         self.served += user.sent is None
         user.sent, user.failures = sent, 0
         age = self.world.now - sent
-        self.world.after(POLICY.due_age(self.duration, random.random()) - age, self.ask, user)
+        due = max(POLICY.due_age(self.duration, random.random()) - age, 0.0)
+        self.world.after(due, self.ask, user)
         self._watch(user, sent)
         self._land()
 
@@ -177,6 +212,7 @@ class Host:
             self._retry_quota -= RETRY_COST
             self.world.after(random.random(), self._attempt, user, sent, 2)
             return
+        self.world.locked.discard(user.number)
         self._pace.throttled(self._instant())
         user.failures += 1
         remaining = self._remaining(user)
@@ -190,9 +226,9 @@ class Host:
         self._pump()
 
 
-def cold(hosts: int, users: int, duration: float) -> tuple[float, World]:
+def cold(hosts: int, users: int, duration: float, *, store: bool) -> tuple[float, World]:
     """Seconds until every host has every user's token."""
-    world = World()
+    world = World(has_store=store)
     fleet = [Host(world, users, duration) for _ in range(hosts)]
     for host in fleet:
         host.deploy()
@@ -225,16 +261,21 @@ def capacity(duration: float) -> float:
 def main() -> None:
     random.seed(42)
     print(f"A quota of {QUOTA:.0f} calls/s, Python {sys.version.split()[0]}")
-    print("A cold deploy: seconds until every host has every user's token (duration 86,400 s)")
-    for users in COLD_USERS:
-        for hosts in HOSTS:
-            seconds, world = cold(hosts, users, 86_400)
-            least = max(hosts * users / QUOTA - 1, 0)
-            print(
-                f"  hosts: {hosts:>2}, users: {users:>5,}: {seconds:5.0f} s, at least {least:.0f} "
-                f"by the quota; {world.throttled / world.calls:.0%} of the calls throttled"
-            )
-    print("Users that the quota carries, if each is active on every host")
+    for store in (False, True):
+        print(
+            "A cold deploy: seconds until every host has every user's token (duration 86,400 s), "
+            f"{'through a store' if store else 'each host for itself'}"
+        )
+        for users in COLD_USERS:
+            for hosts in HOSTS:
+                seconds, world = cold(hosts, users, 86_400, store=store)
+                least = max((1 if store else hosts) * users / QUOTA - 1, 0)
+                print(
+                    f"  hosts: {hosts:>2}, users: {users:>5,}: {seconds:5.1f} s, at least "
+                    f"{least:.0f} by the quota; {world.calls:,} calls, "
+                    f"{world.throttled / world.calls:.0%} of them throttled"
+                )
+    print("Users that the quota carries, if each is active on every host; with a store as of one")
     print("  duration" + "".join(f"{f'hosts: {hosts}':>12}" for hosts in HOSTS) + "  calls/day")
     for duration in DURATIONS:
         cells = "".join(f"{capacity(duration) / hosts:>12,.0f}" for hosts in HOSTS)

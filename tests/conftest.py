@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -19,9 +20,11 @@ from cognito_devtoken import (
     TokenSession,
 )
 from cognito_devtoken.emulator import Emulator
-from cognito_devtoken.testing import FakeFetcher, ManualClock
+from cognito_devtoken.testing import FakeFetcher, ManualClock, MemoryStore
 from doors import Door
+from hosts import Hosts, exchange_of
 from pools import OTHER_POOL, POOL
+from servers import Server, running
 
 
 @pytest.fixture(scope="session")
@@ -136,3 +139,36 @@ def session(opened: Callable[..., Door]) -> Iterator[Door]:
     door = opened()
     yield door
     door.close()
+
+
+@pytest.fixture(scope="session")
+def running_redis() -> Iterator[Server]:
+    # In a short path, because that of a socket is limited.
+    with TemporaryDirectory() as folder, running(Path(folder)) as server:
+        yield server
+
+
+@pytest.fixture
+def redis_server(running_redis: Server) -> Server:
+    with running_redis.client() as client:
+        client.flushall()
+    return running_redis
+
+
+@pytest.fixture
+def store(clock: ManualClock) -> MemoryStore:
+    return MemoryStore(clock=clock)
+
+
+@pytest.fixture
+def new_host(fetcher: FakeFetcher, clock: ManualClock, store: MemoryStore, told: Recorder) -> Hosts:
+    """Makes caches as on different hosts, which listen when they are told to."""
+
+    def new(**arguments: Any) -> TokenCache:
+        usual: dict[str, Any] = {"fetcher": fetcher, "clock": clock}
+        usual |= {"store": store, "on_event": [told]}
+        cache = cache_of(**(usual | arguments))
+        exchange_of(cache).start_thread = lambda run: None
+        return cache
+
+    return new

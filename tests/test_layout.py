@@ -45,6 +45,31 @@ def test_nobody_imports_the_metrics_but_who_wants_them(module: str) -> None:
     assert importers(f".{module}") == set()
 
 
+@pytest.mark.parametrize(
+    ("name", "modules"),
+    {
+        "redis": {"stores/redis.py", "stores/_connection.py", "cli/_fleet.py"},
+        "cryptography": {"stores/_sealing.py"},
+    }.items(),
+)
+def test_only_the_stores_know_redis_and_cryptography(name: str, modules: set[str]) -> None:
+    assert importers(name) == modules
+
+
+def test_without_a_store_nothing_of_it_is_loaded() -> None:
+    assert importers("._shared") == {"_engine.py"}
+    script = (
+        "import sys, cognito_devtoken as c; from cognito_devtoken.testing import FakeFetcher\n"
+        "with c.TokenSession('a:0', developer_provider='b', client=FakeFetcher()) as session:\n"
+        "    session.get_token('user-42')\n"
+        "print({'cognito_devtoken._shared', 'cryptography', 'redis'} & {*sys.modules})"
+    )
+
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+
+    assert done.stdout == "set()\n", done.stderr
+
+
 def test_the_engine_does_not_know_asyncio() -> None:
     assert importers("asyncio") & {"_cache.py", "_engine.py", "_session.py"} == set()
 
@@ -86,15 +111,17 @@ def test_the_rules_are_pure() -> None:
             "._secret",
             "._token",
             "._trouble",
-            ".exceptions",
         },
+        "_breaker.py": {"._clock"},
         "_flight.py": {"._clock", "._entries", "._pace", "._request", "._token", ".events"},
+        "_news.py": {"._entries", "._removal", "._token"},
         "_pace.py": {"._clock"},
+        "_removal.py": {"._entries", "._secret", "._token", ".exceptions"},
         "_policy.py": {".exceptions"},
         "_trouble.py": {"._clock", "._policy", ".exceptions"},
         "_health.py": {"._clock", "._policy"},
         "events.py": set(),
-        "typing.py": {"._clock", "._request", "._token", ".events"},
+        "typing.py": {"._clock", "._request", "._token", ".events", ".stores"},
         "_secret.py": set(),
         "exceptions.py": set(),
         "emulator/_identities.py": {".emulator._settings", ".emulator._wire"},
@@ -127,8 +154,8 @@ def test_no_module_is_too_long_to_be_read(module: Path) -> None:
 
 def test_importing_the_package_loads_neither_botocore_nor_an_extra() -> None:
     heavy = (
-        "{'asyncio', 'boto3', 'botocore', 'cachetools', 'joserfc', 'logging', 'opentelemetry', "
-        "'prometheus_client', 'starlette', 'uvicorn'}"
+        "{'asyncio', 'boto3', 'botocore', 'cachetools', 'cryptography', 'joserfc', 'logging', "
+        "'opentelemetry', 'prometheus_client', 'redis', 'starlette', 'uvicorn'}"
     )
     script = (
         f"import sys, cognito_devtoken, cognito_devtoken.cli; print({heavy} & {{*sys.modules}})"

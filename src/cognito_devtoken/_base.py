@@ -7,7 +7,7 @@ import os
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
-from typing import Any, NoReturn, Self, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, Self, TypedDict, TypeVar
 
 import attrs
 
@@ -23,7 +23,11 @@ from ._landing import closed
 from ._policy import RefreshPolicy, Seconds
 from ._request import TokenRequest
 from .exceptions import ConfigurationError, InvalidRequestError, Violation
-from .typing import Clock, EventHook, TokenFetcher
+from .typing import Clock, EventHook, TokenFetcher, TokenStore
+
+
+if TYPE_CHECKING:
+    from .stores.redis import RedisStore
 
 
 class RequestOptions(TypedDict, total=False):
@@ -84,6 +88,7 @@ class Session:
         token_duration: int | timedelta | None = None,
         client: TokenFetcher | None = None,
         policy: RefreshPolicy | None = None,
+        store: TokenStore | None = None,
         max_entries: int = 10_000,
         max_concurrent_fetches: int = 8,
         clock: Clock | None = None,
@@ -95,10 +100,12 @@ class Session:
         self._duration = plain.token_duration
         self._client = DevTokenClient() if client is None else client
         self._owned = self._client if client is None else None
+        self._owned_store: RedisStore | None = None
         self._cache = TokenCache(
             self._client,
             developer_provider=developer_provider,
             policy=policy,
+            store=store,
             max_entries=max_entries,
             max_concurrent_fetches=max_concurrent_fetches,
             clock=clock,
@@ -166,6 +173,9 @@ class Session:
         ``COGNITO_DEVTOKEN_GRACE``                  seconds, of :class:`RefreshPolicy`
         ``COGNITO_DEVTOKEN_REFRESH_AHEAD``          seconds, of :class:`RefreshPolicy`
         ``COGNITO_DEVTOKEN_STRICT_GRACE``           ``true`` or ``false``
+        ``COGNITO_DEVTOKEN_STORE_URL``              of a :class:`~.stores.redis.RedisStore`, which
+                                                    is closed with the session
+        ``COGNITO_DEVTOKEN_STORE_KEYS``             its keys, separated by commas, or ``file:PATH``
         =========================================== ============================================
 
         AWS credentials, region, profile and endpoint are boto's own variables.
@@ -181,13 +191,19 @@ class Session:
         """
         from ._settings import in_variables, session_arguments
 
-        found = session_arguments(environ, arguments)
         try:
-            return cls(**found, **arguments)
+            found = session_arguments(environ, arguments)
+        finally:
+            del environ  # with what opens a store
+        try:
+            session = cls(**found, **arguments)
         except ValueError as error:
             wrong = in_variables(error, found)
             if str(wrong) == str(error):
                 raise
+        else:
+            session._owned_store = found.get("store")
+            return session
         raise wrong
 
     def _steps(
@@ -245,6 +261,8 @@ class Session:
         self._cache.close()
         if isinstance(self._owned, DevTokenClient):
             self._owned.close()
+        if self._owned_store is not None:
+            self._owned_store.close()
 
     def _check_open(self) -> None:
         if self._closed:

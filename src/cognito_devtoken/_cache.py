@@ -9,14 +9,15 @@ from ._callers import Callers
 from ._clock import SYSTEM_CLOCK
 from ._doors import wait_in_loop, wait_in_thread
 from ._engine import Engine
-from ._entries import Entries, Matches, of_user
+from ._entries import Entries
 from ._health import Health
 from ._journal import Journal, Stats
 from ._policy import RefreshPolicy, Seconds, check_count, check_kind
+from ._removal import Removal
 from ._request import TokenRequest
 from ._token import OpenIdToken
 from .events import Forgotten, Invalidated
-from .typing import Clock, EventHook, TokenFetcher
+from .typing import Clock, EventHook, TokenFetcher, TokenStore
 
 
 class TokenCache:
@@ -34,6 +35,9 @@ class TokenCache:
             :meth:`forget`. Of other logins only digests are held.
 
         policy: When tokens are refreshed; None takes the defaults.
+
+        store: What tokens are shared in with other hosts, such as a
+            :class:`~cognito_devtoken.stores.redis.RedisStore`. It stays yours.
 
         max_entries: How many tokens to hold at most. 10,000 of them take about 15 MB.
 
@@ -54,6 +58,7 @@ class TokenCache:
         *,
         developer_provider: str | None = None,
         policy: RefreshPolicy | None = None,
+        store: TokenStore | None = None,
         max_entries: int = 10_000,
         max_concurrent_fetches: int = 8,
         clock: Clock | None = None,
@@ -70,6 +75,7 @@ class TokenCache:
             ("client", fetcher, "fetch"),
             ("clock", clock, "monotonic"),
             ("clock", clock, "time"),
+            *([("store", store, "claim")] if store is not None else []),
             *(("on_event", hook, "__call__") for hook in hooks),
         ):
             found = getattr(value, method, None)
@@ -90,6 +96,8 @@ class TokenCache:
             self._entries,
             max_concurrent_fetches,
             self._journal,
+            store,
+            developer_provider,
         )
         self._callers = Callers(self._engine, developer_provider)
 
@@ -168,9 +176,9 @@ class TokenCache:
         with self._engine.lock:
             self._engine.check_open()
             key = self._entries.find(token)
-            applied = key is not None
             if key is not None:
-                self._engine.throw_away_one(key)
+                self._engine.remove(Removal.of_token(token, key))
+            applied = key is not None
             self._journal.counts[f"invalidations_{'applied' if applied else 'ignored'}"] += 1
             self._journal.tell(Invalidated, token.fingerprint, applied)
         self._journal.catch_up()
@@ -183,24 +191,24 @@ class TokenCache:
             ConfigurationError: If the cache has been given no *developer_provider*.
         """
         try:
-            matches = of_user(user_id, self._developer_provider)
+            removal = Removal.of_user(user_id, self._developer_provider)
         finally:
             del user_id  # a traceback shows the locals of its frames
-        self.throw_away(matches)
+        self.throw_away(removal)
 
     def forget_identity(self, identity_id: str) -> None:
         """Throw every token of a Cognito identity away."""
-        self.throw_away(lambda _, token: token is None or token.identity_id == identity_id)
+        self.throw_away(Removal.of_identity(identity_id))
 
     def clear(self) -> None:
         """Throw every token away."""
-        self.throw_away(lambda _key, _token: True)
+        self.throw_away(Removal.of_everything())
 
-    def throw_away(self, matches: Matches) -> None:
+    def throw_away(self, removal: Removal) -> None:
         """:meta private: Throw away what matches, and what would bring it back."""
         with self._engine.lock:
             self._engine.check_open()
-            self._journal.tell(Forgotten, self._engine.throw_away(matches))
+            self._journal.tell(Forgotten, self._engine.remove(removal))
         self._journal.catch_up()
 
     def stats(self) -> Stats:

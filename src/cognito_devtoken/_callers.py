@@ -81,6 +81,8 @@ class Callers:
         try:
             with engine.lock:
                 plan = self._plan(key, request, asked, least, forced=forced)
+                if isinstance(plan, _Wait):
+                    plan.flight.wanted = max(plan.flight.wanted, least or 0.0)
                 if engine.closed:  # by a signal handler, in the middle of it
                     engine.close()
                     raise closed()  # noqa: TRY301  # it counts, too

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from ._clock import CLOCK_STEP, Clock, Instant
-from ._entries import Entries, Key, Matches
+from ._entries import Entries, Key
 from ._flight import Flight, Flights
 from ._fork import PATIENCE, watch
 from ._journal import Journal
 from ._landing import arrived, closed, failed, remember
 from ._policy import RefreshPolicy
+from ._removal import Matches, Removal
 from ._system import draw, start_daemon, wait
 from ._token import OpenIdToken, hold, remaining_of
 from ._trouble import without_frames
@@ -30,7 +32,11 @@ from .exceptions import (
     InvalidTokenResponseError,
     TokenUnavailableError,
 )
-from .typing import TokenFetcher
+from .typing import TokenFetcher, TokenStore
+
+
+if TYPE_CHECKING:
+    from ._shared import Shared
 
 
 # How long a thread waits for more work before it ends: longer than most pauses between misses.
@@ -48,6 +54,8 @@ class Engine:
         entries: Entries,
         max_concurrent: int,
         journal: Journal,
+        store: TokenStore | None = None,
+        developer_provider: str | None = None,
     ) -> None:
         self.policy = policy
         self.clock = clock
@@ -62,6 +70,11 @@ class Engine:
         self._max_concurrent = max_concurrent
         self._offset: float | None = None
         self._renew()
+        self.shared: Shared | None = None
+        if store is not None:
+            from ._shared import Shared
+
+            self.shared = Shared(self, store, developer_provider)
         watch(self)
 
     def _renew(self) -> None:
@@ -108,7 +121,13 @@ class Engine:
         for flight in self.flights.forsaken(now):
             self._give_up(flight, now)
 
-    def throw_away(self, matches: Matches) -> int:
+    def remove(self, removal: Removal) -> int:
+        """Throw tokens away, here and on other hosts. Returns how many there were here."""
+        if self.shared:
+            self.shared.tell_others(removal.scope)
+        return self.throw_away(removal.matches, removal.key)
+
+    def throw_away(self, matches: Matches, only: Key | None = None) -> int:
         """
         Throw tokens away, and what has been sent before now and would bring them back.
 
@@ -116,22 +135,19 @@ class Engine:
             matches: Tells by key and token; for a key without one it says whether it may be
                 meant.
 
+            only: The key that is meant and no other, so that nobody looks at all of them.
+
         Returns:
             How many there were.
         """
         tokens = self.entries.tokens
         for flight in self.flights.in_the_air():
             flight.stale |= matches(flight.key, tokens.get(flight.key))
-        keys = [key for key, token in list(tokens.items()) if matches(key, token)]
+        likely = list(tokens) if only is None else [only]
+        keys = [key for key in likely if key in tokens and matches(key, tokens[key])]
         for key in keys:
             self.entries.drop(key)
         return len(keys)
-
-    def throw_away_one(self, key: Key) -> None:
-        """The same for one key, however many there are."""
-        for flight in self.flights.in_the_air():
-            flight.stale |= flight.key == key
-        self.entries.drop(key)
 
     def abandon_if_overdue(self, flight: Flight, now: Instant) -> None:
         """
@@ -180,6 +196,8 @@ class Engine:
         for gate in self.flights.idle:
             gate.release()
         self.flights.idle = []
+        if self.shared:
+            self.shared.close()
 
     # The threads
 
@@ -251,7 +269,7 @@ class Engine:
                 flights.idle.append(gate)
                 delay = 0.0
             else:
-                delay = flights.pace.reserve(now)
+                delay = 0.0 if self.shared else flights.pace.reserve(now)
         if idle:
             return self.wait(gate, self.idle_seconds) or self._stays(flights, gate)
         if delay:
@@ -278,6 +296,11 @@ class Engine:
         return True
 
     def _took_off(self, flight: Flight, now: Instant) -> None:
+        if not self.shared:  # else it may come without a call
+            self.count_call(flight, now)
+
+    def count_call(self, flight: Flight, now: Instant) -> None:
+        """Under the lock: Cognito is called."""
         self.journal.counts["fetches_started"] += 1
         self.journal.reasons[flight.reason] += 1
         self.journal.tell(FetchStarted, flight.key, flight.reason, flight.asked.age(now))
@@ -287,12 +310,7 @@ class Engine:
         error: Exception | None = None
         try:
             self.journal.catch_up()
-            answer = self._fetcher.fetch(flight.request)
-            if isinstance(answer, OpenIdToken):  # pyright: ignore[reportUnnecessaryIsInstance]
-                due = self.policy.due_age(answer._seconds, self.draw())
-                token = hold(answer, flight.key, sent, self.clock, due)
-            else:
-                error = InvalidTokenResponseError("The fetcher has returned no OpenIdToken.")
+            token = self.shared.bring(flight) if self.shared else self.fetch(flight, sent)
         except DevTokenError as failure:
             error = failure
         except BaseException as failure:  # noqa: BLE001  # SystemExit, too: who waits must know
@@ -321,6 +339,18 @@ class Engine:
             with self.lock:
                 self.flights.away -= 1
 
+    def fetch(self, flight: Flight, sent: Instant) -> OpenIdToken:
+        """Call Cognito."""
+        answer = self._fetcher.fetch(flight.request)
+        if not isinstance(answer, OpenIdToken):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise InvalidTokenResponseError("The fetcher has returned no OpenIdToken.")
+        return self.hold(answer, flight.key, sent)
+
+    def hold(self, token: OpenIdToken, key: Key, sent: Instant) -> OpenIdToken:
+        """A token as this cache holds it, with a jitter of its own."""
+        due = self.policy.due_age(token._seconds, self.draw())
+        return hold(token, key, sent, self.clock, due)
+
     # Fork
 
     def _before_fork(self) -> bool:
@@ -341,6 +371,8 @@ class Engine:
             flight.error = TokenUnavailableError("The process has forked.")
             flight.done = True
         self._renew()
+        if self.shared:
+            self.shared.after_fork()
         self.journal.reset()
         for key, token in self.entries.tokens.items():
             if self.entries.hurried(token):

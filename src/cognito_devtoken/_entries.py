@@ -9,7 +9,7 @@ Nothing here takes a lock or reads a clock: the cache does both.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,6 @@ from ._request import TokenRequest
 from ._secret import HIDDEN, NeverPickled
 from ._token import OpenIdToken, hold
 from ._trouble import Trouble
-from .exceptions import ConfigurationError
 
 
 if TYPE_CHECKING:
@@ -74,22 +73,6 @@ def _members(request: TokenRequest, developer_provider: str | None) -> Iterator[
             yield name
             # Its size in the clear tells this one from an empty login, which there is none of.
             yield "" if members is request.logins and name == developer_provider else members[name]
-
-
-Matches = Callable[[Key, OpenIdToken | None], bool]
-
-
-def of_user(user_id: str, developer_provider: str | None) -> Matches:
-    """What matches the keys of a user, and shows in no traceback who that is."""
-    whose = (user_id,)
-    if not isinstance(user_id, str):  # pyright: ignore[reportUnnecessaryIsInstance]
-        kind = type(user_id).__name__
-        del user_id, whose
-        raise TypeError(f"user_id must be a string, not {kind}.")
-    if developer_provider is None:
-        del user_id, whose
-        raise ConfigurationError("To forget a user needs the developer_provider.")
-    return lambda key, _: key[:1] == whose
 
 
 class Entries:

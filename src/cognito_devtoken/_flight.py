@@ -37,6 +37,7 @@ class Flight:
     """One attempt to get one token."""
 
     __slots__ = (
+        "adopted",
         "asked",
         "done",
         "error",
@@ -49,6 +50,7 @@ class Flight:
         "successor",
         "token",
         "waiters",
+        "wanted",
     )
 
     def __init__(self, key: Key, request: TokenRequest, reason: Reason, asked: Instant) -> None:
@@ -58,6 +60,9 @@ class Flight:
         self.asked = asked
         self.sent: Instant | None = None
         self.needed = False  # somebody waits for it
+        self.wanted = 0.0  # for how many seconds what it brings is to live, if it can
+        # Where the log of a shared store was when the token was asked for that is taken from it.
+        self.adopted: int | None = None
         self.stale = False  # what it brings is not to be kept
         self.successor: Flight | None = None
         # What wakes those who wait. Each is called once, by whoever sets done: add first, and

@@ -36,7 +36,8 @@ class Stats:
         grace_hits: Calls answered with a token in its grace period, or with less life than
             wanted, because no new one could be had.
 
-        misses: Calls that a new token was fetched for, or that failed.
+        misses: Calls that another token was fetched for, or taken from a shared store, or that
+            failed.
 
         errors: Calls that ended with an error.
 
@@ -58,6 +59,17 @@ class Stats:
 
         reasons: How many fetches were started for each
             :class:`~cognito_devtoken.events.Reason`.
+
+        store_hits: Tokens of other hosts that were taken from the shared store.
+
+        store_misses: Times that the shared store had none that was better than the one at hand.
+
+        store_errors: Operations of the shared store that failed.
+
+        store_undecryptable: Values in the shared store that did not open, or held something
+            else than what was asked for. Each is among the *store_misses*, too.
+
+        store_skipped: Times that the shared store was not asked, because it had just failed.
 
         invalidations_applied: Rejected tokens that were thrown away.
 
@@ -89,6 +101,11 @@ class Stats:
     fetches_abandoned: int = 0
     tokens_discarded: int = 0
     reasons: Mapping[str, int] = attrs.field(factory=dict[str, int])
+    store_hits: int = 0
+    store_misses: int = 0
+    store_errors: int = 0
+    store_undecryptable: int = 0
+    store_skipped: int = 0
     invalidations_applied: int = 0
     invalidations_ignored: int = 0
     evictions: int = 0

@@ -28,9 +28,12 @@ def arrived(engine: Engine, flight: Flight, token: OpenIdToken, now: Instant) ->
     """A flight has brought a token."""
     journal, entries = engine.journal, engine.entries
     in_time = engine.flights.land(flight, now, arrived=True)
-    journal.succeeded(now)
-    took = (flight.sent or now).age(now)
-    journal.tell(FetchSucceeded, flight.key, flight.reason, took, token, token._seconds)
+    if engine.shared and flight.adopted is not None:
+        engine.shared.landed(flight, token, flight.adopted, now)
+    else:
+        journal.succeeded(now)
+        took = (flight.sent or now).age(now)
+        journal.tell(FetchSucceeded, flight.key, flight.reason, took, token, token._seconds)
     if engine.closed:
         if in_time:
             engine.finish(flight, error=closed())
@@ -44,7 +47,8 @@ def arrived(engine: Engine, flight: Flight, token: OpenIdToken, now: Instant) ->
     elif flight.stale or remaining < at_hand:
         journal.counts["tokens_discarded"] += 1
         journal.tell(TokenDiscarded, flight.key, token)
-        if in_time and not flight.stale and flight.reason is not Reason.FORCED:
+        fetched = flight.adopted is None and flight.reason is not Reason.FORCED
+        if in_time and fetched and not flight.stale:
             # Else each call would fetch another that lives no longer.
             error = TokenUnavailableError("The new token lives no longer than the old one.")
             remember(engine, flight, error, now)

@@ -11,8 +11,8 @@ from typing import Self, Unpack
 
 from ._base import GetOptions, RefreshOptions, Session, keywords
 from ._doors import wait_in_loop, wait_in_thread
-from ._entries import of_user
 from ._policy import Seconds
+from ._removal import Removal
 from ._request import TokenRequest
 from ._token import OpenIdToken
 
@@ -44,6 +44,9 @@ class TokenSession(Session):
             is closed with the session.
 
         policy: When tokens are refreshed; None takes the defaults.
+
+        store: What tokens are shared in with other processes and hosts, such as a
+            :class:`~cognito_devtoken.stores.redis.RedisStore`. It stays yours.
 
         max_entries: How many tokens to hold at most. 10,000 of them take about 15 MB.
 
@@ -177,10 +180,10 @@ class TokenSession(Session):
     def forget(self, user_id: str) -> None:
         """Throw every token of a user away, whatever else was asked for with it."""
         try:
-            matches = of_user(user_id, self._provider)
+            removal = Removal.of_user(user_id, self._provider)
         finally:
             del user_id
-        self._cache.throw_away(matches)
+        self._cache.throw_away(removal)
 
     def forget_identity(self, identity_id: str) -> None:
         """Throw every token of a Cognito identity away."""
@@ -279,10 +282,10 @@ class AsyncTokenSession(Session):
     async def forget(self, user_id: str) -> None:
         """Throw every token of a user away, whatever else was asked for with it."""
         try:
-            matches = of_user(user_id, self._provider)
+            removal = Removal.of_user(user_id, self._provider)
         finally:
             del user_id
-        self._cache.throw_away(matches)
+        self._cache.throw_away(removal)
 
     async def forget_identity(self, identity_id: str) -> None:
         """Throw every token of a Cognito identity away."""

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Container, Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ._policy import RefreshPolicy
+from ._secret import Secret
 from .exceptions import ConfigurationError
+
+
+if TYPE_CHECKING:
+    from .typing import TokenStore
 
 
 PREFIX = "COGNITO_DEVTOKEN_"
@@ -32,6 +37,9 @@ _POLICY: Mapping[str, tuple[Callable[[str], Any], str]] = {
 }
 
 
+_STORE = ("STORE_URL", "STORE_KEYS")
+
+
 def session_arguments(environ: Mapping[str, str], given: Container[str]) -> dict[str, Any]:
     """
     Read ``COGNITO_DEVTOKEN_*``, but for those arguments that are given.
@@ -39,7 +47,7 @@ def session_arguments(environ: Mapping[str, str], given: Container[str]) -> dict
     Raises:
         ConfigurationError: If a variable is missing, wrong or unknown; the message names it.
     """
-    known = {**_SESSION, **_POLICY}
+    known = (*_SESSION, *_POLICY, *_STORE)
     for name in environ:
         if name.startswith(PREFIX) and name.removeprefix(PREFIX) not in known:
             raise ConfigurationError(
@@ -53,7 +61,35 @@ def session_arguments(environ: Mapping[str, str], given: Container[str]) -> dict
             arguments["policy"] = RefreshPolicy(**policy)
         except ValueError as error:
             raise in_variables(error, policy) from None
+    url, keys = (Secret(environ.get(PREFIX + name, "").strip()) for name in _STORE)
+    del environ  # a traceback shows the locals of its frames
+    if "store" not in given and (store := _store(url, keys)):
+        arguments["store"] = store
     return arguments
+
+
+def _store(url: Secret, keys: Secret) -> TokenStore | None:
+    """The store at a URL, if there is one."""
+    missing = [name for name, text in zip(_STORE, (url, keys), strict=True) if not text.reveal()]
+    if len(missing) == len(_STORE):
+        return None
+    if missing:
+        raise ConfigurationError(
+            f"{PREFIX}{missing[0]} is not set, and the other one of {' and '.join(_STORE)} is.",
+            hint="cognito-devtoken store-key makes a key.",
+        )
+    from .stores import StoreKeys
+    from .stores.redis import RedisStore
+
+    variable = "STORE_KEYS"
+    try:
+        sealing = StoreKeys(keys.reveal())
+        variable = "STORE_URL"
+        return RedisStore(url.reveal(), keys=sealing)
+    except ConfigurationError as error:
+        hint = next(iter(getattr(error, "__notes__", [])), None)
+        wrong = ConfigurationError(f"{PREFIX}{variable}: {error}", hint=hint)
+    raise wrong
 
 
 def _read(

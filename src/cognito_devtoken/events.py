@@ -31,10 +31,14 @@ __all__ = [
     "FetchSucceeded",
     "Forgotten",
     "Invalidated",
+    "InvalidatedElsewhere",
     "LoggingHook",
     "Reason",
     "ServedInGrace",
+    "StoreFailed",
+    "StoredValueRefused",
     "Throttled",
+    "TokenAdopted",
     "TokenDiscarded",
 ]
 
@@ -179,6 +183,76 @@ class TokenDiscarded(Event):
 
 
 @attrs.frozen
+class TokenAdopted(Event):
+    """
+    A token of another host was taken from the shared store, and Cognito was not called.
+
+    Attributes:
+        key: A digest of what was asked for, 16 hex digits.
+
+        reason: Why one was needed.
+
+        took: Seconds from looking into the store on.
+
+        fingerprint: The token's.
+
+        remaining: How many seconds it is still valid.
+    """
+
+    key: str
+    reason: Reason
+    took: float
+    fingerprint: str
+    remaining: float
+
+
+@attrs.frozen
+class StoredValueRefused(Event):
+    """
+    Something in the shared store is of no use, and counts as if it were not there.
+
+    Attributes:
+        key: A digest of what was asked for, 16 hex digits; None for a message to all hosts.
+
+        why: ``unknown key``, ``unknown format``, ``altered or moved``, or ``no such token`` for
+            one that does not fit the request.
+    """
+
+    key: str | None
+    why: str
+
+
+@attrs.frozen
+class StoreFailed(Event):
+    """
+    The shared store has not done what it was asked to. Callers do not notice.
+
+    Attributes:
+        operation: Which method of the store.
+
+        error: The name of the error's class.
+
+        skipped_for: For how many seconds the store is left alone from now on; 0 if it is not.
+    """
+
+    operation: str
+    error: str
+    skipped_for: float
+
+
+@attrs.frozen
+class InvalidatedElsewhere(Event):
+    """
+    Other hosts have invalidated or forgotten tokens.
+
+    Attributes:
+        entries: How many were thrown away here.
+    """
+
+    entries: int
+
+
+@attrs.frozen
 class ServedInGrace(Event):
     """
     A token in its grace period, or with less life than a caller wanted, was returned because
@@ -294,10 +368,13 @@ _LEVELS: dict[type[Event], int] = {
     FetchFailed: _WARNING,
     FetchAbandoned: _WARNING,
     ServedInGrace: _WARNING,
+    StoreFailed: _WARNING,
+    StoredValueRefused: _WARNING,
     Throttled: _WARNING,
     ClockStepped: _WARNING,
     Evicted: _INFO,
     Invalidated: _INFO,
+    InvalidatedElsewhere: _INFO,
     Forgotten: _INFO,
 }
 

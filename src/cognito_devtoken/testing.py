@@ -1,5 +1,5 @@
 """
-Doubles for the tests of those who use this library: a clock, a fetcher, tokens.
+Doubles for the tests of those who use this library: a clock, a fetcher, a store, tokens.
 
 They need no test framework, no server and no AWS credentials. For a whole Cognito on HTTP
 there is :mod:`cognito_devtoken.emulator`.
@@ -16,12 +16,14 @@ from datetime import timedelta
 from uuid import NAMESPACE_URL, uuid5
 
 from ._clock import SYSTEM_CLOCK, Clock, Instant
+from ._memory_store import MemoryStore
 from ._policy import Seconds, as_seconds
 from ._request import DEFAULT_DURATION, TokenRequest
+from ._store_contract import TokenStoreContract
 from ._token import OpenIdToken
 
 
-__all__ = ["FakeFetcher", "ManualClock", "make_token"]
+__all__ = ["FakeFetcher", "ManualClock", "MemoryStore", "TokenStoreContract", "make_token"]
 
 _POOL_ID = "us-east-1:00000000-0000-4000-8000-000000000000"
 _PROVIDER = "login.example.com"
@@ -181,3 +183,7 @@ def _make(
 
 def _segment(value: object) -> str:
     return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
+
+
+# Where users import them from, and so where a repr and the reference place them.
+MemoryStore.__module__ = TokenStoreContract.__module__ = __name__

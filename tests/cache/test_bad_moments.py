@@ -334,8 +334,10 @@ def test_a_fetch_that_kept_the_pace_is_as_old_as_it_is(
 
 def test_a_rejected_token_is_thrown_away_without_a_look_at_the_others(cache: TokenCache) -> None:
     class Unwalked(dict[Any, Any]):
-        def items(self) -> Any:
+        def __iter__(self) -> Any:
             raise AssertionError
+
+        items = __iter__
 
     token = cache.get(asking())
     cache._entries.tokens = Unwalked(cache._entries.tokens)

@@ -18,6 +18,7 @@ from pytest_httpserver import HTTPServer
 
 from cognito_devtoken.cli import main
 from cognito_devtoken.emulator import Emulator
+from cognito_devtoken.stores import StoreKeys
 from pools import POOL
 
 
@@ -255,7 +256,12 @@ class TestProcess:
     def test_version(self) -> None:
         assert run("--version").stdout == f"cognito-devtoken {version('cognito-devtoken')}\n"
 
-    @pytest.mark.parametrize("command", [[], ["demo"], ["emulator"], ["get-token"]])
+    def test_a_store_key_is_a_key_and_another_each_time(self) -> None:
+        one, other = (run("store-key").stdout for _ in range(2))
+
+        assert len(set(StoreKeys([one, other]).ids)) == 2
+
+    @pytest.mark.parametrize("command", [[], ["demo"], ["emulator"], ["get-token"], ["store-key"]])
     def test_help_fits_80_columns(self, command: list[str]) -> None:
         done = run(*command, "--help", env=os.environ | {"COLUMNS": "80"})
 

@@ -1,13 +1,17 @@
 """A session as the environment says."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from caching import POOL_ID, PROVIDER
+from caching import POOL_ID, PROVIDER, asking
+from canary import find_leaks
 from cognito_devtoken import AsyncTokenSession, RefreshPolicy, TokenSession
 from cognito_devtoken.exceptions import ConfigurationError
-from cognito_devtoken.testing import FakeFetcher
+from cognito_devtoken.stores import StoreKeys
+from cognito_devtoken.testing import FakeFetcher, MemoryStore
+from servers import Server
 
 
 POOL = {"COGNITO_DEVTOKEN_IDENTITY_POOL_ID": POOL_ID}
@@ -81,6 +85,22 @@ def test_arguments_win_over_the_environment() -> None:
         ({"REFRESH_AHEAD": "nan"}, "COGNITO_DEVTOKEN_REFRESH_AHEAD must be 0 s or more"),
         ({"STRICT_GRACE": "1"}, "COGNITO_DEVTOKEN_STRICT_GRACE must be true or false"),
         ({"DEVELOPER_PROVIDER": "a" * 129}, "COGNITO_DEVTOKEN_DEVELOPER_PROVIDER must have 1 to"),
+        (
+            {"STORE_URL": "redis://localhost"},
+            "COGNITO_DEVTOKEN_STORE_KEYS is not set, and the other one of STORE_URL and STORE_KEYS",
+        ),
+        (
+            {"STORE_KEYS": StoreKeys.generate()},
+            "COGNITO_DEVTOKEN_STORE_URL is not set, and the other one of STORE_URL and STORE_KEYS",
+        ),
+        (
+            {"STORE_URL": "redis://localhost", "STORE_KEYS": "canary-key"},
+            "COGNITO_DEVTOKEN_STORE_KEYS: Key 1 of the store must be 32 bytes",
+        ),
+        (
+            {"STORE_URL": "localhost:canary-password", "STORE_KEYS": StoreKeys.generate()},
+            "COGNITO_DEVTOKEN_STORE_URL: The url of a RedisStore must be redis://HOST:PORT/DB",
+        ),
         ({"POOL_ID": "x"}, "COGNITO_DEVTOKEN_POOL_ID is none of COGNITO_DEVTOKEN_IDENTITY_POOL_ID"),
     ],
 )
@@ -91,6 +111,8 @@ def test_a_mistake_names_its_variable(variables: dict[str, str], message: str) -
         TokenSession.from_env(environ)
 
     assert str(caught.value).startswith(message)
+    if "STORE_URL" in variables:
+        assert find_leaks(caught.value, "canary-key", "canary-password") == []
 
 
 def test_a_mistake_of_the_program_is_none_of_the_environment() -> None:
@@ -105,3 +127,40 @@ def test_what_the_program_says_need_not_be_in_the_environment() -> None:
     )
 
     assert session._cache._callers._policy is policy
+
+
+@pytest.mark.parametrize("kind", [TokenSession, AsyncTokenSession])
+def test_a_store_is_opened_and_closed_with_the_session(
+    kind: Any, redis_server: Server, tmp_path: Path
+) -> None:
+    path = tmp_path / "keys"
+    path.write_text(StoreKeys.generate())
+    environ = POOL | {
+        "COGNITO_DEVTOKEN_DEVELOPER_PROVIDER": PROVIDER,
+        "COGNITO_DEVTOKEN_STORE_URL": redis_server.url,
+        "COGNITO_DEVTOKEN_STORE_KEYS": f"file:{path}",
+    }
+    fetcher = FakeFetcher()
+    for _ in range(2):
+        session = kind.from_env(environ, client=fetcher)
+        session._owned_store._timeout = 1  # should the machine be busy
+        session._cache.get(asking())
+        session._close()
+
+    assert len(fetcher.calls) == 1
+    assert redis_server.connections() == 0
+
+
+def test_a_store_of_the_program_wins_and_stays_open() -> None:
+    store = MemoryStore()
+    environ = POOL | {"COGNITO_DEVTOKEN_STORE_URL": "nonsense"}
+
+    session = TokenSession.from_env(environ, store=store)
+
+    assert session._owned_store is None
+    session.close()
+
+
+def test_what_is_no_store_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"store must have a method claim\(\)"):
+        TokenSession(POOL_ID, store="redis://localhost")  # type: ignore[arg-type]

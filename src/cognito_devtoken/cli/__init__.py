@@ -17,7 +17,7 @@ from ..exceptions import (
     InvalidRequestError,
     ServiceError,
 )
-from . import demo, emulator, get_token
+from . import demo, emulator, get_token, store_key
 
 
 PROG = "cognito-devtoken"
@@ -26,6 +26,7 @@ _COMMANDS = (
     ("demo", demo, ()),
     ("emulator", emulator, ()),
     ("get-open-id-token-for-developer-identity", get_token, ("get-token",)),
+    ("store-key", store_key, ()),
 )
 
 # The exit codes of AWS CLI v2.

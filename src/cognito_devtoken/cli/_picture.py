@@ -33,23 +33,29 @@ class Look:
         now: The marker.
 
         omitted: What stands for something left out.
+
+        full: What the part of a bar is made of that is reached.
+
+        empty: The rest of it.
     """
 
     zones: Mapping[State, str]
     now: str
     omitted: str
+    full: str
+    empty: str
 
     @property
     def characters(self) -> str:
-        return "".join((*self.zones.values(), self.now, self.omitted))
+        return "".join((*self.zones.values(), self.now, self.omitted, self.full, self.empty))
 
 
 def _zones(characters: str) -> dict[State, str]:
     return dict(zip(State, characters, strict=True))
 
 
-BLOCKS = Look(_zones("─░▓·"), "●", "…")
-ASCII = Look(_zones("-=#x"), "O", "...")
+BLOCKS = Look(_zones("─░▓·"), "●", "…", "█", "·")
+ASCII = Look(_zones("-=#x"), "O", "...", "#", ".")
 
 _BOLD = 1
 # Green, cyan, yellow, red: "Select Graphic Rendition" of ECMA-48.

@@ -6,13 +6,22 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
+from functools import partial
+from typing import Protocol
 
 from ._picture import ASCII, BLOCKS, NARROWEST, Look, Moment, draw
 
 
 Show = Callable[[str, str], None]
+
+
+class Picture(Protocol):
+    """What is drawn: lines of so many characters."""
+
+    def __call__(self, look: Look, width: int, /, *, colored: bool) -> Sequence[str]: ...
+
 
 _WIDTH = 80
 _TITLE_WIDTH = 70
@@ -52,6 +61,13 @@ def look() -> Look:
 
 @contextmanager
 def moving_picture() -> Generator[Callable[[Moment], None]]:
+    """Draw a moment in the life of a token, over and over."""
+    with canvas() as show:
+        yield lambda moment: show(partial(draw, moment))
+
+
+@contextmanager
+def canvas() -> Generator[Callable[[Picture], None]]:
     """
     Draw below the title of the step, over and over, and wipe it away at the end.
 
@@ -59,14 +75,14 @@ def moving_picture() -> Generator[Callable[[Moment], None]]:
     at the end of the title, so that an interruption leaves nothing to restore.
     """
     if not _moves():
-        yield lambda moment: None
+        yield lambda picture: None
         return
     characters, colored = look(), not os.environ.get("NO_COLOR")
 
-    def show(moment: Moment) -> None:
+    def show(picture: Picture) -> None:
         # A full line would wrap in some terminals.
         width = min(shutil.get_terminal_size().columns, _WIDTH) - 1
-        lines = draw(moment, characters, max(width, NARROWEST), colored=colored)
+        lines = picture(characters, max(width, NARROWEST), colored=colored)
         text = "".join(f"\r\n{line}{_REST_OF_LINE}" for line in lines)
         print(f"{text}\x1b[{len(lines)}A{_TO_END_OF_TITLE}", end="", flush=True)
 

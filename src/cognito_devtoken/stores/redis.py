@@ -1,0 +1,326 @@
+"""
+Tokens shared through Redis or Valkey, version 5 and later.
+
+Needs the extra ``redis``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+from .._clock import SYSTEM_CLOCK
+from .._fork import watch
+from .._policy import Seconds, as_seconds
+from .._secret import Secret
+from ..exceptions import ConfigurationError, SessionClosedError
+from ..typing import Stored
+from ._sealing import KeySource, PlainText, StoreKeys
+
+
+try:
+    import redis
+    from redis.backoff import NoBackoff
+    from redis.exceptions import NoScriptError
+    from redis.retry import Retry
+
+    from ._connection import CONNECTIONS, within
+except ModuleNotFoundError as _error:
+    raise ConfigurationError(
+        f"A RedisStore needs {str(_error.name).partition('.')[0]}, which is not installed.",
+        hint="Install the extra: pip install 'cognito-devtoken[redis]'",
+    ) from None
+
+if TYPE_CHECKING:
+    from redis import Redis
+    from redis.cluster import RedisCluster
+
+
+__all__ = ["BOUNDED", "RedisStore"]
+
+# How long an operation may take, in seconds: a hundred times what one takes in one network.
+_LIMIT = 0.1
+# Longer than this, callers would notice.
+_LONGEST = 1.0
+_now = SYSTEM_CLOCK.monotonic
+# For how many seconds the server's clock is taken to run beside ours.
+_CLOCK_AGE = 60.0
+_PAGE = 1000
+
+BOUNDED: Mapping[str, Any] = {
+    "socket_timeout": _LIMIT,
+    "socket_connect_timeout": _LIMIT,
+    "retry": Retry(NoBackoff(), 0),
+}
+"""
+Arguments for a client of your own, such as ``RedisCluster(host=…, **BOUNDED)``, so that callers do
+not wait for a server that does not answer.
+"""
+
+
+class _Script(NamedTuple):
+    text: str
+    sha: str
+
+    @classmethod
+    def of(cls, text: str) -> _Script:
+        return cls(text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
+
+
+class _Look(threading.local):
+    """What this thread has looked at last, and the clock of the server that has it."""
+
+    name: str | None = None
+    clock: _ServerClock
+
+
+class _ServerClock(NamedTuple):
+    """What the server's clock showed, and ours when the answer had come: no earlier."""
+
+    shown: float
+    read_at: float
+
+    def at(self, instant: float) -> int:
+        """What it shows at an instant of ours, or a little less, in milliseconds."""
+        return int((self.shown + instant - self.read_at) * 1000)
+
+
+# Each is one command and one answer, and nothing else happens in between. All keys of a script
+# are in one slot of a cluster.
+_LOOK = "redis.call('GET', KEYS[1]), redis.call('PTTL', KEYS[1]), redis.call('TIME')"
+_READ = _Script.of(f"return {{{_LOOK}}}")
+_CLAIM = _Script.of(
+    "local granted = redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2]) "
+    f"return {{granted and 1 or 0, {_LOOK}}}"
+)
+_FREE = "if redis.call('GET', KEYS[2]) == ARGV[1] then redis.call('DEL', KEYS[2]) end "
+_RELEASE = _Script.of(_FREE)
+# By the server's own clock: a command that was held up on its way must not make a token younger.
+_WRITE = _Script.of(
+    f"redis.call('SET', KEYS[1], ARGV[2]) redis.call('PEXPIREAT', KEYS[1], ARGV[3]) {_FREE}"
+)
+_PUBLISH = _Script.of(
+    "local id = redis.call('XADD', KEYS[1], 'MAXLEN', ARGV[2], '*', 'm', ARGV[1]) "
+    "redis.call('PEXPIRE', KEYS[1], ARGV[3]) "
+    "return id"
+)
+_PUBLISHED = _Script.of("return redis.call('XRANGE', KEYS[1], ARGV[1], '+', 'COUNT', ARGV[2])")
+# An entry of a stream is named by a time in milliseconds and a number within it.
+_WITHIN = 1 << 20
+
+
+class RedisStore:
+    """
+    Tokens on a Redis or Valkey server, or a group of them.
+
+    ::
+
+        store = RedisStore("rediss://:password@cache.example.com/0", keys=Path("/run/secrets/keys"))
+        with store, TokenSession(pool_id, developer_provider=provider, store=store) as session:
+            token = session.get_token("user-42")
+
+    Any number of sessions and threads may share one. Nothing is sent before the first miss. A
+    forked child makes connections of its own. Each operation takes 100 ms at
+    most, unless told otherwise.
+
+    Args:
+        url: ``redis://``, ``rediss://`` (TLS) or ``unix://``, with user, password and database as
+            ``redis.Redis.from_url()`` takes them.
+
+        client: In its place, a client of your own: a ``redis.Redis``, also one that Sentinel has
+            made, or a ``redis.RedisCluster``. It stays yours, and needs short time-outs:
+            make it with :data:`BOUNDED`.
+
+        keys: What seals the tokens: see :class:`~cognito_devtoken.stores.StoreKeys`.
+
+        plain_text: Whether to store tokens in the clear, in place of *keys*.
+
+        prefix: What all names begin with. Stores with another one share nothing.
+
+        timeout: How long an operation may take, making a connection included, in seconds or
+            as a timedelta; at most 1 s. A *client* of your own has its own time-outs.
+
+    Raises:
+        ValueError: If *timeout* is more than 1 s.
+
+        ConfigurationError: If the URL is wrong, there are no keys, or the client's time-outs are
+            too long.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        client: Redis | RedisCluster | None = None,
+        keys: KeySource | StoreKeys | None = None,
+        plain_text: bool = False,
+        prefix: str = "cognito-devtoken",
+        timeout: Seconds = _LIMIT,
+    ) -> None:
+        self._closed = True  # until it is open
+        self._prefix = prefix
+        try:
+            self._keys = _sealing(keys, plain_text=plain_text)
+            self._url = None if url is None else Secret(url)
+            self._client: Any = client if self._url is None else _client_of(self._url)
+            if (self._url is None) is (client is None):
+                raise ConfigurationError("A RedisStore takes either a url or a client.")
+        finally:
+            del url, keys  # with a password in it
+        if client is not None:
+            _check_client(self._client)
+        self._timeout = as_seconds("timeout", timeout)
+        if self._timeout > _LONGEST:
+            raise ValueError(f"timeout must be at most {_LONGEST:g} s, not {self._timeout:g} s.")
+        self._look = _Look()
+        watch(self)
+        self._closed = False
+
+    @property
+    def keys(self) -> StoreKeys | PlainText:
+        """What seals the values, and names them."""
+        return self._keys
+
+    def read(self, name: str) -> Stored | None:
+        """Read a value."""
+        return self._stored(name, *self._run(_READ, self._names(name)[:1]))
+
+    def claim(self, name: str, owner: str, seconds: float) -> tuple[bool, Stored | None]:
+        """Take a lock if it is free, and read the value."""
+        granted, *stored = self._run(_CLAIM, self._names(name), owner, _ms(seconds))
+        return granted == 1, self._stored(name, *stored)
+
+    def write(self, name: str, value: bytes, seconds: float, owner: str | None) -> None:
+        """Store a value, and release the lock."""
+        now = _now()
+        if self._look.name != name or now - self._look.clock.read_at > _CLOCK_AGE:
+            self.read(name)
+        expires = self._look.clock.at(now + seconds)
+        self._run(_WRITE, self._names(name), owner or "", value, expires)
+
+    def release(self, name: str, owner: str) -> None:
+        """Release a lock if it is the owner's."""
+        self._run(_RELEASE, self._names(name), owner)
+
+    def publish(self, message: bytes, seconds: float, keep: int) -> int:
+        """Append a message to the log."""
+        return _position(self._run(_PUBLISH, [self._log], message, keep, _ms(seconds)))
+
+    def published(self, after: int) -> list[tuple[int, bytes]]:
+        """Read the log."""
+        begin = "{}-{}".format(*divmod(after + 1, _WITHIN))
+        found = self._run(_PUBLISHED, [self._log], begin, _PAGE)
+        return [(_position(entry), fields[1]) for entry, fields in found]
+
+    def _names(self, name: str) -> list[str]:
+        """Of the value and of its lock. The braces keep both on one node of a cluster."""
+        value = f"{self._prefix}:{{{name}}}"
+        return [value, f"{value}:lock"]
+
+    @property
+    def _log(self) -> str:
+        return f"{self._prefix}:log"
+
+    def _run(self, script: _Script, names: list[str], *arguments: Any) -> Any:
+        if self._closed:
+            raise SessionClosedError("This RedisStore is closed.")
+        arguments = (len(names), *names, *arguments)
+        with within(self._timeout):
+            try:
+                return self._client.evalsha(script.sha, *arguments)
+            except NoScriptError:  # the first time on a server, and after its restart
+                return self._client.eval(script.text, *arguments)
+
+    def _stored(self, name: str, value: Any, remaining: Any, clock: Any) -> Stored | None:
+        self._look.clock = _ServerClock(int(clock[0]) + int(clock[1]) / 1e6, _now())
+        self._look.name = name
+        if value is None or remaining < 0:  # one that does not expire is not ours
+            return None
+        return Stored(value, remaining / 1000)
+
+    def close(self) -> None:
+        """Close the connections that it has opened. A closed store refuses to work."""
+        self._closed = True
+        if self._url is not None:
+            self._client.close()
+
+    def _before_fork(self) -> bool:
+        return True  # a child takes over nothing that may be half done
+
+    def _after_fork(self, *, ready: bool, in_child: bool) -> None:
+        if in_child and self._url is not None:
+            self._inherited = self._client  # kept, and never used: they are the parent's
+            self._client = _client_of(self._url)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<RedisStore, prefix {self._prefix!r}>"
+
+
+def _sealing(keys: object, *, plain_text: bool) -> StoreKeys | PlainText:
+    if plain_text is (keys is not None):
+        del keys
+        raise ConfigurationError(
+            "A RedisStore needs keys to seal the tokens with, or plain_text=True, and not both.",
+            hint="cognito-devtoken store-key makes a key.",
+        )
+    if keys is None:
+        return PlainText()
+    return keys if isinstance(keys, StoreKeys) else StoreKeys(keys)  # type: ignore[arg-type]
+
+
+def _client_of(url: Secret) -> Any:
+    kind = CONNECTIONS.get(str(url.reveal()).partition("://")[0])
+    try:
+        if kind is None:
+            raise ValueError  # noqa: TRY301
+        client: Any = redis.Redis
+        # Time-outs are those of the operation, which the connection knows of.
+        bounds = {**BOUNDED, "socket_timeout": None, "socket_connect_timeout": None}
+        return client.from_url(url.reveal(), **bounds, protocol=2, connection_class=kind)
+    except (TypeError, ValueError):
+        pass  # whose text may repeat the password
+    raise ConfigurationError(
+        "The url of a RedisStore must be redis://HOST:PORT/DB, rediss://HOST:PORT/DB or "
+        "unix://PATH, with USER:PASSWORD@ if need be."
+    )
+
+
+def _check_client(client: Any) -> None:
+    """Refuse a client that would make callers wait, or return text."""
+    arguments = client.get_connection_kwargs()
+    names = ["socket_timeout"]
+    if "path" not in arguments:  # to a socket in the file system nobody has to look for a way
+        names.append("socket_connect_timeout")
+    for name in names:
+        seconds = arguments.get(name)
+        if seconds is None or seconds > _LONGEST:
+            raise ConfigurationError(
+                f"The client of a RedisStore must have a {name} of at most {_LONGEST:g} s, not "
+                f"{seconds}: callers would wait for it.",
+                hint="Make the client with **cognito_devtoken.stores.redis.BOUNDED.",
+            )
+    if arguments.get("decode_responses"):
+        raise ConfigurationError("The client of a RedisStore must not have decode_responses.")
+
+
+def _ms(seconds: float) -> int:
+    return max(int(seconds * 1000), 1)
+
+
+def _position(entry: bytes) -> int:
+    milliseconds, _, number = entry.decode().partition("-")
+    return int(milliseconds) * _WITHIN + int(number)

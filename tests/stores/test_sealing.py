@@ -1,0 +1,177 @@
+"""What is sealed shows nothing, and opens only where and as it was sealed."""
+
+import base64
+import os
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from canary import find_leaks
+from cognito_devtoken.exceptions import ConfigurationError
+from cognito_devtoken.stores import PlainText, StoreKeys
+from cognito_devtoken.stores._sealing import CannotOpenError
+
+
+DIGEST = bytes(range(32))
+VALUE = b"a value of some length"
+
+
+def test_what_is_sealed_opens() -> None:
+    keys = StoreKeys(StoreKeys.generate())
+
+    sealed = keys.seal(VALUE, DIGEST)
+
+    assert keys.open(sealed, DIGEST) == VALUE
+    assert VALUE not in sealed
+    assert keys.seal(VALUE, DIGEST) != sealed
+    assert sealed[:1] == b"\x01"
+    assert sealed[1:9].hex() == keys.ids[0]
+    assert len(sealed) == 1 + 8 + 12 + len(VALUE) + 16
+
+
+def test_it_is_aes_256_gcm_with_the_digest_as_additional_data() -> None:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+    keys = StoreKeys(StoreKeys.generate())
+    sealed = keys.seal(VALUE, DIGEST)
+    cipher = keys._keys[0].cipher
+
+    assert isinstance(cipher, AESGCM)
+    assert cipher.decrypt(sealed[9:21], sealed[21:], sealed[:9] + DIGEST) == VALUE
+
+
+def test_no_changed_bit_is_overlooked() -> None:
+    keys = StoreKeys([StoreKeys.generate(), StoreKeys.generate()])
+    sealed = keys.seal(VALUE * 50, DIGEST)
+
+    for bit in range(len(sealed) * 8):
+        changed = bytearray(sealed)
+        changed[bit // 8] ^= 1 << bit % 8
+        with pytest.raises(CannotOpenError):
+            keys.open(bytes(changed), DIGEST)
+
+
+def test_it_opens_for_nothing_else() -> None:
+    keys = StoreKeys(StoreKeys.generate())
+
+    with pytest.raises(CannotOpenError, match="moved"):
+        keys.open(keys.seal(VALUE, DIGEST), DIGEST[::-1])
+
+
+@pytest.mark.parametrize("length", range(30))
+def test_a_short_value_does_not_open(length: int) -> None:
+    keys = StoreKeys(StoreKeys.generate())
+
+    with pytest.raises(CannotOpenError):
+        keys.open(keys.seal(b"", DIGEST)[:length], DIGEST)
+
+
+def test_the_first_key_seals_and_each_opens() -> None:
+    old, new = StoreKeys.generate(), StoreKeys.generate()
+    by_old, by_both = StoreKeys(old), StoreKeys([new, old])
+
+    assert by_both.open(by_old.seal(VALUE, DIGEST), DIGEST) == VALUE
+    with pytest.raises(CannotOpenError, match="unknown key"):
+        by_old.open(by_both.seal(VALUE, DIGEST), DIGEST)
+    assert by_both.names(DIGEST)[1:] == by_old.names(DIGEST)
+
+
+def test_a_name_tells_nothing_of_what_it_is_for() -> None:
+    keys = [StoreKeys.generate() for _ in range(2)]
+    (one,), (other,) = (StoreKeys(key).names(DIGEST) for key in keys)
+
+    assert len(one) == 64
+    assert one != other, "it takes the key to compute it"
+    assert DIGEST.hex() not in one
+
+
+def test_what_is_in_the_clear_does_not_pass_for_sealed_nor_the_other_way_round() -> None:
+    keys, plain = StoreKeys(StoreKeys.generate()), PlainText()
+
+    assert plain.open(plain.seal(VALUE, DIGEST), DIGEST) == VALUE
+    with pytest.raises(CannotOpenError, match="unknown format"):
+        keys.open(plain.seal(VALUE, DIGEST), DIGEST)
+    with pytest.raises(CannotOpenError, match="unknown format"):
+        plain.open(keys.seal(VALUE, DIGEST), DIGEST)
+    with pytest.raises(CannotOpenError, match="moved"):
+        plain.open(plain.seal(VALUE, DIGEST), DIGEST[::-1])
+    assert plain.names(DIGEST) != keys.names(DIGEST)
+
+
+def test_keys_come_from_text_a_file_or_a_call(tmp_path: Path) -> None:
+    one, two = StoreKeys.generate(), StoreKeys.generate()
+    wanted = StoreKeys([one, two]).ids
+    path = tmp_path / "keys"
+    path.write_text(f"{one}\n{two}\n")
+
+    sources: list[Any] = [
+        f"{one},{two}",
+        f" {one} , {two} ",
+        one.rstrip("=") + "," + two,
+        path,
+        f"file:{path}",
+        lambda: [one, two],
+        lambda: f"{one},{two}",
+        iter((one, two)),
+    ]
+    for source in sources:
+        assert StoreKeys(source).ids == wanted
+    assert len(set(wanted)) == 2
+
+
+CANARY = base64.urlsafe_b64encode(b"canary, a key that is not 32 B!").decode()
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("", "There is no key for the store."),
+        (" , ", "There is no key for the store."),
+        ([], "There is no key for the store."),
+        (CANARY, "Key 1 of the store must be 32 bytes in URL-safe base64."),
+        ([StoreKeys.generate(), CANARY], "Key 2 of the store must be 32 bytes"),
+        ("not/base64!", "Key 1 of the store must be 32 bytes"),
+        (42, "The store's keys must be text, a file or a call, not int."),
+        ("file:/no/such/file", "cannot be read from /no/such/file: FileNotFoundError."),
+    ],
+)
+def test_what_is_no_key_is_refused_without_being_shown(source: Any, message: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        StoreKeys(source)
+
+    assert message in str(caught.value)
+    assert find_leaks(caught.value, CANARY, CANARY.rstrip("=")) == []
+
+
+def test_keys_are_in_no_repr_and_no_pickle() -> None:
+    key = StoreKeys.generate()
+    keys = StoreKeys(key)
+
+    assert key not in repr(keys)
+    assert repr(keys) == f"<StoreKeys {keys.ids[0]}>"
+    with pytest.raises(TypeError, match="refuses to be pickled"):
+        pickle.dumps(keys)
+
+
+def test_without_cryptography_the_extra_is_named() -> None:
+    script = """
+import sys
+sys.modules["cryptography"] = None
+from cognito_devtoken.stores import StoreKeys
+try:
+    StoreKeys(StoreKeys.generate())
+except Exception as error:
+    print(type(error).__name__, error, *error.__notes__)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, env=dict(os.environ)
+    )
+
+    assert done.stdout == (
+        "ConfigurationError Sealing needs cryptography, which is not installed. "
+        "Install the extra: pip install 'cognito-devtoken[redis]'\n"
+    ), done.stderr
