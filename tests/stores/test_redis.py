@@ -223,7 +223,7 @@ def test_it_shows_no_password(keys: str) -> None:
     store = RedisStore("redis://user:canary-password@localhost", keys=keys)
 
     assert repr(store) == "<RedisStore, prefix 'cognito-devtoken'>"
-    assert "canary-password" not in repr(vars(store))
+    assert not hasattr(store, "__dict__")
 
 
 def test_a_closed_one_refuses_to_work(redis_server: Server, keys: str) -> None:

@@ -150,6 +150,20 @@ class RedisStore:
             too long.
     """
 
+    # And no __dict__, for crash reporters to look into: some versions of the redis library show
+    # the password in the repr of a client.
+    __slots__ = (
+        "__weakref__",
+        "_client",
+        "_closed",
+        "_inherited",
+        "_keys",
+        "_look",
+        "_prefix",
+        "_timeout",
+        "_url",
+    )
+
     def __init__(
         self,
         url: str | None = None,
