@@ -66,10 +66,10 @@ def typing(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the tests on the built package."""
     if session.python != PYTHONS[0]:
-        install(session, "tests")
+        install(session, "tests", "peers")
         session.run(*PYTEST, *session.posargs)
         return
-    install(session, "tests", "browser")
+    install(session, "tests", "peers", "browser")
     # Coverage doubles the time. The interleavings run what other tests cover.
     apart = "tests/cache/test_interleavings.py"
     session.run("coverage", "run", "-m", *PYTEST, f"--ignore={apart}", *session.posargs)

@@ -36,8 +36,13 @@ def importers(name: str) -> set[str]:
     return {str(module) for module in MODULES if name in imported(module)}
 
 
-def test_only_the_client_and_the_demo_know_botocore() -> None:
-    assert importers("botocore") == {"_client.py", "_errors.py", "cli/demo.py"}
+def test_only_the_client_and_the_command_line_know_botocore() -> None:
+    assert importers("botocore") == {
+        "_client.py",
+        "_errors.py",
+        "cli/_service.py",
+        "cli/demo.py",
+    }
 
 
 @pytest.mark.parametrize("module", ["opentelemetry", "prometheus"])
@@ -155,7 +160,7 @@ def test_no_module_is_too_long_to_be_read(module: Path) -> None:
 def test_importing_the_package_loads_neither_botocore_nor_an_extra() -> None:
     heavy = (
         "{'asyncio', 'boto3', 'botocore', 'cachetools', 'cryptography', 'joserfc', 'logging', "
-        "'opentelemetry', 'prometheus_client', 'redis', 'starlette', 'uvicorn'}"
+        "'opentelemetry', 'prometheus_client', 'redis', 'starlette', 'uvicorn', 'yaml'}"
     )
     script = (
         f"import sys, cognito_devtoken, cognito_devtoken.cli; print({heavy} & {{*sys.modules}})"

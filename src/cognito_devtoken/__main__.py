@@ -1,8 +1,6 @@
 """``python -m cognito_devtoken``: the command line."""
 
-import sys
-
-from .cli import main
+from .cli import script
 
 
-sys.exit(main())
+script()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from functools import cache
 from importlib import import_module
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self, cast
@@ -88,12 +89,11 @@ class DevTokenClient:
         # thread imports leaves its child with half a module, and one that forks while OpenSSL
         # starts, which it does with the first context, with a lock that nobody opens.
         import ssl
-        from importlib.metadata import version
 
         for module in _NEEDED:
             import_module(module, __package__)
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        self._product = f"cognito-devtoken/{version('cognito-devtoken')}"
+        _product()
 
         self._renew()
         watch(self)
@@ -192,48 +192,13 @@ class DevTokenClient:
         return client
 
     def _make_client(self, region: str) -> _CognitoIdentity:
-        from botocore.config import Config
-        from botocore.exceptions import BotoCoreError
         from botocore.session import Session
 
-        from ._errors import one_line
-        from ._quiet import guard_loggers
-
-        guard_loggers()
         if self._session is None:
             self._session = Session(profile=self._profile_name)
-        session = self._session
-        try:
-            # Any: the stubs lack some of its members.
-            config: Any = Config(
-                connect_timeout=2,
-                read_timeout=5,
-                # botocore's 10 would throw connections away, and warn of it.
-                max_pool_connections=50,
-                # TokenRequest has checked more than botocore would.
-                parameter_validation=False,
-                user_agent=_user_agent(self._product, session, self._config),
-            )
-            if self._config is not None:
-                config = config.merge(self._config)
-            config = config.merge(Config(retries=_retries(session, config.retries)))
-            client = session.create_client(
-                "cognito-identity",
-                region_name=region,
-                endpoint_url=self._endpoint_url,
-                config=config,
-            )
-        except BotoCoreError:
-            raise  # some are ValueErrors too; translate() knows them
-        except (AttributeError, TypeError, ValueError) as error:
-            # An argument of another type, a bad endpoint_url, a bad number in the
-            # environment. The text of any other may hold a secret.
-            text = one_line(str(error))
-            known = text.startswith(("Invalid endpoint:", "invalid literal for int"))
-            raise ConfigurationError(
-                f"botocore's configuration is wrong: {text if known else type(error).__name__}."
-            ) from None
-        guard_loggers()  # there may be more of them now
+        client = make_client(
+            self._session, region, endpoint_url=self._endpoint_url, config=self._config
+        )
         return cast("_CognitoIdentity", client)
 
     def _check_open(self) -> None:
@@ -269,21 +234,92 @@ class DevTokenClient:
         self.close()
 
 
-def _retries(session: Session, given: Any) -> Any:
+def make_client(
+    session: Session,
+    region: str | None,
+    *,
+    endpoint_url: str | None = None,
+    config: Config | None = None,
+    verify: bool | str | None = None,
+    attempts: int = 2,
+) -> BaseClient:
+    """
+    A client of botocore for Cognito's identity pools.
+
+    Args:
+        session: Where its configuration comes from.
+
+        region: The region to call; None takes the session's.
+
+        endpoint_url: Where to send the calls in place of AWS.
+
+        config: Takes precedence over our defaults.
+
+        verify: False takes any certificate; a path is that of those to verify against.
+
+        attempts: How many for one call, unless *config*, the environment or the profile
+            says otherwise.
+
+    Raises:
+        ConfigurationError: If botocore cannot make one of that.
+    """
+    from botocore.config import Config
+    from botocore.exceptions import BotoCoreError
+
+    from ._errors import one_line
+    from ._quiet import guard_loggers
+
+    guard_loggers()
+    try:
+        # Any: the stubs lack some of its members.
+        merged: Any = Config(
+            connect_timeout=2,
+            read_timeout=5,
+            # botocore's 10 would throw connections away, and warn of it.
+            max_pool_connections=50,
+            # TokenRequest has checked more than botocore would.
+            parameter_validation=False,
+            user_agent=_user_agent(session, config),
+        )
+        if config is not None:
+            merged = merged.merge(config)
+        merged = merged.merge(Config(retries=_retries(session, merged.retries, attempts)))
+        client = session.create_client(
+            "cognito-identity",
+            region_name=region,
+            endpoint_url=endpoint_url,
+            verify=verify,
+            config=merged,
+        )
+    except BotoCoreError:
+        raise  # some are ValueErrors too; translate() knows them
+    except (AttributeError, TypeError, ValueError) as error:
+        # An argument of another type, a bad endpoint_url, a bad number in the
+        # environment. The text of any other may hold a secret.
+        text = one_line(str(error))
+        known = text.startswith(("Invalid endpoint:", "invalid literal for int"))
+        raise ConfigurationError(
+            f"botocore's configuration is wrong: {text if known else type(error).__name__}."
+        ) from None
+    guard_loggers()  # there may be more of them now
+    return client
+
+
+def _retries(session: Session, given: Any, attempts: int) -> Any:
     """What *given* sets, with our defaults for what it, environment and profile leave out."""
     retries: dict[str, Any] = dict(given or {})
     if (
         not {"max_attempts", "total_max_attempts"} & retries.keys()
         and session.get_config_variable("max_attempts") is None
     ):
-        retries["total_max_attempts"] = 2
+        retries["total_max_attempts"] = attempts
     # botocore has a default of its own here, so that asking it tells nothing.
     if not (os.environ.get("AWS_RETRY_MODE") or session.get_scoped_config().get("retry_mode")):
         retries.setdefault("mode", "standard")
     return retries
 
 
-def _user_agent(product: str, session: Session, config: Config | None) -> str | None:
+def _user_agent(session: Session, config: Config | None) -> str | None:
     """
     What botocore would say of itself, and our name before it.
 
@@ -292,4 +328,11 @@ def _user_agent(product: str, session: Session, config: Config | None) -> str | 
     given = getattr(config, "user_agent_appid", None)
     if given or session.get_config_variable("user_agent_appid"):
         return None  # an application id, which a string of our own would lack
-    return f"{product} {session.user_agent()}"
+    return f"{_product()} {session.user_agent()}"
+
+
+@cache
+def _product() -> str:
+    from importlib.metadata import version
+
+    return f"cognito-devtoken/{version('cognito-devtoken')}"

@@ -14,13 +14,12 @@ from itertools import groupby
 from operator import itemgetter
 from string import Formatter
 from traceback import walk_tb
-from typing import Any, cast
+from typing import Any, Protocol, cast
 from urllib.parse import quote
 
 from botocore import exceptions as boto
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ._request import TokenRequest
 from ._secret import HIDDEN
 from .exceptions import (
     CallerDeniedError,
@@ -146,11 +145,21 @@ _PLAIN_FIELDS = frozenset({"provider"})
 _LONG = 8
 _CUT = 16
 _MAX_MESSAGE = 500
+_RETRIES = ("RetryAttempts", "MaxAttemptsReached")
 _REQUEST_ID = re.compile(r"[\w-]{1,128}", re.ASCII)
 _USERINFO = re.compile(r"[^/@\s]+:[^/\s]*@")
 
 
-def translate(error: BaseException, request: TokenRequest) -> BaseException:
+class HasLogins(Protocol):
+    """What is known of a request: the values that no message may quote."""
+
+    @property
+    def logins(self) -> Mapping[str, str]: ...
+
+
+def translate(
+    error: BaseException, request: HasLogins, operation: str = OPERATION
+) -> BaseException:
     """
     What leaves :meth:`DevTokenClient.fetch` in place of *error*. Raises nothing itself.
 
@@ -161,14 +170,14 @@ def translate(error: BaseException, request: TokenRequest) -> BaseException:
         error.__cause__ = error.__context__ = None
         return error.with_traceback(None)
     try:
-        return _translated(error, request)
+        return _translated(error, request, operation)
     except Exception:  # noqa: BLE001  # a subclass of botocore's that is not made as those are
         return _from_elsewhere(error)
 
 
-def _translated(error: Exception, request: TokenRequest) -> DevTokenError:
+def _translated(error: Exception, request: HasLogins, operation: str) -> DevTokenError:
     if isinstance(error, ClientError):
-        return _from_answer(error, request)
+        return _from_answer(error, request, operation)
     if isinstance(error, BotoCoreError):
         return _from_botocore(error)
     if isinstance(error, FileNotFoundError | PermissionError) and error.filename:
@@ -183,7 +192,7 @@ def _translated(error: Exception, request: TokenRequest) -> DevTokenError:
     return _from_elsewhere(error)
 
 
-def _from_answer(error: ClientError, request: TokenRequest) -> ServiceError:
+def _from_answer(error: ClientError, request: HasLogins, operation: str) -> ServiceError:
     # What comes over the wire may have other types than botocore promises.
     details = _mapping(error.response, "Error")
     metadata = _mapping(error.response, "ResponseMetadata")
@@ -194,7 +203,7 @@ def _from_answer(error: ClientError, request: TokenRequest) -> ServiceError:
         code = _clean(code, request) or "Unknown"
     hint = next((hint for text, hint in _HINTS.items() if text in str(message)), None)
     message = _clean(message, request) or "no message"
-    if error.operation_name != OPERATION:
+    if error.operation_name != operation:
         # botocore called it on the way to AWS credentials. What other operations than
         # AssumeRole are sent is secret, and might be quoted.
         name = _clean(error.operation_name, request)
@@ -216,7 +225,11 @@ def _from_answer(error: ClientError, request: TokenRequest) -> ServiceError:
     own_init = type(error).__init__ is not ClientError.__init__
     kept: Any = {
         "Error": {"Code": code, "Message": message},
-        "ResponseMetadata": {"RequestId": failure.request_id, "HTTPStatusCode": status},
+        "ResponseMetadata": {
+            "RequestId": failure.request_id,
+            "HTTPStatusCode": status,
+            **{name: metadata[name] for name in _RETRIES if isinstance(metadata.get(name), int)},
+        },
     }
     cause = ClientError if own_init else type(error)
     failure.__cause__ = cause(kept, _clean(error.operation_name, request))
@@ -258,7 +271,7 @@ def _mapping(response: Any, member: str) -> Mapping[str, Any]:
     return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else {}
 
 
-def _clean(text: object, request: TokenRequest) -> str:
+def _clean(text: object, request: HasLogins) -> str:
     """
     The first line of what the service says, without the logins that it may quote.
 

@@ -12,9 +12,15 @@ import threading
 
 
 class _Quiet(threading.local):
-    """``with quiet:``: what this thread does inside is one of our calls."""
+    """
+    ``with quiet:``: what this thread does inside is one of our calls.
+
+    Attributes:
+        telling: The names of loggers that pass all the same, as they tell no secret.
+    """
 
     depth = 0
+    telling: tuple[str, ...] = ()
 
     def __enter__(self) -> None:
         self.depth += 1
@@ -37,7 +43,10 @@ class _OurCalls(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         if not quiet.depth:
             return True
-        record.args = record.exc_info = record.exc_text = None
+        record.exc_info = record.exc_text = None
+        if record.name.startswith(quiet.telling) and record.levelno < logging.WARNING:
+            return True
+        record.args = None
         return record.levelno >= logging.WARNING and record.name.startswith("botocore")
 
 

@@ -1,5 +1,7 @@
 """The command line: what it prints, what it exits with, and what it keeps to itself."""
 
+import gc
+import io
 import json
 import os
 import signal
@@ -16,7 +18,7 @@ from typing import Any
 import pytest
 from pytest_httpserver import HTTPServer
 
-from cognito_devtoken.cli import main
+from cognito_devtoken.cli import COMMANDS, main
 from cognito_devtoken.emulator import Emulator
 from cognito_devtoken.stores import StoreKeys
 from pools import POOL
@@ -98,64 +100,78 @@ class TestGetToken:
     @pytest.mark.parametrize(
         ("arguments", "code", "text"),
         [
-            ([], 252, "the following arguments are required: COMMAND"),
-            (["nonsense"], 252, "invalid choice: 'nonsense'"),
+            ([], 252, "(ParamValidation): the following arguments are required: COMMAND"),
+            (["nonsense"], 252, "argument COMMAND: Found invalid choice 'nonsense'"),
             ([f"--logins=a={CANARY}", "get-token"], 252, "required: --identity-pool-id"),
-            ([f"a={CANARY}", "get-token"], 252, "argument COMMAND: invalid choice (choose from"),
-            (["get-token"], 252, "required: --identity-pool-id, --logins"),
-            (["get-token", "--logins", CANARY], 252, "argument --logins: expected NAME=VALUE"),
-            (["get-token", "--identity-pool-id", "x", "--logins", "a=b"], 252, "REGION:GUID"),
+            ([f"a={CANARY}", "get-token"], 252, "argument COMMAND: Found invalid choice\n"),
+            (["get-token"], 252, "arguments are required: --identity-pool-id, --logins"),
+            (["get-token", "--logins", CANARY], 252, "required: --identity-pool-id\n"),
+            ([*PLAIN, "--logins", CANARY], 252, "parameter '--logins': Expected '=' at character"),
+            ([*PLAIN, "--logins", f"a={CANARY},b="], 252, "Logins['b'] must have 1 to 50000"),
+            ([*PLAIN, "--logins", f'{{"a": ["{CANARY}"]}}'], 252, "Logins['a'] must be a string"),
+            ([*PLAIN, "--logins", f'{{"{CANARY}"}}'], 252, "parameter '--logins': Invalid JSON\n"),
+            ([*PLAIN, "--logins", f'["{CANARY}"]'], 252, "Invalid JSON: a list in place of a map"),
+            ([*PLAIN, "--principal-tags", f"a={CANARY},b"], 252, "A second value at character"),
+            ([*PLAIN, f"b={CANARY}"], 252, "Unknown options: 1 argument\n"),
             (
-                ["get-token", "--identity-pool-id", POOL_ID, "--logins", f"a={CANARY},b="],
+                [*PLAIN, f"--secret={CANARY}", "--other", CANARY, "x\ny"],
                 252,
-                "logins['b'] must have 1 to 50000 characters, not 0",
+                "Unknown options: --secret, --other, 2 arguments\n",
             ),
-            (
-                ["get-token", "--identity-pool-id", POOL_ID, "--logins", f'{{"a": ["{CANARY}"]}}'],
-                252,
-                "logins['a'] must be a string",
-            ),
-            (
-                ["get-token", "--identity-pool-id", POOL_ID, "--logins", f'{{"{CANARY}"}}'],
-                252,
-                "argument --logins: the JSON cannot be read",
-            ),
-            (
-                ["get-token", "--identity-pool-id", POOL_ID, "--logins=a=b", f"b={CANARY}"],
-                252,
-                "unrecognized: 1 argument(s)",
-            ),
-            (
-                [*PLAIN, f"--secret={CANARY}", "--other", CANARY],
-                252,
-                "unrecognized: --secret, --other, 1 argument(s)",
-            ),
+            ([*PLAIN, "--", CANARY], 252, "Unknown options: --\n"),
             ([*PLAIN, f"--identity={CANARY}\nx"], 252, "ambiguous option: --identity could match"),
-            ([*PLAIN, "x\ny"], 252, "unrecognized: 1 argument(s)"),
+            ([*PLAIN, f"--token-duration={CANARY}"], 252, "--token-duration: invalid int value\n"),
+            ([*PLAIN, f"--debug={CANARY}"], 252, "--debug: ignored explicit argument\n"),
+            ([*PLAIN, "--output", "x"], 252, "--output: Found invalid choice 'x', which is none"),
+            ([*PLAIN, "--output", f"a={CANARY}"], 252, "--output: Found invalid choice, which is"),
+            ([*PLAIN, "--generate-cli-skeleton", "foo"], 252, "Found invalid choice 'foo'"),
+            ([*PLAIN, "--query", "["], 252, "Bad value for --query [: Invalid jmespath expression"),
+            ([*PLAIN, "--endpoint-url", "x"], 252, "Bad value for --endpoint-url: the scheme"),
+            ([*PLAIN, "--cli-input-json", "{"], 252, "'--cli-input-json': Invalid JSON received."),
+            ([*PLAIN, "--cli-input-yaml", "["], 252, "'--cli-input-yaml': Invalid YAML received."),
+            ([*PLAIN, "--cli-input-json", "[]"], 252, "expecting map, received <class 'list'>"),
             (
-                ["get-token", "--identity-pool-id", POOL_ID, "--logins=a=b", "--profile=nobody"],
+                [*PLAIN, "--cli-input-json={}", "--cli-input-yaml={}"],
+                252,
+                "Only one --cli-input- parameter may be specified.",
+            ),
+            (
+                [*PLAIN, "--cli-input-json", '{"IdentityId": null, "x": 1}'],
+                252,
+                "x is none of IdentityPoolId, IdentityId, Logins, PrincipalTags, TokenDuration\n"
+                "IdentityId must not be null\n",
+            ),
+            ([*PLAIN, "--logins", "file:///nowhere"], 252, "Unable to load paramfile file:///now"),
+            ([*PLAIN, "--logins", "fileb:///x"], 252, "fileb:// is for what is binary"),
+            ([*PLAIN, "--logins", "-"], 252, "There is nothing on standard input"),
+            ([*PLAIN, "--cli-error-format", "x"], 252, "Found invalid choice 'x'"),
+            ([*PLAIN, "--region", "@@"], 255, "Provided region_name '@@' doesn't match a"),
+            ([*PLAIN, "--profile=nobody"], 255, "The config profile (nobody) could not be found\n"),
+            (
+                ["get-token", "--identity-pool-id", "x", "--logins=a=b"],
                 253,
-                "ProfileNotFound: The config profile (nobody) could not be found",
+                "(NoRegion): You must specify a region.\nGive --region",
             ),
             (
                 ["get-token", "--identity-pool-id", "us-east-1:0", "--logins=a=b"],
                 254,
-                "ResourceNotFoundException: IdentityPool 'us-east-1:0' not found.",
+                "(ResourceNotFoundException) when calling the GetOpenIdTokenForDeveloperIdentity "
+                "operation: IdentityPool 'us-east-1:0' not found.\nThe pool is looked for in",
             ),
             (
-                [
-                    "get-token",
-                    "--identity-pool-id",
-                    POOL_ID,
-                    f"--logins=a={CANARY}",
-                    "--endpoint-url=http://127.0.0.1:1",
-                ],
+                [*PLAIN, "--token-duration", "86401"],
+                254,
+                "Member must have value less than or equal to 86400\n"
+                "Limits that are broken: TokenDuration must be a whole number",
+            ),
+            (
+                ["get-token", *PLAIN[1:], f"--logins=a={CANARY}", "--endpoint-url=http://[::1]:1"],
                 255,
-                "Could not connect to the endpoint URL",
+                'Could not connect to the endpoint URL: "http://[::1]:1/"\n',
             ),
         ],
     )
-    def test_an_error_is_one_line_and_a_code(
+    def test_an_error_is_told_as_aws_cli_v2_does_with_a_code_and_a_hint(
         self,
         arguments: list[str],
         code: int,
@@ -165,15 +181,13 @@ class TestGetToken:
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         monkeypatch.setenv("AWS_ENDPOINT_URL_COGNITO_IDENTITY", endpoint)
-        try:
-            got = main(arguments)
-        except SystemExit as exit_:
-            got = exit_.code  # type: ignore[assignment]
+        monkeypatch.setattr(sys, "stdin", io.StringIO())
+
+        got = main(arguments)
 
         out, err = capsys.readouterr()
         assert (got, out) == (code, "")
-        assert err.startswith("cognito-devtoken: [ERROR]: ")
-        assert err.count("\n") == 1
+        assert err.startswith("\ncognito-devtoken: [ERROR]: ")
         assert text in err
         assert CANARY not in err
 
@@ -237,22 +251,42 @@ class TestEmulator:
             (["--calls-per-second", "0"], 252, "calls_per_second is out of range: 0.0."),
         ],
     )
-    def test_bad_input_is_one_line(self, arguments: list[str], code: int, text: str) -> None:
+    def test_bad_input_is_told(self, arguments: list[str], code: int, text: str) -> None:
         done = run("emulator", *arguments)
 
         assert done.returncode == code
         assert text in done.stderr
-        assert done.stderr.count("\n") == 1
+        assert "Traceback" not in done.stderr
 
-    def test_a_port_in_use_is_one_line(self, endpoint: str) -> None:
+    def test_a_port_in_use_is_told(self, endpoint: str) -> None:
         done = run("emulator", "--port", endpoint.rpartition(":")[2])
 
         assert done.returncode == 255
         assert "in use" in done.stderr
-        assert done.stderr.count("\n") == 1
+        assert done.stderr.count("\n") == 2
 
 
 class TestProcess:
+    def test_help_is_a_word_too(self, capsys: pytest.CaptureFixture[str]) -> None:
+        shown = []
+        for words in (["help"], ["--help"], ["get-token", "help"], ["get-token", "--help"]):
+            with pytest.raises(SystemExit, match="0"):
+                main(words)
+            shown.append(capsys.readouterr().out)
+
+        assert shown[0] == shown[1]
+        assert shown[2] == shown[3]
+
+    @pytest.mark.parametrize("is_enabled", [True, False])
+    def test_garbage_is_collected_afterwards_as_before(self, is_enabled: bool) -> None:
+        before = gc.isenabled()
+        (gc.enable if is_enabled else gc.disable)()
+        try:
+            main([*PLAIN, "--nonsense"])
+            assert gc.isenabled() is is_enabled
+        finally:
+            (gc.enable if before else gc.disable)()
+
     def test_version(self) -> None:
         assert run("--version").stdout == f"cognito-devtoken {version('cognito-devtoken')}\n"
 
@@ -261,7 +295,7 @@ class TestProcess:
 
         assert len(set(StoreKeys([one, other]).ids)) == 2
 
-    @pytest.mark.parametrize("command", [[], ["demo"], ["emulator"], ["get-token"], ["store-key"]])
+    @pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS)])
     def test_help_fits_80_columns(self, command: list[str]) -> None:
         done = run(*command, "--help", env=os.environ | {"COLUMNS": "80"})
 
@@ -283,7 +317,24 @@ class TestProcess:
             ["sh", "-c", f"{shell} --profile nobody"], capture_output=True, text=True, timeout=60
         )
 
-        assert (done.returncode, done.stdout) == (253, "")
+        assert (done.returncode, done.stdout) == (255, "")
+
+    def test_no_standard_error_at_all_is_no_error(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(sys, "stderr", None)
+
+        assert main(["get-token"]) == 252
+
+    def test_one_word_of_a_script_changes(self, endpoint: str) -> None:
+        words = (
+            f"cognito-identity {GET_TOKEN} --identity-pool-id {POOL_ID} --endpoint-url {endpoint}"
+        )
+        script = (
+            f"COMMAND {words} --logins {POOL.developer_provider}=a --query IdentityId --output off"
+        )
+
+        done = run(*script.split()[1:])
+
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
     def test_ctrl_c_is_quiet(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as silent:
@@ -306,6 +357,7 @@ class TestProcess:
 
         assert done.returncode == 253
         assert done.stderr == (
-            "cognito-devtoken: [ERROR]: The emulator needs starlette, which is not installed. "
+            "\ncognito-devtoken: [ERROR]: An error occurred (Configuration): The emulator needs "
+            "starlette, which is not installed.\n"
             "Install the extra: pip install 'cognito-devtoken[emulator]'\n"
         )

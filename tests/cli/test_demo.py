@@ -272,13 +272,14 @@ class TestEnds:
         assert done.stderr == ""
         assert done.stdout.count("\n") == 1
 
-    def test_a_user_id_that_is_none_is_one_line(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_a_user_id_that_is_none_is_told(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["demo", "--user-id", ""]) == 252
 
         out, err = capsys.readouterr()
         assert out.endswith("\n")
         assert err == (
-            "cognito-devtoken: [ERROR]: user_id must have 1 to 50000 characters, not 0\n"
+            "\ncognito-devtoken: [ERROR]: An error occurred (ParamValidation): "
+            "Parameter validation failed:\nuser_id must have 1 to 50000 characters, not 0\n"
         )
 
     def test_the_environment_is_put_back(self, monkeypatch: pytest.MonkeyPatch) -> None:

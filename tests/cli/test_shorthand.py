@@ -1,10 +1,14 @@
 """Maps on the command line read as the AWS CLI reads them."""
 
-import argparse
+from functools import cache
+from typing import Any
 
 import pytest
+from aws_cli import module, quietly
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
-from cognito_devtoken.cli._shorthand import string_map
+from cognito_devtoken.cli._shorthand import ShorthandError, parse
 
 
 @pytest.mark.parametrize(
@@ -22,34 +26,92 @@ from cognito_devtoken.cli._shorthand import string_map
         (r"k=a\,b", {"k": "a,b"}),
         (r"k=a\b", {"k": r"a\b"}),
         ("k=", {"k": ""}),
+        ("=v", {"": "v"}),
+        ("k=a,,l=b", {"k": "a", "l": "b"}),
+        ('k="😀"', {"k": "😀"}),
         ("arn:aws:iam::1:saml-provider/x=y", {"arn:aws:iam::1:saml-provider/x": "y"}),
         (
             "cognito-idp.us-east-1.amazonaws.com/us-east-1_A=t",
             {"cognito-idp.us-east-1.amazonaws.com/us-east-1_A": "t"},
         ),
-        ('{"k": "v"}', {"k": "v"}),
-        (' {"k": "v"}', {"k": "v"}),
+        ("k@=a,l=b,m @ = c", {"k": "<a>", "l": "b", "m": "<c>"}),
     ],
 )
 def test_a_map(text: str, wanted: dict[str, str]) -> None:
-    assert string_map(text) == wanted
+    assert parse(text, "<{}>".format) == wanted
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "character 1 is where"),
-        ("k", "character 1 is where"),
-        ("=v", "character 1 is where"),
-        ("k=v,", "character 5 is where"),
-        ('k=a"b', "character 1 is where"),
-        ('k="a"b', "character 1 is where"),
-        ("kä=v", "character 1 is where"),
-        ("k=v,k=w", "k is given twice"),
-        ("{", "the JSON cannot be read"),
-        ('{"a":' * 100_000, "the JSON cannot be read"),
+        ("", "Expected '=' at character 1"),
+        ("k", "Expected '=' at character 2"),
+        ("k=v,", "Nothing behind the last comma"),
+        ("k=v, ", "Nothing behind the last comma"),
+        ('k=a"b', "Expected ',' at character 4"),
+        ('k="a"b', "Expected ',' at character 6"),
+        ('k="a', "Expected '\"' at character 5"),
+        ("kä=v", "Expected '=' at character 2"),
+        ("k=😀", "Expected ',' at character 3"),
+        ("k=v,k=w", "Second instance of key 'k'"),
+        ("k=v,w", "A second value at character 5"),
+        ("k=v,w,x=y", "A second value at character 5"),
+        ("k=v,'w=x", "Expected '=' at character 5"),
+        ("k=[v]", "A list or a map in place of text at character 3"),
+        ("k={l=v}", "A list or a map in place of text at character 3"),
     ],
 )
 def test_no_map(text: str, message: str) -> None:
-    with pytest.raises(argparse.ArgumentTypeError, match=message):
-        string_map(text)
+    with pytest.raises(ShorthandError) as caught:
+        parse(text, str)
+
+    assert str(caught.value) == message
+
+
+def test_a_long_map_takes_no_long_time() -> None:
+    text = ",".join(f"key{number}=😀" for number in range(3)) + ",a='" + "b," * 200_000 + "'"
+    with pytest.raises(ShorthandError):
+        parse(text, str)
+
+    assert len(parse(",".join(f"k{number}=v" for number in range(50_000)), str)) == 50_000
+
+
+LETTERS = list("ab=,\"'\\ \t\n\x00\x0b\x1b\x1c\x85\xa0\uffff@[]{}:/-.#é字😀;|~^_`")
+PIECES = [*LETTERS, ",", "=", "a=b", "k=v,", "\\,", '\\"', ',"c"=']
+TEXTS = st.lists(st.sampled_from(PIECES), max_size=14).map("".join)
+PAIRS = st.lists(
+    st.tuples(st.text("abc:.", max_size=3), st.sampled_from(["=", "@="]), TEXTS).map("".join),
+    max_size=4,
+).map(",".join)
+
+
+@settings(max_examples=600)
+@given(TEXTS | PAIRS | st.text(max_size=20))
+@example(r"a=b,c\,d=e")
+@example('a=b,"x,y"=c')
+@example("a=b,'x, k=v'w=x")
+def test_the_aws_cli_makes_the_same_of_it(text: str) -> None:
+    assert _ours(text) == _theirs(text)
+
+
+def _ours(text: str) -> dict[str, str] | None:
+    try:
+        return parse(text, str)
+    except ShorthandError:
+        return None
+
+
+def _theirs(text: str) -> dict[str, str] | None:
+    """Nothing also for what has lists or maps, which are no login and no tag."""
+    shorthand = _awscli_shorthand()
+    with quietly():
+        try:
+            found: dict[str, str] = shorthand.ShorthandParser().parse(text)
+        except (shorthand.ShorthandParseError, TypeError):  # of an end in a list
+            return None
+    return found if all(isinstance(value, str) for value in found.values()) else None
+
+
+@cache
+def _awscli_shorthand() -> Any:
+    return module("awscli.shorthand")

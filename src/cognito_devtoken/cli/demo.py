@@ -18,13 +18,11 @@ from ._at_work import Scene, show_crowd, show_hits, show_life
 from ._screen import Show, look, step
 
 
-SUMMARY = "see a token made, verified and used, on this machine"
-DESCRIPTION = (
-    "Starts a local Cognito, gets a token for a user over HTTP, verifies it and trades it for "
-    "AWS credentials. Then it shows the cache at work: hits, a thousand callers at once, a "
-    "refresh ahead of expiry, an outage. No AWS account, nothing leaves this machine. It takes "
-    "about 10 s."
-)
+DESCRIPTION = """\
+Starts a local Cognito, gets a token for a user over HTTP, verifies it and
+trades it for AWS credentials. Then it shows the cache at work: hits, a
+thousand callers at once, a refresh ahead of expiry, an outage. No AWS account,
+nothing leaves this machine. It takes about 10 s."""
 
 _DURATION = 900
 # Short enough to be watched.

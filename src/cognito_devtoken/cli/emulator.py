@@ -6,12 +6,12 @@ import argparse
 import signal
 import threading
 
+from ._errors import ParameterError
 
-SUMMARY = "run a local Cognito for tests and front ends"
-DESCRIPTION = (
-    "Runs a local Amazon Cognito with one identity pool until Ctrl-C, and prints a "
-    "line for each call. Everything is in memory."
-)
+
+DESCRIPTION = """\
+Runs a local Amazon Cognito with one identity pool until Ctrl-C, and prints a
+line for each call. Everything is in memory."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -87,7 +87,7 @@ def run(arguments: argparse.Namespace) -> None:
             on_call=show,
         ).start()
     except (TypeError, ValueError) as error:  # the socket's, if the host is no address
-        raise argparse.ArgumentError(None, str(error)) from None
+        raise ParameterError(str(error)) from None
     signal.signal(signal.SIGTERM, lambda number, frame: stop.set())
     with emulator:
         print(f"endpoint url        {emulator.endpoint_url}")

@@ -3,49 +3,74 @@
 from __future__ import annotations
 
 import argparse
-import json
 
-from .._client import DevTokenClient
-from .._request import TokenRequest
-from ._shorthand import string_map
-
-
-SUMMARY = "ask Cognito for a token, with the options of the AWS CLI"
-DESCRIPTION = (
-    "Finds or creates the Cognito identity of a user and prints it with an OpenID "
-    "token, as JSON. Maps are written NAME=VALUE[,NAME=VALUE...] or as a JSON "
-    "object. The token is a secret: mind where the output goes."
-)
+from ..exceptions import ServiceError
+from . import _members, _skeletons
+from ._errors import OutputError
+from ._file import add_output_file, check_target, deliver
+from ._formats import check_output, rendered
+from ._options import Options
+from ._parsing import Parser, one_of
+from ._service import Service
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--identity-pool-id", required=True, metavar="REGION:GUID")
-    parser.add_argument("--identity-id", metavar="REGION:GUID")
+DESCRIPTION = """\
+Finds or creates the Cognito identity of a user and prints it with an OpenID
+token. Options, output and exit codes are those of AWS CLI v2.
+
+A MAP is NAME=VALUE[,NAME=VALUE...], with quotes around a value that has a
+comma, or a JSON object. file://PATH stands for what is in a file, and - for
+standard input. Arguments are visible to other users of the machine: the token
+of a public provider belongs into a file."""
+
+_TITLE = "GetOpenIdTokenForDeveloperIdentity"
+
+
+def add_arguments(parser: Parser) -> None:
+    _members.add_arguments(parser)
     parser.add_argument(
-        "--logins",
-        required=True,
-        type=string_map,
-        metavar="MAP",
-        help="provider names to proofs, such as login.example.com=user-42",
+        "--generate-cli-skeleton",
+        nargs="?",
+        const="input",
+        type=one_of(*_skeletons.KINDS),
+        choices=_skeletons.KINDS,
+        metavar="KIND",
+        help="print a template and send nothing: input (the default), yaml-input or output",
     )
-    parser.add_argument("--principal-tags", type=string_map, metavar="MAP")
-    parser.add_argument("--token-duration", type=int, metavar="SECONDS")
-    parser.add_argument("--region", help="default: the region of the pool")
-    parser.add_argument("--profile", help="of the AWS configuration files")
-    parser.add_argument("--endpoint-url", metavar="URL", help="such as an emulator's")
+    add_output_file(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
-    request = TokenRequest(
-        arguments.identity_pool_id,
-        arguments.logins,
-        arguments.identity_id,
-        arguments.principal_tags,
-        arguments.token_duration,
-    )
-    with DevTokenClient(
-        arguments.region,
-        endpoint_url=arguments.endpoint_url,
-        profile_name=arguments.profile,
-    ) as client:
-        print(json.dumps(client.fetch(request).to_aws(), indent=4))
+    options = Options.of(arguments)
+    kind = arguments.generate_cli_skeleton
+    template = _skeletons.TEMPLATES.get(kind)
+    members = _members.read(arguments, is_complete=template is None)
+    if template is not None:
+        print(template, end="")
+        return
+    check_target(arguments.output_file)
+    service = Service(options)
+    output = check_output(service.output)
+    try:
+        answer = service.get_token(members, is_dry=kind is not None)
+    except ServiceError as error:
+        # What the AWS CLI sends is sent, so that the limits are told in hindsight.
+        if broken := _members.violations(members):
+            error.__notes__ = [f"Limits that are broken: {'; '.join(map(str, broken))}"]
+        raise
+    if kind is not None:
+        answer = _skeletons.OUTPUT
+    color = "off" if arguments.output_file else options.color
+    deliver(rendered(_TITLE, _found(options, answer), output, color), arguments.output_file)
+
+
+def _found(options: Options, answer: object) -> object:
+    """What of the answer the query wants."""
+    if options.query is None:
+        return answer
+    from jmespath.exceptions import JMESPathError
+
+    try:
+        return options.query.search(answer)
+    except JMESPathError as error:
+        raise OutputError(str(error)) from None

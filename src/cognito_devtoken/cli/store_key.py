@@ -7,11 +7,9 @@ import argparse
 from ..stores import StoreKeys
 
 
-SUMMARY = "make a key that seals tokens in a shared store"
-DESCRIPTION = (
-    "Prints a new key for COGNITO_DEVTOKEN_STORE_KEYS, or for a file that it names. Whoever has "
-    "it can read the tokens in the store: mind where the output goes."
-)
+DESCRIPTION = """\
+Prints a new key for COGNITO_DEVTOKEN_STORE_KEYS, or for a file that it names.
+Whoever has it can read the tokens in the store: mind where the output goes."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,0 +1,223 @@
+"""Data as a table, as ``--output table`` of the AWS CLI draws it."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, cast
+
+import attrs
+
+
+Paint = Callable[[str, str], str]
+
+_PADDING = 4
+# Bright blue for what is in the cells, dim yellow for the edges of what lies within: "Select
+# Graphic Rendition" of ECMA-48.
+_CELL, _EDGE = "\x1b[1m\x1b[34m{}\x1b[0m", "\x1b[2m\x1b[33m{}\x1b[0m"
+
+
+def table_of(title: str, data: Any, *, width: int, is_colored: bool) -> str:
+    """
+    A table of some data.
+
+    Args:
+        title: What stands above it.
+
+        data: What a JSON document consists of.
+
+        width: A wider table is turned on its side, if that is possible.
+
+        is_colored: Whether it has colours.
+
+    Raises:
+        LookupError, TypeError: If the data has rows of several lengths, or a list of
+            objects with something else among them.
+    """
+    if not data:
+        return ""
+    sections: list[_Section] = []
+    _build(sections, title, data, 0)
+    if _width(sections) > width:
+        sections = [section.on_its_side() for section in sections]
+    total = _width(sections)
+    paint = _painted if is_colored else _plain
+    lines = ["-" * total]
+    for section in sections:
+        edge = paint("|", _EDGE) * section.depth
+        inner = section.lines(total - 2 * section.depth, paint)
+        lines += (f"{edge}{line}{edge}" for line in inner)
+    return "".join(f"{line}\n" for line in lines)
+
+
+@attrs.define
+class _Section:
+    """A title, a line of headers, and rows; each may be missing."""
+
+    title: str | None
+    depth: int
+    headers: Sequence[str] = ()
+    rows: list[Sequence[str]] = attrs.Factory(list[Sequence[str]])
+    _columns: int | None = None
+    _widest: list[int] = attrs.Factory(list[int])
+
+    def head(self, headers: Sequence[str]) -> None:
+        self._measure(headers)
+        self.headers = headers
+
+    def add(self, row: Sequence[Any]) -> None:
+        cells = [str(cell) for cell in row]
+        self._measure(cells)
+        if len(cells) != self._columns:
+            raise TypeError("The rows have several lengths.")
+        self.rows.append(cells)
+
+    def _measure(self, cells: Sequence[str]) -> None:
+        if self._columns is None:
+            self._columns = len(cells)
+        if not self._widest:
+            self._widest = [0] * len(cells)
+        for place, cell in enumerate(cells):
+            self._widest[place] = max(self._widest[place], _columns(cell))
+
+    @property
+    def width(self) -> int:
+        cells = sum(self._widest) + _PADDING * len(self._widest)
+        return max(_columns(str(self.title)), cells) + 2 + 2 * self.depth
+
+    def on_its_side(self) -> _Section:
+        """One row with headers as a column of pairs."""
+        if len(self.rows) != 1 or not self.headers:
+            return self
+        turned = _Section(self.title, self.depth)
+        for pair in zip(self.headers, self.rows[0], strict=False):
+            turned.add(pair)
+        return turned
+
+    def lines(self, width: int, paint: Paint) -> Iterator[str]:
+        if self.title:
+            yield _centered(self.title, width, "|")
+            if not self.headers and not self.rows:
+                yield f"+{'-' * (width - 2)}+"
+        widths = _shares([each + _PADDING for each in self._widest], width)
+        rule = "".join(
+            f"{'-' * (each - 1)}+" if place else f"+{'-' * (each - 2)}+"
+            for place, each in enumerate(widths)
+        )
+        if self.headers:
+            yield rule
+            yield "".join(
+                _centered(header, each, "" if place else "|")
+                for place, (each, header) in enumerate(zip(widths, self.headers, strict=False))
+            )
+        if self.rows and widths:
+            yield rule
+            for row in self.rows:
+                yield "".join(
+                    _left(cell, each, "" if place else "|", paint)
+                    for place, (each, cell) in enumerate(zip(widths, row, strict=True))
+                )
+            yield rule
+
+
+def _build(sections: list[_Section], title: str | None, data: Any, depth: int) -> None:
+    """Add the sections of some data. Without a title its rows go into the last section."""
+    if not data:
+        return
+    if title is not None:
+        sections.append(_Section(title, depth))
+    if isinstance(data, Mapping):
+        _build_from_map(sections, cast("Mapping[str, Any]", data), depth)
+    elif isinstance(data, list) and isinstance(data[0], Mapping):
+        _build_from_maps(sections, title, cast("list[Mapping[str, Any]]", data), depth)
+    elif isinstance(data, list):
+        for each in cast("Sequence[Any]", data):
+            if _is_scalar(each):
+                sections[-1].add([each])
+            elif all(map(_is_scalar, each)):
+                sections[-1].add(list(each))
+            else:
+                _build(sections, None, each, 0)
+
+
+def _build_from_map(sections: list[_Section], data: Mapping[str, Any], depth: int) -> None:
+    """A row of the scalars, and sections of the rest within."""
+    headers, others = _split([data])
+    if len(headers) == 1:
+        sections[-1].add([headers[0], data[headers[0]]])
+    elif headers:
+        sections[-1].head(headers)
+        sections[-1].add([data[header] for header in headers])
+    for other in others:
+        _build(sections, other, data[other], depth + 1)
+
+
+def _build_from_maps(
+    sections: list[_Section], title: str | None, data: Sequence[Mapping[str, Any]], depth: int
+) -> None:
+    """A row for each; and a section, if there is something within."""
+    headers, others = _split(data)
+    sections[-1].head(headers)
+    for number, each in enumerate(data):
+        if number and others:
+            sections.append(_Section(title, depth))
+            sections[-1].head(headers)
+        sections[-1].add([each.get(header, "") for header in headers])
+        for other in others:
+            if other in each:
+                _build(sections, other, each[other], depth + 1)
+
+
+def _split(data: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[str]]:
+    """The names of what is scalar in any of them, and of what is not."""
+    items = [(name, each[name]) for each in data for name in each]
+    scalars = {name for name, value in items if _is_scalar(value)}
+    others = {name for name, value in items if not _is_scalar(value)}
+    return sorted(scalars), sorted(others)
+
+
+def _is_scalar(value: Any) -> bool:
+    return not isinstance(value, Mapping | list)
+
+
+def _width(sections: Sequence[_Section]) -> int:
+    return max(section.width for section in sections)
+
+
+def _columns(text: str) -> int:
+    """How many columns of a terminal a text takes."""
+    return sum(1 + (unicodedata.east_asian_width(character) in "WFA") for character in text)
+
+
+def _shares(needs: Sequence[int], width: int) -> list[int]:
+    """Columns scaled to a width; what rounding leaves is taken from them, or given, in turn."""
+    if not needs:
+        return []
+    scale = width / sum(needs)
+    shares = [round(scale * need) for need in needs]
+    excess = sum(shares) - width
+    sign = 1 if excess > 0 else -1
+    places = range(len(shares))[::sign]
+    for turn in range(abs(excess)):
+        shares[places[turn % len(shares)]] -= sign
+    return shares
+
+
+def _centered(text: str, width: int, left: str) -> str:
+    before = width // 2 - _columns(text) // 2 - 1
+    after = width - 1 - len(left) - before - _columns(text)
+    return f"{left}{' ' * before}{text}{' ' * after}|"
+
+
+def _left(text: str, width: int, left: str, paint: Paint) -> str:
+    room = width - _columns(text) - len(left) - 1
+    before = 2 if room >= 2 else 0
+    return f"{left}{' ' * before}{paint(text, _CELL)}{' ' * (room - before)}|"
+
+
+def _painted(text: str, form: str) -> str:
+    return form.format(text)
+
+
+def _plain(text: str, form: str) -> str:
+    return text

@@ -1,0 +1,172 @@
+"""``cognito-devtoken inspect``: what a token says."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import json
+import shutil
+import sys
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from .._policy import State
+from .._secret import Secret
+from .._token import decode_claims
+from ._errors import ParameterError
+from ._keys import add_arguments as add_key_arguments
+from ._keys import verify
+from ._parsing import Parser
+from ._screen import look
+from ._sources import STDIN, load, read_stdin
+
+
+DESCRIPTION = """\
+Explains a token of Cognito without showing it: whose it is, who has proved
+what, and how long it lives. Without TOKEN it is asked for, without an echo, or
+read from standard input, where it may also stand in the JSON that get-token
+prints. Nobody has verified what it says, unless --verify is given.
+
+The developer user id stands in a token for everybody to read."""
+
+_WIDTH = 78
+_NAMES = 14
+_TAGS = "https://aws.amazon.com/tags"
+_POOL_ARN = "https://cognito-identity.amazonaws.com/identity-pool-arn"
+_KNOWN = {"sub", "aud", "amr", "iss", "exp", "iat", _TAGS, _POOL_ARN}
+_PROMPT = "Token (it is not shown): "
+
+
+def add_arguments(parser: Parser) -> None:
+    parser.add_argument(
+        "token", nargs="?", metavar="TOKEN", help="the token, file://PATH, or - for standard input"
+    )
+    add_key_arguments(parser)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    token = _token(arguments.token)
+    try:
+        claims = decode_claims(token)
+    except ValueError as error:
+        raise ParameterError(str(error)) from None
+    if claims is None:
+        raise ParameterError("This is no JWT: it has no three parts between dots.")
+    now = datetime.now(UTC).timestamp()
+    for line in _lines(claims, now):
+        print(line.rstrip())
+    if arguments.verify or arguments.jwks:
+        print(_line("verified", verify(token, claims, now, arguments)))
+    else:
+        print(_line("verified", "no (--verify does)"))
+
+
+def _token(argument: str | None) -> Secret:
+    if argument is None and sys.stdin is not None and sys.stdin.isatty():  # pyright: ignore[reportUnnecessaryComparison]  # closed
+        text = getpass.getpass(_PROMPT, sys.stderr)
+    elif argument in (None, STDIN):
+        text = read_stdin("TOKEN")
+    else:
+        text = load("TOKEN", argument)
+    text = text.strip()
+    if text.startswith("{"):
+        try:
+            text = str(json.loads(text)["Token"])
+        except (KeyError, ValueError):
+            raise ParameterError("This JSON has no Token.") from None
+    return Secret(text)
+
+
+def _lines(claims: Mapping[str, Any], now: float) -> Iterator[str]:
+    pool = claims.get("aud")
+    yield _line("identity", f"{_shown(claims.get('sub'))}  (sub)")
+    yield _line("identity pool", f"{_shown(pool)}  (aud)")
+    if _POOL_ARN in claims:
+        yield _line("", _shown(claims[_POOL_ARN]))
+    yield _line("issuer", f"{_shown(claims.get('iss'))}  (iss)")
+    yield from _proofs(claims.get("amr"), pool)
+    tags = claims.get(_TAGS)
+    if isinstance(tags, dict):
+        yield _line("tags", _shown(cast("dict[str, object]", tags).get("principal_tags")))
+    for name in sorted(claims.keys() - _KNOWN):
+        yield _line(name, _shown(claims[name]))
+    yield from _life(claims.get("iat"), claims.get("exp"), now)
+
+
+def _proofs(amr: object, pool: object) -> Iterator[str]:
+    """How the user has been authenticated: "authentication methods references"."""
+    shown = _shown(amr)
+    if not isinstance(amr, list) or not amr:
+        yield _line("proved by", f"{shown}  (amr)")
+        return
+    entries = map(str, cast("list[object]", amr))
+    state, *proofs = entries
+    means = {"authenticated": "somebody has proved who it is", "unauthenticated": "a guest"}
+    yield _line("proved by", f"{_shown(state)}: {means.get(state, 'an unknown state')}  (amr)")
+    for proof in proofs:
+        provider, found, user = proof.partition(f":{pool}:")
+        if found:
+            yield _line("", f"{_shown(provider)}: your own user {_shown(user)}")
+        elif ":OIDC:" in proof:
+            provider, _, user = proof.partition(":OIDC:")
+            yield _line("", f"{_shown(provider)}: its user {_shown(user)}")
+        else:
+            yield _line("", f"{_shown(proof)}: a provider of the pool")
+
+
+def _life(issued: Any, expires: Any, now: float) -> Iterator[str]:
+    times = [_date(value) for value in (issued, expires)]
+    yield _line("issued", f"{times[0] or _shown(issued)}  (iat)")
+    yield _line("expires", f"{times[1] or _shown(expires)}  (exp)")
+    if None in times:
+        yield _line("life", "unknown: these are no times")
+        return
+    lifetime, left = expires - issued, expires - now
+    if left <= 0:
+        state = f"EXPIRED {_span(-left)} ago, by the clock of this machine"
+    elif now < issued:
+        state = f"not yet: it begins in {_span(issued - now)}, by the clock of this machine"
+    else:
+        state = f"{_span(left)} left of {_span(lifetime)}, by the clock of this machine"
+    yield _line("life", state)
+    if sys.stdout is not None and sys.stdout.isatty() and lifetime > 0:  # pyright: ignore[reportUnnecessaryComparison]  # closed
+        yield _line("", _bar((now - issued) / lifetime))
+
+
+def _bar(share: float) -> str:
+    """The life of a token, and how much of it is over."""
+    characters = look()
+    ahead, past = characters.zones[State.FRESH], characters.zones[State.EXPIRED]
+    width = max(min(shutil.get_terminal_size().columns, _WIDTH) - _NAMES - 1, 10)
+    place = min(max(int(share * width), 0), width - 1)
+    return past * place + characters.now + ahead * (width - 1 - place)
+
+
+def _line(name: str, value: str) -> str:
+    return f"{name:<{_NAMES}}{value}"
+
+
+def _shown(value: object) -> str:
+    """Anything that a token may say, with nothing that a terminal would obey."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
+
+
+def _date(value: Any) -> str | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        return f"{datetime.fromtimestamp(value, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    except (OverflowError, OSError, ValueError):
+        return None
+
+
+def _span(seconds: float) -> str:
+    """Such as "1 h 30 min" or "59 s"."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"

@@ -1,0 +1,264 @@
+"""``inspect``: what a token says, and whether it is genuine; the token itself is not shown."""
+
+import io
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jwt as pyjwt
+import pytest
+
+from calling import ask, jwt
+from cognito_devtoken.cli import main
+from cognito_devtoken.cli.inspect import _span
+from cognito_devtoken.emulator import Emulator
+from pools import POOL
+
+
+POOL_ID = POOL.identity_pool_id
+COMMAND = [sys.executable, "-m", "cognito_devtoken", "inspect"]
+
+
+@pytest.fixture
+def token(cognito: Any) -> str:
+    answer = ask(cognito, PrincipalTags={"team": "blue"}, TokenDuration=3600)
+    return str(answer["Token"])
+
+
+@pytest.fixture
+def keys(emulator: Emulator) -> str:
+    return emulator.jwks_uri
+
+
+def claims(**changes: Any) -> dict[str, Any]:
+    now = int(time.time())
+    return {"sub": "eu-central-1:0", "aud": POOL_ID, "iat": now, "exp": now + 900} | changes
+
+
+class TestExplanation:
+    def test_it_says_what_the_token_says_and_not_the_token(
+        self, token: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert main(["inspect", token]) == 0
+
+        out, err = capsys.readouterr()
+        lines = out.splitlines()
+        assert lines[0].startswith("identity      eu-central-1:")
+        assert lines[1] == f"identity pool {POOL_ID}  (aud)"
+        assert "issuer        https://cognito-identity.amazonaws.com  (iss)" in lines
+        assert "proved by     authenticated: somebody has proved who it is  (amr)" in lines
+        assert "              login.example.com: a provider of the pool" in lines
+        assert "              login.example.com: your own user user-42" in lines
+        assert 'tags          {"team": ["blue"]}' in lines
+        assert re.fullmatch(
+            r"life          (59 min \d+ s|1 h 0 min) left of 1 h 0 min, by the clock of .*",
+            lines[-2],
+        )
+        assert lines[-1] == "verified      no (--verify does)"
+        assert err == ""
+        assert not any(part in out for part in token.split("."))
+
+    @pytest.mark.parametrize(
+        ("changes", "text"),
+        [
+            ({"exp": 1_700_000_000, "iat": 1_699_999_000}, "EXPIRED "),
+            ({"exp": 1_700_000_000}, "expires       2023-11-14 22:13:20 UTC  (exp)"),
+            ({"iat": 9_000_000_000, "exp": 9_000_000_900}, "life          not yet: it begins in"),
+            ({"exp": "soon"}, "expires       soon  (exp)\nlife          unknown"),
+            ({"exp": True}, "expires       true  (exp)\nlife          unknown"),
+            ({"iat": 1e300}, "issued        1e+300  (iat)"),
+            ({"amr": ["unauthenticated"]}, "unauthenticated: a guest  (amr)"),
+            ({"amr": ["odd"]}, "proved by     odd: an unknown state"),
+            ({"amr": None}, "proved by     null  (amr)"),
+            ({"amr": []}, "proved by     []  (amr)"),
+            (
+                {"amr": ["authenticated", "arn:aws:iam::1:oidc-provider/x:OIDC:me"]},
+                "arn:aws:iam::1:oidc-provider/x: its user me",
+            ),
+            ({"https://aws.amazon.com/tags": 1}, "verified"),
+            ({"nonce": ["\x1b[2J", "ä"]}, 'nonce         ["\\u001b[2J", "ä"]'),
+            ({"sub": "\x1b[2J"}, "identity      \\x1b[2J  (sub)"),
+        ],
+    )
+    def test_whatever_it_says_is_told(
+        self, changes: dict[str, Any], text: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert main(["inspect", jwt(**claims(**changes))]) == 0
+
+        out = capsys.readouterr().out
+        assert text in out
+        assert "\x1b" not in out
+
+    @pytest.mark.parametrize(
+        ("text", "why"),
+        [
+            ("canary", "This is no JWT"),
+            ("", "There is nothing on standard input"),
+            ("{}", "This JSON has no Token."),
+            ("{canary", "This JSON has no Token."),
+            ("eyJhIjogMX0.canary.x", "The claims of the token cannot be read."),
+        ],
+    )
+    def test_what_is_no_token_is_told_and_not_shown(
+        self,
+        text: str,
+        why: str,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        monkeypatch.setattr(sys, "stdin", io.StringIO(text))
+
+        assert main(["inspect", "-"]) == 252
+
+        err = capsys.readouterr().err
+        assert why in err
+        assert "canary" not in err
+
+    @pytest.mark.parametrize(
+        ("seconds", "text"),
+        [(0, "0 s"), (59.7, "1 min 0 s"), (3599, "59 min 59 s"), (86_400, "24 h 0 min")],
+    )
+    def test_spans_are_told_in_two_units(self, seconds: float, text: str) -> None:
+        assert _span(seconds) == text
+
+
+class TestSources:
+    def test_it_takes_the_answer_of_get_token(
+        self, token: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        answer = json.dumps({"IdentityId": "x", "Token": token})
+        (tmp_path / "token").write_text(answer)
+        for arguments in ([], ["-"], [f"file://{tmp_path}/token"]):
+            monkeypatch.setattr(sys, "stdin", io.StringIO(answer))
+            assert main(["inspect", *arguments]) == 0
+
+    def test_on_a_terminal_it_is_asked_for_without_an_echo_and_life_is_a_bar(
+        self, token: str
+    ) -> None:
+        ours, theirs = pty.openpty()
+        environ = os.environ | {"COLUMNS": "60", "PYTHONIOENCODING": "utf-8"}
+        with subprocess.Popen(
+            COMMAND, stdin=theirs, stdout=theirs, stderr=theirs, env=environ, start_new_session=True
+        ) as process:
+            os.close(theirs)
+            shown = read_until(ours, b"(it is not shown): ")
+            # A terminal takes no longer line than 4,095 bytes, and a token has fewer.
+            os.write(ours, token.encode() + b"\n")
+            shown += read_until(ours, b"--verify does")
+            process.wait(60)
+        os.close(ours)
+
+        text = shown.decode()
+        assert process.returncode == 0
+        assert not any(part in text for part in token.split("."))
+        assert "●" + "─" * 44 in text
+
+
+def read_until(descriptor: int, text: bytes) -> bytes:
+    shown = b""
+    while text not in shown:
+        shown += os.read(descriptor, 4096)
+    return shown
+
+
+class TestVerification:
+    def test_a_good_token_is_verified_by_the_keys_of_the_service(
+        self,
+        token: str,
+        emulator: Emulator,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", emulator.endpoint_url + "/")
+
+        assert main(["inspect", token, "--verify"]) == 0
+
+        last = capsys.readouterr().out.splitlines()[-1]
+        assert last == ("verified      RS512 by key eu-central-1-1, of which pool is not checked")
+
+    def test_a_key_set_may_be_given(
+        self, token: str, keys: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        import urllib.request
+
+        with urllib.request.urlopen(keys) as answer:
+            key_set = json.load(answer)
+        for key in key_set["keys"]:
+            # As Cognito's have been seen.
+            key["n"] = key["n"].replace("-", "+").replace("_", "/") + "=="
+        key_set["keys"].append(
+            {"kty": "oct", "k": "c29tZXRoaW5nIGVsc2UgYWx0b2dldGhlcg", "kid": "b"}
+        )
+        (tmp_path / "keys").write_text(json.dumps(key_set))
+
+        for source in (keys, str(tmp_path / "keys"), f"file://{tmp_path}/keys"):
+            assert main(["inspect", token, "--jwks", source, "--identity-pool-id", POOL_ID]) == 0
+            assert "by key eu-central-1-1, the pool as given\n" in capsys.readouterr().out
+
+    @pytest.mark.parametrize(
+        ("change", "arguments", "why"),
+        [
+            (lambda token: token[:-9] + "A" * 9, [], "The token is NOT verified by the keys of"),
+            (lambda token: jwt(**claims()), [], "The token is NOT verified by the keys of"),
+            (str, ["--identity-pool-id", "us-east-1:0"], "for ANOTHER identity pool."),
+        ],
+    )
+    def test_a_bad_one_is_refused(
+        self,
+        change: Callable[[str], str],
+        arguments: list[str],
+        why: str,
+        token: str,
+        keys: str,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        assert main(["inspect", change(token), "--jwks", keys, *arguments]) == 255
+
+        err = capsys.readouterr().err
+        assert why in err
+        assert not any(part in err for part in token.split("."))
+
+    @pytest.mark.parametrize("expires", [1_700_000_000, None])
+    def test_an_expired_one_is_refused(
+        self, expires: int | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        from cryptography.hazmat.primitives.asymmetric import rsa
+
+        key = rsa.generate_private_key(65537, 2048)
+        public = pyjwt.algorithms.RSAAlgorithm.to_jwk(key.public_key(), as_dict=True)
+        (tmp_path / "keys").write_text(json.dumps({"keys": [public | {"kid": "a", "use": "sig"}]}))
+        text = pyjwt.encode(claims(exp=expires), key, "RS512", {"kid": "a"})
+
+        assert main(["inspect", text, "--jwks", str(tmp_path / "keys")]) == 255
+        assert "the token has EXPIRED" in capsys.readouterr().err
+
+    @pytest.mark.parametrize(
+        ("source", "why"),
+        [
+            ("http://127.0.0.1:1/keys", "No keys from http://127.0.0.1:1/keys: "),
+            ("/nowhere/keys", "No such file or directory"),
+            ("{folder}/keys", "NOT verified by the keys of"),
+        ],
+    )
+    def test_keys_that_cannot_be_had_are_told(
+        self, source: str, why: str, token: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        (tmp_path / "keys").write_text("[]")
+
+        assert main(["inspect", token, "--jwks", source.format(folder=tmp_path)]) == 255
+        assert why in capsys.readouterr().err
+
+    def test_without_the_extra_it_says_which_one(
+        self, token: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.setitem(sys.modules, "joserfc", None)
+
+        assert main(["inspect", token, "--verify"]) == 253
+        assert "pip install 'cognito-devtoken[cli]'" in capsys.readouterr().err

@@ -1,0 +1,63 @@
+"""docs/command-line.md has every command, every option and every difference, and no other."""
+
+import argparse
+import re
+from pathlib import Path
+
+import pytest
+
+from cognito_devtoken.cli import COMMANDS, parser_of
+from cognito_devtoken.cli._options import global_parser
+
+
+TEXT = (Path(__file__).parents[2] / "docs" / "command-line.md").read_text()
+ASKING = "get-open-id-token-for-developer-identity"
+# The page names their parameters once, and says which of them they lack.
+SHARED = {
+    "exec": {"--generate-cli-skeleton [KIND]", "--output-file PATH"},
+    "credentials": {"--generate-cli-skeleton [KIND]"},
+}
+
+
+def documented(title: str) -> set[str]:
+    """The options and arguments in the tables of a section, as they are written."""
+    level = "###" if title == "Global options" else "##"
+    _, _, section = TEXT.partition(f"\n{level} {title}\n")
+    section = re.split(r"\n##+ (?!#)", section)[0]
+    cells = re.findall(r"^\| `([^`]+)`", section, re.MULTILINE)
+    found = {cell.replace("\\|", "|") for cell in cells}
+    return {cell for cell in found if re.fullmatch(r"--.*|[A-Z]+", cell)}
+
+
+def written(parser: argparse.ArgumentParser) -> set[str]:
+    """The options and arguments of a parser, as its help writes them."""
+    found = set()
+    for action in parser._actions:
+        if "--help" in action.option_strings:
+            continue
+        name = action.option_strings[-1] if action.option_strings else ""
+        value = "" if action.nargs == 0 else action.metavar or action.dest.upper()
+        if name and action.nargs == "?":
+            value = f"[{value}]"
+        found.add(f"{name} {value}".strip())
+    return found
+
+
+GLOBAL = written(global_parser())
+
+
+def test_the_global_options_are_documented() -> None:
+    assert documented("Global options") == GLOBAL
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_options_of_a_command_are_documented(name: str) -> None:
+    wanted = written(parser_of(name)) - (GLOBAL if COMMANDS[name].calls_aws else set())
+    if name in SHARED:
+        assert documented(name) | documented(ASKING) - SHARED[name] == wanted
+    else:
+        assert documented(name) == wanted
+
+
+def test_every_command_has_a_section_and_every_section_a_command() -> None:
+    assert sorted(re.findall(r"^## (.*)$", TEXT, re.MULTILINE)) == sorted(COMMANDS)

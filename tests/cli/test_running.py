@@ -1,0 +1,226 @@
+"""``exec`` and ``credentials``: the token where a program looks for it, and nowhere else."""
+
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.session import Session
+from pytest_httpserver import HTTPServer
+
+from cognito_devtoken.cli import main
+from cognito_devtoken.cli._trade import Credentials
+from cognito_devtoken.emulator import Emulator
+from pools import POOL
+
+
+ASK = (
+    *("--identity-pool-id", POOL.identity_pool_id),
+    *("--logins", f"{POOL.developer_provider}=user-42"),
+)
+COMMAND = [sys.executable, "-m", "cognito_devtoken"]
+SHOW = [sys.executable, "-c", "import json, os; print(json.dumps(dict(os.environ)))"]
+
+
+@pytest.fixture(autouse=True)
+def _endpoint(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_COGNITO_IDENTITY", emulator.endpoint_url)
+
+
+def run(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*COMMAND, *arguments], capture_output=True, text=True, timeout=60, **options
+    )
+
+
+class TestExec:
+    def test_the_command_finds_the_token_in_its_environment(self) -> None:
+        done = run("exec", *ASK, "--", *SHOW)
+
+        assert (done.returncode, done.stderr) == (0, "")
+        environ = json.loads(done.stdout)
+        assert environ["COGNITO_IDENTITY_ID"].startswith("eu-central-1:")
+        assert environ["COGNITO_IDENTITY_TOKEN"].count(".") == 2
+        assert datetime.fromisoformat(environ["COGNITO_IDENTITY_TOKEN_EXPIRES_AT"]).tzinfo
+        assert environ["AWS_ACCESS_KEY_ID"] == os.environ["AWS_ACCESS_KEY_ID"]
+
+    def test_it_finds_the_credentials_of_the_user_in_place_of_ours(self, profile: Any) -> None:
+        profile("[default]\nregion = us-east-1\n")
+        misleading = {"AWS_SECURITY_TOKEN": "old", "AWS_DEFAULT_PROFILE": "default"}
+
+        done = run("exec", "--credentials", *ASK, "--", *SHOW, env=os.environ | misleading)
+
+        environ = json.loads(done.stdout)
+        assert environ["AWS_ACCESS_KEY_ID"].startswith("ASIA")
+        assert environ["AWS_SECRET_ACCESS_KEY"] != os.environ["AWS_SECRET_ACCESS_KEY"]
+        assert environ["AWS_SESSION_TOKEN"]
+        assert datetime.fromisoformat(environ["AWS_CREDENTIAL_EXPIRATION"]).tzinfo
+        assert not misleading.keys() & environ.keys()
+
+    def test_no_secret_stands_on_an_argument_list(self) -> None:
+        lists = [sys.executable, "-c", "print(open('/proc/self/cmdline').read())"]
+
+        done = run("exec", *ASK, "--", *lists)
+
+        assert "eyJ" not in done.stdout
+        assert "COGNITO" not in done.stdout
+
+    @pytest.mark.parametrize(
+        ("command", "code"),
+        [
+            (["sh", "-c", "exit 7"], 7),
+            (["sh", "-c", "kill -TERM $$"], -signal.SIGTERM),
+            # Python would have it ignored.
+            (["sh", "-c", "kill -PIPE $$"], -signal.SIGPIPE),
+        ],
+    )
+    def test_its_end_is_that_of_the_command(self, command: list[str], code: int) -> None:
+        assert run("exec", *ASK, "--", *command).returncode == code
+
+    def test_it_becomes_the_command(self) -> None:
+        with subprocess.Popen(
+            [*COMMAND, "exec", *ASK, "--", "sh", "-c", "echo $$ $@", "name", "--", "a b"],
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as process:
+            out, _ = process.communicate(timeout=60)
+
+        assert out == f"{process.pid} -- a b\n"
+
+    def test_a_command_that_cannot_be_run_is_told(self, tmp_path: Path) -> None:
+        missing = run("exec", *ASK, "--", "no-such-command")
+        assert missing.returncode == 127
+        assert missing.stderr == (
+            "\ncognito-devtoken: [ERROR]: no-such-command: No such file or directory\n"
+        )
+        assert run("exec", *ASK, "--", str(tmp_path)).returncode == 126
+
+    def test_the_signals_are_as_before_if_it_cannot_be_run(self) -> None:
+        before = signal.getsignal(signal.SIGPIPE)
+
+        assert main(["exec", *ASK, "--", "no-such-command"]) == 127
+
+        assert signal.getsignal(signal.SIGPIPE) is before
+
+    def test_no_command_is_an_error(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["exec", *ASK]) == 252
+        assert "There is no command to run.\nIt stands behind '--'" in capsys.readouterr().err
+
+    def test_a_refusal_runs_nothing(
+        self, emulator: Emulator, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        emulator.fail_next("NotAuthorizedException", "no")
+
+        assert main(["exec", *ASK, "--", "echo", "run"]) == 254
+
+        assert "run" not in capfd.readouterr().out
+
+    def test_a_refused_trade_is_named_and_shows_no_token(
+        self, httpserver: HTTPServer, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        token = {"IdentityId": "us-east-1:0", "Token": "canary-token"}
+        refusal = {"__type": "NotAuthorizedException", "message": "No canary-token is good"}
+        httpserver.expect_ordered_request("/").respond_with_json(token)
+        httpserver.expect_ordered_request("/").respond_with_json(refusal, status=400)
+        url = httpserver.url_for("/")
+
+        assert main(["exec", "--credentials", *ASK, "--endpoint-url", url, "--", "true"]) == 254
+
+        asked, traded = (request for request, _ in httpserver.log)
+        assert "Authorization" in asked.headers
+        assert "Authorization" not in traded.headers
+        assert json.loads(traded.data) == {
+            "IdentityId": "us-east-1:0",
+            "Logins": {"cognito-identity.amazonaws.com": "canary-token"},
+        }
+        assert capsys.readouterr().err.startswith(
+            "\ncognito-devtoken: [ERROR]: An error occurred (NotAuthorizedException) when "
+            "calling the GetCredentialsForIdentity operation: No <hidden> is good\n"
+        )
+
+    def test_limits_are_checked_before_anything_is_sent(
+        self, emulator: Emulator, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert main(["exec", *ASK, "--token-duration", "86401", "--", "true"]) == 252
+        assert "TokenDuration must be" in capsys.readouterr().err
+        assert emulator.calls == {}
+
+
+class TestCredentials:
+    def test_they_are_what_a_credential_process_prints(
+        self, profile: Any, monkeypatch: pytest.MonkeyPatch, emulator: Emulator
+    ) -> None:
+        command = " ".join([*COMMAND, "credentials", "--profile", "backend", *ASK])
+        profile(
+            "[profile backend]\naws_access_key_id = AKIABACKEND\naws_secret_access_key = s\n"
+            f"[profile user-42]\ncredential_process = {command}\n"
+        )
+        monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+        monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+
+        found: Any = Session(profile="user-42").get_credentials()
+
+        assert found.method == "custom-process"
+        assert found.access_key.startswith("ASIA")
+        assert found.token
+        assert emulator.calls["GetCredentialsForIdentity"] == 1
+
+    def test_they_are_json_whatever_the_output(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.setenv("AWS_DEFAULT_OUTPUT", "text")
+
+        assert main(["credentials", *ASK]) == 0
+
+        assert list(json.loads(capsys.readouterr().out)) == [
+            "Version",
+            "AccessKeyId",
+            "SecretAccessKey",
+            "SessionToken",
+            "Expiration",
+        ]
+
+    def test_a_profile_that_asks_itself_is_told_and_no_endless_loop(
+        self, profile: Any, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        command = " ".join([*COMMAND, "credentials", *ASK])
+        profile(f"[profile user-42]\ncredential_process = {command}\n")
+        monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+        monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+        monkeypatch.setenv("AWS_PROFILE", "user-42")
+
+        assert main(["credentials", *ASK]) == 255
+        assert "retrieving credentials from custom-process" in capfd.readouterr().err
+
+        done = run(
+            "credentials", *ASK, env=os.environ | {"_COGNITO_DEVTOKEN_IN_CREDENTIAL_PROCESS": "1"}
+        )
+        assert done.returncode == 253
+        assert "asks for the credentials that it is to give.\nGive it --profile" in done.stderr
+
+    def test_they_go_to_a_file_of_their_owner(self, tmp_path: Path) -> None:
+        path = tmp_path / "credentials"
+
+        assert main(["credentials", *ASK, "--output-file", str(path)]) == 0
+
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert json.loads(path.read_text())["Version"] == 1
+
+    def test_no_secret_is_in_their_repr(self) -> None:
+        shown = repr(
+            Credentials(
+                access_key_id="id",
+                secret_access_key="canary",
+                session_token="canary",
+                expiration="",
+            )
+        )
+
+        assert "canary" not in shown
+        assert "id" in shown
