@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from caching import PROVIDER, Crew, Recorder, asking, in_the_air
-from cognito_devtoken import TokenCache
+from cognito_devtoken import OpenIdToken, TokenCache, TokenRequest
 from cognito_devtoken._shared import LOCK, PATIENCE
 from cognito_devtoken.events import (
     FetchStarted,
@@ -18,6 +18,7 @@ from cognito_devtoken.events import (
 )
 from cognito_devtoken.exceptions import (
     InternalServiceError,
+    TokenUnavailableError,
     TooManyRequestsError,
 )
 from cognito_devtoken.stores import StoreKeys
@@ -168,8 +169,6 @@ def test_a_forced_refresh_takes_nothing_from_the_store_and_puts_into_it(
 def test_a_token_that_is_no_jwt_is_shared_too(
     new_host: Hosts, clock: ManualClock, told: Recorder
 ) -> None:
-    from cognito_devtoken import OpenIdToken, TokenRequest
-
     class Opaque:
         calls = 0
 
@@ -270,6 +269,44 @@ def test_a_fetch_that_fails_gives_the_lock_back(
     host._engine.wait = lambda gate, seconds: pytest.fail("it waits")
 
     host.get(asking())
+
+
+def test_a_token_that_is_thrown_away_before_it_has_arrived_is_not_stored(
+    new_host: Hosts, fetcher: FakeFetcher, store: MemoryStore
+) -> None:
+    host = new_host()
+
+    class Slow:
+        def fetch(self, request: TokenRequest) -> OpenIdToken:
+            host.forget("user-42")
+            return fetcher.fetch(request)
+
+    host._engine._fetcher = Slow()
+
+    host.get(asking())
+
+    assert store.values == {}
+    assert store._locks == {}, "it is given back all the same"
+
+
+def test_a_token_that_has_expired_on_its_way_is_not_stored(
+    new_host: Hosts, fetcher: FakeFetcher, store: MemoryStore, clock: ManualClock
+) -> None:
+    host = new_host()
+
+    class TooSlow:
+        def fetch(self, request: TokenRequest) -> OpenIdToken:
+            token = fetcher.fetch(request)
+            clock.advance(1000)
+            return token
+
+    host._engine._fetcher = TooSlow()
+    store.claim = lambda name, owner, seconds: (False, None)  # type: ignore[method-assign]
+
+    with pytest.raises(TokenUnavailableError):
+        host.get(asking())
+
+    assert store.values == {}
 
 
 def test_a_token_that_another_host_has_stored_meanwhile_is_taken_and_the_lock_given_back(
