@@ -23,6 +23,7 @@ from cognito_devtoken.exceptions import (
 )
 from cognito_devtoken.stores import StoreKeys
 from cognito_devtoken.testing import FakeFetcher, ManualClock, MemoryStore
+from doors import Door
 from hosts import Hosts, exchange_of
 
 
@@ -55,6 +56,18 @@ def test_one_host_calls_and_the_others_take_what_it_got(
     assert adopted.reason is Reason.MISS
     assert adopted.fingerprint == tokens[0].fingerprint
     assert adopted.remaining == 900
+
+
+def test_sessions_of_both_kinds_share(
+    opened: Callable[..., Door], fetcher: FakeFetcher, store: MemoryStore
+) -> None:
+    one, other = opened(store=store), opened(store=store)
+
+    assert one.get_token("user-42") == other.get_token("user-42")
+    assert len(fetcher.calls) == 1
+    assert other.stats().store_hits == 1
+    one.close()
+    other.close()
 
 
 def test_a_hit_does_not_touch_the_store(new_host: Hosts, store: MemoryStore) -> None:
