@@ -1,5 +1,6 @@
 """What caches share through a store, on a clock that stands still and without a thread."""
 
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
