@@ -68,7 +68,7 @@ def test_a_cluster() -> None:
 
 
 @contextmanager
-def sentinel_of(server: Server) -> Iterator[Sentinel]:
+def sentinel_of(server: Server) -> Iterator[Any]:
     port = free_port()
     with TemporaryDirectory() as folder:
         configuration = Path(folder) / "sentinel.conf"
@@ -82,7 +82,8 @@ def sentinel_of(server: Server) -> Iterator[Sentinel]:
             stderr=subprocess.DEVNULL,
         )
         try:
-            sentinel = Sentinel([("127.0.0.1", port)], sentinel_kwargs=PATIENT, **PATIENT)
+            made: Any = Sentinel  # which has no types
+            sentinel = made([("127.0.0.1", port)], sentinel_kwargs=PATIENT, **PATIENT)
             wait_until(lambda: sentinel.discover_master("mymaster"))
             yield sentinel
             for client in sentinel.sentinels:
