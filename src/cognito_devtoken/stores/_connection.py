@@ -117,7 +117,7 @@ class _Connecting:
 class _Bounded:
     """What makes the operations on a connection end in time."""
 
-    def _connect(self) -> _Socket:
+    def _connect(self) -> Any:  # all that the library uses of a socket
         inherited: Any = super()
         return _Socket(_Connecting(inherited._connect).wait(_left(None)))
 
