@@ -40,8 +40,8 @@ class Removal:
     __slots__ = ("key", "matches", "scope")
 
     def __init__(self, matches: Matches, scope: Scope, key: Key | None = None) -> None:
-        self.matches = matches
-        self.scope = scope
+        self.matches: Matches = matches
+        self.scope: Scope = scope
         self.key = key
 
     @classmethod
