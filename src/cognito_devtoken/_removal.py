@@ -42,7 +42,7 @@ class Removal:
     def __init__(self, matches: Matches, scope: Scope, key: Key | None = None) -> None:
         self.matches: Matches = matches
         self.scope: Scope = scope
-        self.key = key
+        self.key: Key | None = key
 
     @classmethod
     def of_everything(cls) -> Removal:
