@@ -8,7 +8,9 @@ from cognito_devtoken import TokenRequest, exceptions
 from cognito_devtoken._web import ANSWERS, Answer
 from cognito_devtoken.exceptions import (
     DevTokenError,
+    InternalServiceError,
     InvalidRequestError,
+    InvalidTokenResponseError,
     ServiceError,
     TokenUnavailableError,
     TooManyRequestsError,
@@ -43,7 +45,7 @@ def test_an_error_is_answered_with_what_a_client_can_act_on(
     assert answer.body["status"] == status
     assert answer.body.keys() == {"type", "title", "status", "detail"}
     assert QUOTED not in str(answer)
-    assert len(answer.detail.encode()) <= 123, "what a WebSocket's reason may have"
+    assert answer.close_reason == answer.detail
 
 
 @pytest.mark.parametrize(
@@ -69,18 +71,44 @@ def test_an_error_of_ones_own_is_answered_as_what_it_derives_from() -> None:
     assert Answer.to(Throttled("slowly")).status == 429
 
 
-def test_retry_after_says_when_the_next_attempt_makes_sense() -> None:
-    error = TokenUnavailableError("no", retry_at=datetime.now(UTC) + timedelta(seconds=3.5))
+@pytest.mark.parametrize(
+    ("seconds", "retry_after"),
+    [
+        (3.5, "4"),
+        (-5, "1"),  # it has passed in the meantime
+        (3600, "60"),  # by a clock that is not this machine's
+    ],
+)
+def test_retry_after_says_when_the_next_attempt_makes_sense(
+    seconds: float, retry_after: str
+) -> None:
+    error = TokenUnavailableError("no", retry_at=datetime.now(UTC) + timedelta(seconds=seconds))
 
-    assert Answer.to(error).headers["Retry-After"] == "4"
+    assert Answer.to(error).headers["Retry-After"] == retry_after
 
 
-def test_a_throttling_is_told_alike_to_those_who_ask_first_and_later() -> None:
-    later = TokenUnavailableError("no", last_error=TooManyRequestsError("slowly"))
-    refused = TokenUnavailableError("no", last_error=ServiceError("hm"))
+@pytest.mark.parametrize(
+    ("last_error", "status", "close_code"),
+    [
+        (TooManyRequestsError("slowly"), 429, 1013),
+        (InternalServiceError("oh"), 503, 1013),
+        (TokenUnavailableError("no network", last_error=OSError("unplugged")), 503, 1013),
+        (InvalidTokenResponseError("of another pool"), 500, 1011),
+        (ServiceError("of a code that nobody knows"), 500, 1011),
+    ],
+)
+def test_a_failure_is_told_alike_to_those_who_ask_first_and_later(
+    last_error: Exception, status: int, close_code: int
+) -> None:
+    later = Answer.to(TokenUnavailableError("no", last_error=last_error))
 
-    assert Answer.to(later).status == 429
-    assert Answer.to(refused).status == 503
+    assert (later.status, later.close_code) == (status, close_code)
+    assert ("Retry-After" in later.headers) is (status != 500)
+    assert later.headers["Cache-Control"] == "no-store"
+    if ANSWERS.keys() & {*type(last_error).__mro__}:
+        assert Answer.to(last_error).body == later.body
+    else:  # an error of the application
+        assert later.detail == "Something is wrong on this side."
 
 
 def test_a_broken_limit_is_told_and_the_identity_pool_is_not() -> None:
@@ -96,3 +124,26 @@ def test_a_broken_limit_is_told_and_the_identity_pool_is_not() -> None:
     assert "eu-central-1" not in str(answer)
     pool = InvalidRequestError([Violation("identity_pool_id", "must be eu-central-1:secret")])
     assert Answer.to(pool).detail == "The request breaks a limit."
+
+
+def test_of_many_broken_limits_a_few_are_told() -> None:
+    tags = {f"color-{number}": "" for number in range(40)}
+    with pytest.raises(InvalidRequestError) as caught:
+        TokenRequest("us-east-1:0", {"login.example.com": "ana"}, principal_tags=tags)
+
+    assert Answer.to(caught.value).detail == (
+        "principal_tags['color-0'] must have 1 to 256 characters; "
+        "principal_tags['color-1'] must have 1 to 256 characters; "
+        "principal_tags['color-2'] must have 1 to 256 characters; and 37 more"
+    )
+
+
+def test_a_reason_to_close_a_websocket_fits_into_a_frame() -> None:
+    error = InvalidRequestError([Violation("principal_tags['größe']", "must be short " * 8)])
+
+    for prefix in ("", "x"):  # wherever a character of two bytes is cut
+        answer = Answer(400, {}, prefix + "ö" * 100)
+        assert answer.close_reason == prefix + "ö" * 61
+    reason = Answer.to(error).close_reason
+    assert len(reason.encode()) == 123
+    assert Answer.to(error).detail.startswith(reason)

@@ -40,6 +40,7 @@ _GRACE_SHARE = 1 / 10
 # No error is remembered longer: whoever mends the cause is not to wait for us.
 MAX_MEMORY = 5.0
 _SHORTEST_BACK_OFF = 0.5
+MAX_BACK_OFF = 60.0
 _LONGEST = 1_000_000_000
 
 Seconds = float | timedelta
@@ -263,5 +264,5 @@ def back_off(kind: Failure, failures: int, remaining: float, draw: float) -> flo
         return min(doubled, MAX_MEMORY)
     if not remaining:
         return min(doubled * (2 if kind is Failure.THROTTLED else 0.25), MAX_MEMORY)
-    wait = min(2 * doubled, 60) if kind is Failure.THROTTLED else min(doubled, 30)
+    wait = min(2 * doubled, MAX_BACK_OFF) if kind is Failure.THROTTLED else min(doubled, 30)
     return max(min(wait, remaining / 4) * (1 + draw) / 2, _SHORTEST_BACK_OFF)

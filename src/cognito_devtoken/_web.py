@@ -10,13 +10,14 @@ from http import HTTPStatus
 import attrs
 
 from . import exceptions as exc
-from ._policy import Failure, back_off
+from ._policy import MAX_BACK_OFF, Failure, back_off
 
 
 TYPE = "application/problem+json"  # RFC 9457
 
 # What a client can act on. Everything else says that something is wrong on this side: it stays
-# an error of the application, for whoever watches those.
+# an error of the application, for whoever watches those. While a session remembers it, and raises
+# a TokenUnavailableError, the status is the same.
 ANSWERS: Mapping[type[exc.DevTokenError], tuple[int, str]] = {
     exc.InvalidRequestError: (400, "The request breaks a limit."),
     exc.InvalidParameterError: (400, "The request was not accepted."),
@@ -28,7 +29,11 @@ ANSWERS: Mapping[type[exc.DevTokenError], tuple[int, str]] = {
     exc.TokenUnavailableError: (503, "No token can be had now. Try again later."),
     exc.SessionClosedError: (503, "No token can be had now. Try again later."),
 }
+_WRONG = (500, "Something is wrong on this side.")
 _LATER = (429, 503)
+# What is broken may be much, and the client knows what it has sent.
+_SHOWN = 3
+_MAX_REASON = 123  # bytes: what RFC 6455 leaves of the frame that closes a WebSocket
 
 
 @attrs.frozen
@@ -51,22 +56,30 @@ class Answer:
 
     @property
     def close_code(self) -> int:
-        """What to close a WebSocket with: try again later, or a policy violation (RFC 6455)."""
-        return 1013 if self.status in _LATER else 1008
+        """What to close a WebSocket with: later, internal error, policy violation (RFC 6455)."""
+        if self.status in _LATER:
+            return 1013
+        return 1011 if self.status == _WRONG[0] else 1008
+
+    @property
+    def close_reason(self) -> str:
+        """The detail, or the beginning of it that a WebSocket can be closed with."""
+        return self.detail.encode()[:_MAX_REASON].decode(errors="ignore")
 
     @classmethod
     def to(cls, error: Exception) -> Answer:
         """The answer to an error of :data:`ANSWERS`."""
         cause = getattr(error, "last_error", None)
-        if isinstance(cause, exc.TooManyRequestsError):
-            kind: type[Exception] = type(cause)  # whether it has just been told, or remembered
-        else:
-            kind = type(error)
-        status, detail = next(ANSWERS[each] for each in kind.__mro__ if each in ANSWERS)
+        # Whether a failure has just been told, or is remembered, it is the same.
+        kind = type(cause if isinstance(cause, exc.DevTokenError) else error)
+        status, detail = next((ANSWERS[each] for each in kind.__mro__ if each in ANSWERS), _WRONG)
         if isinstance(error, exc.InvalidRequestError):
             # The identity pool is this side's business.
             broken = [v for v in error.violations if v.member != "identity_pool_id"]
-            detail = "; ".join(f"{v.member} {v.limit}" for v in broken) or detail
+            shown = [f"{v.member} {v.limit}" for v in broken[:_SHOWN]]
+            if more := broken[_SHOWN:]:
+                shown.append(f"and {len(more)} more")
+            detail = "; ".join(shown) or detail
         headers = {"Cache-Control": "no-store"}
         if status in _LATER:
             headers["Retry-After"] = str(_retry_after(error))
@@ -80,7 +93,8 @@ def _retry_after(error: Exception) -> int:
         # Who is told first learns how long a session leaves a user alone after a first failure.
         left = back_off(Failure.of(error), failures=1, remaining=0.0, draw=1.0)
     else:
-        left = (retry_at - datetime.now(UTC)).total_seconds()
+        # It may be by a clock that is not this machine's.
+        left = min((retry_at - datetime.now(UTC)).total_seconds(), MAX_BACK_OFF)
     return max(math.ceil(left), 1)
 
 

@@ -16,12 +16,17 @@ A session for the life of a Starlette application.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    suppress,
+)
 from typing import Any, TypeAlias
 
 from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, Response
-from starlette.websockets import WebSocket
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from ._session import AsyncTokenSession
 from ._web import ANSWERS, TYPE, Answer, unwired
@@ -79,16 +84,25 @@ def get_token_session(connection: HTTPConnection) -> AsyncTokenSession:
 
 async def _answer(connection: HTTPConnection, error: Exception) -> Response | None:
     answer = Answer.to(error)
-    if isinstance(connection, WebSocket):
-        await connection.close(answer.close_code, answer.detail)
+    response = JSONResponse(answer.body, answer.status, answer.headers, TYPE)
+    if not isinstance(connection, WebSocket):
+        return response
+    state, extensions = connection.application_state, connection.scope.get("extensions", {})
+    if WebSocketState.DISCONNECTED in (state, connection.client_state):
         return None
-    return JSONResponse(answer.body, answer.status, answer.headers, TYPE)
+    with suppress(WebSocketDisconnect):  # the client has left, and nobody has noticed
+        if state is WebSocketState.CONNECTING and "websocket.http.response" in extensions:
+            await connection.send_denial_response(response)
+        else:
+            await connection.close(answer.close_code, answer.close_reason)
+    return None
 
 
 exception_handlers: dict[Any, Any] = dict.fromkeys(ANSWERS, _answer)
 """
 For ``Starlette(exception_handlers=…)``: answers a client can act on, as problem details.
 
-400, 403, 409; 429 and 503 with ``Retry-After``. A WebSocket is closed with 1013 (try again
-later) or 1008. Errors that are not the client's business stay errors of the application.
+400, 403, 409; 429 and 503 with ``Retry-After``. A WebSocket that has not been accepted gets the
+same answer; one that has is closed with 1013 (try again later) or 1008. Errors that are not the
+client's business stay errors of the application.
 """

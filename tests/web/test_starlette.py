@@ -14,7 +14,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route, WebSocketRoute
-from starlette.testclient import TestClient
+from starlette.testclient import TestClient, WebSocketDenialResponse
 from starlette.websockets import WebSocketDisconnect
 
 from caching import POOL_ID, PROVIDER
@@ -198,6 +198,7 @@ def test_a_client_gets_answers_it_can_act_on(
 
     assert answer.status_code == 503
     assert int(answer.headers["Retry-After"]) > 0
+    assert answer.headers["Cache-Control"] == "no-store"
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert answer.json() == {
         "type": "about:blank",
@@ -223,6 +224,42 @@ def test_a_websocket_is_closed_with_a_code_it_can_act_on(
 
     assert caught.value.code == 1013
     assert caught.value.reason == "No token can be had now. Try again later."
+
+
+def test_a_websocket_that_is_refused_gets_the_answer_of_a_request(
+    opened_by: Any, upstream: FakeFetcher
+) -> None:
+    async def talk(websocket: WebSocket) -> None:
+        await starlette.get_token_session(websocket).get_token("ana")
+
+    upstream.error = TokenUnavailableError("arn:aws:iam::123456789012:user/shop")
+    app = Starlette(
+        routes=[WebSocketRoute("/", talk)],
+        lifespan=starlette.lifespan(opened_by),
+        exception_handlers=starlette.exception_handlers,
+    )
+
+    with TestClient(app) as client:
+        with pytest.raises(WebSocketDenialResponse) as caught:
+            client.websocket_connect("/").__enter__()
+
+    assert caught.value.status_code == 503
+    assert int(caught.value.headers["Retry-After"]) > 0
+    assert caught.value.json()["detail"] == "No token can be had now. Try again later."
+
+
+def test_a_websocket_is_closed_where_the_server_knows_no_other_answer() -> None:
+    async def talk(websocket: WebSocket) -> None:
+        del websocket.scope["extensions"]
+        raise TokenUnavailableError("no")
+
+    handlers = starlette.exception_handlers
+    app = Starlette(routes=[WebSocketRoute("/", talk)], exception_handlers=handlers)
+
+    with pytest.raises(WebSocketDisconnect) as caught:
+        TestClient(app).websocket_connect("/").__enter__()
+
+    assert caught.value.code == 1013
 
 
 def test_what_is_wrong_on_this_side_stays_an_error_of_the_application(
