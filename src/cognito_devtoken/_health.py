@@ -9,6 +9,7 @@ import attrs
 
 from ._clock import Instant
 from ._policy import Failure
+from .exceptions import ResourceNotFoundError
 
 
 @attrs.frozen(kw_only=True)
@@ -16,8 +17,10 @@ class Health:
     """
     What a session knows of Cognito from the calls that it has made.
 
-    A refusal that concerns one user, such as a ``ResourceConflictError``, counts neither way.
-    The times are aware datetimes by the clock of this machine.
+    A refusal that concerns one user, such as a ``ResourceConflictError``, counts neither way: only
+    a token says that all is well. A ``NotAuthorizedError`` is such a refusal, even if everyone
+    gets it because the developer provider is wrong. The times are aware datetimes by the clock of
+    this machine.
 
     Attributes:
         last_success: When the last token arrived; None if none has.
@@ -54,8 +57,10 @@ class Health:
 
     def after_failure(self, error: Exception, wait: float, now: Instant) -> Self:
         """What is known once a fetch has failed, whose user is left alone for some seconds."""
-        if Failure.of(error) is Failure.TERMINAL:
-            return self  # Cognito has answered
+        terminal = Failure.of(error) is Failure.TERMINAL
+        # What is not found may be the pool of all, and if not, the next token says so.
+        if terminal and not isinstance(error, ResourceNotFoundError):
+            return self
         return attrs.evolve(
             self,
             failing_since=self.failing_since or _time(now),

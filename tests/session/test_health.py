@@ -8,6 +8,7 @@ import pytest
 from cognito_devtoken.exceptions import (
     CallerDeniedError,
     ResourceConflictError,
+    ResourceNotFoundError,
     TokenUnavailableError,
 )
 from cognito_devtoken.testing import FakeFetcher, ManualClock
@@ -77,6 +78,19 @@ def test_what_cognito_says_of_one_user_counts_neither_way(
     with pytest.raises(ResourceConflictError):
         session.get_token("eve")
     assert session.health().last_error == "CallerDeniedError"
+
+
+def test_a_pool_that_is_not_found_is_a_failure(session: Door, fetcher: FakeFetcher) -> None:
+    fetcher.fail_next(ResourceNotFoundError("IdentityPool 'us-east-1:0' not found."))
+    with pytest.raises(ResourceNotFoundError):
+        session.get_token("ana")
+    failing = session.health()
+    session.get_token("bob")
+
+    assert (failing.ok, failing.last_error) == (False, "ResourceNotFoundError")
+    assert failing.failing_since == START
+    assert failing.retry_at == START + timedelta(seconds=1)
+    assert session.health().ok
 
 
 def test_it_goes_into_json_without_what_aws_says(session: Door, fetcher: FakeFetcher) -> None:
