@@ -206,12 +206,16 @@ class TestIsolation:
 
             from cognito_devtoken.exceptions import TokenUnavailableError
 
-            def test_cognito_is_down(token_session, cognito_emulator):
+            def test_cognito_is_down_and_back(token_session, cognito_emulator):
+                for user_id in ["user-1", "user-2"]:
+                    cognito_emulator.stop()
+                    with pytest.raises(TokenUnavailableError):
+                        token_session.get_token(user_id)
+                    cognito_emulator.start()
+                    assert token_session.get_token("another " + user_id).token
                 cognito_emulator.stop()
-                with pytest.raises(TokenUnavailableError):
-                    token_session.get_token("user-42")
 
-            def test_cognito_is_back(token_session, cognito_environ):
+            def test_it_runs_in_the_next_test(token_session, cognito_environ):
                 assert token_session.get_token("user-42").token
             """,
         )
@@ -269,6 +273,37 @@ class TestIsolation:
                 pool.shutdown()
             """,
         )
+
+    def test_a_forked_child_may_go_on_to_the_end_of_the_run(
+        self, pytester: pytest.Pytester
+    ) -> None:
+        pytester.makepyfile(
+            """
+            import os
+            import signal
+            import warnings
+
+            import pytest
+
+            from cognito_devtoken.exceptions import TokenUnavailableError
+
+            @pytest.mark.cognito(latency=60)
+            def test_fork(token_session, async_token_session, cognito_emulator):
+                with pytest.raises(TokenUnavailableError, match="in time"):
+                    token_session.get_token("user-42", timeout=0.05)  # a call is under way
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore", DeprecationWarning)  # of threads
+                    child = os.fork()
+                if child:
+                    assert os.waitpid(child, 0)[1] == 0
+                else:
+                    signal.alarm(30)
+            """
+        )
+        result = pytester.runpytest_subprocess("-W", "error")
+
+        assert result.ret == 0
+        assert str(result.stdout).count("1 passed") == 2
 
     def test_a_test_has_ended_once_its_calls_have(self) -> None:
         cognito = FakeFetcher()

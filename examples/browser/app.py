@@ -7,7 +7,6 @@ The backend and its page on this machine, with a Cognito that can be made to fai
 
 import argparse
 import os
-import socket
 from pathlib import Path
 
 import uvicorn
@@ -71,19 +70,13 @@ def faults(cognito: Emulator) -> APIRouter:
     return router
 
 
-def free_port() -> int:
-    """A port for Cognito to come back to after an outage: the page knows it by its address."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description="Run the browser example on this machine.")
     parser.add_argument("--port", type=int, default=8000, help="0 takes a free one")
     options = parser.parse_args()
     if not PAGE.is_dir():
         parser.error("the page is not built: npm ci && npm run build")
-    with Emulator(port=free_port()) as cognito:
+    with Emulator() as cognito:
         (pool,) = cognito.pools
         os.environ |= {
             "COGNITO_DEVTOKEN_IDENTITY_POOL_ID": pool.identity_pool_id,

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 import pytest
 
 from . import AsyncTokenSession, DevTokenClient, OpenIdToken, TokenRequest, TokenSession
+from ._fork import watch
 from .exceptions import ConfigurationError, SessionClosedError
 from .typing import TokenFetcher
 
@@ -163,14 +164,14 @@ class _Cognito:
         from .emulator import Emulator
 
         self.emulator = Emulator()
-        self._clients: dict[str, _Client] = {}
+        self._client: _Client | None = None
         self._fetchers: list[_Fetcher] = []
 
     def open(self, kind: type[_Session], clock: ManualClock | None) -> _Session:
-        pool, url = self.emulator.pools[0], self.emulator.endpoint_url
-        if url not in self._clients:
-            self._clients[url] = _Client(url)
-        self._fetchers.append(_Fetcher(self._clients[url]))
+        pool = self.emulator.pools[0]
+        if self._client is None:  # cognito_emulator alone does not need it
+            self._client = _Client(self.emulator.endpoint_url)
+        self._fetchers.append(_Fetcher(self._client))
         return kind(
             pool.identity_pool_id,
             developer_provider=pool.developer_provider,
@@ -185,8 +186,8 @@ class _Cognito:
             self._fetchers.pop().end()
 
     def close(self) -> None:
-        for client in self._clients.values():
-            client.close()
+        if self._client is not None:
+            self._client.close()
         self.emulator.stop()
 
 
@@ -198,6 +199,14 @@ class _Fetcher:
         self._changed = threading.Condition()
         self._under_way = 0
         self._ended = False
+        watch(self)
+
+    def _before_fork(self) -> None:
+        pass
+
+    def _after_fork(self, *, in_child: bool) -> None:
+        if in_child:  # the calls that are under way are its parent's
+            self._changed, self._under_way = threading.Condition(), 0
 
     def fetch(self, request: TokenRequest) -> OpenIdToken:
         with self._changed:

@@ -45,6 +45,14 @@ class TestLife:
         with Emulator(port=port) as again:
             assert again.endpoint_url == emulator_url(port)
 
+    def test_it_comes_back_where_it_was(self) -> None:
+        emulator = Emulator()
+        with emulator:
+            url = emulator.endpoint_url
+        with emulator:
+            assert emulator.endpoint_url == url
+            assert ask(boto("cognito-identity", emulator), pool=emulator.pools[0])["Token"]
+
     def test_a_port_in_use_is_the_callers_error(self, emulator: Emulator) -> None:
         port = int(emulator.endpoint_url.rpartition(":")[2])
 

@@ -79,7 +79,8 @@ class Emulator:
 
         host: The address to listen on.
 
-        port: The port to listen on; 0 takes a free one.
+        port: The port to listen on; 0 takes a free one, and keeps it when it is stopped and
+            started again.
 
         behavior: What to do where the service's behaviour is not known.
 
@@ -131,7 +132,7 @@ class Emulator:
             raise ValueError(f"port is out of range: {port}.")
         if not host:
             raise ValueError("host must not be empty.")
-        self._address = host, port
+        self._host, self._port = host, port
         self._credentials = credentials
         self._on_call = on_call
         self._keys: Keys = {}
@@ -198,7 +199,8 @@ class Emulator:
         """
         with self._starting:
             if self._server is None:
-                self._server = Server(self._application(), *self._address)
+                self._server = Server(self._application(), self._host, self._port)
+                self._port = self._server.port
         return self
 
     def stop(self) -> None:

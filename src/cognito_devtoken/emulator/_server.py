@@ -57,7 +57,8 @@ class Server:
         # connection waits 40 ms for the client's acknowledgement.
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         shown = f"[{host}]" if ":" in host else host
-        self.url = f"http://{shown}:{self._socket.getsockname()[1]}"
+        self.port: int = self._socket.getsockname()[1]
+        self.url = f"http://{shown}:{self.port}"
         app.router.lifespan_context = self._lifespan
         config = uvicorn.Config(
             app,
@@ -106,6 +107,9 @@ class Server:
 
     def interrupt(self, change: Callable[[], None]) -> None:
         """Call this between two answers, and have nobody wait any longer."""
+        if not self._thread.is_alive():  # in a forked child, where nobody is answered
+            change()
+            return
 
         async def run() -> None:
             change()
