@@ -24,7 +24,8 @@ from django.urls import path
 
 from caching import POOL_ID, PROVIDER
 from cognito_devtoken import RefreshPolicy, TokenSession
-from cognito_devtoken.django import get_async_session, get_session
+from cognito_devtoken._base import Session
+from cognito_devtoken.django import _sessions, _setting, get_async_session, get_session
 from cognito_devtoken.emulator import Emulator
 from cognito_devtoken.exceptions import (
     CallerDeniedError,
@@ -124,6 +125,16 @@ def test_it_is_opened_once_however_many_threads_come_first(upstream: FakeFetcher
         assert len(set(pool.map(first, range(threads)))) == 1
 
 
+def keeping(opened: list[Any]) -> Any:
+    """What opens sessions, and keeps them."""
+
+    def open_session(kind: Any) -> Any:
+        opened.append(_setting.open_session(kind))
+        return opened[-1]
+
+    return open_session
+
+
 def test_who_opens_one_second_gets_that_of_the_first() -> None:
     sessions: list[TokenSession] = []
 
@@ -136,8 +147,13 @@ def test_who_opens_one_second_gets_that_of_the_first() -> None:
 
     opening: list[bool] = []
     with override_settings(COGNITO_DEVTOKEN=COMPLETE | {"OPTIONS": {"on_event": Hooks()}}):
-        assert get_session() is sessions[0]
+        with pytest.MonkeyPatch.context() as patch:
+            opened: list[TokenSession] = []
+            patch.setattr(_sessions, "open_session", keeping(opened))
+            assert get_session() is sessions[0]
         assert not sessions[0]._closed
+        loser = next(session for session in opened if session is not sessions[0])
+        assert loser._closed
 
 
 @override_settings(
@@ -182,6 +198,18 @@ MISTAKES = [
     ),
     ({}, "E003", 'COGNITO_DEVTOKEN["IDENTITY_POOL_ID"] is not set.'),
     ({"IDENTITY_POOL_ID": None}, "E003", 'COGNITO_DEVTOKEN["IDENTITY_POOL_ID"] is not set.'),
+    ({"IDENTITY_POOL_ID": "  "}, "E003", 'COGNITO_DEVTOKEN["IDENTITY_POOL_ID"] is not set.'),
+    (None, "E003", 'COGNITO_DEVTOKEN["IDENTITY_POOL_ID"] is not set.'),
+    (
+        {"TOKEN_DURATION": "soon"},  # another mistake than E003, which may be silenced
+        "E004",
+        'COGNITO_DEVTOKEN["TOKEN_DURATION"] must be a whole number of seconds.',
+    ),
+    (
+        {"TOKEN_DURATION": "soon", "OPTIONS": {"identity_pool_id": POOL_ID}},
+        "E004",
+        'COGNITO_DEVTOKEN["TOKEN_DURATION"] must be a whole number of seconds.',
+    ),
     (
         COMPLETE | {"TOKEN_DURATION": "soon"},
         "E004",
@@ -211,7 +239,7 @@ def test_a_mistake_is_found_by_the_system_check(setting: Any, check: str, messag
 
 
 @pytest.mark.parametrize("setting", [COMPLETE | {"OPTIONS": {"cleint": None}}, {"OPTIONS": 5}])
-def test_options_are_arguments_of_a_session(setting: Any) -> None:
+def test_options_are_no_others_than_arguments_of_a_session(setting: Any) -> None:
     with override_settings(COGNITO_DEVTOKEN=COMPLETE | setting):
         (error,) = run_checks()
 
@@ -221,6 +249,25 @@ def test_options_are_arguments_of_a_session(setting: Any) -> None:
 def test_the_system_check_is_content_with_what_is_right(upstream: FakeFetcher) -> None:
     assert run_checks() == []
     assert upstream.calls == []
+
+
+def test_no_options_are_as_good_as_none_at_all() -> None:
+    with override_settings(COGNITO_DEVTOKEN=COMPLETE | {"OPTIONS": None}):
+        assert run_checks() == []
+
+
+def test_the_system_check_closes_what_it_opens(monkeypatch: pytest.MonkeyPatch) -> None:
+    closed: list[Session] = []
+    close = Session._close
+
+    def noting(self: Session) -> None:
+        close(self)
+        closed.append(self)
+
+    monkeypatch.setattr(Session, "_close", noting)
+    run_checks()
+
+    assert [session._closed for session in closed] == [True]
 
 
 @pytest.mark.parametrize(("setting", "check", "message"), MISTAKES)
@@ -267,6 +314,17 @@ def test_a_mistake_in_the_environment_has_the_name_of_the_variable(
     assert error.msg == message
 
 
+def test_what_the_environment_and_the_dictionary_have_has_the_name_of_the_key(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COGNITO_DEVTOKEN_MAX_ENTRIES", "7")
+
+    with override_settings(COGNITO_DEVTOKEN=COMPLETE | {"MAX_ENTRIES": "many"}):
+        (error,) = run_checks()
+
+    assert error.msg == 'COGNITO_DEVTOKEN["MAX_ENTRIES"] must be a whole number.'
+
+
 def test_a_project_that_has_not_installed_it_is_told_so() -> None:
     with override_settings(INSTALLED_APPS=[], COGNITO_DEVTOKEN=COMPLETE):
         with pytest.raises(LookupError, match=r"no token session\. Add .* to INSTALLED_APPS"):
@@ -284,6 +342,29 @@ def test_a_changed_setting_opens_another_session(upstream: FakeFetcher) -> None:
         inside = get_session()
 
     assert get_session() not in (before, inside)
+
+
+def test_a_session_that_is_opened_while_the_setting_changes_is_of_the_new_one() -> None:
+    opened: list[TokenSession] = []
+
+    class Hooks(list[Any]):
+        def __iter__(self) -> Iterator[Any]:
+            if not opened and not changed:  # by another thread, in the meantime
+                changed.append(override_settings(COGNITO_DEVTOKEN=new))
+                changed[0].enable()
+            return iter(())
+
+    changed: list[Any] = []
+    new = COMPLETE | {"OPTIONS": {"client": FakeFetcher()}}
+    with override_settings(COGNITO_DEVTOKEN=COMPLETE | {"OPTIONS": {"on_event": Hooks()}}):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(_sessions, "open_session", keeping(opened))
+            session = get_session()
+        changed[0].disable()
+
+    assert session is opened[-1]
+    assert session._client is new["OPTIONS"]["client"]  # type: ignore[index]
+    assert [each._closed for each in opened] == [True, True]
 
 
 @override_settings(
@@ -357,15 +438,40 @@ def test_a_management_command_names_the_setting(emulator: Emulator) -> None:
 def test_the_sessions_end_with_the_process(emulator: Emulator) -> None:
     script = """
 import asyncio
+import atexit
+
+import django
+
+sessions = []
+# What is registered first runs last.
+atexit.register(lambda: print(sessions == [get_session(), get_async_session()], sessions))
+django.setup()
 from cognito_devtoken.django import get_async_session, get_session
 
-get_session().get_token("ana")
-asyncio.run(get_async_session().get_token("ana"))
+sessions += [get_session(), get_async_session()]
+sessions[0].get_token("ana")
+asyncio.run(sessions[1].get_token("ana"))
+print(sessions)
 """
-    done = manage(emulator, "shell", "--no-startup", stdin=script)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", script],
+        env={
+            **os.environ,
+            **environ_for(emulator),
+            "DJANGO_SETTINGS_MODULE": "backend.settings",
+        },
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
 
     assert (done.returncode, done.stderr) == (0, "")
     assert emulator.calls[OPERATION] == 2
+    before, after = done.stdout.splitlines()
+    assert (before.count("open"), before.count("closed")) == (2, 0)
+    assert (after.count("open"), after.count("closed")) == (0, 2)
+    assert after.startswith("True"), "none is opened any more"
 
 
 def test_a_server_with_a_mistake_in_its_settings_does_not_start(emulator: Emulator) -> None:

@@ -27,18 +27,24 @@ def session_of(kind: type[S]) -> S:
     if not apps.is_installed("cognito_devtoken.django"):
         raise unwired('Add "cognito_devtoken.django" to INSTALLED_APPS')
     # No lock, because a fork might find it taken, and because to open a session is no work.
-    opened = open_session(kind)
-    session = _sessions.setdefault(kind, opened)
-    if session is not opened:
-        opened._close()
-    return session
+    while True:
+        current = _sessions
+        opened = open_session(kind)
+        session = current.setdefault(kind, opened)
+        if session is not opened:
+            opened._close()
+        if current is _sessions:
+            return session
+        session._close()  # of the settings of before
 
 
 def reopen(*, setting: str, **_: object) -> None:
     """Have the next who asks get a session of the new settings."""
+    global _sessions
     if setting == NAME:
-        for kind in list(_sessions):
-            _sessions.pop(kind)._close()
+        before, _sessions = _sessions, {}
+        for session in list(before.values()):
+            session._close()
 
 
 @atexit.register

@@ -36,12 +36,16 @@ def open_session(kind: type[S]) -> S:
     Raises:
         SettingError: If something is missing, wrong or unknown.
     """
-    given: Any = getattr(settings, NAME, {})
+    given: Any = getattr(settings, NAME, None)
+    if given is None:
+        given = {}
     if not isinstance(given, dict):
         hint = f'{NAME} = {{"{_POOL}": "REGION:GUID", "DEVELOPER_PROVIDER": "a provider name"}}'
         raise SettingError(f"{NAME} must be a dictionary.", hint=hint, check="E001")
     values = dict(cast("dict[str, Any]", given))
-    options = values.pop(_OPTIONS, {})
+    options = values.pop(_OPTIONS, None)
+    if options is None:
+        options = {}
     variables = [name for name in os.environ if name.startswith(PREFIX)]
     # What each is called by whoever has set it.
     names = {name.removeprefix(PREFIX): name for name in variables}
@@ -54,7 +58,7 @@ def open_session(kind: type[S]) -> S:
     try:
         return kind.from_env(environ, **options)
     except ConfigurationError as error:
-        if not environ.get(PREFIX + _POOL):
+        if str(error) == f"{PREFIX}{_POOL} is not set.":
             hint = f"Set it, or the environment variable {PREFIX}{_POOL}."
             raise SettingError(f"{_key(_POOL)} is not set.", hint=hint, check="E003") from None
         text = re.sub(rf"{PREFIX}(\w+)", lambda found: names.get(found[1], found[0]), str(error))
