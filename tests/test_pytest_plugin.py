@@ -399,6 +399,24 @@ class TestClock:
             """,
         )
 
+    def test_one_that_comes_too_late_is_told_so(self, pytester: pytest.Pytester) -> None:
+        pytester.makepyfile(
+            """
+            def test_late(token_session, request):
+                request.getfixturevalue("manual_clock")
+
+            def test_in_time(request):
+                clock = request.getfixturevalue("manual_clock")
+                clock.advance(86_400)
+                token = request.getfixturevalue("token_session").get_token("user-42")
+                assert token.issued_at.timestamp() == clock.time()
+            """
+        )
+        result = pytester.runpytest_inprocess("-W", "error")
+
+        result.assert_outcomes(failed=1, passed=1)
+        result.stdout.fnmatch_lines(["manual_clock comes too late: cognito_emulator goes by *"])
+
     def test_it_may_be_another(self, passes: Passes) -> None:
         passes(
             1,

@@ -1,11 +1,12 @@
 """What a client gets to see of an error, whatever the framework."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
-from cognito_devtoken import TokenRequest, exceptions
-from cognito_devtoken._web import ANSWERS, Answer
+from cognito_devtoken import AsyncTokenSession, TokenRequest, TokenSession, exceptions
+from cognito_devtoken._web import ANSWERS, Answer, open_with
 from cognito_devtoken.exceptions import (
     DevTokenError,
     InternalServiceError,
@@ -147,3 +148,26 @@ def test_a_reason_to_close_a_websocket_fits_into_a_frame() -> None:
     reason = Answer.to(error).close_reason
     assert len(reason.encode()) == 123
     assert Answer.to(error).detail.startswith(reason)
+
+
+async def opens_later() -> AsyncTokenSession:
+    return AsyncTokenSession("us-east-1:0")
+
+
+@pytest.mark.parametrize(
+    ("factory", "found"),
+    [
+        (opens_later, "coroutine"),
+        (lambda: TokenSession("us-east-1:0"), "TokenSession"),
+        (lambda: None, "NoneType"),
+        (AsyncTokenSession("us-east-1:0"), "AsyncTokenSession"),
+    ],
+)
+def test_what_opens_no_session_is_told_what_is_to_be_passed(factory: Any, found: str) -> None:
+    with pytest.raises(TypeError) as caught:
+        open_with(factory, AsyncTokenSession)
+
+    assert str(caught.value) == (
+        "session_factory must be a function that returns AsyncTokenSession, and is called "
+        f"without await: this is {found}."
+    )

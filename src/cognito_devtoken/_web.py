@@ -1,11 +1,13 @@
-"""What the integrations have in common: errors as answers, and what is said if one is missing."""
+"""What the integrations have in common: to open a session, to miss one, errors as answers."""
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from http import HTTPStatus
+from typing import TypeVar
 
 import attrs
 
@@ -13,6 +15,7 @@ from . import exceptions as exc
 from ._policy import MAX_BACK_OFF, Failure, back_off
 
 
+S = TypeVar("S")
 TYPE = "application/problem+json"  # RFC 9457
 
 # What a client can act on. Everything else says that something is wrong on this side: it stays
@@ -96,6 +99,27 @@ def _retry_after(error: Exception) -> int:
         # It may be by a clock that is not this machine's.
         left = min((retry_at - datetime.now(UTC)).total_seconds(), MAX_BACK_OFF)
     return max(math.ceil(left), 1)
+
+
+def open_with(session_factory: object, *kinds: type[S]) -> S:
+    """
+    Open a session of one of these kinds.
+
+    Raises:
+        TypeError: If that is something else; the message says what is to be passed.
+    """
+    given = session_factory
+    if callable(session_factory):
+        given = session_factory()
+        if isinstance(given, kinds):
+            return given
+        if inspect.iscoroutine(given):
+            given.close()  # which nobody will await
+    wanted = " or ".join(kind.__name__ for kind in kinds)
+    raise TypeError(
+        f"session_factory must be a function that returns {wanted}, and is called without "
+        f"await: this is {type(given).__name__}."
+    )
 
 
 def unwired(mistakes: str) -> LookupError:

@@ -19,6 +19,7 @@ from __future__ import annotations
 import os
 import weakref
 from collections.abc import Callable
+from functools import partial
 from typing import Any, cast
 
 from flask import Blueprint, Flask, current_app
@@ -26,7 +27,7 @@ from flask.typing import ResponseReturnValue
 
 from ._session import TokenSession
 from ._settings import PREFIX
-from ._web import ANSWERS, TYPE, Answer, unwired
+from ._web import ANSWERS, TYPE, Answer, open_with, unwired
 
 
 __all__ = ["current_session", "init_app", "register_error_handlers"]
@@ -37,6 +38,8 @@ _KEY = "cognito_devtoken"
 def init_app(app: Flask, session_factory: Callable[[], TokenSession] | None = None) -> None:
     """
     Open a session for an application. It is closed when the application or the process ends.
+
+    One that the application has already is closed, and the new one takes its place.
 
     Args:
         app: The application. Its session is ``app.extensions["cognito_devtoken"]``.
@@ -49,8 +52,13 @@ def init_app(app: Flask, session_factory: Callable[[], TokenSession] | None = No
     Raises:
         ConfigurationError: If a setting is missing, wrong or unknown; the message names it.
     """
-    session = session_factory() if session_factory else TokenSession.from_env(_settings(app))
+    session = open_with(
+        session_factory or partial(TokenSession.from_env, _settings(app)), TokenSession
+    )
+    before: TokenSession | None = app.extensions.get(_KEY)
     app.extensions[_KEY] = session
+    if before is not None and before is not session:
+        before.close()
     # The end of an application context is that of a request, not of the application.
     weakref.finalize(app, session.close)
 

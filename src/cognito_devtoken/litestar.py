@@ -28,7 +28,7 @@ from litestar.di import Provide
 from litestar.plugins import InitPlugin
 
 from ._session import AsyncTokenSession
-from ._web import ANSWERS, TYPE, Answer, unwired
+from ._web import ANSWERS, TYPE, Answer, open_with, unwired
 
 
 __all__ = ["DevTokenPlugin", "exception_handlers"]
@@ -61,7 +61,7 @@ class DevTokenPlugin(InitPlugin):
 
         @asynccontextmanager
         async def lifespan(app: Litestar) -> AsyncGenerator[None]:
-            async with self.session_factory() as session:
+            async with open_with(self.session_factory, AsyncTokenSession) as session:
                 opened.append(session)
                 try:
                     yield

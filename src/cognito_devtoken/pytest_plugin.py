@@ -35,6 +35,7 @@ __all__ = [
 
 _OF_EMULATOR = {"behavior", "calls_per_second", "latency"}
 _REGION = "us-east-1"
+_IN_REAL_TIME = pytest.StashKey[bool]()
 _Session = TypeVar("_Session", TokenSession, AsyncTokenSession)
 
 
@@ -110,7 +111,7 @@ def async_token_session(
 
 
 @pytest.fixture
-def manual_clock() -> ManualClock:
+def manual_clock(request: pytest.FixtureRequest) -> ManualClock:
     """
     A ManualClock that stands still at the present time until you move it.
 
@@ -118,6 +119,12 @@ def manual_clock() -> ManualClock:
     """
     from .testing import ManualClock
 
+    if request.node.stash.get(_IN_REAL_TIME, False):
+        pytest.fail(
+            "manual_clock comes too late: cognito_emulator goes by the clock of this machine "
+            "already. Ask for it among the arguments of the test.",
+            pytrace=False,
+        )
     return ManualClock(wall=float(int(time.time())))
 
 
@@ -152,6 +159,7 @@ def _cognito() -> Generator[_Cognito]:
 @pytest.fixture
 def _cognito_clock(request: pytest.FixtureRequest) -> ManualClock | None:
     if "manual_clock" not in request.fixturenames:
+        request.node.stash[_IN_REAL_TIME] = True
         return None
     clock: ManualClock = request.getfixturevalue("manual_clock")
     return clock

@@ -22,14 +22,15 @@ from contextlib import (
     asynccontextmanager,
     suppress,
 )
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
+from starlette.applications import Starlette
 from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, Response
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from ._session import AsyncTokenSession
-from ._web import ANSWERS, TYPE, Answer, unwired
+from ._web import ANSWERS, TYPE, Answer, open_with, unwired
 
 
 __all__ = ["exception_handlers", "get_token_session", "lifespan"]
@@ -53,11 +54,13 @@ def lifespan(
         wraps: The lifespan that the application has already. It runs while the session is
             open, and the state that it yields is kept.
     """
+    if isinstance(cast("object", session_factory), Starlette):  # who has taken this for a lifespan
+        raise TypeError("Pass lifespan=lifespan(), with the parentheses.")
 
     @asynccontextmanager
     async def run(app: Any) -> AsyncGenerator[dict[str, Any]]:
         async with AsyncExitStack() as stack:
-            session = await stack.enter_async_context(session_factory())
+            session = await stack.enter_async_context(open_with(session_factory, AsyncTokenSession))
             state = await stack.enter_async_context(wraps(app)) if wraps else None
             yield {**(state or {}), _STATE: session}
 

@@ -20,6 +20,7 @@ from collections.abc import Callable
 import svcs
 
 from ._session import AsyncTokenSession, TokenSession
+from ._web import open_with
 from .exceptions import TokenUnavailableError
 
 
@@ -47,7 +48,7 @@ def register(
     Raises:
         ConfigurationError: If a variable is missing or wrong; the message names it.
     """
-    session = session_factory()
+    session = open_with(session_factory, AsyncTokenSession, TokenSession)
     in_threads = isinstance(session, TokenSession)
     registry.register_value(  # pyright: ignore[reportUnknownMemberType]  # svcs' own
         TokenSession if in_threads else AsyncTokenSession,

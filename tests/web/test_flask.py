@@ -17,7 +17,7 @@ import click
 from flask import Blueprint, Flask
 
 from caching import POOL_ID, PROVIDER
-from cognito_devtoken import RefreshPolicy, TokenSession
+from cognito_devtoken import AsyncTokenSession, RefreshPolicy, TokenSession
 from cognito_devtoken.emulator import Emulator
 from cognito_devtoken.exceptions import (
     CallerDeniedError,
@@ -167,6 +167,29 @@ def test_an_application_without_a_session_is_told_what_may_be_wrong() -> None:
         current_session()
 
 
+def test_what_opens_no_session_is_told_so() -> None:
+    session = AsyncTokenSession(POOL_ID, developer_provider=PROVIDER)
+
+    with pytest.raises(TypeError, match=r"returns TokenSession, .* this is AsyncTokenSession"):
+        init_app(make(), lambda: session)  # type: ignore[arg-type, return-value]
+
+
+def test_an_application_that_gets_another_session_closes_that_of_before(
+    app: Flask, opened_by: Callable[[], TokenSession]
+) -> None:
+    before = app.extensions["cognito_devtoken"]
+    with pytest.raises(ConfigurationError):
+        init_app(app)
+    assert not before._closed, "there is no other"
+
+    session = opened_by()
+    for _ in range(2):
+        init_app(app, lambda: session)
+
+    assert before._closed
+    assert app.test_client().get("/ana").status_code == 200
+
+
 def test_two_applications_share_no_session() -> None:
     apps, upstreams = [make(), make()], [FakeFetcher(), FakeFetcher()]
     for app, upstream in zip(apps, upstreams, strict=True):
@@ -209,17 +232,21 @@ def test_the_session_ends_with_its_application(opened_by: Callable[[], TokenSess
 
 def test_the_session_ends_with_the_process() -> None:
     script = f"""
+import atexit
+
 from cognito_devtoken import TokenSession
 from cognito_devtoken.flask import current_session, init_app
 from cognito_devtoken.testing import FakeFetcher
 from flask import Flask
 
 app = Flask("shop")
-init_app(
-    app, lambda: TokenSession({POOL_ID!r}, developer_provider={PROVIDER!r}, client=FakeFetcher())
-)
+session = TokenSession({POOL_ID!r}, developer_provider={PROVIDER!r}, client=FakeFetcher())
+# What is registered first runs last.
+atexit.register(lambda: print(session))
+init_app(app, lambda: session)
 with app.app_context():
     current_session().get_token("ana")
+print(session)
 """
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", script],
@@ -229,6 +256,9 @@ with app.app_context():
     )
 
     assert (done.returncode, done.stderr) == (0, "")
+    before, after = done.stdout.splitlines()
+    assert before.endswith("open>")
+    assert after.endswith("closed>")
 
 
 def test_a_client_gets_answers_it_can_act_on(app: Flask, upstream: FakeFetcher) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ pytest.importorskip("litestar", reason="Litestar is not installed")
 import litestar
 from aiohttp import ClientSession
 from litestar import Litestar, WebSocket
+from litestar.config.app import AppConfig
 from litestar.di import NamedDependency, Provide
 from litestar.exceptions import (
     ImproperlyConfiguredException,
@@ -101,6 +103,49 @@ def test_an_application_that_starts_again_has_another_session(opened_by: Any) ->
             assert client.get("/ana").status_code == 200
 
 
+def test_an_application_that_runs_twice_at_once_has_a_session_as_long_as_it_runs(
+    upstream: FakeFetcher,
+) -> None:
+    sessions = [session_of(upstream), session_of(upstream)]
+    config = DevTokenPlugin(iter(sessions).__next__).on_app_init(AppConfig())
+    lifespan: Any = config.lifespan[0]
+    session: Any = config.dependencies["token_session"]
+
+    async def run() -> None:
+        first, second = lifespan(None), lifespan(None)
+        await first.__aenter__()
+        assert session.dependency() is sessions[0]
+        await second.__aenter__()
+        assert session.dependency() is sessions[1]
+        await first.__aexit__(None, None, None)
+        assert session.dependency() is sessions[1]
+        await second.__aexit__(KeyError, KeyError("what has stopped it"), None)
+        with pytest.raises(LookupError):
+            session.dependency()
+
+    asyncio.run(run())
+
+
+def test_the_dependency_runs_in_the_thread_of_the_loop(
+    opened_by: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plugin = DevTokenPlugin(opened_by)
+    threads: list[int] = []
+
+    class Noting(Provide):
+        def __init__(self, dependency: Any, **options: Any) -> None:
+            def note() -> Any:
+                threads.append(threading.get_ident())
+                return dependency()
+
+            super().__init__(note, **options)
+
+    monkeypatch.setattr("cognito_devtoken.litestar.Provide", Noting)
+    with TestClient(app_of(plugin)) as client:
+        assert client.get("/ana").status_code == 200
+        assert threads == [client.blocking_portal.call(threading.get_ident)]
+
+
 def test_a_websocket_has_it_too(opened_by: Any) -> None:
     with TestClient(app_of(DevTokenPlugin(opened_by))) as client:
         with client.websocket_connect("/ws") as websocket:
@@ -116,6 +161,16 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(ExceptionGroup) as caught, TestClient(app_of(DevTokenPlugin())):
         pass
     assert caught.group_contains(ConfigurationError, match="COGNITO_DEVTOKEN_MAX_ENTRIES must be")
+
+
+def test_what_opens_no_session_fails_at_start_up() -> None:
+    async def open_later() -> None:
+        pass
+
+    plugin = DevTokenPlugin(open_later)  # type: ignore[arg-type]
+    with pytest.raises(ExceptionGroup) as caught, TestClient(app_of(plugin)):
+        pass
+    assert caught.group_contains(TypeError, match="that returns AsyncTokenSession")
 
 
 def test_applications_with_the_same_plugin_share_no_session(opened_by: Any) -> None:
@@ -272,6 +327,7 @@ def test_a_websocket_of_a_real_server_has_the_session(emulator: Emulator, tmp_pa
 from __future__ import annotations
 
 from litestar import Litestar, WebSocket, websocket
+from litestar.config.app import AppConfig
 from litestar.di import NamedDependency
 
 from cognito_devtoken.litestar import DevTokenPlugin

@@ -1,5 +1,6 @@
 """A session in the life of Starlette and FastAPI applications, each proved in both."""
 
+import threading
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -91,6 +92,27 @@ def test_a_session_lives_as_long_as_the_application(make: Make, upstream: FakeFe
         session._check_open()
 
 
+def test_the_dependency_runs_in_the_thread_of_the_loop(opened_by: Any) -> None:
+    app = fastapi_app(lifespan=fastapi.lifespan(opened_by))
+    threads: list[int] = []
+
+    class Noting(dict[str, Any]):
+        def __getitem__(self, name: str) -> Any:
+            threads.append(threading.get_ident())
+            return super().__getitem__(name)
+
+    @app.middleware("http")
+    async def watch(request: Request, call_next: Any) -> Any:
+        threads.append(threading.get_ident())
+        request.scope["state"] = Noting(request.scope["state"])
+        return await call_next(request)
+
+    with TestClient(app) as client:
+        assert client.get("/ana").status_code == 200
+    assert len(threads) > 1
+    assert len(set(threads)) == 1
+
+
 def test_a_websocket_has_it_too(make: Make, opened_by: Any) -> None:
     with TestClient(make(lifespan=fastapi.lifespan(opened_by))) as client:
         with client.websocket_connect("/ws") as websocket:
@@ -179,6 +201,21 @@ def test_a_test_opens_another_session_in_one_line(opened_by: Any) -> None:
 
     with TestClient(app) as client:
         assert client.get("/ana").status_code == 200
+
+
+def test_a_lifespan_that_is_not_made_is_told_so(make: Make) -> None:
+    with pytest.raises(TypeError, match=r"Pass lifespan=lifespan\(\)"):
+        with TestClient(make(lifespan=fastapi.lifespan)):
+            pass
+
+
+def test_what_opens_no_session_fails_at_start_up(make: Make) -> None:
+    async def open_later() -> None:
+        pass
+
+    with pytest.raises(TypeError, match="must be a function that returns AsyncTokenSession"):
+        with TestClient(make(lifespan=fastapi.lifespan(open_later))):  # type: ignore[arg-type]
+            pass
 
 
 def test_an_application_without_a_session_is_told_what_may_be_wrong(make: Make) -> None:

@@ -106,6 +106,15 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
             register(registry)
 
 
+def test_what_opens_no_session_is_told_so() -> None:
+    async def open_later() -> None:
+        pass
+
+    with svcs.Registry() as registry:
+        with pytest.raises(TypeError, match="returns AsyncTokenSession or TokenSession, and is"):
+            register(registry, open_later)  # type: ignore[arg-type]
+
+
 def test_two_registries_share_no_session(opened_by: Any) -> None:
     with svcs.Registry() as one, svcs.Registry() as other:
         register(one, opened_by(TokenSession))
