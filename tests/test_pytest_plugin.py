@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
@@ -13,7 +14,9 @@ from typing import TypeAlias
 import pytest
 
 from caching import asking, until
-from cognito_devtoken.pytest_plugin import _Fetcher
+from cognito_devtoken import TokenSession
+from cognito_devtoken.exceptions import SessionClosedError
+from cognito_devtoken.pytest_plugin import _Cognito, _Fetcher
 from cognito_devtoken.testing import FakeFetcher
 
 
@@ -30,8 +33,11 @@ def passes(pytester: pytest.Pytester) -> Passes:
 
     def run(tests: int, source: str) -> None:
         pytester.makepyfile(source)
+        before = set(threading.enumerate())
         result = pytester.runpytest_inprocess("-W", "error", "--strict-markers")
         result.assert_outcomes(passed=tests)
+        left = {thread.name for thread in set(threading.enumerate()) - before}
+        assert "cognito-devtoken-emulator" not in left
 
     return run
 
@@ -100,8 +106,12 @@ class TestSessions:
         )
 
     def test_they_need_nothing_of_the_environment(
-        self, passes: Passes, monkeypatch: pytest.MonkeyPatch
+        self, passes: Passes, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        for name in ("config", "credentials"):
+            path = pytester.path / ".aws" / name  # in the home directory of the run
+            path.parent.mkdir(exist_ok=True)
+            path.write_text("[This is no file of AWS's")
         for name in list(os.environ):
             if name.startswith("AWS_"):
                 monkeypatch.delenv(name)
@@ -112,6 +122,8 @@ class TestSessions:
             "AWS_USE_FIPS_ENDPOINT": "true",
             "HTTP_PROXY": "http://192.0.2.1:3128",
             "http_proxy": "http://192.0.2.1:3128",
+            "NO_PROXY": "elsewhere.example",
+            "no_proxy": "elsewhere.example",
         }.items():
             monkeypatch.setenv(name, value)
         passes(
@@ -137,6 +149,41 @@ class TestSessions:
                     assert session.get_token("user-42").token
             """,
         )
+
+    def test_the_environment_stays_as_it_is_while_they_are_in_use(self, passes: Passes) -> None:
+        passes(
+            1,
+            """
+            import os
+
+            import pytest
+
+            @pytest.mark.cognito(identity_pool_id="eu-west-1:0a1b")
+            def test_it(token_session, monkeypatch):
+                changed = []
+                with monkeypatch.context() as patch:
+                    for name in ["__setitem__", "__delitem__"]:
+                        patch.setattr(type(os.environ), name, lambda *args: changed.append(args))
+                    assert token_session.get_token("user-42").token
+                assert not changed
+            """,
+        )
+
+    def test_what_they_share_is_closed_when_the_run_ends(self) -> None:
+        cognito = _Cognito()
+        with cognito.emulator:
+            session = cognito.open(TokenSession, None)
+            assert session.get_token("user-42").token
+            session.close()
+            cognito.end_test()
+
+            cognito.close()
+
+            with pytest.raises(RuntimeError, match="not running"):
+                cognito.emulator.endpoint_url  # noqa: B018
+        assert cognito._client
+        with pytest.raises(SessionClosedError):
+            cognito._client.fetch(asking())
 
     def test_a_forked_child_needs_nothing_of_the_environment_either(
         self, passes: Passes, monkeypatch: pytest.MonkeyPatch
