@@ -209,10 +209,10 @@ class _Fetcher:
         self._ended = False
         watch(self)
 
-    def _before_fork(self) -> None:
-        pass
+    def _before_fork(self) -> bool:
+        return True
 
-    def _after_fork(self, *, in_child: bool) -> None:
+    def _after_fork(self, *, ready: bool, in_child: bool) -> None:
         if in_child:  # the calls that are under way are its parent's
             self._changed, self._under_way = threading.Condition(), 0
 
