@@ -93,7 +93,7 @@ def _retry_after(error: Exception) -> int:
     """In how many whole seconds another attempt makes sense; at least one."""
     retry_at: datetime | None = getattr(error, "retry_at", None)
     if retry_at is None:
-        # Who is told first learns how long a session leaves a user alone after a first failure.
+        # No session has said it: as long as one waits after a first failure.
         left = back_off(Failure.of(error), failures=1, remaining=0.0, draw=1.0)
     else:
         # It may be by a clock that is not this machine's.

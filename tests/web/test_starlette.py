@@ -285,6 +285,22 @@ def test_a_websocket_that_is_refused_gets_the_answer_of_a_request(
     assert caught.value.json()["detail"] == "No token can be had now. Try again later."
 
 
+def test_a_websocket_that_is_closed_already_is_told_nothing() -> None:
+    async def talk(websocket: WebSocket) -> None:
+        await websocket.accept()
+        await websocket.close(4000)
+        raise TokenUnavailableError("no")
+
+    handlers = starlette.exception_handlers
+    app = Starlette(routes=[WebSocketRoute("/", talk)], exception_handlers=handlers)
+
+    with TestClient(app).websocket_connect("/") as websocket:
+        with pytest.raises(WebSocketDisconnect) as caught:
+            websocket.receive_text()
+
+    assert caught.value.code == 4000
+
+
 def test_a_websocket_is_closed_where_the_server_knows_no_other_answer() -> None:
     async def talk(websocket: WebSocket) -> None:
         del websocket.scope["extensions"]
