@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip("fastapi", reason="FastAPI is not installed")
 
-from aiohttp import ClientSession, WSServerHandshakeError
+from aiohttp import ClientSession, TCPConnector, WSServerHandshakeError
 
 from cognito_devtoken.emulator import Emulator
 from serving import OPERATION, USERS, served, stop_in_mid_flight, storm
@@ -85,7 +85,8 @@ def test_a_websocket_of_a_real_server_is_told_of_an_error(
     (tmp_path / "talking.py").write_text(TALKING)
 
     async def talk(url: str) -> None:
-        async with ClientSession() as client:
+        # Some servers close the connection of a refusal without saying so.
+        async with ClientSession(connector=TCPConnector(force_close=True)) as client:
             with pytest.raises(WSServerHandshakeError) as caught:
                 await client.ws_connect(f"{url}/refused")
             assert caught.value.status == 503
