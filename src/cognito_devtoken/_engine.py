@@ -357,7 +357,7 @@ class Engine:
         """Let no other thread be in the middle of a change, which takes moments."""
         return self.lock.acquire(timeout=PATIENCE)
 
-    def _after_fork(self, *, ready: bool, in_child: bool) -> None:
+    def _after_fork(self, *, ready: bool, in_child: bool) -> Callable[[], None] | None:
         """
         Go on.
 
@@ -366,7 +366,7 @@ class Engine:
         if ready:
             self.lock.release()
         if not in_child:
-            return
+            return None
         for flight in self.flights.clear():  # should this thread wait for one of them
             flight.error = TokenUnavailableError("The process has forked.")
             flight.done = True
@@ -379,3 +379,4 @@ class Engine:
                 continue
             due = self.policy.due_age(token._seconds, self.draw())
             self.entries.tokens[key] = hold(token, key, token._sent, self.clock, due)
+        return self.shared.listen if self.shared and self.entries.tokens else None

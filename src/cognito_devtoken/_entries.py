@@ -123,14 +123,21 @@ class Entries:
         self._expiry.pop(key, None)
         self.tokens.pop(key, None)
 
-    def find(self, token: OpenIdToken) -> Key | None:
-        """Under which key exactly this token is held; None if another one is, or none."""
+    def find(self, token: OpenIdToken, *, shared: bool = False) -> Key | None:
+        """
+        Under which key exactly this token is held; None if another one is, or none.
+
+        Args:
+            token: The token.
+
+            shared: Whether the same token may have come twice, from a store.
+        """
         key: Key | None = getattr(token, "_key", None)
         if key is None:  # it is no cache's, and may have been given to this one all the same
             return next((key for key, held in self.tokens.items() if held == token), None)
         held = self.tokens.get(key)
-        # Two of the same second are the same text. The second has not been refused.
-        same = held is not None and held == token and held._monotonic == token._monotonic
+        # Two fetches of the same second bring the same text. The second has not been refused.
+        same = held == token and (shared or getattr(held, "_monotonic", None) == token._monotonic)
         return key if same else None
 
     def hurry(self, key: Key) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import threading
 import weakref
+from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
@@ -30,8 +31,12 @@ class Forkable(Protocol):
         """
         ...
 
-    def _after_fork(self, *, ready: bool, in_child: bool) -> None:
-        """Go on, in a child with what it needs of its own."""
+    def _after_fork(self, *, ready: bool, in_child: bool) -> Callable[[], None] | None:
+        """
+        Go on, in a child with what it needs of its own.
+
+        Returns what else there is to do, once everybody has gone on.
+        """
 
 
 class Forks:
@@ -60,8 +65,9 @@ class Forks:
             self._lock = threading.Lock()
         elif self._mine.locked:
             self._lock.release()
-        for forkable, ready in forking:
-            forkable._after_fork(ready=ready, in_child=in_child)
+        rest = [each._after_fork(ready=ready, in_child=in_child) for each, ready in forking]
+        for finish in filter(None, rest):
+            finish()
 
 
 _forks = Forks()

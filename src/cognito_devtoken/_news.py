@@ -29,34 +29,35 @@ class News:
         self._own: set[int] = set()
         self._provider = developer_provider
 
-    def told(self, scope: Scope, position: int) -> None:
+    def told(self, scopes: Iterable[Scope], position: int) -> None:
         """Take note of what this host has told the others, and where it stands."""
         self._own.add(position)
-        self._note(scope, position)
+        self._note(scopes, position)
 
-    def heard(self, messages: Iterable[tuple[int, Scope | None]]) -> list[Scope]:
+    def heard(self, messages: Iterable[tuple[int, Iterable[Scope]]]) -> list[Scope]:
         """Take note of what comes next in the log. Returns what others have told."""
         others: list[Scope] = []
-        for position, scope in messages:
+        for position, scopes in messages:
             self.read = position
             self.latest = max(self.latest, position)
             if position in self._own:
                 self._own.discard(position)
-            elif scope:
-                self._note(scope, position)
-                others.append(scope)
+            else:
+                self._note(scopes, position)
+                others.extend(scopes)
         return others
 
     def missed(self, position: int) -> None:
         """What stood in the log before a position may not have been heard."""
         self._floor = max(self._floor, position)
 
-    def _note(self, scope: Scope, position: int) -> None:
+    def _note(self, scopes: Iterable[Scope], position: int) -> None:
         self.latest = max(self.latest, position)
-        self._thrown_away.pop(scope, None)
-        self._thrown_away[scope] = position
-        if len(self._thrown_away) > KEEP:
-            self.missed(self._thrown_away.pop(next(iter(self._thrown_away))))
+        for scope in scopes:
+            self._thrown_away.pop(scope, None)
+            self._thrown_away[scope] = position
+            if len(self._thrown_away) > KEEP:
+                self.missed(self._thrown_away.pop(next(iter(self._thrown_away))))
 
     def refuses(self, key: Key, token: OpenIdToken, since: int) -> bool:
         """Whether a token has been thrown away that was asked for when the log had got so far."""

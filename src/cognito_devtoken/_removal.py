@@ -7,9 +7,9 @@ Law of this module: who that is shows in no repr and in no traceback.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from hashlib import sha256
-from typing import cast
+from typing import Any, cast
 
 from ._entries import Key
 from ._secret import HIDDEN
@@ -86,22 +86,24 @@ class Removal:
         return f"<Removal {HIDDEN}>"
 
 
-def to_message(scope: Scope) -> bytes:
+def to_message(scopes: Sequence[Scope]) -> bytes:
     """What other hosts are told. It is for their eyes only: it may name a user."""
-    return json.dumps(scope).encode()
+    return json.dumps(scopes).encode()
 
 
-def from_message(message: bytes) -> Scope | None:
-    """What a host has told; None if this version does not understand it."""
+def from_message(message: bytes) -> list[Scope]:
+    """What a host has told; nothing of what this version does not understand."""
     try:
-        parts: object = json.loads(message)
-    except ValueError:
-        return None
-    if isinstance(parts, list) and all(
-        isinstance(part, str) for part in cast("list[object]", parts)
-    ):
-        return tuple(cast("list[str]", parts))
-    return None
+        told: Any = json.loads(message)
+    except (ValueError, RecursionError):
+        return []
+    if not isinstance(told, list):
+        return []
+    return [
+        tuple(map(str, cast("list[object]", scope)))
+        for scope in cast("list[object]", told)
+        if isinstance(scope, list)
+    ]
 
 
 def scopes_of(key: Key, token: OpenIdToken, developer_provider: str | None) -> Iterable[Scope]:

@@ -65,6 +65,8 @@ class Shared:
 
     def bring(self, flight: Flight) -> OpenIdToken:
         """A token for a flight: another host's, or a new one that others may take."""
+        # Whether or not the store is there: what it brings may be thrown away elsewhere.
+        self.exchange.listen_from_now_on()
         digest = _digest(flight.key)
         turn = _Turn(flight, digest, self._store.keys.names(digest))
         if token := self._look(turn):
@@ -100,6 +102,15 @@ class Shared:
         self._store.renew()
         self.exchange.renew()
 
+    def listen(self) -> None:
+        """Once everything is ready in a forked child: hear what is thrown away elsewhere."""
+        # Not at once: other libraries may not be ready yet, and most children of a fork are short.
+        self.exchange.listen_from_now_on(at_once=False)
+
+    def tell_the_rest(self) -> None:
+        """Before the store is closed: tell what is untold."""
+        self.exchange.tell_the_rest()
+
     def _look(self, turn: _Turn) -> OpenIdToken | None:
         """A token that is better than the one at hand; without one, Cognito is to be called."""
         if not self._store.allows():
@@ -124,12 +135,13 @@ class Shared:
         What has been thrown away up to here does not concern the flight, which has not asked for
         anything yet.
         """
-        while True:
+        for _ in range(2):
             self.exchange.catch_up()
             with self._engine.lock:
                 if self.exchange.has_told_all():
                     flight.stale = False
                     return self.exchange.news.latest
+        raise FailedError  # so much is thrown away that nobody can keep up
 
     def _read(self, turn: _Turn) -> OpenIdToken | None:
         for name in turn.names:
@@ -155,7 +167,7 @@ class Shared:
             # By the clock and by what was to be waited: either may stand still.
             if granted or max(waited, began.age(self._engine.now())) >= PATIENCE:
                 return None
-            pause = min(max(pause * _GROWTH, _FIRST_PAUSE), _LONGEST_PAUSE)
+            pause = min(max(pause * _GROWTH, _FIRST_PAUSE), _LONGEST_PAUSE, PATIENCE - waited)
             waited += pause
             self._pause(pause)
 
@@ -186,7 +198,14 @@ class Shared:
             )
         except CannotOpenError as error:
             why = str(error)
-        except (InvalidTokenResponseError, LookupError, TypeError, ValueError):
+        except (
+            ArithmeticError,
+            InvalidTokenResponseError,
+            LookupError,
+            RecursionError,
+            TypeError,
+            ValueError,
+        ):
             why = "no such token"
         else:
             # By the store's clock, and from before it was asked: rather too old than too young.
