@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import urllib.error
@@ -13,6 +14,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -294,6 +296,19 @@ class TestProcess:
         one, other = (run("store-key").stdout for _ in range(2))
 
         assert len(set(StoreKeys([one, other]).ids)) == 2
+
+    def test_a_store_key_goes_to_a_file_of_its_owner(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        path = tmp_path / "store-keys"
+        path.touch(0o644)
+
+        assert main(["store-key", "--output-file", str(path)]) == 0
+
+        assert capsys.readouterr() == ("", "")
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert len(StoreKeys(path).ids) == 1
+        assert main(["store-key", "--output-file", str(tmp_path)]) == 252
 
     @pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS)])
     def test_help_fits_80_columns(self, command: list[str]) -> None:

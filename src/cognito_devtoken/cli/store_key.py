@@ -5,16 +5,20 @@ from __future__ import annotations
 import argparse
 
 from ..stores import StoreKeys
+from ._file import add_output_file, check_target, deliver
+from ._parsing import Parser
 
 
 DESCRIPTION = """\
 Prints a new key for COGNITO_DEVTOKEN_STORE_KEYS, or for a file that it names.
-Whoever has it can read the tokens in the store: mind where the output goes."""
+Whoever has it can read the tokens in the store: --output-file keeps it from
+the other users of the machine, and a redirection to a file may not."""
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    pass
+def add_arguments(parser: Parser) -> None:
+    add_output_file(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
-    print(StoreKeys.generate())
+    check_target(arguments.output_file)
+    deliver(f"{StoreKeys.generate()}\n", arguments.output_file)
