@@ -106,11 +106,29 @@ class TestGetToken:
             (["nonsense"], 252, "argument COMMAND: Found invalid choice 'nonsense'"),
             ([f"--logins=a={CANARY}", "get-token"], 252, "required: --identity-pool-id"),
             ([f"a={CANARY}", "get-token"], 252, "argument COMMAND: Found invalid choice\n"),
+            (["--logins", f'{{"a":"{CANARY}"}}', "get-token"], 252, "Found invalid choice\n"),
+            ([f"eyJhIjoxfQ.eyJiIjoyfQ.{CANARY}"], 252, "Found invalid choice\n"),
             (["get-token"], 252, "arguments are required: --identity-pool-id, --logins"),
             (["get-token", "--logins", CANARY], 252, "required: --identity-pool-id\n"),
             ([*PLAIN, "--logins", CANARY], 252, "parameter '--logins': Expected '=' at character"),
             ([*PLAIN, "--logins", f"a={CANARY},b="], 252, "Logins['b'] must have 1 to 50000"),
             ([*PLAIN, "--logins", f'{{"a": ["{CANARY}"]}}'], 252, "Logins['a'] must be a string"),
+            (
+                [*PLAIN, "--cli-input-yaml", f"PrincipalTags: {{team:{CANARY}}}"],
+                252,
+                "PrincipalTags[<hidden>] must be a string of 1 to 256 characters, not None\n",
+            ),
+            (
+                [*PLAIN, "--principal-tags", f'{{"x:\\"{CANARY}\\"\'\\n": ""}}'],
+                252,
+                "PrincipalTags[<hidden>] must have 1 to 256 characters, not 0\n",
+            ),
+            (
+                [*PLAIN, "--logins", "arn:aws:iam::1:saml-provider/x="],
+                252,
+                "Logins['arn:aws:iam::1:saml-provider/x'] must have 1 to 50000",
+            ),
+            ([*PLAIN, "--logins", f"a=b,{CANARY}=1,{CANARY}=1"], 252, "of a key at character 20"),
             ([*PLAIN, "--logins", f'{{"{CANARY}"}}'], 252, "parameter '--logins': Invalid JSON\n"),
             ([*PLAIN, "--logins", f'["{CANARY}"]'], 252, "Invalid JSON: a list in place of a map"),
             ([*PLAIN, "--principal-tags", f"a={CANARY},b"], 252, "A second value at character"),
@@ -165,6 +183,11 @@ class TestGetToken:
                 254,
                 "Member must have value less than or equal to 86400\n"
                 "Limits that are broken: TokenDuration must be a whole number",
+            ),
+            (
+                [*PLAIN, "--principal-tags", f"x:{CANARY}={'v' * 257}"],
+                254,
+                "Limits that are broken: PrincipalTags[<hidden>] must have 1 to 256 characters",
             ),
             (
                 ["get-token", *PLAIN[1:], f"--logins=a={CANARY}", "--endpoint-url=http://[::1]:1"],

@@ -547,6 +547,17 @@ class TestSecrets:
         assert main([*ASK, "--output", "off"]) == 0
         assert capsys.readouterr().err == ""
 
+    def test_an_address_is_told_without_its_password(
+        self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+
+        assert main([*ASK, "--debug", "--endpoint-url", "http://me:canary-word@127.0.0.1:1"]) == 255
+
+        err = capsys.readouterr().err
+        assert "endpoint http://<hidden>@127.0.0.1:1\n" in err
+        assert "canary" not in err
+
     def test_what_the_service_quotes_of_a_login_is_hidden(
         self, emulator: Emulator, capsys: pytest.CaptureFixture[str]
     ) -> None:

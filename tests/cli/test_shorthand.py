@@ -53,7 +53,7 @@ def test_a_map(text: str, wanted: dict[str, str]) -> None:
         ('k="a', "Expected '\"' at character 5"),
         ("kä=v", "Expected '=' at character 2"),
         ("k=😀", "Expected ',' at character 3"),
-        ("k=v,k=w", "Second instance of key 'k'"),
+        ("k=v,k=w", "Second instance of a key at character 5"),
         ("k=v,w", "A second value at character 5"),
         ("k=v,w,x=y", "A second value at character 5"),
         ("k=v,'w=x", "Expected '=' at character 5"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import gc
 import os
+import re
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -129,7 +130,8 @@ def _find_command(words: Sequence[str]) -> tuple[str, list[str]]:
         name, rest = _find_command(rest)
     name = ALIASES.get(name, name)
     if name not in COMMANDS:
-        shown = "" if "=" in name else f" {name!r}"
+        # Without a command its place may be that of a login or a token.
+        shown = f" {name!r}" if re.fullmatch(r"[a-z-]{1,32}", name) else ""
         raise ParameterError(
             f"argument COMMAND: Found invalid choice{shown}", f"See '{PROG} --help'."
         )

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import IO, Any
 
 import attrs
 
+from .._secret import HIDDEN
 from ..exceptions import (
     ConfigurationError,
     DevTokenError,
     InvalidRequestError,
     ServiceError,
+    Violation,
 )
 
 
@@ -48,6 +51,11 @@ _CONFIGURATION = {
     ),
     "NoCredentialsError": ("NoCredentials", "{}.", None),
 }
+
+
+_ENTRY = re.compile(r"""\[(?P<quote>['"])(?P<name>.*)(?P=quote)\]""", re.DOTALL)
+# A provider's name, or its ARN: else no colon.
+_NAME = re.compile(r"(arn:[\w-]+:iam::\d*:)?[\w.#/-]+", re.ASCII)
 
 
 class ParameterError(Exception):
@@ -106,7 +114,7 @@ class Report:
                 fields["message"] = message
             return cls(SERVICE_ERROR, str(error.__cause__), fields, hint)
         if isinstance(error, InvalidRequestError):
-            lines = "\n".join(map(str, error.violations))
+            lines = "\n".join(map(told, error.violations))
             return _named(PARAMETER_ERROR, "ParamValidation", f"{_REFUSED}\n{lines}", hint)
         if isinstance(error, ParameterError):
             return _named(PARAMETER_ERROR, "ParamValidation", str(error), hint)
@@ -142,6 +150,19 @@ class Report:
         stream.write(f"\n{PROG}: [ERROR]: {text}\n")
         if self.hint:
             stream.write(f"{self.hint}\n")
+
+
+def told(violation: Violation) -> str:
+    """
+    A broken limit, with the names of logins and tags that are nothing else.
+
+    In YAML, a space that is missing makes one name of a name and a login.
+    """
+    return _ENTRY.sub(
+        lambda entry: entry[0] if _NAME.fullmatch(entry["name"]) else f"[{HIDDEN}]",
+        str(violation),
+        count=1,
+    )
 
 
 _REFUSED = "Parameter validation failed:"

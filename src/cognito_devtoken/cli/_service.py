@@ -112,6 +112,7 @@ class Service:
         from botocore.config import Config
 
         from .._client import make_client
+        from .._errors import one_line
 
         options = self._options
         config: Any = {
@@ -128,7 +129,8 @@ class Service:
             verify=options.verify,
             attempts=_ATTEMPTS,
         )
-        LOG.debug("Region %s, endpoint %s", client.meta.region_name, client.meta.endpoint_url)
+        endpoint = one_line(client.meta.endpoint_url)
+        LOG.debug("Region %s, endpoint %s", client.meta.region_name, endpoint)
         return client
 
     def _check(self, client: Any, sent: Sent) -> None:

@@ -49,7 +49,7 @@ def parse(text: str, load: Callable[[str], str]) -> dict[str, str]:
     while more:
         head = _head(text, position)
         if head["name"] in found:
-            raise ShorthandError(f"Second instance of key {head['name']!r}")
+            raise ShorthandError(f"Second instance of a key at character {position + 1}")
         value, position = _value(text, bare, head.end())
         found[head["name"]] = load(value) if head["at"] else value
         more = position < len(text)

@@ -6,7 +6,7 @@ import argparse
 
 from ..exceptions import ServiceError
 from . import _members, _skeletons
-from ._errors import OutputError
+from ._errors import OutputError, told
 from ._file import add_output_file, check_target, deliver
 from ._formats import check_output, rendered
 from ._options import Options
@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace) -> None:
     except ServiceError as error:
         # What the AWS CLI sends is sent, so that the limits are told in hindsight.
         if broken := _members.violations(members):
-            error.__notes__ = [f"Limits that are broken: {'; '.join(map(str, broken))}"]
+            error.__notes__ = [f"Limits that are broken: {'; '.join(map(told, broken))}"]
         raise
     if kind is not None:
         answer = _skeletons.OUTPUT
