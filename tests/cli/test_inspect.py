@@ -5,10 +5,12 @@ import json
 import os
 import pty
 import re
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +105,7 @@ class TestExplanation:
             ("", "There is nothing on standard input"),
             ("{}", "This JSON has no Token."),
             ("{canary", "This JSON has no Token."),
+            ('{"Token":' + "[" * 100_000, "This JSON has no Token."),
             ("eyJhIjogMX0.canary.x", "The claims of the token cannot be read."),
         ],
     )
@@ -166,6 +169,15 @@ def read_until(descriptor: int, text: bytes) -> bytes:
     while text not in shown:
         shown += os.read(descriptor, 4096)
     return shown
+
+
+def greet(server: socket.socket) -> None:
+    """Answer one request with what is no HTTP."""
+    server.settimeout(30)
+    connection, _ = server.accept()
+    with connection:
+        connection.recv(4096)
+        connection.sendall(b"220 ready for mail\r\n")
 
 
 class TestVerification:
@@ -243,17 +255,50 @@ class TestVerification:
         ("source", "why"),
         [
             ("http://127.0.0.1:1/keys", "No keys from http://127.0.0.1:1/keys: "),
-            ("/nowhere/keys", "No such file or directory"),
+            ("http://me:canary@127.0.0.1:1/", "No keys from http://<hidden>@127.0.0.1:1/: "),
+            # Python takes the password for a port.
+            ("http://me:canary@127.0.0.1/", "from http://<hidden>@127.0.0.1/: InvalidURL\n"),
+            ("http://[", "No keys from http://[: ValueError\n"),
+            ("ftp://me:canary@localhost/", "No keys from ftp://<hidden>@localhost/: No such"),
+            ("", "No keys from : Is a directory"),
+            ("/nowhere/keys", "No keys from /nowhere/keys: No such file or directory"),
             ("{folder}/keys", "NOT verified by the keys of"),
+            ("{folder}/number", "NOT verified by the keys of"),
+            ("{folder}/deep", "NOT verified by the keys of"),
         ],
     )
     def test_keys_that_cannot_be_had_are_told(
         self, source: str, why: str, token: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         (tmp_path / "keys").write_text("[]")
+        (tmp_path / "number").write_text('{"keys": [5]}')
+        (tmp_path / "deep").write_text("[" * 100_000)
 
         assert main(["inspect", token, "--jwks", source.format(folder=tmp_path)]) == 255
-        assert why in capsys.readouterr().err
+
+        err = capsys.readouterr().err
+        assert why in err
+        assert "canary" not in err
+
+    def test_a_server_of_something_else_is_told(
+        self, token: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            url = f"http://127.0.0.1:{server.getsockname()[1]}/"
+            with ThreadPoolExecutor(1) as threads:
+                greeting = threads.submit(greet, server)
+                assert main(["inspect", token, "--jwks", url]) == 255
+                greeting.result()
+
+        assert f"No keys from {url}: BadStatusLine\n" in capsys.readouterr().err
+
+    def test_a_pool_is_compared_only_with_what_is_verified(
+        self, token: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert main(["inspect", token, "--identity-pool-id", POOL_ID]) == 252
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert "--identity-pool-id needs --verify or --jwks.\n" in err
 
     def test_without_the_extra_it_says_which_one(
         self, token: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

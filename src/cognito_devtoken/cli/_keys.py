@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import urllib.error
 import urllib.request
 from collections.abc import Mapping
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any, cast
 
+from .._errors import one_line
 from .._secret import Secret
 from ._errors import OutputError
 from ._parsing import Parser
@@ -37,7 +38,7 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument(
         "--identity-pool-id",
         metavar="REGION:GUID",
-        help="refuse the token of another pool: all pools share the service's keys",
+        help="with either: refuse the token of another pool, as all share the service's keys",
     )
 
 
@@ -62,14 +63,14 @@ def verify(
         from joserfc.jwk import KeySet
     except ModuleNotFoundError:
         raise missing("Verifying a token", "joserfc") from None
-    source = arguments.jwks or _service_keys()
+    source = _service_keys() if arguments.jwks is None else arguments.jwks
     try:
         keys = KeySet.import_key_set(_strict(_read(source)))
         header = jwt.decode(token.reveal(), keys, [_ALGORITHM]).header
-    except (JoseError, KeyError, TypeError, ValueError) as error:
+    except (JoseError, LookupError, AttributeError, TypeError, ValueError, RecursionError) as error:
         # Not the error's own text, which may quote the token.
         raise OutputError(
-            f"The token is NOT verified by the keys of {source}: {type(error).__name__}"
+            f"The token is NOT verified by the keys of {one_line(source)}: {type(error).__name__}"
         ) from None
     pool = arguments.identity_pool_id
     if pool is not None and claims.get("aud") != pool:
@@ -88,6 +89,7 @@ def _service_keys() -> str:
 
 def _read(source: str) -> Any:
     """The JSON of a file or an address."""
+    why: object
     try:
         if source.startswith(("http://", "https://")):
             with urllib.request.urlopen(source, timeout=_TIMEOUT) as answer:  # noqa: S310  # no other scheme
@@ -95,9 +97,14 @@ def _read(source: str) -> Any:
         else:
             with Path(source.removeprefix("file://")).open("rb") as file:
                 text = file.read(_LARGEST)
-    except urllib.error.URLError as error:
-        raise OutputError(f"No keys from {source}: {error.reason}") from None
-    return json.loads(text)
+    except OSError as error:
+        why = getattr(error, "reason", None) or error.strerror or type(error).__name__
+    except (HTTPException, ValueError) as error:
+        # Not the error's own text, which may quote a password.
+        why = type(error).__name__
+    else:
+        return json.loads(text)
+    raise OutputError(one_line(f"No keys from {source}: {why}"))
 
 
 def _strict(key_set: Any) -> Any:

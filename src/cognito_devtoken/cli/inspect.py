@@ -46,6 +46,12 @@ def add_arguments(parser: Parser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
+    is_verified = arguments.verify or arguments.jwks is not None
+    if arguments.identity_pool_id is not None and not is_verified:
+        raise ParameterError(
+            "--identity-pool-id needs --verify or --jwks.",
+            "What a token says of its pool is worth nothing before its signature is checked.",
+        )
     token = _token(arguments.token)
     try:
         claims = decode_claims(token)
@@ -56,7 +62,7 @@ def run(arguments: argparse.Namespace) -> None:
     now = datetime.now(UTC).timestamp()
     for line in _lines(claims, now):
         print(line.rstrip())
-    if arguments.verify or arguments.jwks:
+    if is_verified:
         print(_line("verified", verify(token, claims, now, arguments)))
     else:
         print(_line("verified", "no (--verify does)"))
@@ -73,7 +79,7 @@ def _token(argument: str | None) -> Secret:
     if text.startswith("{"):
         try:
             text = str(json.loads(text)["Token"])
-        except (KeyError, ValueError):
+        except (KeyError, ValueError, RecursionError):
             raise ParameterError("This JSON has no Token.") from None
     return Secret(text)
 
