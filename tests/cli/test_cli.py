@@ -29,6 +29,7 @@ from pools import POOL
 GET_TOKEN = "get-open-id-token-for-developer-identity"
 POOL_ID = POOL.identity_pool_id
 CANARY = "canary-login"
+NO_SPACE = "\ncognito-devtoken: [ERROR]: [Errno 28] No space left on device\n"
 PLAIN = ["get-token", "--identity-pool-id", POOL_ID, "--logins=a=b"]
 
 
@@ -147,6 +148,9 @@ class TestGetToken:
             ([*PLAIN, "--generate-cli-skeleton", "foo"], 252, "Found invalid choice 'foo'"),
             ([*PLAIN, "--query", "["], 252, "Bad value for --query [: Invalid jmespath expression"),
             ([*PLAIN, "--endpoint-url", "x"], 252, "Bad value for --endpoint-url: the scheme"),
+            ([*PLAIN, "--endpoint-url", "http://["], 252, "--endpoint-url: it is no URL. It must"),
+            ([*PLAIN, "--cli-read-timeout", "-1"], 252, "--cli-read-timeout: it must be 0 to 2147"),
+            ([*PLAIN, "--cli-connect-timeout", "9" * 20], 252, "--cli-connect-timeout: it must be"),
             ([*PLAIN, "--cli-input-json", "{"], 252, "'--cli-input-json': Invalid JSON received."),
             ([*PLAIN, "--cli-input-yaml", "["], 252, "'--cli-input-yaml': Invalid YAML received."),
             ([*PLAIN, "--cli-input-json", "[]"], 252, "expecting map, received <class 'list'>"),
@@ -356,6 +360,38 @@ class TestProcess:
         )
 
         assert (done.returncode, done.stdout) == (255, "")
+
+    @pytest.mark.parametrize(
+        ("words", "code", "err"),
+        [
+            ("--version >/dev/full", 255, NO_SPACE),
+            ("--help >/dev/full", 255, NO_SPACE),
+            ("store-key >/dev/full", 255, NO_SPACE),
+            ("nonsense 2>/dev/full", 252, ""),
+        ],
+    )
+    def test_what_cannot_be_written_is_told_once_if_at_all(
+        self, words: str, code: int, err: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
+        shell = f"exec {sys.executable} -m cognito_devtoken {words}"
+
+        done = subprocess.run(["sh", "-c", shell], capture_output=True, text=True, timeout=60)
+
+        assert (done.returncode, done.stdout, done.stderr) == (code, "", err)
+
+    def test_an_error_that_nobody_reads_has_its_exit_code(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        reading, writing = os.pipe()
+        os.close(reading)
+        nobody = os.fdopen(writing, "w", buffering=1)
+        monkeypatch.setattr(sys, "stderr", nobody)
+
+        assert main(["get-token"]) == 252
+
+        with pytest.raises(BrokenPipeError):
+            nobody.close()
 
     def test_no_standard_error_at_all_is_no_error(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(sys, "stderr", None)

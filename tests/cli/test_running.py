@@ -25,6 +25,7 @@ ASK = (
     *("--logins", f"{POOL.developer_provider}=user-42"),
 )
 COMMAND = [sys.executable, "-m", "cognito_devtoken"]
+EXEC = ["exec", "--credentials", *ASK, "--", "echo", "run"]
 SHOW = [sys.executable, "-c", "import json, os; print(json.dumps(dict(os.environ)))"]
 
 
@@ -203,6 +204,39 @@ class TestCredentials:
         )
         assert done.returncode == 253
         assert "asks for the credentials that it is to give.\nGive it --profile" in done.stderr
+
+    @pytest.mark.parametrize(
+        ("answer", "lacking"),
+        [
+            ({}, "AccessKeyId, SecretKey, SessionToken, Expiration"),
+            ({"Credentials": None}, "AccessKeyId, SecretKey, SessionToken, Expiration"),
+            (
+                {"Credentials": {"AccessKeyId": "a", "SecretKey": "canary", "SessionToken": 1}},
+                "SessionToken, Expiration",
+            ),
+        ],
+    )
+    @pytest.mark.parametrize("command", [["credentials", *ASK], EXEC])
+    def test_what_the_service_leaves_out_is_told(
+        self,
+        answer: dict[str, Any],
+        lacking: str,
+        command: list[str],
+        httpserver: HTTPServer,
+        capfd: pytest.CaptureFixture[str],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        token = {"IdentityId": "us-east-1:0", "Token": "opaque"}
+        httpserver.expect_ordered_request("/").respond_with_json(token)
+        httpserver.expect_ordered_request("/").respond_with_json(answer)
+        monkeypatch.setenv("AWS_ENDPOINT_URL_COGNITO_IDENTITY", httpserver.url_for("/"))
+
+        assert main(command) == 255
+
+        assert capfd.readouterr() == (
+            "",
+            f"\ncognito-devtoken: [ERROR]: What Cognito gives for the token lacks {lacking}.\n",
+        )
 
     def test_they_go_to_a_file_of_their_owner(self, tmp_path: Path) -> None:
         path = tmp_path / "credentials"

@@ -8,6 +8,7 @@ import os
 import re
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 from io import TextIOWrapper
 from typing import NamedTuple, NoReturn
@@ -85,8 +86,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     except ERRORS as error:
         report = Report.of(error)
-        if sys.stderr is not None:
-            report.write(sys.stderr, error_format(arguments))
+        # Where nobody reads, the exit code still tells.
+        with suppress(OSError):
+            if sys.stderr is not None:
+                report.write(sys.stderr, error_format(arguments))
         return report.exit_code
     finally:
         if collects:
@@ -101,7 +104,9 @@ def script() -> NoReturn:
     Without taking apart what botocore has built, which takes a sixth of the time of a run.
     """
     code = main()
-    print(end="", flush=True)
+    # What is left here could not be written before, and main() has told so.
+    with suppress(OSError):
+        print(end="", flush=True)
     os._exit(code)
 
 

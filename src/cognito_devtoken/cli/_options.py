@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _COLORS = ("on", "off", "auto")
 _TIMEOUT = 60
+# What poll() can wait for: 2**31 - 1 milliseconds. It takes more for less.
+_LONGEST = 2_147_483
 # What botocore takes for a region.
 _REGION = re.compile(r"(?!\d+:)(?!-)([A-Za-z0-9-]{1,63})(?<!-):")
 
@@ -151,7 +153,7 @@ class Options:
         What the arguments say.
 
         Raises:
-            ParameterError: If the query or the endpoint is none.
+            ParameterError: If the query, the endpoint or a time-out is none.
         """
         return cls(
             debug=arguments.debug,
@@ -163,8 +165,8 @@ class Options:
             region=arguments.region,
             color=arguments.color,
             is_signed=arguments.sign_request,
-            read_timeout=_seconds(arguments.cli_read_timeout),
-            connect_timeout=_seconds(arguments.cli_connect_timeout),
+            read_timeout=_seconds("--cli-read-timeout", arguments.cli_read_timeout),
+            connect_timeout=_seconds("--cli-connect-timeout", arguments.cli_connect_timeout),
         )
 
     def region_for(self, pool_id: object) -> str | None:
@@ -187,9 +189,15 @@ def error_format(arguments: argparse.Namespace) -> str:
 
 
 def _endpoint(url: str | None) -> str | None:
-    if url is not None and not urlsplit(url).scheme:
+    if url is None:
+        return None
+    try:
+        why = None if urlsplit(url).scheme else "the scheme is missing"
+    except ValueError:
+        why = "it is no URL"
+    if why:
         raise ParameterError(
-            "Bad value for --endpoint-url: the scheme is missing. It must be of the form "
+            f"Bad value for --endpoint-url: {why}. It must be of the form "
             "http://HOSTNAME/ or https://HOSTNAME/"
         )
     return url
@@ -207,5 +215,9 @@ def _query(text: str | None) -> Any:
         raise ParameterError(f"Bad value for --query {text}: {error}") from None
 
 
-def _seconds(given: int | None) -> int | None:
-    return _TIMEOUT if given is None else given or None
+def _seconds(option: str, given: int | None) -> int | None:
+    if given is None:
+        return _TIMEOUT
+    if not 0 <= given <= _LONGEST:
+        raise ParameterError(f"Bad value for {option}: it must be 0 to {_LONGEST} seconds")
+    return given or None

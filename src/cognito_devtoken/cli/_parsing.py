@@ -25,6 +25,11 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise ParameterError(_without_values(message), f"See '{self.prog} --help'.")
 
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        # Later, nobody could tell that help or version have not been written.
+        print(end="", flush=True)
+        super().exit(status, message)
+
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):
     """Leaves the lines of a description as they are, and has room for long options."""

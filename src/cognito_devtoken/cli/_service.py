@@ -96,7 +96,7 @@ class Service:
         Trade a token for AWS credentials.
 
         Returns:
-            The credentials as Cognito spells them.
+            The credentials as Cognito spells them, unchecked.
 
         Raises:
             ServiceError, TokenUnavailableError, ConfigurationError: As above.
@@ -104,8 +104,8 @@ class Service:
         sent = Sent({"IdentityId": token.identity_id, "Logins": {COGNITO_PROVIDER: token.token}})
         name = "GetCredentialsForIdentity"
         with self._guarded(sent, name):
-            credentials = self._call(self._client(pool_id, signed=False), name, sent)["Credentials"]
-        return cast("dict[str, Any]", credentials)
+            answer = self._call(self._client(pool_id, signed=False), name, sent)
+        return cast("dict[str, Any]", answer.get("Credentials", {}))
 
     def _client(self, pool_id: object, *, signed: bool) -> Any:
         from botocore import UNSIGNED

@@ -11,8 +11,12 @@ import attrs
 from .._request import TokenRequest
 from .._secret import NeverPickled
 from .._token import OpenIdToken
+from ._errors import OutputError
 from ._options import Options
 from ._service import Service
+
+
+_MEMBERS = {"AccessKeyId": str, "SecretKey": str, "SessionToken": str, "Expiration": datetime}
 
 
 @attrs.frozen(kw_only=True)
@@ -55,8 +59,14 @@ def credentials_of(service: Service, token: OpenIdToken, pool_id: str) -> Creden
 
     Raises:
         DevTokenError: As :meth:`.DevTokenClient.fetch` does.
+
+        OutputError: If Cognito leaves something out.
     """
     found = service.get_credentials(token, pool_id)
+    lacking = [name for name, kind in _MEMBERS.items() if not isinstance(found.get(name), kind)]
+    if lacking:
+        del found
+        raise OutputError(f"What Cognito gives for the token lacks {', '.join(lacking)}.")
     expiration: datetime = found["Expiration"]
     return Credentials(
         access_key_id=found["AccessKeyId"],
