@@ -16,7 +16,8 @@ from ._trade import checked_token, credentials_of
 
 DESCRIPTION = """\
 Gets a token, trades it for temporary AWS credentials and prints them as AWS
-configuration files want it of a credential_process, whatever --output says:
+configuration files want it of a credential_process, whatever --output, --query
+and --color say:
 
   [profile user-42]
   credential_process = cognito-devtoken credentials --profile backend

@@ -30,8 +30,16 @@ _LIFE = 6
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--user-id", default="user-42", help="default: %(default)s")
-    parser.add_argument("--show-token", action="store_true", help="print the token too")
+    parser.add_argument(
+        "--user-id",
+        default="user-42",
+        help="default: %(default)s; without effect if --fleet is given",
+    )
+    parser.add_argument(
+        "--show-token",
+        action="store_true",
+        help="print the token too; without effect if --fleet is given",
+    )
     parser.add_argument(
         "--fleet",
         action="store_true",

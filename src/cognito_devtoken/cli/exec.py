@@ -24,7 +24,8 @@ Gets a token and becomes the command, which finds in its environment:
 With --credentials also AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY,
 AWS_SESSION_TOKEN and AWS_CREDENTIAL_EXPIRATION: those of the user, in place of
 the ones that have asked for the token. Exit code and signals are the command's
-own; 127 says that there is no such command, 126 that it cannot be run."""
+own; 127 says that there is no such command, 126 that it cannot be run. What it
+prints is its own affair: --output, --query and --color have no effect."""
 
 _NOT_FOUND, _NOT_RUNNABLE = 127, 126
 # They would send an SDK past the credentials in the environment.
