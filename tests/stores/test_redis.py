@@ -575,6 +575,28 @@ def test_a_name_that_nobody_resolves_takes_no_longer_than_anything_else() -> Non
     assert closed == ["closed"]
 
 
+def test_a_server_that_never_answers_in_tls_holds_a_thread_and_a_socket_for_a_second(
+    open_store: Opens,
+) -> None:
+    ended = threading.Event()
+
+    def hang(connection: socket.socket) -> None:
+        try:
+            hangs(connection)
+        finally:
+            ended.set()
+
+    with impostor(hang) as url:
+        store = open_store(url.replace("redis://", "rediss://"))
+        with pytest.raises(redis.TimeoutError):
+            store.read(NAME)
+        left = [t for t in threading.enumerate() if t.name == "cognito-devtoken-connect"]
+        assert ended.wait(1 + SLACK), "the socket is still open"
+        for thread in left:
+            thread.join(SLACK)
+        assert not any(thread.is_alive() for thread in left)
+
+
 def test_a_parser_that_reads_into_its_own_memory_is_held_to_the_time_too() -> None:
     from cognito_devtoken.stores._connection import _Socket, within
 

@@ -302,8 +302,9 @@ def _client_of(url: Secret) -> Any:
         if kind is None:
             raise ValueError  # noqa: TRY301
         client: Any = redis.Redis
-        # Time-outs are those of the operation, which the connection knows of.
-        bounds = {**BOUNDED, "socket_timeout": None, "socket_connect_timeout": None}
+        # The connection knows until when an operation is to be over. These limits are for the
+        # thread that goes on connecting after it: a TLS handshake may not end by itself.
+        bounds = {**BOUNDED, "socket_timeout": _LONGEST, "socket_connect_timeout": _LONGEST}
         return client.from_url(url.reveal(), **bounds, protocol=2, connection_class=kind)
     except (TypeError, ValueError):
         pass  # whose text may repeat the password
