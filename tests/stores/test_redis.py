@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 import redis
+import redis.asyncio
 
 from caching import PROVIDER, Recorder, asking
 from canary import find_leaks
@@ -188,6 +189,32 @@ def test_a_client_that_callers_would_wait_for_is_refused(
     with redis.Redis(**{**BOUNDED, **arguments}) as client:
         with pytest.raises(ConfigurationError, match=message):
             open_store(client=client)
+
+
+def test_a_client_that_is_refused_shows_no_password(open_store: Opens) -> None:
+    with redis.Redis(password="canary-password", socket_timeout=5) as client:
+        with pytest.raises(ConfigurationError, match="socket_timeout") as caught:
+            open_store(client=client)
+
+    assert find_leaks(caught.value, "canary-password") == []
+
+
+@pytest.mark.parametrize(
+    ("client", "kind"),
+    [
+        ("redis://user:canary-password@host/0", "str"),
+        (redis.asyncio.Redis(password="canary-password", **BOUNDED), "redis.asyncio.client.Redis"),
+    ],
+)
+def test_what_is_no_client_is_refused_without_being_shown(
+    open_store: Opens, client: Any, kind: str
+) -> None:
+    message = f"client must be a redis.Redis or a redis.cluster.RedisCluster, not {kind}."
+    with pytest.raises(TypeError) as caught:
+        open_store(client=client)
+
+    assert str(caught.value) == message
+    assert find_leaks(caught.value, "canary-password") == []
 
 
 @pytest.mark.parametrize(

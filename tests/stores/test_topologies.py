@@ -1,19 +1,24 @@
 """A store on servers that stand in for each other: a cluster, and one that Sentinel watches."""
 
+import socket
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import pytest
 import redis
 from redis.cluster import RedisCluster
 from redis.sentinel import Sentinel
 
 from caching import PROVIDER, asking
+from canary import find_leaks
 from cognito_devtoken import TokenCache
+from cognito_devtoken.exceptions import ConfigurationError
 from cognito_devtoken.stores import StoreKeys
 from cognito_devtoken.stores.redis import BOUNDED, RedisStore
 from cognito_devtoken.testing import FakeFetcher
@@ -22,6 +27,7 @@ from servers import PATIENCE, Server, free_port, require_server, running
 
 # On a machine that may be busy.
 PATIENT = {**BOUNDED, "socket_timeout": 1, "socket_connect_timeout": 1}
+SLACK = 1.0
 
 
 def wait_until(holds: Any) -> None:
@@ -99,3 +105,47 @@ def test_one_that_sentinel_names() -> None:
             client = sentinel.master_for("mymaster", **PATIENT)
             share(client)
             client.close()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            {"socket_timeout": None},
+            "and each Sentinel of it, must have a socket_timeout .* not None",
+        ),
+        ({"sentinel_kwargs": {}, **BOUNDED}, "and each Sentinel of it, must have a socket_timeout"),
+        (
+            {"sentinel_kwargs": {**BOUNDED, "socket_connect_timeout": 3}},
+            "socket_connect_timeout of at most 1 s, not 3",
+        ),
+    ],
+)
+def test_one_whose_sentinels_callers_would_wait_for_is_refused(
+    arguments: dict[str, Any], message: str
+) -> None:
+    made: Any = Sentinel
+    sentinel = made([("127.0.0.1", 1), ("127.0.0.1", 2)], **arguments)
+    sentinel.sentinels[1].connection_pool.connection_kwargs["password"] = "canary-password"
+    # The first one is not the only one that is asked.
+    sentinel.sentinels[0] = redis.Redis(**BOUNDED)
+    client = sentinel.master_for("mymaster", **BOUNDED)
+
+    with pytest.raises(ConfigurationError, match=message) as caught:
+        RedisStore(client=client, keys=StoreKeys.generate())
+
+    assert find_leaks(caught.value, "canary-password") == []
+
+
+def test_sentinels_that_do_not_answer_are_not_waited_for() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        made: Any = Sentinel
+        sentinel = made([silent.getsockname()], sentinel_kwargs=BOUNDED, **BOUNDED)
+        client = sentinel.master_for("mymaster", **BOUNDED)
+        store = RedisStore(client=client, keys=StoreKeys.generate())
+        began = time.monotonic()
+        with pytest.raises(redis.ConnectionError, match="No master found"):
+            store.read("a" * 64)
+        assert time.monotonic() - began < 0.2 + SLACK
+        for each in (client, *sentinel.sentinels):
+            each.close()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
@@ -24,6 +24,7 @@ from ._sealing import KeySource, PlainText, StoreKeys
 try:
     import redis
     from redis.backoff import NoBackoff
+    from redis.cluster import RedisCluster
     from redis.exceptions import NoScriptError
     from redis.retry import Retry
 
@@ -36,7 +37,6 @@ except ModuleNotFoundError as _error:
 
 if TYPE_CHECKING:
     from redis import Redis
-    from redis.cluster import RedisCluster
 
 
 __all__ = ["BOUNDED", "RedisStore"]
@@ -57,7 +57,8 @@ BOUNDED: Mapping[str, Any] = {
 }
 """
 Arguments for a client of your own, such as ``RedisCluster(host=…, **BOUNDED)``, so that callers do
-not wait for a server that does not answer.
+not wait for a server that does not answer. A Sentinel needs them for its own servers, too:
+``Sentinel(…, sentinel_kwargs=BOUNDED, **BOUNDED)``.
 """
 
 
@@ -146,8 +147,10 @@ class RedisStore:
     Raises:
         ValueError: If *timeout* is more than 1 s.
 
-        ConfigurationError: If the URL is wrong, there are no keys, or the client's time-outs are
-            too long.
+        TypeError: If *client* is something else, such as one for asyncio.
+
+        ConfigurationError: If the URL is wrong, there are no keys, or the time-outs of the client
+            or of its Sentinel are too long.
     """
 
     # And no __dict__, for crash reporters to look into: some versions of the redis library show
@@ -179,13 +182,13 @@ class RedisStore:
         try:
             self._keys = _sealing(keys, plain_text=plain_text)
             self._url = None if url is None else Secret(url)
-            self._client: Any = client if self._url is None else _client_of(self._url)
-            if (self._url is None) is (client is None):
+            if (url is None) is (client is None):
                 raise ConfigurationError("A RedisStore takes either a url or a client.")
+            if client is not None:
+                _check_client(client)
+            self._client: Any = client if self._url is None else _client_of(self._url)
         finally:
-            del url, keys  # with a password in it
-        if client is not None:
-            _check_client(self._client)
+            del url, keys, client  # with a password in it
         self._timeout = as_seconds("timeout", timeout)
         if self._timeout > _LONGEST:
             raise ValueError(f"timeout must be at most {_LONGEST:g} s, not {self._timeout:g} s.")
@@ -315,21 +318,49 @@ def _client_of(url: Secret) -> Any:
 
 
 def _check_client(client: Any) -> None:
-    """Refuse a client that would make callers wait, or return text."""
-    arguments = client.get_connection_kwargs()
-    names = ["socket_timeout"]
-    if "path" not in arguments:  # to a socket in the file system nobody has to look for a way
-        names.append("socket_connect_timeout")
-    for name in names:
-        seconds = arguments.get(name)
+    """Refuse what is no client, and one that would make callers wait, or return text."""
+    if not isinstance(client, redis.Redis | RedisCluster):
+        kind = f"{type(client).__module__}.{type(client).__qualname__}".removeprefix("builtins.")
+        del client
+        raise TypeError(
+            f"client must be a redis.Redis or a redis.cluster.RedisCluster, not {kind}."
+        )
+    decodes = bool(_arguments(client).get("decode_responses"))
+    waits = [("", *wait) for wait in _time_outs(client)]
+    for sentinel in _sentinels(client):
+        waits += ((", and each Sentinel of it,", *wait) for wait in _time_outs(sentinel))
+        del sentinel
+    del client  # with a password in it
+    for whose, name, seconds in waits:
         if seconds is None or seconds > _LONGEST:
             raise ConfigurationError(
-                f"The client of a RedisStore must have a {name} of at most {_LONGEST:g} s, not "
-                f"{seconds}: callers would wait for it.",
-                hint="Make the client with **cognito_devtoken.stores.redis.BOUNDED.",
+                f"The client of a RedisStore{whose} must have a {name} of at most {_LONGEST:g} s, "
+                f"not {seconds}: callers would wait for it.",
+                hint="Make the client with **cognito_devtoken.stores.redis.BOUNDED"
+                + (", and its Sentinel with sentinel_kwargs=BOUNDED." if whose else "."),
             )
-    if arguments.get("decode_responses"):
+    if decodes:
         raise ConfigurationError("The client of a RedisStore must not have decode_responses.")
+
+
+def _sentinels(client: Any) -> Iterable[Any]:
+    """What such a client asks first, by clients that have time-outs of their own."""
+    pool = getattr(client, "connection_pool", None)  # a cluster has none
+    sentinels: Iterable[Any] = getattr(getattr(pool, "sentinel_manager", None), "sentinels", ())
+    return sentinels
+
+
+def _time_outs(client: Any) -> Iterator[tuple[str, Any]]:
+    arguments = _arguments(client)
+    yield "socket_timeout", arguments.get("socket_timeout")
+    if "path" not in arguments:  # to a socket in the file system nobody has to look for a way
+        yield "socket_connect_timeout", arguments.get("socket_connect_timeout")
+
+
+def _arguments(client: Any) -> Mapping[str, Any]:
+    """What it makes connections with; a password may be among them."""
+    arguments: Mapping[str, Any] = client.get_connection_kwargs()
+    return arguments
 
 
 def _ms(seconds: float) -> int:
