@@ -171,12 +171,13 @@ def _read(source: object) -> list[bytes]:
     if isinstance(source, str) and source.startswith(FILE):
         source = Path(source.removeprefix(FILE))
     if isinstance(source, Path):
+        failed = None
         try:
             source = source.read_text()
         except (OSError, UnicodeError) as error:
-            raise ConfigurationError(
-                f"The store's keys cannot be read from {source}: {type(error).__name__}."
-            ) from None
+            failed = type(error).__name__
+        if failed:  # raised here, it has no context: what cannot be decoded holds the file
+            raise ConfigurationError(f"The store's keys cannot be read from {source}: {failed}.")
     if not isinstance(source, Iterable):
         kind = type(source).__name__
         del source
