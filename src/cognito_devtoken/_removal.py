@@ -95,7 +95,7 @@ def from_message(message: bytes) -> list[Scope]:
     """What a host has told; nothing of what this version does not understand."""
     try:
         told: Any = json.loads(message)
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError):  # the latter of what is nested too deeply
         return []
     if not isinstance(told, list):
         return []

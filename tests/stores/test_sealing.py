@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from canary import find_leaks
+from cognito_devtoken._removal import from_message
 from cognito_devtoken.exceptions import ConfigurationError
 from cognito_devtoken.stores import PlainText, StoreKeys
 from cognito_devtoken.stores._sealing import CannotOpenError
@@ -102,6 +103,12 @@ def test_what_is_in_the_clear_does_not_pass_for_sealed_nor_the_other_way_round()
     assert plain.names(DIGEST) != keys.names(DIGEST)
 
 
+def test_a_message_in_the_clear_may_be_anything() -> None:
+    for garbage in (b"[" * 200_000, b'["all"', b"\xff", b"Infinity", b'[["all"]]', b'{"all": 1}'):
+        assert from_message(garbage) is None
+    assert from_message(b'["all"]') == ("all",)
+
+
 def test_keys_come_from_text_a_file_or_a_call(tmp_path: Path) -> None:
     one, two = StoreKeys.generate(), StoreKeys.generate()
     wanted = StoreKeys([one, two]).ids
@@ -145,6 +152,20 @@ def test_what_is_no_key_is_refused_without_being_shown(source: Any, message: str
 
     assert message in str(caught.value)
     assert find_leaks(caught.value, CANARY, CANARY.rstrip("=")) == []
+
+
+def test_a_file_that_is_no_text_is_refused_without_being_shown(tmp_path: Path) -> None:
+    path = tmp_path / "keys"
+    path.write_bytes(CANARY.encode() + b"\xff")
+
+    with pytest.raises(ConfigurationError) as caught:
+        StoreKeys(path)
+
+    assert str(caught.value) == (
+        f"The store's keys cannot be read from {path}: UnicodeDecodeError."
+    )
+    assert caught.value.__context__ is None
+    assert find_leaks(caught.value, CANARY) == []
 
 
 def test_keys_are_in_no_repr_and_no_pickle() -> None:
