@@ -1,6 +1,7 @@
 """A store on a real server, which does what servers do."""
 
 import json
+import logging
 import random
 import signal
 import socket
@@ -19,10 +20,15 @@ import pytest
 import redis
 import redis.asyncio
 
-from caching import PROVIDER, Recorder, asking
+from caching import POOL_ID, PROVIDER, Recorder, asking
 from canary import find_leaks
-from cognito_devtoken import TokenCache
-from cognito_devtoken.exceptions import ConfigurationError, SessionClosedError
+from cognito_devtoken import TokenCache, TokenSession
+from cognito_devtoken.events import StoreFailed
+from cognito_devtoken.exceptions import (
+    ConfigurationError,
+    SessionClosedError,
+    TokenUnavailableError,
+)
 from cognito_devtoken.stores import PlainText, StoreKeys
 from cognito_devtoken.stores.redis import BOUNDED, RedisStore
 from cognito_devtoken.testing import FakeFetcher, ManualClock
@@ -251,6 +257,27 @@ def test_it_shows_no_password(keys: str) -> None:
 
     assert repr(store) == "<RedisStore, prefix 'cognito-devtoken'>"
     assert not hasattr(store, "__dict__")
+
+
+def test_a_session_shows_neither_its_password_nor_its_keys(
+    server: Server, told: Recorder, caplog: pytest.LogCaptureFixture
+) -> None:
+    refusing(server)
+    caplog.set_level(logging.DEBUG)
+    canaries = ["canary-password", key := StoreKeys.generate(), key.rstrip("=")]
+    fetcher = FakeFetcher()
+    fetcher.error = TokenUnavailableError("no")
+    store = RedisStore(f"unix://:canary-password@{server.path}", keys=key, timeout=1)
+    usual: dict[str, Any] = {"developer_provider": PROVIDER, "client": fetcher}
+    with store, TokenSession(POOL_ID, **usual, store=store, on_event=[told]) as session:
+        with pytest.raises(TokenUnavailableError) as caught:
+            session.get_token("user-42")
+        told.wait_for(StoreFailed)
+
+    assert told.of(StoreFailed)[0].error == "AuthenticationError"
+    assert find_leaks(caught.value, *canaries) == []
+    shown = repr(told.events) + caplog.text + repr((store, session))
+    assert [canary for canary in canaries if canary in shown] == []
 
 
 def test_a_closed_one_refuses_to_work(redis_server: Server, keys: str) -> None:
