@@ -53,8 +53,8 @@ def run(arguments: argparse.Namespace) -> None:
 
         with _no_aws_account():
             show_fleet()
-        return
-    show_all(arguments.user_id, show_token=arguments.show_token, life=_LIFE)
+    else:
+        show_all(arguments.user_id, show_token=arguments.show_token, life=_LIFE)
 
 
 def show_all(user_id: str, *, show_token: bool, life: int) -> None:
