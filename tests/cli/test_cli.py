@@ -311,8 +311,9 @@ class TestProcess:
         before = gc.isenabled()
         (gc.enable if is_enabled else gc.disable)()
         try:
-            main([*PLAIN, "--nonsense"])
-            assert gc.isenabled() is is_enabled
+            for arguments in ([*PLAIN, "--nonsense"], ["completion", "bash"]):
+                main(arguments)
+                assert gc.isenabled() is is_enabled
         finally:
             (gc.enable if before else gc.disable)()
 

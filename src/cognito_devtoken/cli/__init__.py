@@ -86,9 +86,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     except ERRORS as error:
         report = Report.of(error)
-        # Where nobody reads, the exit code still tells.
-        with suppress(OSError):
-            if sys.stderr is not None:
+        if sys.stderr is not None:
+            # Where nobody reads, the exit code still tells.
+            with suppress(OSError):
                 report.write(sys.stderr, error_format(arguments))
         return report.exit_code
     finally:
