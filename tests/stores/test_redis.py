@@ -19,6 +19,9 @@ from typing import Any
 import pytest
 import redis
 import redis.asyncio
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+from redis.sentinel import Sentinel
 
 from caching import POOL_ID, PROVIDER, Recorder, asking
 from canary import find_leaks
@@ -195,6 +198,21 @@ def test_a_client_that_callers_would_wait_for_is_refused(
     with redis.Redis(**{**BOUNDED, **arguments}) as client:
         with pytest.raises(ConfigurationError, match=message):
             open_store(client=client)
+
+
+@pytest.mark.skipif(
+    not hasattr(Retry, "get_retries"), reason="redis before 6 does not tell how often it retries"
+)
+def test_a_client_that_tries_again_by_itself_is_refused(open_store: Opens) -> None:
+    patient = {**BOUNDED, "retry": Retry(NoBackoff(), 3)}
+    message = "must not try again by itself, up to 3 times"
+    with redis.Redis(**patient) as client, pytest.raises(ConfigurationError, match=message):
+        open_store(client=client)
+
+    make: Any = Sentinel
+    sentinel = make([("127.0.0.1", 1)], sentinel_kwargs=patient, **BOUNDED)
+    with pytest.raises(ConfigurationError, match=f"each Sentinel of it, {message}"):
+        open_store(client=sentinel.master_for("mymaster", **BOUNDED))
 
 
 def test_a_client_that_is_refused_shows_no_password(open_store: Opens) -> None:

@@ -61,6 +61,9 @@ not wait for a server that does not answer. A Sentinel needs them for its own se
 ``Sentinel(…, sentinel_kwargs=BOUNDED, **BOUNDED)``.
 """
 
+_BOUNDED_HINT = "Make the client with **cognito_devtoken.stores.redis.BOUNDED"
+_SENTINEL_HINT = ", and its Sentinel with sentinel_kwargs=BOUNDED."
+
 
 class _Script(NamedTuple):
     text: str
@@ -327,8 +330,11 @@ def _check_client(client: Any) -> None:
         )
     decodes = bool(_arguments(client).get("decode_responses"))
     waits = [("", *wait) for wait in _time_outs(client)]
+    retries = [("", _retries(client))]
     for sentinel in _sentinels(client):
-        waits += ((", and each Sentinel of it,", *wait) for wait in _time_outs(sentinel))
+        whose = ", and each Sentinel of it,"
+        waits += ((whose, *wait) for wait in _time_outs(sentinel))
+        retries.append((whose, _retries(sentinel)))
         del sentinel
     del client  # with a password in it
     for whose, name, seconds in waits:
@@ -336,11 +342,23 @@ def _check_client(client: Any) -> None:
             raise ConfigurationError(
                 f"The client of a RedisStore{whose} must have a {name} of at most {_LONGEST:g} s, "
                 f"not {seconds}: callers would wait for it.",
-                hint="Make the client with **cognito_devtoken.stores.redis.BOUNDED"
-                + (", and its Sentinel with sentinel_kwargs=BOUNDED." if whose else "."),
+                hint=_BOUNDED_HINT + (_SENTINEL_HINT if whose else "."),
+            )
+    for whose, count in retries:
+        if count:
+            raise ConfigurationError(
+                f"The client of a RedisStore{whose} must not try again by itself, up to {count} "
+                "times: callers would wait for it.",
+                hint=_BOUNDED_HINT + (_SENTINEL_HINT if whose else "."),
             )
     if decodes:
         raise ConfigurationError("The client of a RedisStore must not have decode_responses.")
+
+
+def _retries(client: Any) -> int:
+    """How many times it tries again by itself. Before redis 6 that cannot be asked."""
+    ask = getattr(_arguments(client).get("retry"), "get_retries", None)
+    return int(ask()) if ask else 0
 
 
 def _sentinels(client: Any) -> Iterable[Any]:
