@@ -537,6 +537,51 @@ def test_what_is_thrown_away_while_a_flight_begins_is_told_before_it_looks(
     assert host.stats().entries == 1, "what it has fetched since"
 
 
+def test_who_throws_away_without_end_keeps_no_caller_waiting(
+    new_host: Hosts, store: MemoryStore, fetcher: FakeFetcher
+) -> None:
+    new_host().get(asking())
+    host = new_host()
+    exchange = exchange_of(host)
+    catch_up = exchange.catch_up
+
+    def caught_up() -> None:
+        catch_up()
+        host.forget("user-42")
+
+    exchange.catch_up = caught_up
+
+    assert host.get(asking()).token
+    assert len(fetcher.calls) == 2
+    assert (host.stats().store_hits, host.stats().store_errors) == (0, 0)
+
+
+def test_a_close_tells_no_more_than_takes_a_moment(new_host: Hosts, store: MemoryStore) -> None:
+    host = new_host()
+    for number in range(2000):
+        host.forget(str(number))
+
+    host.close()
+
+    assert len(store._messages) == 3
+
+
+def test_an_interrupt_while_a_thread_is_started_leaves_it_to_the_next(new_host: Hosts) -> None:
+    exchange = exchange_of(new_host())
+    started: list[object] = []
+
+    def interrupted(run: object) -> None:
+        started.append(run)
+        raise KeyboardInterrupt
+
+    exchange.start_thread = interrupted
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            exchange.listen_from_now_on()
+
+    assert len(started) == 2
+
+
 def test_what_is_told_may_become_everything_in_the_middle_of_it(
     new_host: Hosts, store: MemoryStore
 ) -> None:
