@@ -1,11 +1,13 @@
 """
-What continuous integration runs, and you with it: ``nox``, or ``nox -s lint``.
+The commands of this project: ``nox`` runs what continuous integration runs, ``nox -l`` lists all.
 
-Every session installs what it needs.
+Every session installs what it needs, into an environment that the next run uses again.
 """
 
 import os
+import sys
 from collections.abc import Sequence
+from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
 
@@ -14,16 +16,22 @@ import nox
 
 nox.needs_version = ">=2025.5.1"
 nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.reuse_venv = "yes"
 nox.options.error_on_external_run = True
 # Each Python that is installed is tested; one that is not is reported as skipped.
 nox.options.error_on_missing_interpreters = False
-# The files of tests are spread over the processors, each file on one.
-PYTEST = ["pytest", "-n", "auto", "--dist", "loadfile"]
-
-nox.options.sessions = ["lint", "typing", "tests", "minimums", "coverage", "docs"]
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = nox.project.python_versions(PYPROJECT)
+OLDEST = PYTHONS[0]
+EXTRAS = PYPROJECT["project"]["optional-dependencies"]
+
+nox.options.sessions = ["lint", "typing", f"everything-{OLDEST}", "tests", "minimums", "docs"]
+
+# Test files are spread over the processors; all tests of a file run on one.
+PYTEST = ["pytest", "-n", "auto", "--dist", "loadfile"]
+# What needs neither a process nor a server of its own.
+LIGHT = ["-m", "not external"]
 
 os.environ["UV_PYTHON_DOWNLOADS"] = "never"
 # pyenv's own python3.12 exists but fails unless that version is active: look behind it.
@@ -33,13 +41,18 @@ for python in PYTHONS:
         os.environ["PATH"] = f"{bin_dir}{os.pathsep}{os.environ['PATH']}"
 
 
-EXTRAS = PYPROJECT["project"]["optional-dependencies"]
+def requirements(*groups: str, editable: bool = False) -> list[str]:
+    """This package with all its extras, and dependency groups."""
+    package = f".[{','.join(EXTRAS)}]"
+    found = nox.project.dependency_groups(PYPROJECT, *groups)
+    return [*(["-e"] if editable else []), package, *found]
 
 
 def install(session: nox.Session, *groups: str, pins: Sequence[str] = ()) -> None:
-    """Install the built package with all its extras, and dependency groups."""
-    extras = ",".join(EXTRAS)
-    session.install(f".[{extras}]", *pins, *nox.project.dependency_groups(PYPROJECT, *groups))
+    """Install what was built from the sources as they are now, its extras, and groups."""
+    # uv takes an earlier build while pyproject.toml is the same; pip always builds.
+    anew = ["--reinstall-package", "cognito-devtoken"] if session.venv_backend == "uv" else []
+    session.install(*anew, *requirements(*groups), *pins)
 
 
 @nox.session
@@ -52,7 +65,7 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def typing(session: nox.Session) -> None:
-    """Check types: mypy and pyright, both strict, and that no public name lacks one."""
+    """Check types: mypy and pyright, both strict, and that every public name has one."""
     install(session, "typing")
     session.run("mypy", "src", "tests", "benchmarks", "docs/conf.py", "noxfile.py")
     # Each is a program of its own, and two have modules of the same name.
@@ -63,38 +76,42 @@ def typing(session: nox.Session) -> None:
 
 
 @nox.session(python=PYTHONS)
-def tests(session: nox.Session) -> None:
-    """Run the tests on the built package."""
-    if session.python != PYTHONS[0]:
-        install(session, "tests", "peers")
-        session.run(*PYTEST, *session.posargs)
-        return
-    install(session, "tests", "peers", "browser")
-    # Coverage doubles the time. The interleavings run what other tests cover.
+def everything(session: nox.Session) -> None:
+    """Run all tests on the built package, with coverage; arguments go to pytest."""
+    install(session, "tests", "external", "coverage")
+    session.run("coverage", "erase")
+    # Coverage doubles the time, and the interleavings run nothing that other tests do not.
     apart = "tests/cache/test_interleavings.py"
     session.run("coverage", "run", "-m", *PYTEST, f"--ignore={apart}", *session.posargs)
-    if not session.posargs:
-        session.run("pytest", apart)
+    if session.posargs:
+        return
+    session.run("coverage", "combine", "--quiet")
+    session.run("coverage", "report")
+    session.run("pytest", apart, env={"INTERLEAVINGS": "10000"})
 
 
-@nox.session(python=PYTHONS[0])
+@nox.session(python=PYTHONS[1:])
+def tests(session: nox.Session) -> None:
+    """Run the tests that need neither a process nor a server; arguments go to pytest."""
+    install(session, "tests")
+    session.run(*PYTEST, *LIGHT, *session.posargs)
+
+
+@nox.session(python=OLDEST)
 def minimums(session: nox.Session) -> None:
-    """Run the tests with the oldest dependencies and frameworks that are supported."""
+    """Run the same with the oldest dependencies and frameworks that are supported."""
     frameworks = PYPROJECT["dependency-groups"]["web"]
     required = chain(PYPROJECT["project"]["dependencies"], *EXTRAS.values(), frameworks)
     oldest = [requirement.replace(">=", "==") for requirement in required]
     install(session, "tests", pins=oldest)
-    # What the interleavings run depends on none of them.
-    apart = "tests/cache/test_interleavings.py"
-    session.run(*PYTEST, f"--ignore={apart}", *session.posargs)
+    session.run(*PYTEST, *LIGHT, *session.posargs)
 
 
-@nox.session
-def coverage(session: nox.Session) -> None:
-    """Report what the tests have run."""
-    session.install(*nox.project.dependency_groups(PYPROJECT, "coverage"))
-    session.run("coverage", "combine")
-    session.run("coverage", "report")
+@nox.session(default=False)
+def quick(session: nox.Session) -> None:
+    """Run, in a minute, the tests that need neither a process nor a server."""
+    install(session, "tests")
+    session.run(*PYTEST, *LIGHT, *session.posargs)
 
 
 @nox.session
@@ -110,3 +127,15 @@ def bench(session: nox.Session) -> None:
     install(session, "bench")
     for script in sorted(Path("benchmarks").glob("bench_*.py")):
         session.run("python", str(script), *session.posargs)
+
+
+@nox.session(default=False, venv_backend="none")
+def dev(session: nox.Session) -> None:
+    """Make .venv an environment to work in, with this package as it is in src/."""
+    python = Path(".venv", "bin", "python")
+    if not python.exists():
+        session.run(sys.executable, "-m", "venv", ".venv")
+    # Not pip's --group: the pip of an older Python lacks it.
+    pip = [sys.executable, "-m", "uv", "pip"] if find_spec("uv") else [str(python), "-m", "pip"]
+    target = ["--python", str(python)] if find_spec("uv") else []
+    session.run(*pip, "install", *target, *requirements("dev", editable=True))
