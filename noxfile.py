@@ -42,7 +42,7 @@ for python in PYTHONS:
 
 
 def requirements(*groups: str, editable: bool = False) -> list[str]:
-    """This package with all its extras, and dependency groups."""
+    """List this package with all its extras, and dependency groups."""
     package = f".[{','.join(EXTRAS)}]"
     found = nox.project.dependency_groups(PYPROJECT, *groups)
     return [*(["-e"] if editable else []), package, *found]
