@@ -80,14 +80,14 @@ def everything(session: nox.Session) -> None:
     """Run all tests on the built package, with coverage; arguments go to pytest."""
     install(session, "tests", "external", "coverage")
     session.run("coverage", "erase")
-    # Coverage doubles the time, and the interleavings run nothing that other tests do not.
-    apart = "tests/cache/test_interleavings.py"
-    session.run("coverage", "run", "-m", *PYTEST, f"--ignore={apart}", *session.posargs)
+    session.run("coverage", "run", "-m", *PYTEST, *session.posargs)
     if session.posargs:
         return
     session.run("coverage", "combine", "--quiet")
     session.run("coverage", "report")
-    session.run("pytest", apart, env={"INTERLEAVINGS": "10000"})
+    # Apart, because coverage doubles the time: all cases of the tests that draw some of them.
+    drawn = ["tests/cache/test_interleavings.py", "tests/cache/test_stateful.py"]
+    session.run(*PYTEST, *drawn, env={"THOROUGH": "1"})
 
 
 @nox.session(python=PYTHONS[1:])
