@@ -22,6 +22,12 @@ from cognito_devtoken import (
 from cognito_devtoken.emulator import Emulator
 from cognito_devtoken.testing import FakeFetcher, ManualClock, MemoryStore
 from doors import Door
+from externals import (  # noqa: F401  # hooks of pytest
+    pytest_collection_modifyitems,
+    pytest_runtest_call,
+    pytest_runtest_setup,
+    pytest_runtest_teardown,
+)
 from hosts import Hosts, exchange_of
 from pools import OTHER_POOL, POOL
 from servers import Server, running
