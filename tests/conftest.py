@@ -1,6 +1,7 @@
 """What the tests share: an emulator, a client for it, caches, sessions, the search for leaks."""
 
 import asyncio
+import functools
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,6 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from botocore.loaders import JSONFileLoader
 
 from caching import POOL_ID, PROVIDER, Recorder, cache_of
 from calling import boto
@@ -29,8 +31,18 @@ from externals import (  # noqa: F401  # hooks of pytest
     pytest_runtest_teardown,
 )
 from hosts import Hosts, exchange_of
+from patience import PATIENCE
 from pools import OTHER_POOL, POOL
 from servers import Server, running
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _botocore_parses_each_file_once() -> Iterator[None]:
+    """Parsing its data files is most of what it takes to make a client of botocore."""
+    load_file = functools.cache(JSONFileLoader().load_file)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(JSONFileLoader, "load_file", lambda _, path: load_file(path))
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -62,14 +74,24 @@ def leaks() -> Callable[..., list[str]]:
     return find_leaks
 
 
-@pytest.fixture
-def cognito(emulator: Emulator) -> Any:
-    return boto("cognito-identity", emulator)
+@pytest.fixture(scope="session")
+def _cognito_of_boto(running_emulator: Emulator) -> Any:
+    return boto("cognito-identity", running_emulator)
 
 
 @pytest.fixture
-def sts(emulator: Emulator) -> Any:
-    return boto("sts", emulator)
+def cognito(emulator: Emulator, _cognito_of_boto: Any) -> Any:
+    return _cognito_of_boto
+
+
+@pytest.fixture(scope="session")
+def _sts_of_boto(running_emulator: Emulator) -> Any:
+    return boto("sts", running_emulator)
+
+
+@pytest.fixture
+def sts(emulator: Emulator, _sts_of_boto: Any) -> Any:
+    return _sts_of_boto
 
 
 @pytest.fixture
@@ -90,7 +112,7 @@ def run() -> Iterator[Callable[[Any], Any]]:
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
-    yield lambda coroutine: asyncio.run_coroutine_threadsafe(coroutine, loop).result(30)
+    yield lambda coroutine: asyncio.run_coroutine_threadsafe(coroutine, loop).result(PATIENCE)
     loop.call_soon_threadsafe(loop.stop)
     thread.join()
     loop.close()

@@ -15,6 +15,7 @@ import uvicorn
 
 from calling import GET_TOKEN, USER, Clock, ask, boto, post, post_json, refusal
 from cognito_devtoken.emulator import Behavior, Call, Emulator, Pool
+from patience import PATIENCE
 from pools import OTHER_POOL, POOL
 
 
@@ -84,7 +85,7 @@ class TestLife:
     def test_it_stops_while_an_answer_is_waiting(self) -> None:
         emulator = Emulator(POOL, latency=60).start()
         address = emulator.endpoint_url.removeprefix("http://")
-        with contextlib.closing(http.client.HTTPConnection(address, timeout=30)) as waiting:
+        with contextlib.closing(http.client.HTTPConnection(address, timeout=PATIENCE)) as waiting:
             waiting.request("POST", "/", "{}", {"X-Amz-Target": "AWSCognitoIdentityService.GetId"})
             # Answered after the server has read what came first.
             post(emulator, b"", {}, "GET", "/.well-known/jwks_uri")
@@ -171,7 +172,9 @@ class TestRenewal:
     def test_what_has_come_in_before_is_not_waited_for_and_has_no_effect(self) -> None:
         with Emulator(POOL, latency=60) as emulator:
             address = emulator.endpoint_url.removeprefix("http://")
-            with contextlib.closing(http.client.HTTPConnection(address, timeout=30)) as waiting:
+            with contextlib.closing(
+                http.client.HTTPConnection(address, timeout=PATIENCE)
+            ) as waiting:
                 target = {"X-Amz-Target": "AWSCognitoIdentityService.GetId"}
                 waiting.request("POST", "/", "{}", target)
                 post(emulator, b"", {}, "GET", "/.well-known/jwks_uri")  # answered after that
