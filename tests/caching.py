@@ -5,7 +5,10 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from cognito_devtoken import TokenCache, TokenRequest
+import pytest
+
+from cognito_devtoken import OpenIdToken, TokenCache, TokenRequest
+from cognito_devtoken._flight import Steps
 from cognito_devtoken.events import Event
 from cognito_devtoken.testing import ManualClock
 from cognito_devtoken.typing import TokenFetcher
@@ -70,6 +73,26 @@ def in_the_air(cache: TokenCache, crew: Crew) -> Callable[[], None]:
         engine._tell()
 
     return land
+
+
+class Caller:
+    """Somebody who waits for a token, a step at a time."""
+
+    def __init__(self, cache: TokenCache, user_id: str = "user-42", **options: Any) -> None:
+        options = {"min_remaining": None, "timeout": None} | options
+        self._steps: Steps = cache._callers.steps(asking(user_id), **options)
+        self.woken = 0
+        self.flight, self.seconds = next(self._steps)
+        self.flight.waiters.add(self._wake)
+
+    def _wake(self) -> None:
+        self.woken += 1
+
+    def goes_on(self) -> OpenIdToken:
+        with pytest.raises(StopIteration) as stop:
+            next(self._steps)
+        token: OpenIdToken = stop.value.value
+        return token
 
 
 def at_once(job: Callable[[], None]) -> None:
