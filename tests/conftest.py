@@ -31,6 +31,7 @@ from externals import (  # noqa: F401  # hooks of pytest
     pytest_runtest_teardown,
 )
 from hosts import Hosts, exchange_of
+from inner_runs import Passes, run_passing
 from patience import PATIENCE
 from pools import OTHER_POOL, POOL
 from servers import Server, running
@@ -167,6 +168,11 @@ def session(opened: Callable[..., Door]) -> Iterator[Door]:
     door = opened()
     yield door
     door.close()
+
+
+@pytest.fixture
+def passes(pytester: pytest.Pytester) -> Passes:
+    return functools.partial(run_passing, pytester)
 
 
 @pytest.fixture(scope="session")
