@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 from botocore.loaders import JSONFileLoader
+from botocore.retries.standard import ExponentialBackoff
+from botocore.utils import ContainerMetadataFetcher
 
 from caching import POOL_ID, PROVIDER, Recorder, cache_of
 from calling import boto
@@ -38,11 +40,13 @@ from servers import Server, running
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _botocore_parses_each_file_once() -> Iterator[None]:
-    """Parsing its data files is most of what it takes to make a client of botocore."""
+def _quick_botocore() -> Iterator[None]:
+    """Have botocore parse each of its files once, and not sleep between two attempts."""
     load_file = functools.cache(JSONFileLoader().load_file)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(JSONFileLoader, "load_file", lambda _, path: load_file(path))
+        patch.setattr(ExponentialBackoff, "delay_amount", lambda _, context: 0)
+        patch.setattr(ContainerMetadataFetcher, "SLEEP_TIME", 0)
         yield
 
 

@@ -108,6 +108,7 @@ class TestFaults:
         assert refusal(ask, cognito, IdentityId=identity_id)[0] == "ResourceNotFoundException"
         assert ask(cognito)["IdentityId"] == identity_id
 
+    @pytest.mark.external
     def test_calls_are_throttled_to_so_many_a_second(self) -> None:
         clock = Clock()
         with Emulator(POOL, calls_per_second=2, clock=clock) as emulator:
@@ -125,6 +126,7 @@ class TestFaults:
             assert refusal(ask, cognito) == ("TooManyRequestsException", "Rate exceeded")
             assert refusal(cognito.get_id, IdentityPoolId="a:0")[0] == "ResourceNotFoundException"
 
+    @pytest.mark.external
     def test_less_than_one_call_a_second(self) -> None:
         clock = Clock()
         with Emulator(POOL, calls_per_second=0.5, clock=clock) as emulator:
@@ -144,6 +146,7 @@ class TestFaults:
         finally:
             emulator.latency = 0
 
+    @pytest.mark.external
     def test_signatures_are_checked_if_asked_for(self) -> None:
         with Emulator(POOL, credentials={"AKIATEST": "test-secret"}) as emulator:
             assert ask(boto("cognito-identity", emulator))["Token"]
@@ -153,6 +156,7 @@ class TestFaults:
                 "Missing Authentication Token",
             )
 
+    @pytest.mark.external
     def test_an_error_in_the_hook_is_an_internal_error(
         self, caplog: pytest.LogCaptureFixture
     ) -> None:
