@@ -100,8 +100,10 @@ class TestIsolation:
 
             import pytest
 
+            from caching import until
             from cognito_devtoken import TokenRequest
             from cognito_devtoken.exceptions import TokenUnavailableError
+            from patience import PATIENCE
 
             request = TokenRequest("us-east-1:0", {"login.example.com": "user-42"})
             pool = ThreadPoolExecutor()
@@ -110,14 +112,14 @@ class TestIsolation:
             @pytest.mark.cognito(latency=60)
             def test_one(token_session):
                 calls.append(pool.submit(token_session._client.fetch, request))
+                until(lambda: token_session._client._under_way)
                 with pytest.raises(TokenUnavailableError, match="in time"):
                     token_session.get_token("user-42", timeout=0.05)
 
             def test_two(cognito_emulator):
                 assert not cognito_emulator.calls
-                assert calls[0].done()
-                # Which is what it would be had it waited for as long as the client does.
-                assert not isinstance(calls[0].exception(), TokenUnavailableError)
+                # Had it waited for as long as the client does, it would be one.
+                assert not isinstance(calls[0].exception(PATIENCE), TokenUnavailableError)
                 pool.shutdown()
             """,
         )
@@ -129,6 +131,7 @@ class TestIsolation:
             """
             import os
             import signal
+            import time
             import warnings
 
             import pytest
@@ -138,7 +141,9 @@ class TestIsolation:
             @pytest.mark.cognito(latency=60)
             def test_fork(token_session, async_token_session, cognito_emulator):
                 with pytest.raises(TokenUnavailableError, match="in time"):
-                    token_session.get_token("user-42", timeout=0.05)  # a call is under way
+                    token_session.get_token("user-42", timeout=0.05)
+                while not token_session._client._under_way:
+                    time.sleep(0.001)
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore", DeprecationWarning)  # of threads
                     child = os.fork()

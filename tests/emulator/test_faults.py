@@ -11,6 +11,7 @@ from botocore import UNSIGNED
 
 from calling import GET_TOKEN, ROLE, USER, Clock, ask, boto, post, post_form, post_json, refusal
 from cognito_devtoken.emulator import Call, Emulator
+from patience import PATIENCE
 from pools import POOL
 
 
@@ -44,16 +45,15 @@ class TestFaults:
         host, _, port = emulator.endpoint_url.removeprefix("http://").rpartition(":")
         head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n"
         emulator.drop_next()
-        emulator.latency = 0.05
-        try:
-            for body in (b"half", b"all of it"):
-                with socket.create_connection((host, int(port))) as connection:
-                    connection.sendall(head + body)
-                # Answered after the server has read what came first.
-                post(emulator, b"", {}, "GET", "/.well-known/jwks_uri")
-            post_json(emulator, "{}")
-        finally:
-            emulator.latency = 0
+        emulator.latency = PATIENCE
+        for body in (b"half", b"all of it"):
+            with socket.create_connection((host, int(port))) as connection:
+                connection.sendall(head + body)
+            # Answered after the server has read what came first, and seen who has left.
+            post(emulator, b"", {}, "GET", "/.well-known/jwks_uri")
+        emulator.latency = 0
+        emulator._running.interrupt(lambda: None)  # nobody waits any longer
+        post_json(emulator, "{}")
 
         assert "Traceback" not in caplog.text
 

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import urllib.request
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
@@ -65,15 +66,25 @@ class Talk:
 
 
 @contextmanager
+def ended_in_the_end(process: subprocess.Popen[str]) -> Generator[None]:
+    """Kill a process that is still there afterwards, or for too long."""
+    watchdog = threading.Timer(PATIENCE, process.kill)
+    watchdog.start()
+    try:
+        yield
+    finally:
+        watchdog.cancel()
+        process.kill()
+
+
+@contextmanager
 def talking(script: str, emulator: Emulator) -> Generator[Talk]:
     pipe = subprocess.PIPE
     with subprocess.Popen(
         command(script, emulator.endpoint_url), stdin=pipe, stdout=pipe, text=True
     ) as process:
-        try:
+        with ended_in_the_end(process):
             yield Talk(process)
-        finally:
-            process.kill()  # if it has not ended by itself
 
 
 def run(script: str, url: str = "") -> Any:
@@ -333,19 +344,20 @@ def test_gunicorn_with_preload_and_four_workers(emulator: Emulator, tmp_path: Pa
         stderr=subprocess.PIPE,
         text=True,
     ) as server:
-        assert server.stderr is not None
-        lines: list[str] = []
-        url = ""
-        while "Booting worker" not in "".join(lines[-1:]) or not url:
-            lines.append(server.stderr.readline())
-            assert lines[-1], lines
-            if "Listening at: " in lines[-1]:
-                url = lines[-1].partition("Listening at: ")[2].split()[0]
-        users = ["preloaded", "ana", "bob"] * 40
-        with ThreadPoolExecutor(12) as pool:
-            answers = list(pool.map(lambda user: get(f"{url}/?user={user}"), users))
-        server.terminate()
-        server.stderr.read()
+        with ended_in_the_end(server):
+            assert server.stderr is not None
+            lines: list[str] = []
+            url = ""
+            while "Booting worker" not in "".join(lines[-1:]) or not url:
+                lines.append(server.stderr.readline())
+                assert lines[-1], lines
+                if "Listening at: " in lines[-1]:
+                    url = lines[-1].partition("Listening at: ")[2].split()[0]
+            users = ["preloaded", "ana", "bob"] * 40
+            with ThreadPoolExecutor(12) as pool:
+                answers = list(pool.map(lambda user: get(f"{url}/?user={user}"), users))
+            server.terminate()
+            server.stderr.read()
 
     identities: dict[str, set[str]] = {}
     preloaded: dict[int, set[float]] = {}
