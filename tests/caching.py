@@ -1,13 +1,18 @@
 """What the tests of cache and sessions share: a cache without threads, and what it tells."""
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from cognito_devtoken import TokenCache, TokenRequest
+import pytest
+
+from cognito_devtoken import OpenIdToken, TokenCache, TokenRequest
+from cognito_devtoken._flight import Steps
 from cognito_devtoken.events import Event
 from cognito_devtoken.testing import ManualClock
 from cognito_devtoken.typing import TokenFetcher
+from patience import PATIENCE
 
 
 POOL_ID = "us-east-1:00000000-0000-4000-8000-000000000000"
@@ -37,7 +42,7 @@ class Recorder:
 
     def wait_for(self, kind: type[Event], count: int = 1) -> None:
         with self._told:
-            assert self._told.wait_for(lambda: len(self.of(kind)) >= count, timeout=10), self.events
+            assert self._told.wait_for(lambda: len(self.of(kind)) >= count, PATIENCE), self.events
 
 
 class Crew:
@@ -70,6 +75,26 @@ def in_the_air(cache: TokenCache, crew: Crew) -> Callable[[], None]:
     return land
 
 
+class Caller:
+    """Somebody who waits for a token, a step at a time."""
+
+    def __init__(self, cache: TokenCache, user_id: str = "user-42", **options: Any) -> None:
+        options = {"min_remaining": None, "timeout": None} | options
+        self._steps: Steps = cache._callers.steps(asking(user_id), **options)
+        self.woken = 0
+        self.flight, self.seconds = next(self._steps)
+        self.flight.waiters.add(self._wake)
+
+    def _wake(self) -> None:
+        self.woken += 1
+
+    def goes_on(self) -> OpenIdToken:
+        with pytest.raises(StopIteration) as stop:
+            next(self._steps)
+        token: OpenIdToken = stop.value.value
+        return token
+
+
 def at_once(job: Callable[[], None]) -> None:
     """In place of starting a thread: what runs behind the callers' backs runs right away."""
     job()
@@ -95,8 +120,7 @@ def cache_of(
 def until(holds: Callable[[], bool]) -> None:
     """Wait for other threads to get somewhere."""
     pause = threading.Event()
-    for _ in range(2000):
-        if holds():
-            return
+    end = time.monotonic() + PATIENCE
+    while not holds():
+        assert time.monotonic() < end
         pause.wait(0.005)
-    raise AssertionError("It has not come to this in 10 s.")

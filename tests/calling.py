@@ -12,6 +12,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from cognito_devtoken.emulator import Emulator, Pool
+from patience import PATIENCE
 from pools import POOL
 
 
@@ -60,7 +61,7 @@ def post(
 ) -> tuple[int, dict[str, str], bytes]:
     """A request without a library that knows better: status, headers, body."""
     address = emulator.endpoint_url.removeprefix("http://")
-    connection = http.client.HTTPConnection(address, timeout=10)
+    connection = http.client.HTTPConnection(address, timeout=PATIENCE)
     try:
         connection.request(method, path, body, headers)
         answer = connection.getresponse()

@@ -1,6 +1,7 @@
 """What the tests share: an emulator, a client for it, caches, sessions, the search for leaks."""
 
 import asyncio
+import functools
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,6 +9,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from botocore.loaders import JSONFileLoader
+from botocore.retries.standard import ExponentialBackoff
+from botocore.utils import ContainerMetadataFetcher
 
 from caching import POOL_ID, PROVIDER, Recorder, cache_of
 from calling import boto
@@ -22,9 +26,28 @@ from cognito_devtoken import (
 from cognito_devtoken.emulator import Emulator
 from cognito_devtoken.testing import FakeFetcher, ManualClock, MemoryStore
 from doors import Door
+from externals import (  # noqa: F401  # hooks of pytest
+    pytest_collection_modifyitems,
+    pytest_runtest_call,
+    pytest_runtest_setup,
+    pytest_runtest_teardown,
+)
 from hosts import Hosts, exchange_of
+from inner_runs import Passes, run_passing
+from patience import PATIENCE
 from pools import OTHER_POOL, POOL
 from servers import Server, running
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_botocore() -> Iterator[None]:
+    """Have botocore parse each of its files once, and not sleep between two attempts."""
+    load_file = functools.cache(JSONFileLoader().load_file)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(JSONFileLoader, "load_file", lambda _, path: load_file(path))
+        patch.setattr(ExponentialBackoff, "delay_amount", lambda _, context: 0)
+        patch.setattr(ContainerMetadataFetcher, "SLEEP_TIME", 0)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -56,14 +79,24 @@ def leaks() -> Callable[..., list[str]]:
     return find_leaks
 
 
-@pytest.fixture
-def cognito(emulator: Emulator) -> Any:
-    return boto("cognito-identity", emulator)
+@pytest.fixture(scope="session")
+def _cognito_of_boto(running_emulator: Emulator) -> Any:
+    return boto("cognito-identity", running_emulator)
 
 
 @pytest.fixture
-def sts(emulator: Emulator) -> Any:
-    return boto("sts", emulator)
+def cognito(emulator: Emulator, _cognito_of_boto: Any) -> Any:
+    return _cognito_of_boto
+
+
+@pytest.fixture(scope="session")
+def _sts_of_boto(running_emulator: Emulator) -> Any:
+    return boto("sts", running_emulator)
+
+
+@pytest.fixture
+def sts(emulator: Emulator, _sts_of_boto: Any) -> Any:
+    return _sts_of_boto
 
 
 @pytest.fixture
@@ -84,7 +117,7 @@ def run() -> Iterator[Callable[[Any], Any]]:
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
-    yield lambda coroutine: asyncio.run_coroutine_threadsafe(coroutine, loop).result(30)
+    yield lambda coroutine: asyncio.run_coroutine_threadsafe(coroutine, loop).result(PATIENCE)
     loop.call_soon_threadsafe(loop.stop)
     thread.join()
     loop.close()
@@ -139,6 +172,11 @@ def session(opened: Callable[..., Door]) -> Iterator[Door]:
     door = opened()
     yield door
     door.close()
+
+
+@pytest.fixture
+def passes(pytester: pytest.Pytester) -> Passes:
+    return functools.partial(run_passing, pytester)
 
 
 @pytest.fixture(scope="session")

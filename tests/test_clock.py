@@ -32,10 +32,11 @@ def test_the_protocols_are_what_the_library_itself_provides() -> None:
 
 
 def test_the_system_clock_counts_suspended_time_where_it_can() -> None:
+    began = time.time()
     before = Instant.now(SYSTEM_CLOCK)
     after = Instant.now(SYSTEM_CLOCK)
 
     assert after.monotonic >= before.monotonic
-    assert abs(before.wall - time.time()) < 60
+    assert began <= before.wall <= time.time()
     if hasattr(time, "CLOCK_BOOTTIME"):
         assert vars(SystemClock)["monotonic"].__func__.args == (time.CLOCK_BOOTTIME,)

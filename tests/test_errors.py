@@ -1,20 +1,18 @@
 """Every failure of a call is told in our own terms, with what to do about it."""
 
+from collections.abc import Iterator
 from functools import cache
-from typing import Any
 
 import pytest
 from botocore.config import Config
-from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
+from botocore.exceptions import ClientError, EndpointConnectionError
 from botocore.loaders import Loader
 from pytest_httpserver import HTTPServer
 
-from calling import boto3_client
 from cognito_devtoken import DevTokenClient, TokenRequest, exceptions
 from cognito_devtoken.emulator import Emulator
 from cognito_devtoken.exceptions import (
     CallerDeniedError,
-    ConfigurationError,
     DevTokenError,
     InternalServiceError,
     InvalidParameterError,
@@ -25,11 +23,11 @@ from cognito_devtoken.exceptions import (
     TokenUnavailableError,
     TooManyRequestsError,
 )
+from patience import PATIENCE
 from pools import POOL
 
 
 OPERATION = "GetOpenIdTokenForDeveloperIdentity"
-APP_ID: Any = {"user_agent_appid": "shop"}  # the stubs lack it
 ONE_ATTEMPT = Config(retries={"total_max_attempts": 1})
 
 
@@ -65,6 +63,14 @@ CODES = {
 }
 
 
+@pytest.fixture(scope="module")
+def impatient(running_emulator: Emulator) -> Iterator[DevTokenClient]:
+    """A client that makes one attempt for each token."""
+    url = running_emulator.endpoint_url
+    with DevTokenClient(endpoint_url=url, config=ONE_ATTEMPT) as client:
+        yield client
+
+
 @cache
 def modeled_errors() -> set[str]:
     """The errors of the service that botocore has classes for."""
@@ -75,13 +81,17 @@ def modeled_errors() -> set[str]:
 @pytest.mark.parametrize(("code", "name"), CODES.items())
 @pytest.mark.parametrize("status", [400, 403, 409])
 def test_the_code_and_not_the_status_decides_the_error(
-    code: str, name: str, status: int, emulator: Emulator, request_: TokenRequest
+    code: str,
+    name: str,
+    status: int,
+    emulator: Emulator,
+    impatient: DevTokenClient,
+    request_: TokenRequest,
 ) -> None:
     emulator.fail_next(code, "As it is.", status=status)
-    client = DevTokenClient(endpoint_url=emulator.endpoint_url, config=ONE_ATTEMPT)
 
-    with client, pytest.raises(ServiceError) as caught:
-        client.fetch(request_)
+    with pytest.raises(ServiceError) as caught:
+        impatient.fetch(request_)
 
     error = caught.value
     assert type(error) is getattr(exceptions, name)
@@ -246,9 +256,10 @@ def test_nobody_listening_is_a_token_unavailable(request_: TokenRequest) -> None
     assert caught.value.retry_at is None
 
 
+@pytest.mark.external
 def test_no_answer_in_time_is_a_token_unavailable(request_: TokenRequest) -> None:
     config = Config(read_timeout=0.05, retries={"total_max_attempts": 1})
-    with Emulator(POOL, latency=30) as emulator:
+    with Emulator(POOL, latency=PATIENCE) as emulator:  # which it need not wait for to stop
         client = DevTokenClient(endpoint_url=emulator.endpoint_url, config=config)
 
         with client, pytest.raises(TokenUnavailableError, match="ReadTimeoutError"):
@@ -281,154 +292,3 @@ def test_one_dropped_connection_is_made_up_for_by_the_retry(
     client.fetch(request_)
 
     assert emulator.calls[OPERATION] == 2
-
-
-def fail_to_configure(request: TokenRequest, **arguments: Any) -> ConfigurationError:
-    with DevTokenClient(**arguments) as client, pytest.raises(ConfigurationError) as caught:
-        client.fetch(request)
-    return caught.value
-
-
-def test_no_aws_credentials_are_a_matter_of_configuration(
-    request_: TokenRequest, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
-    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
-
-    error = fail_to_configure(request_, endpoint_url="http://127.0.0.1:1")
-
-    assert str(error) == "NoCredentialsError: Unable to locate credentials"
-    assert "aws sts get-caller-identity" in error.__notes__[0]
-    assert isinstance(error.__cause__, NoCredentialsError)
-
-
-def test_a_missing_profile_is_named(request_: TokenRequest) -> None:
-    error = fail_to_configure(request_, profile_name="nobody")
-
-    assert str(error) == "ProfileNotFound: The config profile (nobody) could not be found"
-
-
-def test_a_bad_endpoint_url_is_named(request_: TokenRequest) -> None:
-    assert "Invalid endpoint: nowhere" in str(fail_to_configure(request_, endpoint_url="nowhere"))
-
-
-def test_a_password_in_an_address_is_not_shown(request_: TokenRequest) -> None:
-    client = DevTokenClient(endpoint_url="http://user:pass@127.0.0.1:1", config=ONE_ATTEMPT)
-
-    with client, pytest.raises(TokenUnavailableError) as caught:
-        client.fetch(request_)
-
-    assert "http://<hidden>@127.0.0.1:1/" in str(caught.value)
-    assert "pass" not in str(caught.value) + repr(caught.value.__cause__)
-    error = fail_to_configure(request_, endpoint_url="user:pass@host")
-    assert str(error) == "botocore's configuration is wrong: Invalid endpoint: <hidden>@host."
-
-
-@pytest.mark.parametrize(
-    "arguments", [{"config": {}}, {"endpoint_url": 5}, {"region_name": 5}, {"endpoint_url": "//"}]
-)
-def test_arguments_of_the_wrong_type_are_a_matter_of_configuration(
-    arguments: dict[str, Any], request_: TokenRequest
-) -> None:
-    assert str(fail_to_configure(request_, **arguments))
-
-
-def test_a_missing_file_is_named(request_: TokenRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
-    monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", "/nonexistent/token")
-    monkeypatch.setenv("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/backend")
-
-    error = fail_to_configure(request_, endpoint_url="http://127.0.0.1:1")
-
-    assert str(error) == "FileNotFoundError: No such file or directory: /nonexistent/token."
-
-
-def test_a_code_that_nobody_can_type_in_is_a_matter_of_configuration(
-    emulator: Emulator, request_: TokenRequest
-) -> None:
-    def ask_for_a_code(**kwargs: Any) -> None:
-        raise EOFError  # as getpass does without a terminal
-
-    own = boto3_client(emulator.endpoint_url)
-    own.meta.events.register("before-sign.cognito-identity.*", ask_for_a_code)
-
-    with pytest.raises(ConfigurationError, match="there is no terminal"):
-        DevTokenClient(boto_client=own).fetch(request_)
-
-
-def test_what_is_wrong_in_a_profile_is_told(profile: Any, request_: TokenRequest) -> None:
-    profile("[profile role]\nrole_arn = arn:aws:iam::1:role/a\nsource_profile = gone\n")
-
-    error = fail_to_configure(request_, profile_name="role")
-
-    assert "gone" in str(error)
-
-
-def test_a_bad_number_in_the_environment_is_refused(
-    request_: TokenRequest, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "many")
-
-    assert "'many'" in str(fail_to_configure(request_))
-
-
-def test_a_pool_id_that_begins_with_no_region_is_refused(request_: TokenRequest) -> None:
-    error = fail_to_configure(TokenRequest("us_east_1:0", request_.logins))
-
-    assert str(error).startswith("InvalidRegionError: Provided region_name 'us_east_1'")
-
-
-def test_what_a_credential_process_says_stays_with_it(
-    profile: Any, request_: TokenRequest, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
-    profile("[default]\ncredential_process = sh -c 'echo the-secret >&2; exit 1'\n")
-
-    error = fail_to_configure(request_)
-
-    assert str(error).startswith("CredentialRetrievalError: ")
-    assert "the-secret" not in str(error) + repr(error.__cause__)
-
-
-@pytest.mark.parametrize(
-    ("code", "status", "error"),
-    [
-        ("ValidationError", 400, CallerDeniedError),
-        ("Throttling", 400, TooManyRequestsError),
-        ("ServiceUnavailable", 503, InternalServiceError),
-    ],
-)
-def test_a_role_that_cannot_be_assumed_is_our_credentials_fault_or_passes(
-    code: str,
-    status: int,
-    error: type[ServiceError],
-    profile: Any,
-    httpserver: HTTPServer,
-    request_: TokenRequest,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
-    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
-    httpserver.expect_request("/").respond_with_data(
-        f"<ErrorResponse><Error><Code>{code}</Code><Message>No role.</Message></Error>"
-        "<RequestId>1</RequestId></ErrorResponse>",
-        status,
-    )
-    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", httpserver.url_for(""))
-    profile(
-        """\
-        [profile base]
-        aws_access_key_id = AKIA
-        aws_secret_access_key = secret
-        [profile role]
-        role_arn = arn:aws:iam::123456789012:role/backend
-        source_profile = base
-        region = us-east-1
-        """
-    )
-
-    with DevTokenClient(profile_name="role") as client, pytest.raises(error) as caught:
-        client.fetch(request_)
-
-    assert type(caught.value) is error
-    assert str(caught.value) == f"{code}: AssumeRole gave no AWS credentials: No role."

@@ -26,6 +26,7 @@ def test_a_datagram_to_elsewhere_is_refused() -> None:
             datagrams.sendto(b"", (ELSEWHERE, 53))
 
 
+@pytest.mark.external
 def test_it_holds_in_a_process_that_a_test_starts() -> None:
     script = f"import socket; socket.create_connection(('{ELSEWHERE}', 80), timeout=1)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
@@ -33,6 +34,7 @@ def test_it_holds_in_a_process_that_a_test_starts() -> None:
     assert "tests do not leave this machine" in done.stderr
 
 
+@pytest.mark.external
 def test_loopback_is_allowed() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         with socket.create_connection(server.getsockname()):

@@ -15,9 +15,11 @@ import uvicorn
 
 from calling import GET_TOKEN, USER, Clock, ask, boto, post, post_json, refusal
 from cognito_devtoken.emulator import Behavior, Call, Emulator, Pool
+from patience import PATIENCE
 from pools import OTHER_POOL, POOL
 
 
+@pytest.mark.external
 class TestLife:
     def test_calls_are_told_to_the_hook(self) -> None:
         calls: list[Call] = []
@@ -84,7 +86,7 @@ class TestLife:
     def test_it_stops_while_an_answer_is_waiting(self) -> None:
         emulator = Emulator(POOL, latency=60).start()
         address = emulator.endpoint_url.removeprefix("http://")
-        with contextlib.closing(http.client.HTTPConnection(address, timeout=30)) as waiting:
+        with contextlib.closing(http.client.HTTPConnection(address, timeout=PATIENCE)) as waiting:
             waiting.request("POST", "/", "{}", {"X-Amz-Target": "AWSCognitoIdentityService.GetId"})
             # Answered after the server has read what came first.
             post(emulator, b"", {}, "GET", "/.well-known/jwks_uri")
@@ -143,6 +145,7 @@ class TestLife:
 
 
 class TestRenewal:
+    @pytest.mark.external
     def test_it_is_as_if_just_made_but_for_its_address_and_keys(self) -> None:
         with Emulator(POOL, latency=0.001, calls_per_second=1000) as emulator:
             url, keys = emulator.endpoint_url, key_set(emulator)
@@ -168,10 +171,13 @@ class TestRenewal:
 
             assert key_set(emulator) == keys
 
+    @pytest.mark.external
     def test_what_has_come_in_before_is_not_waited_for_and_has_no_effect(self) -> None:
         with Emulator(POOL, latency=60) as emulator:
             address = emulator.endpoint_url.removeprefix("http://")
-            with contextlib.closing(http.client.HTTPConnection(address, timeout=30)) as waiting:
+            with contextlib.closing(
+                http.client.HTTPConnection(address, timeout=PATIENCE)
+            ) as waiting:
                 target = {"X-Amz-Target": "AWSCognitoIdentityService.GetId"}
                 waiting.request("POST", "/", "{}", target)
                 post(emulator, b"", {}, "GET", "/.well-known/jwks_uri")  # answered after that
@@ -206,11 +212,13 @@ class TestSettings:
         with pytest.raises(ValueError, match="host must not be empty"):
             Emulator(host="")
 
+    @pytest.mark.external
     def test_throttling_can_be_a_429(self) -> None:
         behavior = Behavior(throttled_status=429)
         with Emulator(behavior=behavior, calls_per_second=1, clock=Clock()) as emulator:
             assert [post_json(emulator, "{}")[0] for _ in range(2)] == [400, 429]
 
+    @pytest.mark.external
     def test_signatures_are_checked_by_the_clock_that_is_given(self) -> None:
         with Emulator(POOL, credentials={"AKIATEST": "test-secret"}, clock=Clock()) as emulator:
             code, message = refusal(ask, boto("cognito-identity", emulator))
@@ -238,6 +246,7 @@ class TestSettings:
         with pytest.raises(ValueError, match=next(iter(setting))):
             Behavior(**setting)
 
+    @pytest.mark.external
     def test_behavior_is_a_setting(self) -> None:
         behavior = Behavior(unknown_developer_provider_code="InvalidParameterException")
         with Emulator(POOL, behavior=behavior) as emulator:

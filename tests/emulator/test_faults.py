@@ -11,6 +11,7 @@ from botocore import UNSIGNED
 
 from calling import GET_TOKEN, ROLE, USER, Clock, ask, boto, post, post_form, post_json, refusal
 from cognito_devtoken.emulator import Call, Emulator
+from patience import PATIENCE
 from pools import POOL
 
 
@@ -44,16 +45,15 @@ class TestFaults:
         host, _, port = emulator.endpoint_url.removeprefix("http://").rpartition(":")
         head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n"
         emulator.drop_next()
-        emulator.latency = 0.05
-        try:
-            for body in (b"half", b"all of it"):
-                with socket.create_connection((host, int(port))) as connection:
-                    connection.sendall(head + body)
-                # Answered after the server has read what came first.
-                post(emulator, b"", {}, "GET", "/.well-known/jwks_uri")
-            post_json(emulator, "{}")
-        finally:
-            emulator.latency = 0
+        emulator.latency = PATIENCE
+        for body in (b"half", b"all of it"):
+            with socket.create_connection((host, int(port))) as connection:
+                connection.sendall(head + body)
+            # Answered after the server has read what came first, and seen who has left.
+            post(emulator, b"", {}, "GET", "/.well-known/jwks_uri")
+        emulator.latency = 0
+        emulator._running.interrupt(lambda: None)  # nobody waits any longer
+        post_json(emulator, "{}")
 
         assert "Traceback" not in caplog.text
 
@@ -108,6 +108,7 @@ class TestFaults:
         assert refusal(ask, cognito, IdentityId=identity_id)[0] == "ResourceNotFoundException"
         assert ask(cognito)["IdentityId"] == identity_id
 
+    @pytest.mark.external
     def test_calls_are_throttled_to_so_many_a_second(self) -> None:
         clock = Clock()
         with Emulator(POOL, calls_per_second=2, clock=clock) as emulator:
@@ -125,6 +126,7 @@ class TestFaults:
             assert refusal(ask, cognito) == ("TooManyRequestsException", "Rate exceeded")
             assert refusal(cognito.get_id, IdentityPoolId="a:0")[0] == "ResourceNotFoundException"
 
+    @pytest.mark.external
     def test_less_than_one_call_a_second(self) -> None:
         clock = Clock()
         with Emulator(POOL, calls_per_second=0.5, clock=clock) as emulator:
@@ -144,6 +146,7 @@ class TestFaults:
         finally:
             emulator.latency = 0
 
+    @pytest.mark.external
     def test_signatures_are_checked_if_asked_for(self) -> None:
         with Emulator(POOL, credentials={"AKIATEST": "test-secret"}) as emulator:
             assert ask(boto("cognito-identity", emulator))["Token"]
@@ -153,6 +156,7 @@ class TestFaults:
                 "Missing Authentication Token",
             )
 
+    @pytest.mark.external
     def test_an_error_in_the_hook_is_an_internal_error(
         self, caplog: pytest.LogCaptureFixture
     ) -> None:

@@ -107,6 +107,7 @@ class TestGetOpenIdTokenForDeveloperIdentity:
 
         assert "Couldn't verify" in refusal(ask, cognito, USER | {"idp.example": proof})[1]
 
+    @pytest.mark.external
     def test_a_proof_expires_at_its_exp(self) -> None:
         clock = Clock()
         proof = jwt(iss="idp.example", sub="a", aud="b", exp=clock.at + 1)
@@ -210,6 +211,7 @@ class TestGetCredentialsForIdentity:
                 "Invalid login token. Couldn't verify signed token.",
             )
 
+    @pytest.mark.external
     def test_a_token_that_has_expired(self) -> None:
         clock = Clock()
         with Emulator(POOL, clock=clock) as emulator:
@@ -263,6 +265,7 @@ class TestGetCredentialsForIdentity:
         code, _ = refusal(self.credentials, cognito, answer["IdentityId"], **good, nobody="x")
         assert code == "InvalidParameterException"
 
+    @pytest.mark.external
     def test_an_identity_that_has_been_merged_away(self) -> None:
         merge = Behavior(public_login_of_another_identity="merge")
         with Emulator(POOL, behavior=merge) as emulator:
@@ -306,6 +309,7 @@ class TestAssumeRoleWithWebIdentity:
     def test_a_token_that_nobody_here_signed(self, sts: Any) -> None:
         assert refusal(self.assume, sts, "nonsense")[0] == "InvalidIdentityToken"
 
+    @pytest.mark.external
     def test_a_token_that_has_expired(self) -> None:
         clock = Clock()
         with Emulator(POOL, clock=clock) as emulator:
@@ -318,6 +322,7 @@ class TestAssumeRoleWithWebIdentity:
                 "date/time 1700000001",
             )
 
+    @pytest.mark.external
     def test_credentials_live_as_long_as_asked_for(self) -> None:
         with Emulator(POOL, clock=Clock()) as emulator:
             token = ask(boto("cognito-identity", emulator))["Token"]

@@ -59,6 +59,7 @@ def test_a_token_with_one_byte_changed_is_refused(
         verify(".".join(parts), emulator)
 
 
+@pytest.mark.external
 def test_an_expired_token_is_refused() -> None:
     past = attrs.make_class("Clock", ["at"])(1_700_000_000.0)
     with Emulator(POOL, clock=lambda: past.at) as emulator:
@@ -150,6 +151,7 @@ def test_keys_are_public_and_of_the_observed_form(emulator: Emulator) -> None:
     assert document["keys"][0]["alg"] == "RS512"
 
 
+@pytest.mark.external
 def test_legacy_keys_are_the_same_numbers_in_the_old_encoding() -> None:
     with Emulator(POOL, behavior=Behavior(legacy_keys=True)) as emulator:
         token = get_token(emulator)
@@ -170,6 +172,7 @@ def test_discovery_leads_to_the_keys(emulator: Emulator) -> None:
     assert document["id_token_signing_alg_values_supported"] == ["RS512"]
 
 
+@pytest.mark.external
 def test_the_issuer_can_be_the_emulator() -> None:
     behavior = Behavior(issuer="http://localhost:9229")
     with Emulator(POOL, behavior=behavior) as emulator:

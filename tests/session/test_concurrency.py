@@ -13,6 +13,7 @@ from cognito_devtoken import AsyncTokenSession, OpenIdToken, TokenCache
 from cognito_devtoken.events import FetchSucceeded
 from cognito_devtoken.exceptions import ResourceNotFoundError, TokenUnavailableError
 from cognito_devtoken.testing import FakeFetcher, ManualClock
+from patience import PATIENCE
 
 
 THREADS, LOOPS, TASKS = 200, 4, 50
@@ -45,8 +46,9 @@ def crowd(cache: TokenCache, cancelled: Callable[[int], bool] = lambda number: F
 
 
 @pytest.fixture
-def cache(fetcher: FakeFetcher) -> Any:
-    cache = TokenCache(fetcher, developer_provider=PROVIDER)
+def cache(fetcher: FakeFetcher, clock: ManualClock) -> Any:
+    cache = TokenCache(fetcher, developer_provider=PROVIDER, clock=clock)
+    cache._engine.idle_seconds = PATIENCE
     yield cache
     cache.close()
 
@@ -120,9 +122,11 @@ def test_all_are_cancelled_and_the_token_lands(
     asyncio.run(main())
 
 
-def test_the_loop_goes_round_while_a_call_hangs(fetcher: FakeFetcher) -> None:
+def test_the_loop_goes_round_while_a_call_hangs(fetcher: FakeFetcher, clock: ManualClock) -> None:
     async def main() -> None:
-        session = AsyncTokenSession(POOL_ID, developer_provider=PROVIDER, client=fetcher)
+        session = AsyncTokenSession(
+            POOL_ID, developer_provider=PROVIDER, client=fetcher, clock=clock
+        )
         async with session:
             with fetcher.held():
                 users = [f"user-{number}" for number in range(100)]
@@ -170,8 +174,9 @@ def test_a_session_serves_one_loop_after_the_other(fetcher: FakeFetcher) -> None
 
 
 def test_callers_who_wait_less_than_a_call_takes_get_the_token_in_the_end(
-    cache: TokenCache, fetcher: FakeFetcher
+    fetcher: FakeFetcher,
 ) -> None:
+    cache = TokenCache(fetcher, developer_provider=PROVIDER)
     with fetcher.held():
         for _ in range(10):
             with pytest.raises(TokenUnavailableError):
@@ -179,6 +184,7 @@ def test_callers_who_wait_less_than_a_call_takes_get_the_token_in_the_end(
 
     assert cache.get(asking()).token
     assert len(fetcher.calls) == 1
+    cache.close()
 
 
 def test_a_refresh_of_many_tasks_is_two_calls_at_most(
@@ -206,8 +212,7 @@ def test_threads_end_when_there_is_nothing_to_do(fetcher: FakeFetcher) -> None:
     until(lambda: threading.active_count() <= before)
 
 
-def test_a_thread_waits_for_the_next_miss(fetcher: FakeFetcher) -> None:
-    cache = TokenCache(fetcher)
+def test_a_thread_waits_for_the_next_miss(cache: TokenCache) -> None:
     for number in range(20):
         cache.get(asking(f"user-{number}"))
         until(lambda: len(cache._engine.flights.idle) == 1)
@@ -217,8 +222,7 @@ def test_a_thread_waits_for_the_next_miss(fetcher: FakeFetcher) -> None:
     until(lambda: cache._engine.flights.threads == 0)
 
 
-def test_a_thread_that_is_woken_as_it_leaves_stays(fetcher: FakeFetcher) -> None:
-    cache = TokenCache(fetcher)
+def test_a_thread_that_is_woken_as_it_leaves_stays(cache: TokenCache) -> None:
     engine = cache._engine
     wakings: list[int] = []
 

@@ -1,19 +1,27 @@
 """Sessions across fork, under gunicorn, and at the end of the interpreter."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
+import threading
 import urllib.request
+from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cognito_devtoken.emulator import Emulator
+from gates import gated
+from patience import PATIENCE
 from pools import POOL
 
+
+pytestmark = pytest.mark.external
 
 SESSION = f"""
 import json, os, sys, threading, time
@@ -26,35 +34,72 @@ def open_session(**arguments):
         {POOL.identity_pool_id!r}, developer_provider={POOL.developer_provider!r}, **arguments
     )
 """
-# Time for a machine that is busy. What is tested ends at once, or never.
-PATIENCE = 20
 
 
-def run(script: str, url: str = "", *options: str) -> Any:
-    done = subprocess.run(
-        [sys.executable, *options, "-c", SESSION + script, url],
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-    )
+def command(script: str, url: str = "") -> list[str]:
+    # From Python 3.12 on, a process with threads is warned of a fork.
+    return [sys.executable, "-Wignore::DeprecationWarning", "-c", SESSION + script, url]
+
+
+class Talk:
+    """A process that a test tells when to go on."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+
+    def send_signal(self, number: int) -> None:
+        self._process.send_signal(number)
+
+    def say(self, line: str) -> None:
+        assert self._process.stdin
+        self._process.stdin.write(line + "\n")
+        self._process.stdin.flush()
+
+    def hear(self) -> str:
+        assert self._process.stdout
+        return self._process.stdout.readline().rstrip()
+
+    def hear_the_rest(self) -> list[str]:
+        out, _ = self._process.communicate(timeout=PATIENCE)
+        assert self._process.returncode == 0
+        return out.splitlines()
+
+
+@contextmanager
+def ended_in_the_end(process: subprocess.Popen[str]) -> Generator[None]:
+    """Kill a process that is still there afterwards, or for too long."""
+    watchdog = threading.Timer(PATIENCE, process.kill)
+    watchdog.start()
+    try:
+        yield
+    finally:
+        watchdog.cancel()
+        process.kill()
+
+
+@contextmanager
+def talking(script: str, emulator: Emulator) -> Generator[Talk]:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        command(script, emulator.endpoint_url), stdin=pipe, stdout=pipe, text=True
+    ) as process:
+        with ended_in_the_end(process):
+            yield Talk(process)
+
+
+def run(script: str, url: str = "") -> Any:
+    done = subprocess.run(command(script, url), capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout or "null")
 
 
-def test_a_child_forked_in_the_middle_of_a_flight_gets_an_answer(emulator: Emulator) -> None:
-    emulator.latency = 1
-
-    answers = run(
-        """
-sent = threading.Event()
-session = open_session(
-    client=DevTokenClient(endpoint_url=sys.argv[1]),
-    on_event=[lambda event: sent.set() if isinstance(event, FetchStarted) else None],
-)
+def test_a_child_forked_in_the_middle_of_a_flight_gets_an_answer() -> None:
+    script = """
+session = open_session(client=DevTokenClient(endpoint_url=sys.argv[1]))
 answers = []
 caller = threading.Thread(target=lambda: answers.append(session.get_token("user-42")))
 caller.start()
-sent.wait()
+sys.stdin.readline()  # until the call is in the middle
 read, write = os.pipe()
 if not os.fork():
     token = session.get_token("user-42")
@@ -62,16 +107,20 @@ if not os.fork():
     report = [token.identity_id, stats.fetches_succeeded, threading.active_count()]
     os.write(write, json.dumps(report).encode())
     os._exit(0)
+print("forked", flush=True)
 child = json.loads(os.read(read, 1000))
 caller.join()
 print(json.dumps([answers[0].identity_id, child]))
 session.close()
-""",
-        emulator.endpoint_url,
-        "-Wignore::DeprecationWarning",
-    )
+"""
+    with gated(POOL) as (emulator, gate), talking(script, emulator) as process:
+        gate.wait_for_a_call()
+        process.say("fork")
+        assert process.hear() == "forked"
+        gate.open()
+        (out,) = process.hear_the_rest()
 
-    identity_id, (childs, succeeded, threads) = answers
+    identity_id, (childs, succeeded, threads) = json.loads(out)
     assert childs == identity_id
     assert succeeded == 1
     assert threads == 2, "the one that has forked, and one of its own"
@@ -98,8 +147,6 @@ found.append(dues())
 print(json.dumps([found, hits]))
 session.close()
 """,
-        "",
-        "-Wignore::DeprecationWarning",
     )
 
     assert hits == [True] * 4
@@ -133,7 +180,6 @@ session.close()
 client.close()
 """,
         emulator.endpoint_url,
-        "-Wignore::DeprecationWarning",
     )
 
     parent, child, again = ports
@@ -142,33 +188,86 @@ client.close()
 
 
 def test_a_lock_that_another_thread_holds_at_the_fork_is_free_in_the_child() -> None:
-    assert run(
+    """The fork gives up waiting for it, because it is never released."""
+    status, still_held = run(
         """
+from cognito_devtoken import _engine, _fork
 session = open_session(client=FakeFetcher())
-stop = threading.Event()
-def busy():
-    while not stop.is_set():
-        session.clear(); session.stats(); session.get_token("user-42")
-threads = [threading.Thread(target=busy) for _ in range(4)]
+session.get_token("user-42")
+_engine.PATIENCE = _fork._forks._patience = 0.01
+locks = [session._cache._engine.lock, _fork._forks._lock]
+held, forked = threading.Barrier(len(locks) + 1), threading.Event()
+def hold(lock):
+    with lock:
+        held.wait()
+        forked.wait()
+threads = [threading.Thread(target=hold, args=[lock]) for lock in locks]
 for thread in threads: thread.start()
-for _ in range(50):
-    child = os.fork()
-    if not child:
-        session.get_token("another")
-        os._exit(0)
-    assert os.waitpid(child, 0)[1] == 0
-stop.set()
+held.wait()
+child = os.fork()
+if not child:
+    for lock in [session._cache._engine.lock, _fork._forks._lock]:
+        assert lock.acquire(blocking=False)
+        lock.release()
+    assert session.get_token("another") != session.get_token("user-42")
+    session.clear()
+    session.stats()
+    open_session(client=FakeFetcher()).close()
+    os._exit(0)
+status = os.waitpid(child, 0)[1]
+still_held = [not lock.acquire(blocking=False) for lock in locks]
+forked.set()
 for thread in threads: thread.join()
 session.close()
-print(json.dumps("done"))
-""",
-        "",
-        "-Wignore::DeprecationWarning",
+print(json.dumps([status, still_held]))
+"""
     )
+
+    assert status == 0
+    assert still_held == [True, True], "the parent's locks are left alone"
+
+
+def test_a_fork_waits_for_a_change_that_another_thread_is_making() -> None:
+    order = run(
+        """
+from cognito_devtoken import _engine
+_engine.PATIENCE = 300
+session = open_session(client=FakeFetcher())
+engine = session._cache._engine
+changing, forking = threading.Event(), threading.Event()
+order = []
+class Lock(type(engine.lock)):
+    def acquire(self, blocking=True, timeout=-1):
+        if changing.is_set() and threading.current_thread() is threading.main_thread():
+            order.append("the fork waits")
+            forking.set()
+        return super().acquire(blocking, timeout)
+engine.lock = Lock()
+def change():
+    with engine.lock:
+        changing.set()
+        forking.wait()
+        order.append("the change is complete")
+thread = threading.Thread(target=change)
+thread.start()
+changing.wait()
+read, write = os.pipe()
+if not os.fork():
+    os.write(write, json.dumps(order).encode())
+    os._exit(0)
+forking.set()
+thread.join()
+print(os.read(read, 1000).decode())
+session.close()
+"""
+    )
+
+    assert order == ["the fork waits", "the change is complete"]
 
 
 def test_the_interpreter_ends_while_a_fetch_hangs() -> None:
-    ended = run(
+    """How quickly it ends is measured in benchmarks/bench_exit.py."""
+    ended, daemons = run(
         """
 hanging = threading.Event()
 class Hanging:
@@ -179,39 +278,34 @@ session = open_session(client=Hanging())
 threading.Thread(target=lambda: session.get_token("user-42"), daemon=True).start()
 hanging.wait()
 session.close()
-print(json.dumps("ended"))
+others = [thread for thread in threading.enumerate() if thread is not threading.main_thread()]
+print(json.dumps(["ended", [thread.daemon for thread in others]]))
 """
     )
 
     assert ended == "ended"
+    assert daemons == [True, True], "the caller, and the thread of the fetch"
 
 
-def test_ctrl_c_ends_the_waiting_and_not_the_fetch(emulator: Emulator) -> None:
+def test_ctrl_c_ends_the_waiting_and_not_the_fetch() -> None:
     script = """
-import signal
-class Telling(DevTokenClient):
-    def fetch(self, request):
-        print("sent", flush=True)
-        return super().fetch(request)
-
-session = open_session(client=Telling(endpoint_url=sys.argv[1]))
+session = open_session(client=DevTokenClient(endpoint_url=sys.argv[1]))
 try:
     session.get_token("user-42")
 except KeyboardInterrupt:
+    print("interrupted", flush=True)
     print(json.dumps(session.get_token("user-42").identity_id))
     print(session.stats().fetches_started)
 session.close()
 """
-    emulator.latency = 1
-    command = [sys.executable, "-c", SESSION + script, emulator.endpoint_url]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "sent\n"
+    with gated(POOL) as (emulator, gate), talking(script, emulator) as process:
+        gate.wait_for_a_call()
         process.send_signal(signal.SIGINT)
-        out, _ = process.communicate(timeout=PATIENCE)
+        assert process.hear() == "interrupted"
+        gate.open()
+        out = process.hear_the_rest()
 
-    assert out.splitlines()[1:] == ["1"]
-    assert process.returncode == 0
+    assert out[1:] == ["1"]
 
 
 APP = """
@@ -232,7 +326,7 @@ def app(environ, start_response):
 
 
 def test_gunicorn_with_preload_and_four_workers(emulator: Emulator, tmp_path: Path) -> None:
-    pytest.importorskip("gunicorn")
+    known = {setting.name for setting in pytest.importorskip("gunicorn.config").KNOWN_SETTINGS}
     (tmp_path / "app.py").write_text(APP)
     environment = {
         "COGNITO_DEVTOKEN_IDENTITY_POOL_ID": POOL.identity_pool_id,
@@ -240,10 +334,9 @@ def test_gunicorn_with_preload_and_four_workers(emulator: Emulator, tmp_path: Pa
         "AWS_ENDPOINT_URL_COGNITO_IDENTITY": emulator.endpoint_url,
     }
     options = ["--preload", "--workers=4", "--threads=2", "--bind=127.0.0.1:0"]
-    options += ["--no-control-socket"] if has_control_socket() else []
+    options += ["--timeout=0"]  # a worker that is slow is not killed
+    options += ["--no-control-socket"] if "control_socket_disable" in known else []
     command = [sys.executable, "-m", "gunicorn", *options, "app:app"]
-    import os
-
     with subprocess.Popen(
         command,
         cwd=tmp_path,
@@ -251,19 +344,20 @@ def test_gunicorn_with_preload_and_four_workers(emulator: Emulator, tmp_path: Pa
         stderr=subprocess.PIPE,
         text=True,
     ) as server:
-        assert server.stderr is not None
-        lines: list[str] = []
-        url = ""
-        while "Booting worker" not in "".join(lines[-1:]) or not url:
-            lines.append(server.stderr.readline())
-            assert lines[-1], lines
-            if "Listening at: " in lines[-1]:
-                url = lines[-1].partition("Listening at: ")[2].split()[0]
-        users = ["preloaded", "ana", "bob"] * 40
-        with ThreadPoolExecutor(12) as pool:
-            answers = list(pool.map(lambda user: get(f"{url}/?user={user}"), users))
-        server.terminate()
-        server.stderr.read()
+        with ended_in_the_end(server):
+            assert server.stderr is not None
+            lines: list[str] = []
+            url = ""
+            while "Booting worker" not in "".join(lines[-1:]) or not url:
+                lines.append(server.stderr.readline())
+                assert lines[-1], lines
+                if "Listening at: " in lines[-1]:
+                    url = lines[-1].partition("Listening at: ")[2].split()[0]
+            users = ["preloaded", "ana", "bob"] * 40
+            with ThreadPoolExecutor(12) as pool:
+                answers = list(pool.map(lambda user: get(f"{url}/?user={user}"), users))
+            server.terminate()
+            server.stderr.read()
 
     identities: dict[str, set[str]] = {}
     preloaded: dict[int, set[float]] = {}
@@ -277,13 +371,6 @@ def test_gunicorn_with_preload_and_four_workers(emulator: Emulator, tmp_path: Pa
     assert len(set.union(*preloaded.values())) == len(preloaded), "and for each another one"
     calls = emulator.calls["GetOpenIdTokenForDeveloperIdentity"]
     assert calls <= 1 + 2 * 4, "one before the fork, and two in each worker"
-
-
-def has_control_socket() -> bool:
-    shown = subprocess.run(
-        [sys.executable, "-m", "gunicorn", "--help"], capture_output=True, text=True
-    )
-    return "--no-control-socket" in shown.stdout
 
 
 def get(url: str) -> Any:

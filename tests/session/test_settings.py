@@ -11,6 +11,7 @@ from cognito_devtoken import AsyncTokenSession, RefreshPolicy, TokenSession
 from cognito_devtoken.exceptions import ConfigurationError
 from cognito_devtoken.stores import StoreKeys
 from cognito_devtoken.testing import FakeFetcher, MemoryStore
+from patience import PATIENCE
 from servers import Server
 
 
@@ -143,7 +144,7 @@ def test_a_store_is_opened_and_closed_with_the_session(
     fetcher = FakeFetcher()
     for _ in range(2):
         session = kind.from_env(environ, client=fetcher)
-        session._owned_store._timeout = 1  # should the machine be busy
+        session._owned_store._timeout = PATIENCE
         session._cache.get(asking())
         session._close()
 

@@ -1,0 +1,213 @@
+"""A client is configured as boto is: by arguments, the environment and profiles."""
+
+import re
+import socketserver
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from botocore.config import Config
+from pytest_httpserver import HTTPServer
+from werkzeug import Request
+
+from cognito_devtoken import DevTokenClient, TokenRequest
+from cognito_devtoken.emulator import Emulator
+from cognito_devtoken.exceptions import (
+    TokenUnavailableError,
+    TooManyRequestsError,
+)
+from pools import OTHER_POOL, POOL
+
+
+OPERATION = "GetOpenIdTokenForDeveloperIdentity"
+APP_ID: Any = {"user_agent_appid": "shop"}  # the stubs lack it
+ONE_ATTEMPT = Config(retries={"total_max_attempts": 1})
+
+
+@pytest.fixture
+def recorder(httpserver: HTTPServer) -> HTTPServer:
+    """Answers every call with a token that is no JWT, and keeps the requests."""
+    httpserver.expect_request("/").respond_with_json(
+        {"IdentityId": "eu-central-1:0", "Token": "opaque"}
+    )
+    return httpserver
+
+
+def last_request(server: HTTPServer) -> Request:
+    return server.log[-1][0]
+
+
+def signed_region(server: HTTPServer) -> str:
+    return last_request(server).headers["Authorization"].split("/")[2]
+
+
+def test_the_region_is_the_pools_whatever_the_default_of_the_environment(
+    recorder: HTTPServer, request_: TokenRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "ap-south-1")
+
+    with DevTokenClient(endpoint_url=recorder.url_for("")) as client:
+        for pool in (POOL, OTHER_POOL):
+            client.fetch(TokenRequest(pool.identity_pool_id, request_.logins))
+            assert signed_region(recorder) == pool.region
+
+
+@pytest.mark.parametrize(
+    "how", [{"region_name": "sa-east-1"}, {"config": Config(region_name="sa-east-1")}]
+)
+def test_a_region_that_is_given_wins(
+    how: dict[str, Any], recorder: HTTPServer, request_: TokenRequest
+) -> None:
+    with DevTokenClient(endpoint_url=recorder.url_for(""), **how) as client:
+        client.fetch(request_)
+
+    assert signed_region(recorder) == "sa-east-1"
+
+
+def test_the_endpoint_of_the_environment_is_honoured(
+    emulator: Emulator, request_: TokenRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_COGNITO_IDENTITY", emulator.endpoint_url)
+
+    with DevTokenClient() as client:
+        client.fetch(request_)
+
+    assert emulator.calls[OPERATION] == 1
+
+
+def test_a_profile_is_honoured(
+    profile: Any, recorder: HTTPServer, request_: TokenRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    profile(
+        f"""\
+        [profile backend]
+        aws_access_key_id = AKIAPROFILE
+        aws_secret_access_key = secret
+        endpoint_url = {recorder.url_for("")}
+        """
+    )
+
+    with DevTokenClient(profile_name="backend") as client:
+        client.fetch(request_)
+
+    assert "Credential=AKIAPROFILE/" in last_request(recorder).headers["Authorization"]
+
+
+class _Proxy(socketserver.StreamRequestHandler):
+    def handle(self) -> None:
+        self.server.asked = self.rfile.readline().decode()  # type: ignore[attr-defined]
+        self.wfile.write(b"HTTP/1.1 502 Bad Gateway\r\n\r\n")
+
+
+@contextmanager
+def proxy() -> Iterator[Any]:
+    """An HTTP proxy that notes where a connection is wanted to, and refuses it."""
+    with socketserver.TCPServer(("127.0.0.1", 0), _Proxy) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.mark.external
+@pytest.mark.parametrize(
+    ("fips", "host"), [("", "cognito-identity"), ("true", "cognito-identity-fips")]
+)
+def test_the_endpoint_is_awss_fips_or_not_and_proxies_are_honoured(
+    fips: str, host: str, request_: TokenRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_USE_FIPS_ENDPOINT", fips)
+    with proxy() as server:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{server.server_address[1]}")
+        client = DevTokenClient(config=ONE_ATTEMPT)
+
+        with client, pytest.raises(TokenUnavailableError, match="ProxyConnectionError"):
+            client.fetch(request_)
+
+    assert server.asked.split()[:2] == ["CONNECT", f"{host}.eu-central-1.amazonaws.com:443"]
+
+
+@pytest.mark.parametrize(
+    ("environment", "config", "attempts"),
+    [
+        ({}, None, 2),
+        ({"AWS_MAX_ATTEMPTS": "3"}, None, 3),
+        ({"AWS_RETRY_MODE": "legacy"}, None, 1),
+        ({}, Config(retries={"total_max_attempts": 3}), 3),
+        ({}, Config(retries={"max_attempts": 2}), 3),
+        ({}, Config(retries={"mode": "legacy"}), 1),
+        ({}, ONE_ATTEMPT, 1),
+    ],
+)
+def test_throttling_is_retried_unless_told_otherwise(
+    environment: dict[str, str],
+    config: Config | None,
+    attempts: int,
+    emulator: Emulator,
+    request_: TokenRequest,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    emulator.fail_next("TooManyRequestsException", "Rate exceeded", times=9)
+    client = DevTokenClient(endpoint_url=emulator.endpoint_url, config=config)
+
+    with client, pytest.raises(TooManyRequestsError):
+        client.fetch(request_)
+
+    assert emulator.calls[OPERATION] == attempts
+
+
+def test_the_retry_mode_of_a_profile_is_honoured(
+    profile: Any, emulator: Emulator, request_: TokenRequest
+) -> None:
+    profile("[default]\nretry_mode = legacy\n")
+    emulator.fail_next("TooManyRequestsException", times=9)
+    client = DevTokenClient(endpoint_url=emulator.endpoint_url)
+
+    with client, pytest.raises(TooManyRequestsError):
+        client.fetch(request_)
+
+    assert emulator.calls[OPERATION] == 1
+
+
+def test_time_outs_are_short() -> None:
+    with DevTokenClient() as client:
+        config = client._client_for("us-east-1").meta.config  # type: ignore[attr-defined]
+
+    assert (config.connect_timeout, config.read_timeout) == (2, 5)
+    assert config.max_pool_connections == 50
+    assert config.retries == {"mode": "standard", "total_max_attempts": 2}
+
+
+@pytest.mark.parametrize(
+    ("environment", "config", "wanted"),
+    [
+        ({}, None, r"cognito-devtoken/\S+ Botocore/\S+ Python/.*"),
+        ({}, Config(user_agent="mine"), "mine"),
+        ({}, Config(user_agent_extra="extra"), r"cognito-devtoken/.* extra"),
+        ({}, Config(**APP_ID), r"Botocore/.* app/shop"),
+        ({"AWS_SDK_UA_APP_ID": "shop"}, None, r"Botocore/.* app/shop"),
+    ],
+)
+def test_the_user_agent_names_us_and_what_the_user_wants(
+    environment: dict[str, str],
+    config: Config | None,
+    wanted: str,
+    recorder: HTTPServer,
+    request_: TokenRequest,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+    with DevTokenClient(endpoint_url=recorder.url_for(""), config=config) as client:
+        client.fetch(request_)
+
+    assert re.fullmatch(wanted, last_request(recorder).headers["User-Agent"])
