@@ -83,25 +83,57 @@ class TokenStoreContract:
     def test_a_lock_is_released_by_its_owner_and_nobody_else(self) -> None:
         store, name = self.open_store(), token_hex(32)
         store.claim(name, "me", 30.0)
-        store.release(name, "you")
+        assert store.release(name, "you") is False
         assert not store.claim(name, "you", 30.0)[0]
-        store.release(name, "me")
+        assert store.release(name, "me") is True
+        assert store.claim(name, "you", 30.0)[0]
+
+    def test_a_lock_is_renewed_by_its_owner_and_nobody_else(self) -> None:
+        store, name = self.open_store(), token_hex(32)
+        store.claim(name, "me", 30.0)
+        assert store.renew(name, "you", 30.0) is False
+        assert store.renew(name, "me", 30.0) is True
+        assert store.release(name, "me") is True
+
+    def test_a_renewed_lock_lasts_from_its_renewal_on(self) -> None:
+        store, seconds = self.open_store(), _SOON
+        while True:
+            name, claimed = token_hex(32), time.monotonic()
+            store.claim(name, "me", seconds)
+            if store.renew(name, "me", 30.0):
+                break
+            seconds *= 2  # it had expired before this machine came to renew it
+        _until(lambda: time.monotonic() - claimed > seconds)
+        assert not store.claim(name, "you", 30.0)[0]
+        assert store.renew(name, "me", _SOON) is True
+        _until(lambda: store.claim(name, "you", 30.0)[0])
+
+    def test_a_lock_that_has_expired_is_not_renewed_though_nobody_has_taken_it(self) -> None:
+        store, name = self.open_store(), token_hex(32)
+        store.claim(name, "me", _SOON)
+        claimed = time.monotonic()
+        _until(lambda: time.monotonic() - claimed > 2 * _SOON)
+        assert store.renew(name, "me", 30.0) is False
+        assert store.release(name, "me") is False
+        assert store.write(name, b"value", 30.0, "me") is False
         assert store.claim(name, "you", 30.0)[0]
 
     def test_a_write_releases_the_lock_of_its_owner_and_nobody_elses(self) -> None:
         store, name = self.open_store(), token_hex(32)
         store.claim(name, "me", 30.0)
-        store.write(name, b"value", 30.0, "you")
-        store.write(name, b"value", 30.0, None)
+        assert store.write(name, b"value", 30.0, "you") is False
+        assert store.write(name, b"value", 30.0, None) is True
         assert not store.claim(name, "you", 30.0)[0]
-        store.write(name, b"value", 30.0, "me")
+        assert store.write(name, b"value", 30.0, "me") is True
         assert store.claim(name, "you", 30.0)[0]
 
     def test_a_lock_whose_owner_has_died_falls_free(self) -> None:
         store, name = self.open_store(), token_hex(32)
         store.claim(name, "me", _SOON)
         _until(lambda: store.claim(name, "you", 30.0)[0])
-        store.release(name, "me")
+        assert store.release(name, "me") is False
+        assert store.renew(name, "me", 30.0) is False
+        assert store.write(name, b"value", 30.0, "me") is False
         assert not store.claim(name, "me", 30.0)[0], "it is another's now"
 
     def test_messages_come_in_their_order_and_once(self) -> None:
