@@ -22,7 +22,7 @@ from cognito_devtoken import (
 from cognito_devtoken.emulator import Emulator
 from cognito_devtoken.testing import FakeFetcher, ManualClock, MemoryStore
 from doors import Door
-from hosts import Hosts, exchange_of
+from hosts import Hosts, exchange_of, leases_of
 from pools import OTHER_POOL, POOL
 from servers import Server, running
 
@@ -162,13 +162,14 @@ def store(clock: ManualClock) -> MemoryStore:
 
 @pytest.fixture
 def new_host(fetcher: FakeFetcher, clock: ManualClock, store: MemoryStore, told: Recorder) -> Hosts:
-    """Makes caches as on different hosts, which listen when they are told to."""
+    """Makes caches as on different hosts, which listen and renew when they are told to."""
 
     def new(**arguments: Any) -> TokenCache:
         usual: dict[str, Any] = {"fetcher": fetcher, "clock": clock}
         usual |= {"store": store, "on_event": [told]}
         cache = cache_of(**(usual | arguments))
         exchange_of(cache).start_thread = lambda run: None
+        leases_of(cache).start_thread = lambda run: None
         return cache
 
     return new

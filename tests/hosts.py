@@ -14,6 +14,11 @@ def exchange_of(cache: TokenCache) -> Any:
     return cache._engine.shared.exchange
 
 
+def leases_of(cache: TokenCache) -> Any:
+    assert cache._engine.shared
+    return cache._engine.shared.leases
+
+
 def listen(*caches: TokenCache) -> None:
     """Have them hear what there is to hear, as they do every 2 s."""
     for cache in caches:

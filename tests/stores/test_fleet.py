@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from caching import until
-from cognito_devtoken._shared import LOCK
+from cognito_devtoken._leases import LEASE as LOCK
 from cognito_devtoken.emulator import Emulator
 from cognito_devtoken.stores import StoreKeys
 from pools import POOL
