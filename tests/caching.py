@@ -1,6 +1,7 @@
 """What the tests of cache and sessions share: a cache without threads, and what it tells."""
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -8,6 +9,7 @@ from cognito_devtoken import TokenCache, TokenRequest
 from cognito_devtoken.events import Event
 from cognito_devtoken.testing import ManualClock
 from cognito_devtoken.typing import TokenFetcher
+from patience import PATIENCE
 
 
 POOL_ID = "us-east-1:00000000-0000-4000-8000-000000000000"
@@ -37,7 +39,7 @@ class Recorder:
 
     def wait_for(self, kind: type[Event], count: int = 1) -> None:
         with self._told:
-            assert self._told.wait_for(lambda: len(self.of(kind)) >= count, timeout=10), self.events
+            assert self._told.wait_for(lambda: len(self.of(kind)) >= count, PATIENCE), self.events
 
 
 class Crew:
@@ -95,8 +97,7 @@ def cache_of(
 def until(holds: Callable[[], bool]) -> None:
     """Wait for other threads to get somewhere."""
     pause = threading.Event()
-    for _ in range(2000):
-        if holds():
-            return
+    end = time.monotonic() + PATIENCE
+    while not holds():
+        assert time.monotonic() < end
         pause.wait(0.005)
-    raise AssertionError("It has not come to this in 10 s.")
