@@ -20,10 +20,13 @@ from cognito_devtoken import (
     TokenSession,
 )
 from cognito_devtoken.emulator import Emulator
+from cognito_devtoken.stores import StoreKeys
+from cognito_devtoken.stores.redis import RedisStore
 from cognito_devtoken.testing import FakeFetcher, ManualClock, MemoryStore
 from doors import Door
 from hosts import Hosts, exchange_of, leases_of
 from pools import OTHER_POOL, POOL
+from redis_stores import OpensStores, patient
 from servers import Server, running
 
 
@@ -173,3 +176,30 @@ def new_host(fetcher: FakeFetcher, clock: ManualClock, store: MemoryStore, told:
         return cache
 
     return new
+
+
+@pytest.fixture
+def own_redis() -> Iterator[Server]:
+    """A server that this test alone uses, and may stop or break."""
+    with TemporaryDirectory() as folder, running(Path(folder)) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def keys() -> str:
+    return StoreKeys.generate()
+
+
+@pytest.fixture
+def open_store(keys: str) -> Iterator[OpensStores]:
+    """Opens stores without time limits, unless one is given."""
+    opened: list[RedisStore] = []
+
+    def open_one(url: str | None = None, **arguments: Any) -> RedisStore:
+        store = RedisStore(url, **({"keys": keys} | arguments))
+        opened.append(store if "timeout" in arguments else patient(store))
+        return store
+
+    yield open_one
+    for store in opened:
+        store.close()

@@ -7,6 +7,7 @@ import pytest
 from cognito_devtoken.stores import StoreKeys
 from cognito_devtoken.stores.redis import RedisStore
 from cognito_devtoken.testing import MemoryStore, TokenStoreContract
+from redis_stores import patient
 from servers import Server
 
 
@@ -29,7 +30,7 @@ class TestRedisStore(TokenStoreContract):
             store.close()
 
     def open_store(self) -> RedisStore:
-        self.stores.append(RedisStore(self.url, keys=StoreKeys.generate(), timeout=1))
+        self.stores.append(patient(RedisStore(self.url, keys=StoreKeys.generate())))
         return self.stores[-1]
 
 

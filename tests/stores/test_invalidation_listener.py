@@ -2,9 +2,9 @@
 
 import gc
 import threading
-import time
 import weakref
 from collections.abc import Callable
+from queue import Empty
 
 import pytest
 
@@ -20,22 +20,54 @@ def listeners() -> list[threading.Thread]:
     return [each for each in threading.enumerate() if each.name == "cognito-devtoken"]
 
 
-def test_a_host_that_only_has_hits_hears_of_it_in_time(
+def test_a_host_that_only_has_hits_hears_of_it_within_2_s(
+    new_host: Hosts, clock: ManualClock
+) -> None:
+    here, there = new_host(), new_host()
+    crew = Crew()
+    exchange_of(there).start_thread = crew.start
+    held: list[int] = []
+
+    class Pause:
+        """The thread's pause between two looks, by the manual clock."""
+
+        def empty(self) -> bool:
+            return True
+
+        def put(self, item: None) -> None: ...
+
+        def get(self, timeout: float) -> None:
+            assert timeout == LISTEN_EVERY == 2
+            clock.advance(timeout)
+            held.append(there.stats().entries)
+            if len(held) == 1:
+                here.forget("user-42")
+                listen(here)
+            if len(held) == 2:
+                there.close()
+            raise Empty
+
+    exchange_of(there)._wake = Pause()
+    here.get(asking())
+    there.get(asking())
+
+    crew.work()
+
+    assert held == [1, 0]
+
+
+def test_a_real_thread_listens_and_ends_with_its_cache(
     fetcher: FakeFetcher, store: MemoryStore
 ) -> None:
-    clock = ManualClock()
-    here, there = (
-        TokenCache(fetcher, developer_provider=PROVIDER, store=store, clock=clock) for _ in "ab"
-    )
+    here, there = (TokenCache(fetcher, developer_provider=PROVIDER, store=store) for _ in "ab")
     old = here.get(asking())
     assert there.get(asking()) == old
-
     here.forget("user-42")
+    until(lambda: store._messages != [])
 
-    began = time.monotonic()
+    exchange_of(there)._wake.put(None)  # it need not wait for its next look
+
     until(lambda: not there.stats().entries)
-    assert time.monotonic() - began < LISTEN_EVERY + 1
-    assert there.get(asking()) != old
     here.close()
     there.close()
     until(lambda: not listeners())
