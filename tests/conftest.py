@@ -24,6 +24,8 @@ from cognito_devtoken import (
     TokenSession,
 )
 from cognito_devtoken.emulator import Emulator
+from cognito_devtoken.stores import StoreKeys
+from cognito_devtoken.stores.redis import RedisStore
 from cognito_devtoken.testing import FakeFetcher, ManualClock, MemoryStore
 from doors import Door
 from externals import (  # noqa: F401  # hooks of pytest
@@ -32,10 +34,11 @@ from externals import (  # noqa: F401  # hooks of pytest
     pytest_runtest_setup,
     pytest_runtest_teardown,
 )
-from hosts import Hosts, exchange_of
+from hosts import Hosts, exchange_of, leases_of
 from inner_runs import Passes, run_passing
 from patience import PATIENCE
 from pools import OTHER_POOL, POOL
+from redis_stores import OpensStores, patient
 from servers import Server, running
 
 
@@ -200,13 +203,41 @@ def store(clock: ManualClock) -> MemoryStore:
 
 @pytest.fixture
 def new_host(fetcher: FakeFetcher, clock: ManualClock, store: MemoryStore, told: Recorder) -> Hosts:
-    """Makes caches as on different hosts, which listen when they are told to."""
+    """Makes caches as on different hosts, which listen and renew when they are told to."""
 
     def new(**arguments: Any) -> TokenCache:
         usual: dict[str, Any] = {"fetcher": fetcher, "clock": clock}
         usual |= {"store": store, "on_event": [told]}
         cache = cache_of(**(usual | arguments))
         exchange_of(cache).start_thread = lambda run: None
+        leases_of(cache).start_thread = lambda run: None
         return cache
 
     return new
+
+
+@pytest.fixture
+def own_redis() -> Iterator[Server]:
+    """A server that this test alone uses, and may stop or break."""
+    with TemporaryDirectory() as folder, running(Path(folder)) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def keys() -> str:
+    return StoreKeys.generate()
+
+
+@pytest.fixture
+def open_store(keys: str) -> Iterator[OpensStores]:
+    """Opens stores without time limits, unless one is given."""
+    opened: list[RedisStore] = []
+
+    def open_one(url: str | None = None, **arguments: Any) -> RedisStore:
+        store = RedisStore(url, **({"keys": keys} | arguments))
+        opened.append(store if "timeout" in arguments else patient(store))
+        return store
+
+    yield open_one
+    for store in opened:
+        store.close()

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,11 +18,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from cognito_devtoken.cli._local_redis import find_server
-
-
-PATIENCE = 10
-# What it takes to install one.
-LONG = 300
+from patience import PATIENCE
 
 
 def require_server() -> str:
@@ -33,7 +30,7 @@ def require_server() -> str:
     apt = ["apt-get", "-qq", "-o", "DPkg::Lock::Timeout=120"]
     environ = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
     for command in ([*apt, "update"], [*apt, "install", "-y", "redis-server"]):
-        subprocess.run(command, env=environ, capture_output=True, timeout=LONG)
+        subprocess.run(command, env=environ, capture_output=True, timeout=PATIENCE)
     if found := shutil.which("redis-server"):
         return found
     pytest.skip("needs redis-server or valkey-server: apt-get could not install it")
@@ -61,7 +58,8 @@ class Server:
             self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         pause = threading.Event()
-        for _ in range(PATIENCE * 100):
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
             assert self._process.poll() is None, f"{self._command} has ended"
             try:
                 with self.client() as client:

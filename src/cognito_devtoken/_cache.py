@@ -75,7 +75,7 @@ class TokenCache:
             ("client", fetcher, "fetch"),
             ("clock", clock, "monotonic"),
             ("clock", clock, "time"),
-            *([("store", store, "claim")] if store is not None else []),
+            *([("store", store, name) for name in ("claim", "renew")] if store is not None else []),
             *(("on_event", hook, "__call__") for hook in hooks),
         ):
             found = getattr(value, method, None)

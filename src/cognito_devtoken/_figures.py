@@ -74,6 +74,7 @@ COUNTERS = (
     _plain("back_offs", "call", "Calls without a fetch, because the last one had just failed."),
     _plain("fetches_abandoned", "fetch", "Fetches that were given up, sent or not."),
     _plain("tokens_discarded", "token", "Tokens that arrived and were not kept."),
+    _plain("store_leases_expired", "lease", "Locks of the shared store that expired in use."),
     _plain("evictions", "token", "Valid tokens that had to make room for others."),
     _plain("expirations", "token", "Tokens that left memory because their life was over."),
     _plain("clock_steps", "step", "Steps of the wall clock of more than 2 s, and freezes."),

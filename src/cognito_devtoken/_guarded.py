@@ -27,9 +27,9 @@ class Guarded:
         self._engine = engine
         self._store = store
         self.keys = store.keys
-        self.renew()
+        self.reset()
 
-    def renew(self) -> None:
+    def reset(self) -> None:
         """Forget how it did."""
         self._breaker = Breaker()
 
@@ -61,10 +61,11 @@ class Guarded:
             return result
         raise FailedError
 
-    def attempt(self, operation: str, *arguments: Any) -> None:
-        """Have it do something that may as well be left."""
+    def attempt(self, operation: str, *arguments: Any) -> Any:
+        """Have it do something that may as well be left. Returns None if it fails."""
         with suppress(FailedError):
-            self.use(operation, *arguments)
+            return self.use(operation, *arguments)
+        return None
 
     def refuse(self, key: Key | None, why: str) -> None:
         """Note that what it holds for a key, or in the log, is of no use."""
@@ -89,16 +90,19 @@ def _published(result: Any) -> list[tuple[int, bytes]]:
     return [(int(position), bytes(message)) for position, message in result]
 
 
-def _nothing(result: object) -> None:
-    pass
+def _whether(result: object) -> bool:
+    if not isinstance(result, bool):
+        raise TypeError  # a None that was forgotten, say, must not pass for "no longer held"
+    return result
 
 
 # What comes back, or an error: what has another shape is a failure like any other.
 _SHAPES: Mapping[str, Callable[[Any], Any]] = {
     "read": _stored,
     "claim": _claimed,
-    "write": _nothing,
-    "release": _nothing,
+    "renew": _whether,
+    "write": _whether,
+    "release": _whether,
     "publish": int,
     "published": _published,
 }

@@ -71,6 +71,10 @@ class Stats:
 
         store_skipped: Times that the shared store was not asked, because it had just failed.
 
+        store_leases_expired: Locks of the shared store that expired while this process still held
+            them, because it was frozen or could not reach the store. Each may have cost one more
+            call to Cognito.
+
         invalidations_applied: Rejected tokens that were thrown away.
 
         invalidations_ignored: Rejected tokens that were not the one at hand.
@@ -106,6 +110,7 @@ class Stats:
     store_errors: int = 0
     store_undecryptable: int = 0
     store_skipped: int = 0
+    store_leases_expired: int = 0
     invalidations_applied: int = 0
     invalidations_ignored: int = 0
     evictions: int = 0

@@ -57,18 +57,27 @@ class MemoryStore:
                 self._locks[name] = owner, Instant.now(self._clock), seconds
             return free, stored
 
-    def write(self, name: str, value: bytes, seconds: float, owner: str | None) -> None:
+    def renew(self, name: str, owner: str, seconds: float) -> bool:
+        """Extend a lock if it is still the owner's."""
+        with self._lock:
+            self._check()
+            held = self._owner(name) == owner
+            if held:
+                self._locks[name] = owner, Instant.now(self._clock), seconds
+            return held
+
+    def write(self, name: str, value: bytes, seconds: float, owner: str | None) -> bool:
         """Store a value, and release the lock."""
         with self._lock:
             self._read(name)
             self.values[name] = value, Instant.now(self._clock), seconds
-            self._release(name, owner)
+            return owner is None or self._release(name, owner)
 
-    def release(self, name: str, owner: str) -> None:
-        """Release a lock if it is the owner's."""
+    def release(self, name: str, owner: str) -> bool:
+        """Release a lock if it is still the owner's."""
         with self._lock:
             self._check()
-            self._release(name, owner)
+            return self._release(name, owner)
 
     def publish(self, message: bytes, seconds: float, keep: int) -> int:
         """Append a message to the log."""
@@ -105,6 +114,8 @@ class MemoryStore:
         alive = since is not None and since.age(Instant.now(self._clock)) < seconds
         return owner if alive else None
 
-    def _release(self, name: str, owner: str | None) -> None:
-        if owner is not None and self._owner(name) == owner:
+    def _release(self, name: str, owner: str) -> bool:
+        held = self._owner(name) == owner
+        if held:
             del self._locks[name]
+        return held

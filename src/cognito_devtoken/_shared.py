@@ -13,15 +13,16 @@ import threading
 from collections.abc import Sequence
 from hashlib import sha256
 from secrets import token_hex
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from ._clock import Instant
 from ._entries import Key
 from ._exchange import Exchange
-from ._flight import Flight
+from ._flight import DEADLINE, Flight
 from ._guarded import FailedError, Guarded
+from ._leases import LEASE, Lease, Leases
 from ._removal import Scope
 from ._token import OpenIdToken, remaining_of
 from .events import Reason, TokenAdopted
@@ -33,11 +34,13 @@ from .typing import Stored, TokenStore
 if TYPE_CHECKING:
     from ._engine import Engine
 
-# For how many seconds a host may fetch before another one tries, too; so one that was killed
-# is not waited for any longer.
-LOCK = 2.0
-# For how many seconds the others wait for it, and how long between two looks.
-PATIENCE = 3.0
+# How many seconds to wait for a lock that another host keeps renewing, because it is calling
+# Cognito: as long as the two attempts of up to 5 s take that the library's own client makes.
+PATIENCE = 10.0
+# The wait ends this long before the flight's deadline, so that a last look at the store does not
+# take the flight past it: it would be given up before Cognito was called.
+_RESERVE = 1.0
+# How many seconds to wait between two looks.
 _FIRST_PAUSE, _GROWTH, _LONGEST_PAUSE = 0.05, 1.5, 0.25
 
 
@@ -51,7 +54,7 @@ class _Turn:
     paced: bool = False
     usable: bool = False
     since: int = 0  # where the log was before Cognito was asked
-    owner: str | None = None  # of the lock
+    lease: Lease | None = None
     refused: bytes | None = None
 
 
@@ -62,6 +65,7 @@ class Shared:
         self._engine = engine
         self._store = Guarded(engine, store)
         self.exchange = Exchange(engine, self._store, developer_provider)
+        self.leases = Leases(engine, self._store)
 
     def bring(self, flight: Flight) -> OpenIdToken:
         """A token for a flight: another host's, or a new one that others may take."""
@@ -94,13 +98,15 @@ class Shared:
         self.exchange.tell(scope)
 
     def close(self) -> None:
-        """Under the lock: let its thread end."""
+        """Under the lock: let its threads end."""
         self.exchange.close()
+        self.leases.close()
 
     def after_fork(self) -> None:
         """In a forked child: begin anew, with what is known."""
-        self._store.renew()
+        self._store.reset()
         self.exchange.renew()
+        self.leases.reset()
 
     def listen(self) -> None:
         """Once everything is ready in a forked child: hear what is thrown away elsewhere."""
@@ -154,20 +160,26 @@ class Shared:
     def _claim(self, turn: _Turn) -> OpenIdToken | None:
         """Be the one who calls Cognito, or wait for what the one who is brings."""
         self._keep_pace(turn)
-        owner = token_hex(16)
+        name, owner = turn.names[0], token_hex(16)
         began = self._engine.now()
+        left = DEADLINE - _RESERVE - (turn.flight.sent or began).age(began)
+        patience = min(PATIENCE, left)
         pause = waited = 0.0
         while True:
             asked = self._engine.now()
-            granted, stored = self._store.use("claim", turn.names[0], owner, LOCK)
-            turn.owner = owner if granted else None
+            granted, stored = self._store.use("claim", name, owner, LEASE)
+            if granted:
+                turn.lease = Lease(turn.flight, name, owner, asked)
             if token := self._better(turn, stored, asked):
                 self._give_back(turn)
                 return token
-            # By the clock and by what was to be waited: either may stand still.
-            if granted or max(waited, began.age(self._engine.now())) >= PATIENCE:
+            if turn.lease:
+                self.leases.hold(turn.lease)
                 return None
-            pause = min(max(pause * _GROWTH, _FIRST_PAUSE), _LONGEST_PAUSE, PATIENCE - waited)
+            # By the clock and by what was to be waited: either may stand still.
+            if max(waited, began.age(self._engine.now())) >= patience:
+                return None
+            pause = min(max(pause * _GROWTH, _FIRST_PAUSE), _LONGEST_PAUSE, patience - waited)
             waited += pause
             self._pause(pause)
 
@@ -228,12 +240,21 @@ class Shared:
         elif turn.usable:
             answer = json.dumps({**token.to_aws(), "Since": turn.since})
             value = self._store.keys.seal(answer.encode(), turn.digest)
-            self._store.attempt("write", turn.names[0], value, remaining, turn.owner)
+            owner = turn.lease.owner if turn.lease else None
+            self._end_lease(turn, "write", turn.names[0], value, remaining, owner)
 
     def _give_back(self, turn: _Turn) -> None:
-        if turn.owner:
-            self._store.attempt("release", turn.names[0], turn.owner)
-            turn.owner = None
+        if turn.lease:
+            self._end_lease(turn, "release", turn.lease.name, turn.lease.owner)
+
+    def _end_lease(self, turn: _Turn, operation: str, *arguments: Any) -> None:
+        """Release the lock, if there is one, by an operation that tells whether it was held."""
+        lease, turn.lease = turn.lease, None
+        if lease:
+            self.leases.let_go(lease)
+        held = self._store.attempt(operation, *arguments)
+        if lease and held is False:
+            self.leases.expired(lease)
 
     def _depart(self, turn: _Turn) -> Instant:
         """Cognito is called after all: its time to answer begins now."""

@@ -32,6 +32,7 @@ __all__ = [
     "Forgotten",
     "Invalidated",
     "InvalidatedElsewhere",
+    "LeaseExpired",
     "LoggingHook",
     "Reason",
     "ServedInGrace",
@@ -241,6 +242,21 @@ class StoreFailed(Event):
 
 
 @attrs.frozen
+class LeaseExpired(Event):
+    """
+    A lock of the shared store expired in use; another host may have called Cognito as well.
+
+    Attributes:
+        key: A digest of what was asked for, 16 hex digits.
+
+        held: Seconds from taking the lock until it was found to have expired.
+    """
+
+    key: str
+    held: float
+
+
+@attrs.frozen
 class InvalidatedElsewhere(Event):
     """
     Other hosts have invalidated or forgotten tokens.
@@ -370,6 +386,7 @@ _LEVELS: dict[type[Event], int] = {
     ServedInGrace: _WARNING,
     StoreFailed: _WARNING,
     StoredValueRefused: _WARNING,
+    LeaseExpired: _WARNING,
     Throttled: _WARNING,
     ClockStepped: _WARNING,
     Evicted: _INFO,

@@ -111,7 +111,25 @@ class TokenStore(Protocol):
         """
         ...
 
-    def write(self, name: str, value: bytes, seconds: float, owner: str | None) -> None:
+    def renew(self, name: str, owner: str, seconds: float) -> bool:
+        """
+        Extend the lock of a name if it is still the owner's.
+
+        Called every half second for as long as the owner waits for Cognito.
+
+        Args:
+            name: Whose lock.
+
+            owner: Who has taken it.
+
+            seconds: When it falls free by itself, from now on.
+
+        Returns:
+            Whether it was still the owner's. One that has fallen free is not taken again.
+        """
+        ...
+
+    def write(self, name: str, value: bytes, seconds: float, owner: str | None) -> bool:
         """
         Store a value in place of what was there, and release the lock if it is the owner's.
 
@@ -124,11 +142,20 @@ class TokenStore(Protocol):
                 effect: what it holds must not seem to live longer than it does.
 
             owner: Who may have the lock; None if nobody has asked for it.
+
+        Returns:
+            Whether the lock was still the owner's; True if *owner* is None. The value is
+            stored in either case.
         """
         ...
 
-    def release(self, name: str, owner: str) -> None:
-        """Release the lock of a name if it is still the owner's, and nobody else's."""
+    def release(self, name: str, owner: str) -> bool:
+        """
+        Release the lock of a name if it is still the owner's, and nobody else's.
+
+        Returns:
+            Whether it was still the owner's.
+        """
         ...
 
     def publish(self, message: bytes, seconds: float, keep: int) -> int:

@@ -7,6 +7,7 @@ import pytest
 from cognito_devtoken.stores import StoreKeys
 from cognito_devtoken.stores.redis import RedisStore
 from cognito_devtoken.testing import MemoryStore, TokenStoreContract
+from redis_stores import patient
 from servers import Server
 
 
@@ -29,8 +30,83 @@ class TestRedisStore(TokenStoreContract):
             store.close()
 
     def open_store(self) -> RedisStore:
-        self.stores.append(RedisStore(self.url, keys=StoreKeys.generate(), timeout=1))
+        self.stores.append(patient(RedisStore(self.url, keys=StoreKeys.generate())))
         return self.stores[-1]
+
+
+class RenewsForAnybody(MemoryStore):
+    def renew(self, name: str, owner: str, seconds: float) -> bool:
+        return self._owner(name) is not None
+
+
+class DoesNotExtend(MemoryStore):
+    def renew(self, name: str, owner: str, seconds: float) -> bool:
+        return self._owner(name) == owner
+
+
+class ClaimsAgain(MemoryStore):
+    def renew(self, name: str, owner: str, seconds: float) -> bool:
+        return super().renew(name, owner, seconds) or self.claim(name, owner, seconds)[0]
+
+
+class AlwaysSaysReleased(MemoryStore):
+    def release(self, name: str, owner: str) -> bool:
+        super().release(name, owner)
+        return True
+
+
+class AlwaysSaysHeldByTheWriter(MemoryStore):
+    def write(self, name: str, value: bytes, seconds: float, owner: str | None) -> bool:
+        super().write(name, value, seconds, owner)
+        return True
+
+
+class SaysLostWithoutAnOwner(MemoryStore):
+    def write(self, name: str, value: bytes, seconds: float, owner: str | None) -> bool:
+        return super().write(name, value, seconds, owner) and owner is not None
+
+
+@pytest.mark.parametrize(
+    ("broken", "caught_by"),
+    {
+        RenewsForAnybody: "test_a_lock_is_renewed_by_its_owner_and_nobody_else",
+        DoesNotExtend: "test_a_renewed_lock_lasts_from_its_renewal_on",
+        ClaimsAgain: "test_a_lock_that_has_expired_is_not_renewed_though_nobody_has_taken_it",
+        AlwaysSaysReleased: "test_a_lock_is_released_by_its_owner_and_nobody_else",
+        AlwaysSaysHeldByTheWriter: "test_a_write_releases_the_lock_of_its_owner_and_nobody_elses",
+        SaysLostWithoutAnOwner: "test_a_write_releases_the_lock_of_its_owner_and_nobody_elses",
+    }.items(),
+)
+def test_a_store_with_broken_leases_fails_the_contract(
+    broken: type[MemoryStore], caught_by: str
+) -> None:
+    class Tests(TokenStoreContract):
+        store = broken()
+
+        def open_store(self) -> MemoryStore:
+            return self.store
+
+    with pytest.raises(AssertionError):
+        getattr(Tests(), caught_by)()
+
+
+def test_a_machine_too_slow_to_renew_in_time_is_not_held_against_the_store() -> None:
+    class Slow(MemoryStore):
+        late = True
+
+        def renew(self, name: str, owner: str, seconds: float) -> bool:
+            if self.late:
+                self._locks.clear()  # they have expired before this call
+            self.late = False
+            return super().renew(name, owner, seconds)
+
+    class Tests(TokenStoreContract):
+        store = Slow()
+
+        def open_store(self) -> MemoryStore:
+            return self.store
+
+    Tests().test_a_renewed_lock_lasts_from_its_renewal_on()
 
 
 def test_it_says_what_is_missing() -> None:

@@ -1,115 +1,125 @@
-"""Eight processes, cold at once, before one real server: how often they call Cognito."""
+"""Processes that start cold at the same moment share one server: how often they call Cognito."""
 
 import json
 import os
+import signal
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+
+import pytest
 
 from caching import until
-from cognito_devtoken._shared import LOCK
 from cognito_devtoken.emulator import Emulator
 from cognito_devtoken.stores import StoreKeys
+from patience import PATIENCE
 from pools import POOL
-from servers import PATIENCE, Server
+from servers import Server
 
 
-PROCESSES, USERS = 8, 50
+pytestmark = pytest.mark.external
+
+USERS = 50
 OPERATION = "GetOpenIdTokenForDeveloperIdentity"
 Process = subprocess.Popen[str]
 
 
-@contextmanager
-def fleet(server: Server, emulator: Emulator) -> Iterator[list[Process]]:
-    """Processes that begin when they are sent a line."""
-    arguments = json.dumps(
-        {
+class Fleet:
+    """Starts ``fleet.py``, whose processes begin when they are told to."""
+
+    def __init__(self, server: Server, emulator: Emulator, opened: ExitStack) -> None:
+        self._opened = opened
+        self._arguments = {
             "url": server.url,
             "endpoint": emulator.endpoint_url,
             "users": USERS,
             "pool": POOL.identity_pool_id,
             "provider": POOL.developer_provider,
             "keys": StoreKeys.generate(),
-            # On a machine that is busy with all of them. What is tested is who calls.
-            "timeout": 1,
         }
-    )
-    # What is killed is not to be measured: it would leave half a file.
-    environ = {k: v for k, v in os.environ.items() if not k.startswith("COVERAGE_")}
-    command = [sys.executable, str(Path(__file__).with_name("fleet.py")), arguments]
-    with ExitStack() as opened:
-        processes = [
-            opened.enter_context(
-                subprocess.Popen(
-                    command,
-                    env=environ,
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    text=True,
-                )
+        # One that is killed would leave half a file of coverage data.
+        self._environ = {k: v for k, v in os.environ.items() if not k.startswith("COVERAGE_")}
+
+    def start(self, processes: int, **options: object) -> Process:
+        usual = self._arguments | {"processes": processes, "at_once": 8, "hang": False}
+        arguments = json.dumps(usual | options)
+        process = self._opened.enter_context(
+            subprocess.Popen(
+                [sys.executable, str(Path(__file__).with_name("fleet.py")), arguments],
+                env=self._environ,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+                start_new_session=True,
             )
-            for _ in range(PROCESSES)
-        ]
-        try:
-            for process in processes:
-                assert process.stdout
-                assert process.stdout.readline() == "ready\n"
-            yield processes
-        finally:
-            for process in processes:
-                process.kill()
+        )
+        self._opened.callback(kill, process)
+        for _ in range(processes):
+            assert read_line(process) == "ready"
+        return process
 
 
-def begin(processes: list[Process]) -> None:
-    for process in processes:
-        assert process.stdin
-        process.stdin.write("\n")
-        process.stdin.flush()
+@pytest.fixture
+def fleet(redis_server: Server, emulator: Emulator) -> Iterator[Fleet]:
+    with ExitStack() as opened:
+        yield Fleet(redis_server, emulator, opened)
 
 
-def reports(processes: list[Process]) -> list[Any]:
-    return [json.loads(process.communicate(timeout=6 * PATIENCE)[0]) for process in processes]
+def kill(fleet: Process) -> None:
+    """Kill all its processes at once."""
+    if fleet.poll() is None:
+        os.killpg(fleet.pid, signal.SIGKILL)
 
 
-def test_8_processes_and_50_users_make_50_calls(redis_server: Server, emulator: Emulator) -> None:
-    emulator.latency = 0.05
-    for _ in range(3):
-        with fleet(redis_server, emulator) as processes:
-            begin(processes)
-            found = reports(processes)
-        if max(longest for *_, longest in found) < LOCK / 2:
-            break
-        # The machine was so busy that a lock may have fallen free under its holder: once more.
-        emulator.clear()
-        with redis_server.client() as client:
-            client.flushall()
-
-    assert emulator.calls[OPERATION] == USERS
-    assert [errors for _, errors, *_ in found] == [[]] * PROCESSES
-    assert sum(fetches for _, _, fetches, *_ in found) == USERS
-    assert sum(hits for *_, hits, _ in found) == USERS * (PROCESSES - 1)
+def begin(fleet: Process) -> None:
+    assert fleet.stdin
+    fleet.stdin.write("\n")
+    fleet.stdin.flush()
 
 
-def test_a_killed_holder_of_a_lock_costs_one_call_and_nobody_waits_for_5_s(
-    redis_server: Server, emulator: Emulator
+def read_line(process: Process) -> str:
+    assert process.stdout
+    return process.stdout.readline().strip()
+
+
+def totals(fleet: Process) -> Counter[str]:
+    """The sums of what its processes report at the end, without those that are 0."""
+    reports = fleet.communicate(timeout=PATIENCE)[0].splitlines()
+    return sum((Counter(json.loads(report)) for report in reports), Counter())
+
+
+def test_8_processes_call_once_for_each_of_50_users_as_long_as_no_lease_expires(
+    fleet: Fleet, emulator: Emulator
 ) -> None:
-    with fleet(redis_server, emulator) as processes:
-        holder, *others = processes
-        emulator.latency = 1
-        begin([holder])
-        with redis_server.client() as client:
-            until(lambda: client.dbsize() == 8)  # its locks: it calls for as many users at once
-        holder.kill()
-        emulator.latency = 0.05
-        begin(others)
-        found = reports(others)
+    eight = fleet.start(8)
+    begin(eight)
 
+    assert totals(eight) == {"tokens": USERS * 8, "fetches_started": USERS, "store_hits": USERS * 7}
+    assert emulator.calls[OPERATION] == USERS
+
+
+def test_a_killed_holder_costs_one_more_call_for_each_lock_it_held(
+    fleet: Fleet, redis_server: Server, emulator: Emulator
+) -> None:
+    holder, others = fleet.start(1, hang=True), fleet.start(3, at_once=16)
+    begin(holder)
+    assert [read_line(holder) for _ in range(8)] == ["answered"] * 8
+    kill(holder)
     with redis_server.client() as client:
-        assert client.dbsize() == USERS
-    assert [errors for _, errors, *_ in found] == [[]] * (PROCESSES - 1)
-    assert max(slowest for slowest, *_ in found) < 5
-    assert emulator.calls[OPERATION] <= USERS + 8, "one for each lock whose holder was killed"
-    assert sum(fetches for _, _, fetches, *_ in found) == USERS
+        locks = client.keys("*:lock")
+        assert len(locks) == 8
+        begin(others)
+        until(lambda: len(client.keys("*}")) == USERS - 8)
+        assert emulator.calls[OPERATION] == USERS, "nobody else has called for those 8 users yet"
+
+        for lock in locks:
+            assert client.pexpire(lock, 1)  # the end of a lease
+
+        found = totals(others)
+        assert client.keys("*:lock") == []
+        assert len(client.keys("*}")) == USERS
+    assert emulator.calls[OPERATION] == 8 + USERS
+    assert found == {"tokens": USERS * 3, "fetches_started": USERS, "store_hits": USERS * 2}

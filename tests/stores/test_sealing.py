@@ -178,6 +178,7 @@ def test_keys_are_in_no_repr_and_no_pickle() -> None:
         pickle.dumps(keys)
 
 
+@pytest.mark.external
 def test_without_cryptography_the_extra_is_named() -> None:
     script = """
 import sys

@@ -18,8 +18,9 @@ from redis.connection import Connection, SSLConnection, UnixDomainSocketConnecti
 
 
 class _Operation(threading.local):
-    """What this thread has begun: until when it is to be over, by the monotonic clock."""
+    """What this thread has begun: until when it is to be over, by a monotonic clock."""
 
+    clock: Callable[[], float] = staticmethod(time.monotonic)
     until: float | None = None
 
 
@@ -29,7 +30,7 @@ _operation = _Operation()
 @contextmanager
 def within(seconds: float) -> Generator[None]:
     """What this thread does inside on such a connection ends in time, with a TimeoutError."""
-    _operation.until = time.monotonic() + seconds
+    _operation.until = _operation.clock() + seconds
     try:
         yield
     finally:
@@ -40,7 +41,7 @@ def _left(timeout: float | None) -> float | None:
     """For how long a call of a socket may wait that would wait so long by itself."""
     if _operation.until is None or timeout == 0:
         return timeout
-    left = _operation.until - time.monotonic()
+    left = _operation.until - _operation.clock()
     if left <= 0:
         raise TimeoutError("timed out")
     return left if timeout is None else min(timeout, left)

@@ -100,7 +100,9 @@ _CLAIM = _Script.of(
     "local granted = redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2]) "
     f"return {{granted and 1 or 0, {_LOOK}}}"
 )
-_FREE = "if redis.call('GET', KEYS[2]) == ARGV[1] then redis.call('DEL', KEYS[2]) end "
+_IF_OWNER = "if redis.call('GET', KEYS[2]) == ARGV[1] then return redis.call({}) end return 0"
+_RENEW = _Script.of(_IF_OWNER.format("'PEXPIRE', KEYS[2], ARGV[2]"))
+_FREE = _IF_OWNER.format("'DEL', KEYS[2]")
 _RELEASE = _Script.of(_FREE)
 # By the server's own clock: a command that was held up on its way must not make a token younger.
 _WRITE = _Script.of(
@@ -213,17 +215,22 @@ class RedisStore:
         granted, *stored = self._run(_CLAIM, self._names(name), owner, _ms(seconds))
         return granted == 1, self._stored(name, *stored)
 
-    def write(self, name: str, value: bytes, seconds: float, owner: str | None) -> None:
+    def renew(self, name: str, owner: str, seconds: float) -> bool:
+        """Extend a lock if it is still the owner's."""
+        return bool(self._run(_RENEW, self._names(name), owner, _ms(seconds)) == 1)
+
+    def write(self, name: str, value: bytes, seconds: float, owner: str | None) -> bool:
         """Store a value, and release the lock."""
         now = _now()
         if self._look.name != name or now - self._look.clock.read_at > _CLOCK_AGE:
             self.read(name)
         expires = self._look.clock.at(now + seconds)
-        self._run(_WRITE, self._names(name), owner or "", value, expires)
+        released = self._run(_WRITE, self._names(name), owner or "", value, expires)
+        return owner is None or released == 1
 
-    def release(self, name: str, owner: str) -> None:
-        """Release a lock if it is the owner's."""
-        self._run(_RELEASE, self._names(name), owner)
+    def release(self, name: str, owner: str) -> bool:
+        """Release a lock if it is still the owner's."""
+        return bool(self._run(_RELEASE, self._names(name), owner) == 1)
 
     def publish(self, message: bytes, seconds: float, keep: int) -> int:
         """Append a message to the log."""

@@ -1,0 +1,29 @@
+"""Stores on a real server, whose operations may take as long as the machine does."""
+
+from collections.abc import Callable
+from typing import Any
+
+from redis.cluster import RedisCluster
+
+from cognito_devtoken.stores.redis import RedisStore
+from patience import PATIENCE
+
+
+NAME = "a" * 64
+OpensStores = Callable[..., RedisStore]
+
+
+def patient(store: RedisStore) -> RedisStore:
+    """Lift the time limits of a store and of its client, where they are not what is tested."""
+    store._timeout = PATIENCE
+    client: Any = store._client
+    if isinstance(client, RedisCluster):
+        nodes: Any = client.nodes_manager
+        clients = [node.redis_connection for node in nodes.nodes_cache.values()]
+    else:
+        clients = [client]
+    for each in clients:
+        limits = {"socket_timeout": PATIENCE, "socket_connect_timeout": PATIENCE}
+        each.connection_pool.connection_kwargs.update(limits)
+        each.connection_pool.disconnect()  # what is open has the limits of before
+    return store

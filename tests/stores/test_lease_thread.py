@@ -1,0 +1,210 @@
+"""The thread that renews leases: started for the first lease, ended after the last."""
+
+import gc
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from in_flight import InFlight, calls_answered_by
+
+from caching import PROVIDER, Crew, asking, until
+from cognito_devtoken import OpenIdToken, TokenCache, TokenRequest
+from cognito_devtoken._leases import LEASE, RENEW_EVERY, Leases
+from cognito_devtoken.testing import FakeFetcher, ManualClock, MemoryStore
+from hosts import Hosts, leases_of, waits_of
+from patience import PATIENCE
+
+
+@pytest.fixture
+def call(fetcher: FakeFetcher) -> Iterator[Callable[..., InFlight]]:
+    """Has a host call Cognito, and leaves the call in flight."""
+    with calls_answered_by(fetcher) as begin:
+        yield begin
+
+
+def test_one_thread_renews_all_leases_and_ends_when_none_is_held(
+    new_host: Hosts, clock: ManualClock, store: MemoryStore, call: Callable[..., InFlight]
+) -> None:
+    host = new_host()
+    started: list[Callable[[], None]] = []
+    leases_of(host).start_thread = started.append
+    renewed: list[str] = []
+    renew = store.renew
+
+    def note(name: str, owner: str, seconds: float) -> bool:
+        renewed.append(owner)
+        return renew(name, owner, seconds)
+
+    store.renew = note  # type: ignore[method-assign]
+    flights = [call(host, asking(user)) for user in ("ana", "bob")]
+    assert len(started) == 1
+    clock.advance(RENEW_EVERY)
+    assert leases_of(host).renew_due() == RENEW_EVERY
+    assert len(set(renewed)) == len(renewed) == 2
+    for flight in flights:
+        flight.lands()
+    assert leases_of(host).renew_due() is None
+
+    call(host, asking("eve"))
+    assert len(started) == 2
+
+
+def test_a_real_thread_renews_a_lease_and_ends_with_its_session(
+    fetcher: FakeFetcher, clock: ManualClock
+) -> None:
+    renewed = threading.Event()
+
+    class Renewed(MemoryStore):
+        def renew(self, name: str, owner: str, seconds: float) -> bool:
+            renewed.set()
+            return super().renew(name, owner, seconds)
+
+    class UntilRenewed:
+        def fetch(self, request: TokenRequest) -> OpenIdToken:
+            assert renewed.wait(PATIENCE)
+            return FakeFetcher().fetch(request)
+
+    cache = TokenCache(UntilRenewed(), developer_provider=PROVIDER, store=Renewed())
+    thread: list[threading.Thread] = []
+
+    def start(run: Callable[[], None]) -> None:
+        thread.append(threading.Thread(target=run, daemon=True))
+        thread[0].start()
+
+    leases_of(cache).start_thread = start
+
+    cache.get(asking())
+    cache.close()
+
+    thread[0].join(PATIENCE)
+    assert not thread[0].is_alive()
+    assert cache.stats().store_errors == 0
+
+
+@pytest.mark.parametrize("error", [RuntimeError, MemoryError])
+def test_without_a_thread_a_lease_lasts_2_s_and_the_next_one_tries_again(
+    new_host: Hosts,
+    fetcher: FakeFetcher,
+    clock: ManualClock,
+    call: Callable[..., InFlight],
+    error: type[Exception],
+) -> None:
+    holder, loser = new_host(), new_host()
+    tried: list[object] = []
+
+    def cannot_start(run: object) -> None:
+        tried.append(run)
+        raise error
+
+    leases_of(holder).start_thread = cannot_start
+    flight = call(holder)
+    waits = waits_of(loser, clock)
+
+    loser.get(asking())
+    flight.lands()
+    holder.get(asking("another"))
+
+    assert LEASE <= sum(waits) <= LEASE + 0.25
+    assert len(tried) == 2
+    assert holder.stats().store_leases_expired == 1
+    assert holder.stats().errors == 0
+
+
+def test_an_interrupt_while_the_thread_is_started_leaves_it_to_the_next_lease(
+    new_host: Hosts,
+) -> None:
+    host = new_host()
+    tried: list[object] = []
+
+    def interrupted(run: object) -> None:
+        tried.append(run)
+        raise KeyboardInterrupt
+
+    leases_of(host).start_thread = interrupted
+    for user in ("ana", "bob"):
+        with pytest.raises(KeyboardInterrupt):
+            leases_of(host).hold(lease_for(host, user))
+
+    assert len(tried) == 2
+
+
+def lease_for(host: TokenCache, user: str) -> Any:
+    from cognito_devtoken._entries import Key
+    from cognito_devtoken._flight import Flight
+    from cognito_devtoken._leases import Lease
+    from cognito_devtoken.events import Reason
+
+    now = host._engine.now()
+    flight = Flight(Key.of(asking(user), PROVIDER), asking(user), Reason.MISS, now)
+    return Lease(flight, user, "owner", now)
+
+
+def test_a_thread_that_dies_is_replaced_for_the_next_lease(
+    new_host: Hosts, call: Callable[..., InFlight]
+) -> None:
+    class Unreadable(ManualClock):
+        broken = False
+
+        def monotonic(self) -> float:
+            if self.broken:
+                raise ZeroDivisionError
+            return super().monotonic()
+
+    clock = Unreadable()
+    host = new_host(clock=clock)
+    crew = Crew()
+    leases_of(host).start_thread = crew.start
+    call(host)
+    leases_of(host)._wake.put(None)
+
+    clock.broken = True
+    with pytest.raises(ZeroDivisionError):
+        crew.work()
+    clock.broken = False
+
+    call(host, asking("another"))
+    assert len(crew.jobs) == 1
+
+
+def test_a_forked_child_holds_no_lease_and_starts_a_thread_of_its_own(
+    new_host: Hosts, clock: ManualClock, store: MemoryStore, call: Callable[..., InFlight]
+) -> None:
+    host = new_host()
+    started: list[object] = []
+    leases_of(host).start_thread = started.append
+    flight = call(host)
+    flight_of_parent = leases_of(host)._held.copy()
+
+    ready = host._engine._before_fork()
+    host._engine._after_fork(ready=ready, in_child=True)
+
+    store.renew = lambda *arguments: pytest.fail("it renews")  # type: ignore[method-assign]
+    clock.advance(RENEW_EVERY)
+    assert flight_of_parent
+    assert leases_of(host).renew_due() is None
+    call(host, asking("another"))
+    assert len(started) == 2
+    flight.lands()
+
+
+def test_a_cache_that_nobody_closes_is_not_kept_alive_by_the_thread(
+    fetcher: FakeFetcher, store: MemoryStore
+) -> None:
+    cache = TokenCache(fetcher, developer_provider=PROVIDER, store=store)
+    cache._engine.idle_seconds = 0
+    started: list[Callable[[], None]] = []
+    leases_of(cache).start_thread = started.append
+    cache.get(asking())
+    leases: weakref.ref[Leases] = weakref.ref(leases_of(cache))
+    wake = leases_of(cache)._wake
+    del cache
+
+    def gone() -> bool:
+        gc.collect()
+        return leases() is None
+
+    until(gone)
+    wake.put(None)
+    started[0]()  # it ends by itself

@@ -1,0 +1,132 @@
+"""A store refuses arguments that are wrong or would make callers wait, and shows no password."""
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+import redis
+import redis.asyncio
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+from redis.sentinel import Sentinel
+
+from canary import find_leaks
+from cognito_devtoken.exceptions import (
+    ConfigurationError,
+)
+from cognito_devtoken.stores import PlainText, StoreKeys
+from cognito_devtoken.stores.redis import BOUNDED, RedisStore
+from redis_stores import OpensStores
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"socket_timeout": 5}, "socket_timeout of at most 1 s, not 5"),
+        ({"socket_timeout": None}, "socket_timeout of at most 1 s, not None"),
+        ({"socket_connect_timeout": 3}, "socket_connect_timeout of at most 1 s, not 3"),
+        ({"decode_responses": True}, "must not have decode_responses"),
+    ],
+)
+def test_a_client_that_callers_would_wait_for_is_refused(
+    open_store: OpensStores, arguments: dict[str, Any], message: str
+) -> None:
+    with redis.Redis(**{**BOUNDED, **arguments}) as client:
+        with pytest.raises(ConfigurationError, match=message):
+            open_store(client=client)
+
+
+@pytest.mark.skipif(
+    not hasattr(Retry, "get_retries"), reason="redis before 6 does not tell how often it retries"
+)
+def test_a_client_that_tries_again_by_itself_is_refused(open_store: OpensStores) -> None:
+    patient = {**BOUNDED, "retry": Retry(NoBackoff(), 3)}
+    message = "must not try again by itself, up to 3 times"
+    with redis.Redis(**patient) as client, pytest.raises(ConfigurationError, match=message):
+        open_store(client=client)
+
+    make: Any = Sentinel
+    sentinel = make([("127.0.0.1", 1)], sentinel_kwargs=patient, **BOUNDED)
+    with pytest.raises(ConfigurationError, match=f"each Sentinel of it, {message}"):
+        open_store(client=sentinel.master_for("mymaster", **BOUNDED))
+
+
+def test_a_client_that_is_refused_shows_no_password(open_store: OpensStores) -> None:
+    with redis.Redis(password="canary-password", socket_timeout=5) as client:
+        with pytest.raises(ConfigurationError, match="socket_timeout") as caught:
+            open_store(client=client)
+
+    assert find_leaks(caught.value, "canary-password") == []
+
+
+@pytest.mark.parametrize(
+    ("client", "kind"),
+    [
+        ("redis://user:canary-password@host/0", "str"),
+        (redis.asyncio.Redis(password="canary-password", **BOUNDED), "redis.asyncio.client.Redis"),
+    ],
+)
+def test_what_is_no_client_is_refused_without_being_shown(
+    open_store: OpensStores, client: Any, kind: str
+) -> None:
+    message = f"client must be a redis.Redis or a redis.cluster.RedisCluster, not {kind}."
+    with pytest.raises(TypeError) as caught:
+        open_store(client=client)
+
+    assert str(caught.value) == message
+    assert find_leaks(caught.value, "canary-password") == []
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", "http://host/0", "user:canary-password@host", "redis://user:canary-password@host:port/0"],
+)
+def test_a_wrong_url_is_refused_without_being_shown(keys: str, url: str) -> None:
+    with pytest.raises(ConfigurationError, match="must be redis://HOST:PORT/DB") as caught:
+        RedisStore(url, keys=keys)
+
+    assert find_leaks(caught.value, "canary-password") == []
+
+
+@pytest.mark.parametrize("arguments", [{}, {"url": "redis://", "client": redis.Redis()}])
+def test_it_takes_either_a_url_or_a_client(keys: str, arguments: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError, match="either a url or a client"):
+        RedisStore(keys=keys, **arguments)
+
+
+@pytest.mark.parametrize("arguments", [{}, {"keys": StoreKeys.generate(), "plain_text": True}])
+def test_plain_text_is_asked_for_and_nothing_else(arguments: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError, match="plain_text=True, and not both"):
+        RedisStore("redis://", **arguments)
+    assert isinstance(RedisStore("redis://", plain_text=True).keys, PlainText)
+
+
+def test_a_time_out_has_a_limit(keys: str) -> None:
+    with pytest.raises(ValueError, match="timeout must be at most 1 s, not 2 s"):
+        RedisStore("redis://", keys=keys, timeout=2)
+
+
+def test_it_shows_no_password(keys: str) -> None:
+    store = RedisStore("redis://user:canary-password@localhost", keys=keys)
+
+    assert repr(store) == "<RedisStore, prefix 'cognito-devtoken'>"
+    assert not hasattr(store, "__dict__")
+
+
+@pytest.mark.external
+def test_without_redis_the_extra_is_named() -> None:
+    script = """
+import sys
+sys.modules["redis"] = None
+try:
+    import cognito_devtoken.stores.redis
+except Exception as error:
+    print(type(error).__name__, error, *error.__notes__)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+
+    assert done.stdout == (
+        "ConfigurationError A RedisStore needs redis, which is not installed. "
+        "Install the extra: pip install 'cognito-devtoken[redis]'\n"
+    ), done.stderr

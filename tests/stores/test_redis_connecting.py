@@ -1,0 +1,118 @@
+"""A store connects to a real server: by URL, by TLS, or by a client of the user's own."""
+
+import socket
+import ssl
+import threading
+from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+import redis
+import redis.asyncio
+
+from cognito_devtoken.exceptions import (
+    SessionClosedError,
+)
+from cognito_devtoken.stores.redis import BOUNDED, RedisStore
+from redis_stores import NAME, OpensStores
+from servers import Server, free_port, impostor, running
+
+
+pytestmark = pytest.mark.external
+
+
+@pytest.mark.parametrize("address", ["unix", "tcp"])
+def test_it_connects_by_url_with_user_password_and_database(
+    open_store: OpensStores, address: str
+) -> None:
+    port = free_port() if address == "tcp" else 0
+    acl = ["--user", "ana", "on", ">secret", "~*", "+@all", "--user", "default", "off"]
+    with TemporaryDirectory() as folder, running(Path(folder), *acl, port=port) as server:
+        place = f"127.0.0.1:{port}/3" if port else f"{server.path}?db=3"
+        scheme = "redis" if port else "unix"
+        store = open_store(f"{scheme}://ana:secret@{place}")
+        store.write(NAME, b"value", 600, None)
+        with server.client(username="ana", password="secret", db=3) as client:
+            assert client.get(f"cognito-devtoken:{{{NAME}}}") == b"value"
+
+
+def test_it_connects_by_tls(redis_server: Server, open_store: OpensStores, tmp_path: Path) -> None:
+    certificate, key = certify(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+
+    def speak_tls(connection: socket.socket) -> None:
+        # Not each redis-server has been built with TLS: this stands before one that may not.
+        with (
+            context.wrap_socket(connection, server_side=True) as outside,
+            socket.socket(socket.AF_UNIX) as inside,
+        ):
+            inside.connect(str(redis_server.path))
+            back = threading.Thread(target=forward, args=(inside, outside))
+            back.start()
+            forward(outside, inside)
+            back.join()
+
+    with impostor(speak_tls) as plain:
+        url = plain.replace("redis://", "rediss://")
+        store = open_store(f"{url}?ssl_ca_certs={certificate}")
+        store.write(NAME, b"value", 600, None)
+        assert store.read(NAME)
+        with pytest.raises(redis.ConnectionError, match="certificate"):
+            open_store(url).read(NAME)
+        store.close()
+
+
+def forward(source: socket.socket, target: socket.socket) -> None:
+    with suppress(OSError):
+        while data := source.recv(10_000):
+            target.sendall(data)
+        target.shutdown(socket.SHUT_RDWR)
+
+
+def certify(folder: Path) -> tuple[str, str]:
+    from datetime import UTC, datetime, timedelta
+    from ipaddress import IPv4Address
+
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "test")])
+    now = datetime.now(UTC)
+    address = x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))])
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), 1, now, now + timedelta(days=1))
+        .add_extension(address, critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    paths = folder / "certificate.pem", folder / "key.pem"
+    paths[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    paths[1].write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    return str(paths[0]), str(paths[1])
+
+
+def test_it_takes_a_client_of_the_users_own_and_leaves_it_open(
+    redis_server: Server, open_store: OpensStores
+) -> None:
+    with redis_server.client(**BOUNDED) as client:
+        store = open_store(client=client)
+        store.write(NAME, b"value", 600, None)
+        store.close()
+        assert client.ping()
+
+
+def test_a_closed_one_refuses_to_work(redis_server: Server, keys: str) -> None:
+    with RedisStore(redis_server.url, keys=keys) as store:
+        pass
+    with pytest.raises(SessionClosedError):
+        store.read(NAME)

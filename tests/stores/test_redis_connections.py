@@ -1,0 +1,94 @@
+"""A store leaves no connection behind, and a forked child makes its own."""
+
+import json
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from caching import PROVIDER, asking, until
+from cognito_devtoken import TokenCache
+from cognito_devtoken.stores.redis import RedisStore
+from cognito_devtoken.testing import FakeFetcher
+from patience import PATIENCE
+from redis_stores import NAME, OpensStores
+from servers import Server
+
+
+pytestmark = pytest.mark.external
+
+
+def test_no_connection_and_no_thread_is_left_over(
+    own_redis: Server, open_store: OpensStores
+) -> None:
+    store = open_store(own_redis.url)
+    cache = TokenCache(FakeFetcher(), developer_provider=PROVIDER, store=store, max_entries=100)
+    cache.get(asking())
+    files = len(list(Path("/proc/self/fd").iterdir()))
+    names = [name.hex() for name in (b"a" * 32, b"b" * 32)]
+
+    for number in range(300):
+        store.claim(names[number % 2], "me", 600)
+        store.read(names[number % 2])
+        store.release(names[number % 2], "me")
+        cache.get(asking(str(number)))
+    most = 1 + 8 + 1 + 1  # this thread, those that fetch, the one that listens, and that renews
+    assert own_redis.connections() <= most
+    with own_redis.client() as client:
+        for number in range(50):
+            client.execute_command("CLIENT", "KILL", "TYPE", "normal")
+            store.read(NAME)
+            cache.get(asking(f"reconnecting {number}"))
+    assert own_redis.connections() <= most
+    assert len(list(Path("/proc/self/fd").iterdir())) <= files + 10
+    assert len([t for t in threading.enumerate() if "devtoken" in t.name]) < most
+    cache.close()
+    store.close()
+    until(lambda: own_redis.connections() == 0)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_fork_makes_connections_of_its_own(redis_server: Server, keys: str) -> None:
+    script = """
+import json, os, sys
+from cognito_devtoken import TokenSession
+from cognito_devtoken.stores import redis
+from cognito_devtoken.testing import FakeFetcher
+
+redis._LONGEST = 300.0  # on a machine that may be busy
+store = redis.RedisStore(sys.argv[1], keys=sys.argv[2], timeout=300)
+session = TokenSession("a:0", developer_provider="b", client=FakeFetcher(), store=store)
+
+def who():
+    session.get_token(f"user-{os.getpid()}")
+    stats = session.stats()
+    assert not stats.store_errors, stats
+    return store._client.client_id()
+
+parent = who()
+read, write = os.pipe()
+if not os.fork():
+    os.write(write, json.dumps(who()).encode())
+    os._exit(0)
+child = json.loads(os.read(read, 1000))
+print(json.dumps([parent, child, who()]))
+session.close(); store.close()
+"""
+    command = [sys.executable, "-Wignore::DeprecationWarning", "-c", script, redis_server.url]
+    done = subprocess.run([*command, keys], capture_output=True, text=True, timeout=PATIENCE)
+
+    parent, child, again = json.loads(done.stdout or done.stderr)
+    assert child != parent
+    assert again == parent
+
+
+def test_in_a_forked_child_it_has_another_client(keys: str) -> None:
+    store = RedisStore("redis://localhost", keys=keys)
+    own = store._client
+
+    ready = store._before_fork()
+    store._after_fork(ready=ready, in_child=True)
+
+    assert store._client is not own

@@ -1,0 +1,140 @@
+"""A value in the shared store that was altered, moved or sealed with another key is a miss."""
+
+from typing import Any
+
+import pytest
+
+from caching import Recorder, asking
+from cognito_devtoken import TokenCache
+from cognito_devtoken.events import (
+    StoredValueRefused,
+)
+from cognito_devtoken.stores import StoreKeys
+from cognito_devtoken.testing import FakeFetcher, MemoryStore
+from hosts import Hosts, digest_of, exchange_of
+
+
+def stored(store: MemoryStore) -> tuple[str, bytes]:
+    ((name, (value, _, _)),) = store.values.items()
+    return name, value
+
+
+def put(store: MemoryStore, name: str, value: bytes) -> None:
+    _, since, seconds = store.values.get(name) or next(iter(store.values.values()))
+    store.values[name] = value, since, seconds
+
+
+def test_every_changed_bit_is_a_miss_with_an_event_and_a_count(
+    new_host: Hosts, fetcher: FakeFetcher, store: MemoryStore, told: Recorder
+) -> None:
+    new_host().get(asking())
+    name, value = stored(store)
+    host = new_host()
+
+    # One of each byte here; test_sealing.py changes them all.
+    for bit in range(0, len(value) * 8, 8):
+        bit += bit // 8 % 8  # noqa: PLW2901
+        changed = bytearray(value)
+        changed[bit // 8] ^= 1 << bit % 8
+        put(store, name, bytes(changed))
+        host.clear()
+        host._engine.entries.clear()
+        exchange_of(host).renew()
+        told.events.clear()
+        before = host.stats()
+        host.get(asking())
+        after = host.stats()
+        assert after.store_undecryptable == before.store_undecryptable + 1, bit
+        assert after.store_misses == before.store_misses + 1
+        (refused,) = told.of(StoredValueRefused)
+        place = "unknown format" if bit < 8 else "unknown key" if bit < 72 else "altered or moved"
+        assert refused.why == place
+
+    assert len(fetcher.calls) == 1 + len(value)
+
+
+def test_a_value_that_was_moved_to_another_users_name_is_a_miss(
+    new_host: Hosts, fetcher: FakeFetcher, store: MemoryStore, told: Recorder
+) -> None:
+    token = new_host().get(asking("mallory"))
+    _, value = stored(store)
+    new_host().get(asking("victim"))
+    (name,) = [name for name in store.values if store.values[name][0] != value]
+    put(store, name, value)
+
+    host = new_host()
+
+    assert host.get(asking("victim")) != token
+    assert host.stats().store_undecryptable == 1
+    assert [event.why for event in told.of(StoredValueRefused)] == ["altered or moved"]
+
+
+@pytest.mark.parametrize("value", [b"", b"\x01", b"\x01" * 9, b"\x01" * 21, b"x" * 2000])
+def test_garbage_is_a_miss(new_host: Hosts, store: MemoryStore, value: bytes) -> None:
+    new_host().get(asking())
+    name, _ = stored(store)
+    put(store, name, value)
+
+    host = new_host()
+    host.get(asking())
+
+    assert host.stats().store_undecryptable == 1
+
+
+@pytest.mark.parametrize(
+    "answer", [b"", b"[]", b"{}", b"null", b'"a"', b'{"Since": 0, "Token": 1}', b'{"Since": "x"}']
+)
+def test_what_is_sealed_and_is_no_token_is_a_miss(
+    new_host: Hosts, store: MemoryStore, told: Recorder, answer: bytes
+) -> None:
+    new_host().get(asking())
+    name, _ = stored(store)
+    host = new_host()
+    put(store, name, store.keys.seal(answer, digest_of(asking())))
+
+    host.get(asking())
+
+    assert [event.why for event in told.of(StoredValueRefused)] == ["no such token"]
+    assert host.stats().store_undecryptable == 1
+
+
+def test_an_unknown_key_is_a_miss_and_a_rotated_one_loses_nothing(
+    new_host: Hosts, fetcher: FakeFetcher, store: MemoryStore, told: Recorder
+) -> None:
+    old, new = StoreKeys.generate(), StoreKeys.generate()
+
+    def host(*keys: str) -> TokenCache:
+        return new_host(store=WithKeys(store, *keys))
+
+    token = host(old).get(asking())
+    # Behind the old one on all hosts, then first, then alone.
+    for keys in ([old], [old, new], [new, old], [old, new]):
+        assert host(*keys).get(asking()) == token
+    assert len(fetcher.calls) == 1
+    newer = host(new, old).refresh(asking())
+    for keys in ([new, old], [new]):
+        assert host(*keys).get(asking()) == newer
+    assert len(fetcher.calls) == 2
+    assert told.of(StoredValueRefused) == []
+    # By its own name it is not even found; in the place of another it does not open.
+    lonely = StoreKeys.generate()
+    name = StoreKeys(lonely).names(digest_of(asking()))[0]
+    put(store, name, stored_by(store, StoreKeys(old), digest_of(asking())))
+    stranger = host(lonely)
+    assert stranger.get(asking()) != newer
+    assert [event.why for event in told.of(StoredValueRefused)] == ["unknown key"]
+
+
+def stored_by(store: MemoryStore, keys: StoreKeys, digest: bytes) -> bytes:
+    return store.values[keys.names(digest)[0]][0]
+
+
+class WithKeys:
+    """The same store, in the hands of one who has other keys."""
+
+    def __init__(self, store: MemoryStore, *keys: str) -> None:
+        self._store = store
+        self.keys = StoreKeys(keys)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
