@@ -147,9 +147,11 @@ def _watch(members: Sequence[Member], progress: Progress, show: Show) -> None:
     for member in members:
         threading.Thread(target=listen, args=(member,), daemon=True).start()
         _say(member, "begin")
+    is_over = False
     with canvas() as draw:
-        while not reported.wait(_FRAME):
+        while not is_over:
             draw(progress.lines)
+            is_over = reported.wait(_FRAME)
     found = [report for report in reports if report]
     slowest = max((report[0] for report in found), default=0.0)
     show("answered", f"{progress.answered:,}, the slowest in {slowest:.1f} s")

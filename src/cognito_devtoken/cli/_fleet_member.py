@@ -36,6 +36,9 @@ def main() -> None:
             )
         )
 
+        # Making it takes longer than a call, and the lock of a token would be held meanwhile.
+        client._client_for(told["pool"].partition(":")[0])
+
         def ask(user_id: str) -> float:
             began = time.perf_counter()
             session.get_token(user_id)
