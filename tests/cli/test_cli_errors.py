@@ -175,3 +175,17 @@ def test_no_standard_error_at_all_is_no_error(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(sys, "stderr", None)
 
     assert main(["get-token"]) == 252
+
+
+def test_ctrl_c_has_an_exit_code_and_no_message(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Interrupted(io.StringIO):
+        def write(self, text: str) -> int:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", Interrupted())
+        assert main(["store-key"]) == 130
+
+    assert capsys.readouterr() == ("", "")

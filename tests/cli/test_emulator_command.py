@@ -1,5 +1,6 @@
 """``cognito-devtoken emulator``: until when it runs, what it prints, and what it refuses."""
 
+import io
 import json
 import os
 import signal
@@ -55,6 +56,23 @@ def test_it_answers_until_it_is_told_to_stop(
     assert f"GetOpenIdTokenForDeveloperIdentity {identity_id}\n" in out
     assert "'a\\nforged\\xe9' InvalidAction\n" in out
     assert CANARY not in out
+
+
+@pytest.mark.external
+def test_ctrl_c_as_soon_as_it_is_announced_ends_it_with_success(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Interrupted(io.StringIO):
+        def write(self, text: str) -> int:
+            if "Ctrl-C stops" in text:
+                raise KeyboardInterrupt
+            return super().write(text)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", Interrupted())
+        assert main(["emulator", "--port=0"]) == 0
+
+    assert capsys.readouterr() == ("", "")
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import redirect_stdout
 from math import ceil, floor
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from typing import Any
 import jwt as pyjwt
 import pytest
 from cli_process import BACKSTOP, COMMAND
+from terminals import Terminal
 
 from calling import ask, jwt
 from cognito_devtoken.cli import main
@@ -140,6 +142,19 @@ class TestExplanation:
     def test_spans_are_told_in_two_units(self, seconds: float, text: str) -> None:
         assert _span(seconds) == text
 
+    @pytest.mark.parametrize(
+        ("issued_ago", "bar"), [(0, "●" + "─" * 44), (2_000_000, "·" * 44 + "●")]
+    )
+    def test_on_a_terminal_life_is_a_bar(
+        self, issued_ago: int, bar: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("COLUMNS", "60")
+        issued = int(time.time()) - issued_ago
+        with redirect_stdout(Terminal()) as terminal:
+            assert main(["inspect", jwt(**claims(iat=issued, exp=issued + 1_000_000))]) == 0
+
+        assert terminal.text.splitlines()[-2] == " " * 14 + bar
+
 
 class TestSources:
     def test_it_takes_the_answer_of_get_token(
@@ -151,6 +166,7 @@ class TestSources:
             monkeypatch.setattr(sys, "stdin", io.StringIO(answer))
             assert main(["inspect", *arguments]) == 0
 
+    @pytest.mark.external
     def test_on_a_terminal_it_is_asked_for_without_an_echo_and_life_is_a_bar(
         self, token: str
     ) -> None:

@@ -113,7 +113,7 @@ class TestExec:
         assert capsys.readouterr().err == (
             "\ncognito-devtoken: [ERROR]: no-such-command: No such file or directory\n"
         )
-        assert main(["exec", *ASK, "--", str(tmp_path)]) == 126
+        assert main(["exec", "--credentials", *ASK, "--", str(tmp_path)]) == 126
         assert capsys.readouterr().err.endswith(": Permission denied\n")
 
         assert signal.getsignal(signal.SIGPIPE) is before
