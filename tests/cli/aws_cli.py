@@ -5,9 +5,10 @@ import io
 import logging
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
+import botocore.hooks
 import botocore.loaders
 import botocore.session
 import pytest
@@ -52,18 +53,30 @@ def module(name: str) -> Any:
 
 @contextlib.contextmanager
 def quick() -> Iterator[None]:
-    """Botocore reads each file of its data once, and nobody listens to what the AWS CLI logs."""
-    before = botocore.session.create_loader
-    botocore.session.create_loader = _create_loader
-    logging.disable()
-    try:
-        yield
-    finally:
-        botocore.session.create_loader = before
-        logging.disable(logging.NOTSET)
+    """Botocore reads each file and looks at each handler once; nobody listens to the log."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(botocore.session, "create_loader", _create_loader)
+        # The AWS CLI registers the same 370 functions for each run.
+        patch.setattr(_hooks, "accepts_kwargs", _accepts_kwargs)
+        patch.setattr(_hooks.EventAliaser, "_alias_event_name", _alias_event_name)
+        logging.disable()
+        try:
+            yield
+        finally:
+            logging.disable(logging.NOTSET)
 
 
 _create_loader = cache(botocore.loaders.create_loader)
+_hooks: Any = botocore.hooks
+_accepts_kwargs = lru_cache(1024)(_hooks.accepts_kwargs)
+_alias = _hooks.EventAliaser._alias_event_name
+_aliases: dict[str, str] = {}
+
+
+def _alias_event_name(self: Any, event_name: str) -> str:
+    if event_name not in _aliases:
+        _aliases[event_name] = _alias(self, event_name)
+    return _aliases[event_name]
 
 
 def _outcome(run: Callable[[], int]) -> Outcome:

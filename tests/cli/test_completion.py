@@ -1,14 +1,16 @@
 """Completion: what the shells offer, asked of the shells themselves."""
 
 import shutil
-import subprocess
 from collections.abc import Sequence
-from pathlib import Path
+from contextlib import redirect_stdout
 
 import pytest
+from cli_process import finished
 
 from cognito_devtoken.cli import main
 
+
+pytestmark = pytest.mark.external
 
 CASES = [
     (["cognito-devtoken", "insp"], ["inspect"]),
@@ -21,35 +23,42 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("words", "offered"), CASES)
-@pytest.mark.parametrize("shell", ["bash", "zsh"])
-def test_a_shell_offers_what_goes_on(
-    shell: str,
-    words: Sequence[str],
-    offered: list[str],
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+@pytest.fixture(scope="module", params=["bash", "zsh"])
+def offers(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> list[list[str]]:
+    """What a shell offers for each of the cases, in one process."""
+    shell: str = request.param
     if shutil.which(shell) is None:
         pytest.skip(f"there is no {shell} on this machine")
-    assert main(["completion", shell]) == 0
-    script = tmp_path / "script"
-    script.write_text(capsys.readouterr().out)
-    line = " ".join(f"'{word}'" for word in words)
+    script = tmp_path_factory.mktemp("completion") / "script"
+    with script.open("w") as file, redirect_stdout(file):
+        assert main(["completion", shell]) == 0
     begin, call = "", "_cognito_devtoken"
     if shell == "zsh":
         begin = "autoload -U compinit && compinit -D -u\n"
         # As bashcompinit calls it, once a terminal has asked.
         call = "() { emulate -L sh; setopt kshglob noshglob braceexpand; _cognito_devtoken; }"
-    ask = (
-        f"{begin}source {script}\n"
-        f"COMP_WORDS=({line}); COMP_CWORD={len(words) - 1}\n"
-        f'{call}\nprintf "%s\\n" "${{COMPREPLY[@]}}"\n'
-    )
-
-    done = subprocess.run([shell, "-c", ask], capture_output=True, text=True, timeout=60)
-
-    found = done.stdout.split()
+    ask = f"{begin}source {script}\n"
+    for words, _ in CASES:
+        line = " ".join(f"'{word}'" for word in words)
+        ask += (
+            f"COMPREPLY=(); COMP_WORDS=({line}); COMP_CWORD={len(words) - 1}\n"
+            f'{call}\nprintf "%s " "${{COMPREPLY[@]}}"; echo\n'
+        )
+    done = finished([shell, "-c", ask])
+    assert done.stderr == ""
+    found = [line.split() for line in done.stdout.splitlines()]
     if shell == "zsh":  # which leaves out by itself what does not go on with the word
-        found = [each for each in found if each.startswith(words[-1])]
-    assert (found, done.stderr) == (offered, "")
+        pairs = zip(found, CASES, strict=True)
+        found = [
+            [each for each in line if each.startswith(words[-1])] for line, (words, _) in pairs
+        ]
+    return found
+
+
+@pytest.mark.parametrize(("case", "words", "offered"), [(n, *each) for n, each in enumerate(CASES)])
+def test_a_shell_offers_what_goes_on(
+    case: int, words: Sequence[str], offered: list[str], offers: list[list[str]]
+) -> None:
+    assert offers[case] == offered

@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from cognito_devtoken.cli._errors import OutputError
-from cognito_devtoken.cli._formats import rendered
+from cognito_devtoken.cli._formats import OUTPUTS, rendered
 from cognito_devtoken.cli._table import table_of
 
 
@@ -95,3 +95,8 @@ def test_yaml_reads_as_what_it_was(output: str, data: Any) -> None:
     yaml = pytest.importorskip("yaml")
 
     assert yaml.safe_load(rendered(TITLE, data, output)) == (data if output == "yaml" else [data])
+
+
+def test_nothing_is_printed_of_nothing() -> None:
+    for output in OUTPUTS:
+        assert rendered("title", {}, output) == ""

@@ -4,18 +4,21 @@ import io
 import json
 import os
 import pty
-import re
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import redirect_stdout
+from math import ceil, floor
 from pathlib import Path
 from typing import Any
 
 import jwt as pyjwt
 import pytest
+from cli_process import BACKSTOP, COMMAND
+from terminals import Terminal
 
 from calling import ask, jwt
 from cognito_devtoken.cli import main
@@ -25,7 +28,6 @@ from pools import POOL
 
 
 POOL_ID = POOL.identity_pool_id
-COMMAND = [sys.executable, "-m", "cognito_devtoken", "inspect"]
 
 
 @pytest.fixture
@@ -39,6 +41,12 @@ def keys(emulator: Emulator) -> str:
     return emulator.jwks_uri
 
 
+@pytest.fixture
+def made() -> str:
+    """A token of nobody's."""
+    return jwt(**claims())
+
+
 def claims(**changes: Any) -> dict[str, Any]:
     now = int(time.time())
     return {"sub": "eu-central-1:0", "aud": POOL_ID, "iat": now, "exp": now + 900} | changes
@@ -48,7 +56,10 @@ class TestExplanation:
     def test_it_says_what_the_token_says_and_not_the_token(
         self, token: str, capsys: pytest.CaptureFixture[str]
     ) -> None:
+        expires = pyjwt.decode(token, options={"verify_signature": False})["exp"]
+        before = time.time()
         assert main(["inspect", token]) == 0
+        after = time.time()
 
         out, err = capsys.readouterr()
         lines = out.splitlines()
@@ -59,10 +70,10 @@ class TestExplanation:
         assert "              login.example.com: a provider of the pool" in lines
         assert "              login.example.com: your own user user-42" in lines
         assert 'tags          {"team": ["blue"]}' in lines
-        assert re.fullmatch(
-            r"life          (59 min \d+ s|1 h 0 min) left of 1 h 0 min, by the clock of .*",
-            lines[-2],
-        )
+        left, _, rest = lines[-2].removeprefix("life          ").partition(" left of ")
+        seconds = range(floor(expires - after), ceil(expires - before) + 1)
+        assert left in map(_span, seconds)
+        assert rest == "1 h 0 min, by the clock of this machine"
         assert lines[-1] == "verified      no (--verify does)"
         assert err == ""
         assert not any(part in out for part in token.split("."))
@@ -131,31 +142,50 @@ class TestExplanation:
     def test_spans_are_told_in_two_units(self, seconds: float, text: str) -> None:
         assert _span(seconds) == text
 
+    @pytest.mark.parametrize(
+        ("issued_ago", "bar"), [(0, "●" + "─" * 44), (2_000_000, "·" * 44 + "●")]
+    )
+    def test_on_a_terminal_life_is_a_bar(
+        self, issued_ago: int, bar: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("COLUMNS", "60")
+        issued = int(time.time()) - issued_ago
+        with redirect_stdout(Terminal()) as terminal:
+            assert main(["inspect", jwt(**claims(iat=issued, exp=issued + 1_000_000))]) == 0
+
+        assert terminal.text.splitlines()[-2] == " " * 14 + bar
+
 
 class TestSources:
     def test_it_takes_the_answer_of_get_token(
-        self, token: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+        self, made: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     ) -> None:
-        answer = json.dumps({"IdentityId": "x", "Token": token})
+        answer = json.dumps({"IdentityId": "x", "Token": made})
         (tmp_path / "token").write_text(answer)
         for arguments in ([], ["-"], [f"file://{tmp_path}/token"]):
             monkeypatch.setattr(sys, "stdin", io.StringIO(answer))
             assert main(["inspect", *arguments]) == 0
 
+    @pytest.mark.external
     def test_on_a_terminal_it_is_asked_for_without_an_echo_and_life_is_a_bar(
         self, token: str
     ) -> None:
         ours, theirs = pty.openpty()
         environ = os.environ | {"COLUMNS": "60", "PYTHONIOENCODING": "utf-8"}
         with subprocess.Popen(
-            COMMAND, stdin=theirs, stdout=theirs, stderr=theirs, env=environ, start_new_session=True
+            [*COMMAND, "inspect"],
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            env=environ,
+            start_new_session=True,
         ) as process:
             os.close(theirs)
             shown = read_until(ours, b"(it is not shown): ")
             # A terminal takes no longer line than 4,095 bytes, and a token has fewer.
             os.write(ours, token.encode() + b"\n")
             shown += read_until(ours, b"--verify does")
-            process.wait(60)
+            process.wait(BACKSTOP)
         os.close(ours)
 
         text = shown.decode()
@@ -173,7 +203,7 @@ def read_until(descriptor: int, text: bytes) -> bytes:
 
 def greet(server: socket.socket) -> None:
     """Answer one request with what is no HTTP."""
-    server.settimeout(30)
+    server.settimeout(BACKSTOP)
     connection, _ = server.accept()
     with connection:
         connection.recv(4096)
@@ -268,13 +298,13 @@ class TestVerification:
         ],
     )
     def test_keys_that_cannot_be_had_are_told(
-        self, source: str, why: str, token: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+        self, source: str, why: str, made: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         (tmp_path / "keys").write_text("[]")
         (tmp_path / "number").write_text('{"keys": [5]}')
         (tmp_path / "deep").write_text("[" * 100_000)
 
-        assert main(["inspect", token, "--jwks", source.format(folder=tmp_path)]) == 255
+        assert main(["inspect", made, "--jwks", source.format(folder=tmp_path)]) == 255
 
         err = capsys.readouterr().err
         assert why in err
@@ -293,17 +323,17 @@ class TestVerification:
         assert f"No keys from {url}: BadStatusLine\n" in capsys.readouterr().err
 
     def test_a_pool_is_compared_only_with_what_is_verified(
-        self, token: str, capsys: pytest.CaptureFixture[str]
+        self, made: str, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        assert main(["inspect", token, "--identity-pool-id", POOL_ID]) == 252
+        assert main(["inspect", made, "--identity-pool-id", POOL_ID]) == 252
         out, err = capsys.readouterr()
         assert out == ""
         assert "--identity-pool-id needs --verify or --jwks.\n" in err
 
     def test_without_the_extra_it_says_which_one(
-        self, token: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+        self, made: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
         monkeypatch.setitem(sys.modules, "joserfc", None)
 
-        assert main(["inspect", token, "--verify"]) == 253
+        assert main(["inspect", made, "--verify"]) == 253
         assert "pip install 'cognito-devtoken[cli]'" in capsys.readouterr().err

@@ -18,6 +18,8 @@ from aws_cli import module, ours, quick, theirs
 from pytest_httpserver import HTTPServer
 
 
+pytestmark = pytest.mark.external
+
 SEED = int(os.environ.get("DIFFERENTIAL", "1"))
 LISTS_IN_A_BATCH = 32
 POOL_ID = "us-east-1:00000000-0000-4000-8000-000000000000"

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from botocore.session import Session
+from cli_process import BACKSTOP, COMMAND, run
 from pytest_httpserver import HTTPServer
 
 from cognito_devtoken.cli import main
@@ -20,13 +21,17 @@ from cognito_devtoken.emulator import Emulator
 from pools import POOL
 
 
+pytestmark = pytest.mark.external
+
 ASK = (
     *("--identity-pool-id", POOL.identity_pool_id),
     *("--logins", f"{POOL.developer_provider}=user-42"),
 )
-COMMAND = [sys.executable, "-m", "cognito_devtoken"]
 EXEC = ["exec", "--credentials", *ASK, "--", "echo", "run"]
-SHOW = [sys.executable, "-c", "import json, os; print(json.dumps(dict(os.environ)))"]
+SHOW = """
+import json, os
+print(json.dumps([dict(os.environ), open("/proc/self/cmdline").read()]))
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -34,18 +39,22 @@ def _endpoint(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_COGNITO_IDENTITY", emulator.endpoint_url)
 
 
-def run(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*COMMAND, *arguments], capture_output=True, text=True, timeout=60, **options
-    )
+@pytest.fixture(scope="module")
+def shown(running_emulator: Emulator) -> tuple[dict[str, str], str]:
+    """What a command finds as its environment, and the argument list that it stands on."""
+    url = ("--endpoint-url", running_emulator.endpoint_url)
+    done = run("exec", *ASK, *url, "--", sys.executable, "-c", SHOW)
+    assert (done.returncode, done.stderr) == (0, "")
+    environ, arguments = json.loads(done.stdout)
+    return environ, arguments
 
 
 class TestExec:
-    def test_the_command_finds_the_token_in_its_environment(self) -> None:
-        done = run("exec", *ASK, "--", *SHOW)
+    def test_the_command_finds_the_token_in_its_environment(
+        self, shown: tuple[dict[str, str], str]
+    ) -> None:
+        environ, _ = shown
 
-        assert (done.returncode, done.stderr) == (0, "")
-        environ = json.loads(done.stdout)
         assert environ["COGNITO_IDENTITY_ID"].startswith("eu-central-1:")
         assert environ["COGNITO_IDENTITY_TOKEN"].count(".") == 2
         assert datetime.fromisoformat(environ["COGNITO_IDENTITY_TOKEN_EXPIRES_AT"]).tzinfo
@@ -55,22 +64,23 @@ class TestExec:
         profile("[default]\nregion = us-east-1\n")
         misleading = {"AWS_SECURITY_TOKEN": "old", "AWS_DEFAULT_PROFILE": "default"}
 
-        done = run("exec", "--credentials", *ASK, "--", *SHOW, env=os.environ | misleading)
+        command = ("exec", "--credentials", *ASK, "--", sys.executable, "-c", SHOW)
+        done = run(*command, env=os.environ | misleading)
 
-        environ = json.loads(done.stdout)
+        environ, _ = json.loads(done.stdout)
         assert environ["AWS_ACCESS_KEY_ID"].startswith("ASIA")
         assert environ["AWS_SECRET_ACCESS_KEY"] != os.environ["AWS_SECRET_ACCESS_KEY"]
         assert environ["AWS_SESSION_TOKEN"]
         assert datetime.fromisoformat(environ["AWS_CREDENTIAL_EXPIRATION"]).tzinfo
         assert not misleading.keys() & environ.keys()
 
-    def test_no_secret_stands_on_an_argument_list(self) -> None:
-        lists = [sys.executable, "-c", "print(open('/proc/self/cmdline').read())"]
+    def test_no_secret_stands_on_an_argument_list(self, shown: tuple[dict[str, str], str]) -> None:
+        environ, arguments = shown
 
-        done = run("exec", *ASK, "--", *lists)
-
-        assert "eyJ" not in done.stdout
-        assert "COGNITO" not in done.stdout
+        assert arguments.startswith(sys.executable)
+        assert environ["COGNITO_IDENTITY_TOKEN"] not in arguments
+        assert "eyJ" not in arguments
+        assert "--logins" not in arguments
 
     @pytest.mark.parametrize(
         ("command", "code"),
@@ -90,22 +100,21 @@ class TestExec:
             stdout=subprocess.PIPE,
             text=True,
         ) as process:
-            out, _ = process.communicate(timeout=60)
+            out, _ = process.communicate(timeout=BACKSTOP)
 
         assert out == f"{process.pid} -- a b\n"
 
-    def test_a_command_that_cannot_be_run_is_told(self, tmp_path: Path) -> None:
-        missing = run("exec", *ASK, "--", "no-such-command")
-        assert missing.returncode == 127
-        assert missing.stderr == (
-            "\ncognito-devtoken: [ERROR]: no-such-command: No such file or directory\n"
-        )
-        assert run("exec", *ASK, "--", str(tmp_path)).returncode == 126
-
-    def test_the_signals_are_as_before_if_it_cannot_be_run(self) -> None:
+    def test_a_command_that_cannot_be_run_is_told_and_the_signals_are_as_before(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
         before = signal.getsignal(signal.SIGPIPE)
 
         assert main(["exec", *ASK, "--", "no-such-command"]) == 127
+        assert capsys.readouterr().err == (
+            "\ncognito-devtoken: [ERROR]: no-such-command: No such file or directory\n"
+        )
+        assert main(["exec", "--credentials", *ASK, "--", str(tmp_path)]) == 126
+        assert capsys.readouterr().err.endswith(": Permission denied\n")
 
         assert signal.getsignal(signal.SIGPIPE) is before
 
@@ -199,11 +208,11 @@ class TestCredentials:
         assert main(["credentials", *ASK]) == 255
         assert "retrieving credentials from custom-process" in capfd.readouterr().err
 
-        done = run(
-            "credentials", *ASK, env=os.environ | {"_COGNITO_DEVTOKEN_IN_CREDENTIAL_PROCESS": "1"}
-        )
-        assert done.returncode == 253
-        assert "asks for the credentials that it is to give.\nGive it --profile" in done.stderr
+        # As the process that botocore has started finds it.
+        monkeypatch.setenv("_COGNITO_DEVTOKEN_IN_CREDENTIAL_PROCESS", "1")
+        assert main(["credentials", *ASK]) == 253
+        told = capfd.readouterr().err
+        assert "asks for the credentials that it is to give.\nGive it --profile" in told
 
     @pytest.mark.parametrize(
         ("answer", "lacking"),

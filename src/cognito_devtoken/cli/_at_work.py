@@ -11,7 +11,7 @@ import attrs
 from .._client import DevTokenClient
 from .._session import AsyncTokenSession, TokenSession
 from .._token import OpenIdToken
-from ._callers import Regulars, crowd, time_of_a_hit
+from ._callers import Pace, Regulars, crowd, time_of_a_hit
 from ._picture import Moment
 from ._screen import moving_picture, step
 
@@ -43,12 +43,15 @@ class Scene:
         client: Calls it.
 
         user_id: Whose token is asked for.
+
+        pace: How time passes.
     """
 
     emulator: Emulator
     calls: list[Call]
     client: DevTokenClient
     user_id: str
+    pace: Pace = attrs.field(factory=Pace)
 
     @property
     def fetches(self) -> int:
@@ -62,7 +65,7 @@ class Scene:
     def open(self, token_duration: int | None = None) -> AsyncTokenSession:
         """A session that has no token yet."""
         (pool,) = self.emulator.pools
-        return AsyncTokenSession(
+        return self.pace.open_session(
             pool.identity_pool_id,
             developer_provider=pool.developer_provider,
             token_duration=token_duration,
@@ -109,7 +112,7 @@ def show_life(scene: Scene, life: int) -> None:
         async with scene.open(life) as session:
             token = await session.get_token(scene.user_id)
             regulars = Regulars(session, scene.user_id, token)
-            with regulars.at_work():
+            with regulars.at_work(scene.pace.sleep):
                 await _show_refresh(scene, regulars, life)
                 await _show_outage(scene, regulars, life, session)
 
@@ -157,11 +160,9 @@ async def _watch(
     is_down: bool = False,
 ) -> None:
     """Draw how they stand, over and over, until something is reached."""
-    import asyncio
-
     while not until():
         draw(regulars.moment(fetches=scene.fetches, is_down=is_down))
-        await asyncio.sleep(_FRAME)
+        await scene.pace.sleep(_FRAME)
 
 
 def _age(regulars: Regulars) -> str:

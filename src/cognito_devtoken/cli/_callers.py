@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator
+from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
+
+import attrs
 
 from .._policy import RefreshPolicy
 from .._session import AsyncTokenSession, TokenSession
@@ -15,6 +17,27 @@ from ._picture import Moment
 
 _REGULARS = 20
 _PAUSE = 0.01
+
+
+async def _sleep(seconds: float) -> None:
+    import asyncio
+
+    await asyncio.sleep(seconds)
+
+
+@attrs.frozen(kw_only=True)
+class Pace:
+    """
+    How time passes while the life of a token is shown.
+
+    Attributes:
+        open_session: Makes the session, which ages tokens by its clock.
+
+        sleep: Waits for a number of seconds of that clock.
+    """
+
+    open_session: Callable[..., AsyncTokenSession] = AsyncTokenSession
+    sleep: Callable[[float], Awaitable[None]] = _sleep
 
 
 def time_of_a_hit(session: TokenSession, user_id: str, hits: int) -> float:
@@ -76,14 +99,14 @@ class Regulars:
         self.slowest = 0.0
 
     @contextmanager
-    def at_work(self) -> Generator[None]:
-        """While this is open, they ask."""
+    def at_work(self, sleep: Callable[[float], Awaitable[None]]) -> Generator[None]:
+        """While this is open, they ask, and sleep between two calls."""
         import asyncio
 
         async def ask_on() -> None:
             while True:
                 await self.ask()
-                await asyncio.sleep(_PAUSE)
+                await sleep(_PAUSE)
 
         tasks = [asyncio.create_task(ask_on()) for _ in range(self.number)]
         try:

@@ -136,26 +136,33 @@ def _watch(members: Sequence[Member], progress: Progress, show: Show) -> None:
     """Let them begin, and draw how far they are until all have reported."""
     reports: list[Any] = []
     reported = threading.Event()
+    counting = threading.Lock()
 
     def listen(member: Member) -> None:
         while (line := _hear(member)) == "got\n":
-            progress.answered += 1
-        reports.append(json.loads(line) if line else None)
-        if len(reports) == len(members):
-            reported.set()
+            with counting:
+                progress.answered += 1
+        with counting:
+            reports.append(json.loads(line) if line else None)
+            if len(reports) == len(members):
+                reported.set()
 
     for member in members:
         threading.Thread(target=listen, args=(member,), daemon=True).start()
         _say(member, "begin")
+    is_over = False
     with canvas() as draw:
-        while not reported.wait(_FRAME):
+        while not is_over:
             draw(progress.lines)
+            is_over = reported.wait(_FRAME)
     found = [report for report in reports if report]
     slowest = max((report[0] for report in found), default=0.0)
     show("answered", f"{progress.answered:,}, the slowest in {slowest:.1f} s")
     show("calls to Cognito", f"{len(progress.calls):,}")
     if taken := sum(report[2] for report in found):
         show("taken from Redis", f"{taken:,}")
+    if problems := sum(report[3] for report in found):
+        show("Redis problems", f"{problems:,}, each of which may cost a call")
 
 
 def _look_inside(url: str, show: Show) -> None:

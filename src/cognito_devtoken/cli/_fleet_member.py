@@ -36,6 +36,9 @@ def main() -> None:
             )
         )
 
+        # Making it takes longer than a call, and the lock of a token would be held meanwhile.
+        client._client_for(told["pool"].partition(":")[0])
+
         def ask(user_id: str) -> float:
             began = time.perf_counter()
             session.get_token(user_id)
@@ -50,7 +53,10 @@ def main() -> None:
                 slowest = max(slowest, answered.result())
                 print("got", flush=True)
         stats = session.stats()
-        print(json.dumps([slowest, stats.fetches_started, stats.store_hits]), flush=True)
+        problems = stats.store_errors + stats.store_skipped
+        problems += getattr(stats, "store_leases_expired", 0)
+        report = [slowest, stats.fetches_started, stats.store_hits, problems]
+        print(json.dumps(report), flush=True)
 
 
 if __name__ == "__main__":

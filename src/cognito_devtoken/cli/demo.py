@@ -15,6 +15,7 @@ from .._client import DevTokenClient
 from .._session import TokenSession
 from .._token import OpenIdToken
 from ._at_work import Scene, show_crowd, show_hits, show_life
+from ._callers import Pace
 from ._screen import Show, look, step
 
 
@@ -57,7 +58,7 @@ def run(arguments: argparse.Namespace) -> None:
         show_all(arguments.user_id, show_token=arguments.show_token, life=_LIFE)
 
 
-def show_all(user_id: str, *, show_token: bool, life: int) -> None:
+def show_all(user_id: str, *, show_token: bool, life: int, pace: Pace | None = None) -> None:
     """
     Show every step.
 
@@ -67,6 +68,8 @@ def show_all(user_id: str, *, show_token: bool, life: int) -> None:
         show_token: Whether to print the token, too.
 
         life: For how many seconds the token lives that is watched; at least 3.
+
+        pace: How time passes meanwhile; None takes the machine's.
     """
     from ..emulator import Call, Emulator
 
@@ -88,7 +91,9 @@ def show_all(user_id: str, *, show_token: bool, life: int) -> None:
                 client=client,
             )
         )
-        scene = Scene(emulator=emulator, calls=calls, client=client, user_id=user_id)
+        scene = Scene(
+            emulator=emulator, calls=calls, client=client, user_id=user_id, pace=pace or Pace()
+        )
         with step("2. Your backend asks for a token for one of its users") as show:
             token = session.get_token(user_id)
             show("it calls", "GetOpenIdTokenForDeveloperIdentity")

@@ -90,16 +90,16 @@ def run(arguments: argparse.Namespace) -> None:
         raise ParameterError(str(error)) from None
     signal.signal(signal.SIGTERM, lambda number, frame: stop.set())
     with emulator:
-        print(f"endpoint url        {emulator.endpoint_url}")
-        print(f"identity pool id    {pool.identity_pool_id}")
-        print(f"developer provider  {pool.developer_provider}")
-        print(f"public keys         {emulator.jwks_uri}")
-        print(
-            f"\nexport AWS_ENDPOINT_URL_COGNITO_IDENTITY={emulator.endpoint_url}\n"
-            "sends boto3 and this library here. Ctrl-C stops.\n",
-            flush=True,
-        )
         try:
+            print(f"endpoint url        {emulator.endpoint_url}")
+            print(f"identity pool id    {pool.identity_pool_id}")
+            print(f"developer provider  {pool.developer_provider}")
+            print(f"public keys         {emulator.jwks_uri}")
+            print(
+                f"\nexport AWS_ENDPOINT_URL_COGNITO_IDENTITY={emulator.endpoint_url}\n"
+                "sends boto3 and this library here. Ctrl-C stops.\n",
+                flush=True,
+            )
             stop.wait()
         except KeyboardInterrupt:
             print()

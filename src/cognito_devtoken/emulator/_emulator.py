@@ -98,8 +98,8 @@ class Emulator:
         on_call: Called with every call, in the server's thread.
 
     Raises:
-        ValueError: If a number is out of range, the host is empty, or two pools have the
-            same id.
+        ValueError: If a number is out of range, the host is empty or not a host name, or two
+            pools have the same id.
     """
 
     pools: tuple[Pool, ...]
@@ -132,6 +132,12 @@ class Emulator:
             raise ValueError(f"port is out of range: {port}.")
         if not host:
             raise ValueError("host must not be empty.")
+        if not host.isascii():
+            # socket.create_server() finds out too late, and leaves a socket open.
+            try:
+                host.encode("idna")
+            except UnicodeError:
+                raise ValueError("host is not a host name.") from None
         self._host, self._port = host, port
         self._credentials = credentials
         self._on_call = on_call

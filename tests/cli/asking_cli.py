@@ -1,0 +1,16 @@
+"""Arguments that ask for a token, and an answer."""
+
+from pools import POOL
+
+
+POOL_ID = POOL.identity_pool_id
+LOGIN = "canary-login"
+ASK = [
+    "get-token",
+    *("--identity-pool-id", POOL_ID),
+    *("--logins", f"{POOL.developer_provider}={LOGIN}"),
+]
+PLAIN = ["get-token", "--identity-pool-id", POOL_ID, "--logins=a=b"]
+ANSWER = {"IdentityId": "us-east-1:0", "Token": "opaque"}
+# Nobody listens there: what is sent fails.
+NOWHERE = "http://127.0.0.1:1"

@@ -1,0 +1,147 @@
+"""``cognito-devtoken emulator``: until when it runs, what it prints, and what it refuses."""
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import suppress
+
+import pytest
+from cli_process import BACKSTOP, COMMAND, ended
+
+from cognito_devtoken.cli import main
+from cognito_devtoken.emulator import Emulator
+
+
+CANARY = "canary-login"
+
+
+def call_with_nonsense(url: str) -> None:
+    with pytest.raises(urllib.error.HTTPError):
+        urllib.request.urlopen(url, b"Action=a%0Aforged%C3%A9", BACKSTOP)
+
+
+@pytest.mark.external
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_answers_until_it_is_told_to_stop(
+    number: signal.Signals, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pool = ["--identity-pool-id", "eu-west-3:0"]
+    process = subprocess.Popen(
+        [*COMMAND, "emulator", "--port=0", *pool, "--developer-provider", "me"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+    with ended(process):
+        assert process.stdout is not None
+        url = process.stdout.readline().split()[-1]
+        while not process.stdout.readline().startswith("sends boto3"):
+            pass
+        arguments = [*pool, "--logins", f"me={CANARY}", "--endpoint-url", url]
+        assert main(["get-token", *arguments]) == 0
+        call_with_nonsense(url)
+        process.send_signal(number)
+        out, err = process.communicate(timeout=BACKSTOP)
+
+    identity_id = json.loads(capsys.readouterr().out)["IdentityId"]
+    assert (process.returncode, err) == (0, "")
+    assert f"GetOpenIdTokenForDeveloperIdentity {identity_id}\n" in out
+    assert "'a\\nforged\\xe9' InvalidAction\n" in out
+    assert CANARY not in out
+
+
+@pytest.mark.external
+def test_ctrl_c_as_soon_as_it_is_announced_ends_it_with_success(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Interrupted(io.StringIO):
+        def write(self, text: str) -> int:
+            if "Ctrl-C stops" in text:
+                raise KeyboardInterrupt
+            return super().write(text)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", Interrupted())
+        assert main(["emulator", "--port=0"]) == 0
+
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.fixture
+def standard_output() -> Iterator[None]:
+    """Descriptor 1 is put back: a command that nobody reads points it at nothing."""
+    kept = os.dup(1)
+    yield
+    os.dup2(kept, 1)
+    os.close(kept)
+
+
+@pytest.mark.external
+@pytest.mark.usefixtures("standard_output")
+def test_nobody_reading_any_more_ends_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reading, writing = os.pipe()
+
+    def read_the_beginning() -> None:
+        with os.fdopen(reading) as pipe:
+            url = pipe.readline().split()[-1]
+            while not pipe.readline().startswith("sends boto3"):
+                pass
+        call_with_nonsense(url)
+
+    reader = threading.Thread(target=read_the_beginning)
+    pipe = os.fdopen(writing, "w")
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", pipe)
+        reader.start()
+        code = main(["emulator", "--port=0"])
+    reader.join()
+
+    assert code == 0
+    assert capsys.readouterr().err == ""
+    with suppress(BrokenPipeError):
+        pipe.close()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "text"),
+    [
+        (["--identity-pool-id", "nonsense"], 252, "identity_pool_id must be REGION:GUID"),
+        (["--port", "99999"], 252, "port is out of range: 99999."),
+        (["--port", "x"], 252, "invalid int value"),
+        (["--host", ""], 252, "host must not be empty."),
+        (["--host", "é..x"], 252, "host is not a host name."),
+        (["--developer-provider", ""], 252, "developer_provider must be 1 to 128"),
+        (["--latency", "-1"], 252, "latency is out of range: -1.0."),
+        (["--latency", "nan"], 252, "latency is out of range: nan."),
+        (["--calls-per-second", "0"], 252, "calls_per_second is out of range: 0.0."),
+    ],
+)
+def test_bad_input_is_told(
+    arguments: list[str], code: int, text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["emulator", *arguments]) == code
+
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert text in err
+    assert "Traceback" not in err
+
+
+def test_a_port_in_use_is_told(emulator: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
+    port = emulator.endpoint_url.rpartition(":")[2]
+
+    assert main(["emulator", "--port", port]) == 255
+
+    err = capsys.readouterr().err
+    assert "in use" in err
+    assert err.count("\n") == 2

@@ -1,0 +1,227 @@
+"""What get-token prints: formats of answers and errors, files, and no secret."""
+
+import io
+import json
+import stat
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from asking_cli import ANSWER, ASK, LOGIN
+from pytest_httpserver import HTTPServer
+
+from cognito_devtoken.cli import main
+from cognito_devtoken.emulator import Emulator
+
+
+pytestmark = pytest.mark.external
+
+
+@pytest.fixture(autouse=True)
+def _endpoint(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_COGNITO_IDENTITY", emulator.endpoint_url)
+
+
+@pytest.fixture
+def recorder(httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch) -> HTTPServer:
+    """Answers everything, and keeps what has come."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL_COGNITO_IDENTITY", httpserver.url_for("/"))
+    httpserver.expect_request("/").respond_with_json(ANSWER)
+    return httpserver
+
+
+class TestErrorFormats:
+    UNKNOWN = ("get-token", "--identity-pool-id", "us-east-1:0", "--logins", "a=b")
+
+    def told(self, capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+        assert main([*self.UNKNOWN, *arguments]) == 254
+        return capsys.readouterr().err
+
+    def test_json_has_what_v2_shows_and_the_hint(self, capsys: pytest.CaptureFixture[str]) -> None:
+        told = json.loads(self.told(capsys, "--cli-error-format", "json"))
+
+        assert list(told) == ["Message", "Code", "message", "Hint"]
+        assert told["Message"] == told["message"] == "IdentityPool 'us-east-1:0' not found."
+        assert told["Code"] == "ResourceNotFoundException"
+        assert told["Hint"].startswith("The pool is looked for")
+
+    def test_without_the_extra_it_is_told_as_text(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.setitem(sys.modules, "yaml", None)
+
+        told = self.told(capsys, "--cli-error-format", "yaml")
+
+        assert told.startswith("\ncognito-devtoken: [ERROR]: An error occurred (ResourceNotFound")
+
+    def test_the_environment_sets_it(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.setenv("AWS_CLI_ERROR_FORMAT", "YAML")
+        assert self.told(capsys).startswith("Code: ResourceNotFoundException\nHint: ")
+        monkeypatch.setenv("AWS_CLI_ERROR_FORMAT", "nonsense")
+        assert self.told(capsys).startswith("\ncognito-devtoken: [ERROR]: An error occurred (Res")
+
+    def test_text_and_table_are_text_and_table(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert self.told(capsys, "--cli-error-format", "text").startswith("ResourceNotFoundExc")
+        assert self.told(capsys, "--cli-error-format", "table").startswith("-----")
+
+    def test_legacy_says_less_of_what_is_no_answer(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert main(["get-token", "--cli-error-format", "legacy"]) == 252
+        assert "[ERROR]: the following arguments are required" in capsys.readouterr().err
+
+
+class TestOutputs:
+    def test_yaml_is_yaml(self, recorder: HTTPServer, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main([*ASK, "--output", "yaml"]) == 0
+        assert capsys.readouterr().out == "IdentityId: us-east-1:0\nToken: opaque\n"
+        assert main([*ASK, "--output", "yaml-stream"]) == 0
+        assert capsys.readouterr().out == "- IdentityId: us-east-1:0\n  Token: opaque\n"
+        assert main([*ASK, "--output", "yaml", "--query", "Token"]) == 0
+        assert capsys.readouterr().out == '"opaque"\n'
+
+    def test_a_query_that_does_not_fit_is_told(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main([*ASK, "--query", "sum(Token)"]) == 255
+        assert "In function sum()" in capsys.readouterr().err
+
+    @pytest.mark.parametrize("output", ["text", "table"])
+    def test_a_shape_that_cannot_be_shown_is_told(
+        self, output: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert main([*ASK, "--output", output, "--query", "[{a: `1`}, `2`]"]) == 255
+        assert f"--output {output} cannot show" in capsys.readouterr().err
+
+    @pytest.mark.parametrize(
+        ("arguments", "environ", "is_colored"),
+        [
+            ([], {}, True),
+            ([], {"NO_COLOR": "1"}, False),
+            (["--color", "off"], {}, False),
+            (["--color", "on"], {"NO_COLOR": "1"}, True),
+        ],
+    )
+    def test_a_table_on_a_terminal_has_colours(
+        self,
+        arguments: list[str],
+        environ: dict[str, str],
+        is_colored: bool,
+        recorder: HTTPServer,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        for name, value in environ.items():
+            monkeypatch.setenv(name, value)
+        shown = io.StringIO()
+        monkeypatch.setattr(shown, "isatty", lambda: True)
+        monkeypatch.setattr(sys, "stdout", shown)
+
+        assert main([*ASK, "--output", "table", *arguments]) == 0
+
+        assert ("\x1b[1m\x1b[34mopaque\x1b[0m" in shown.getvalue()) is is_colored
+
+    def test_an_empty_answer_prints_nothing(
+        self, recorder: HTTPServer, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        recorder.clear()
+        recorder.expect_request("/").respond_with_json({})
+
+        assert main(ASK) == 0
+        assert capsys.readouterr() == ("", "")
+
+
+class TestOutputFile:
+    def test_it_is_for_its_owner_only(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        path = tmp_path / "token"
+        path.write_text("old")
+        path.chmod(0o644)
+        with path.open() as old:
+            assert main([*ASK, "--output-file", str(path)]) == 0
+            assert old.read() == "old"
+
+        assert capsys.readouterr() == ("", "")
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert json.loads(path.read_text()).keys() == {"IdentityId", "Token"}
+        assert [each.name for each in tmp_path.iterdir()] == ["token"]
+
+    def test_nothing_is_asked_for_what_could_not_be_kept(
+        self, tmp_path: Path, emulator: Emulator, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        (tmp_path / "target").write_text("kept")
+        (tmp_path / "link").symlink_to(tmp_path / "target")
+        for path, why in (
+            (tmp_path / "link", "it is a link, which is not followed"),
+            (tmp_path, "it is no regular file"),
+            (Path("/dev/null"), "it is no regular file"),
+            (tmp_path / "nowhere" / "token", "there is no folder"),
+        ):
+            assert main([*ASK, "--output-file", str(path)]) == 252
+            assert why in capsys.readouterr().err
+
+        assert emulator.calls == {}
+        assert (tmp_path / "target").read_text() == "kept"
+
+    def test_a_failure_leaves_nothing_behind(
+        self, recorder: HTTPServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        path = tmp_path / "token"
+
+        def make_folder(request: object) -> Any:
+            from werkzeug import Response
+
+            path.mkdir()  # after it has been looked at
+            return Response(json.dumps(ANSWER))
+
+        recorder.clear()
+        recorder.expect_request("/").respond_with_handler(make_folder)
+
+        assert main([*ASK, "--output-file", str(path)]) == 255
+        assert "Is a directory" in capsys.readouterr().err
+        assert [each.name for each in tmp_path.iterdir()] == ["token"]
+
+
+class TestSecrets:
+    def test_debugging_tells_what_happens_and_no_secret(
+        self,
+        recorder: HTTPServer,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "canary-key")
+        monkeypatch.setenv("AWS_SESSION_TOKEN", "canary-session")
+        recorder.clear()
+        recorder.expect_request("/").respond_with_json(ANSWER | {"Token": "canary-token"})
+
+        assert main([*ASK, "--debug", "--output", "off"]) == 0
+
+        out, err = capsys.readouterr()
+        assert "Found credentials in environment variables." in err
+        assert "Region eu-central-1, endpoint http://" in err
+        assert '"POST / HTTP/1.1" 200' in err
+        assert "GetOpenIdTokenForDeveloperIdentity answered" in err
+        assert "canary" not in out + err
+        assert main([*ASK, "--output", "off"]) == 0
+        assert capsys.readouterr().err == ""
+
+    def test_an_address_is_told_without_its_password(
+        self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+
+        assert main([*ASK, "--debug", "--endpoint-url", "http://me:canary-word@127.0.0.1:1"]) == 255
+
+        err = capsys.readouterr().err
+        assert "endpoint http://<hidden>@127.0.0.1:1\n" in err
+        assert "canary" not in err
+
+    def test_what_the_service_quotes_of_a_login_is_hidden(
+        self, emulator: Emulator, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        emulator.fail_next("NotAuthorizedException", f"No such user: {LOGIN}")
+
+        assert main(ASK) == 254
+
+        assert "operation: No such user: <hidden>\n" in capsys.readouterr().err

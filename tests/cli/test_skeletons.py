@@ -1,0 +1,66 @@
+"""``--generate-cli-skeleton``: a template is printed and nothing is sent, or it would fail."""
+
+import pytest
+from asking_cli import ASK, NOWHERE
+
+from cognito_devtoken.cli import main
+
+
+@pytest.fixture(autouse=True)
+def _endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_COGNITO_IDENTITY", NOWHERE)
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+
+
+class TestSkeletons:
+    """To the letter of what AWS CLI v2 prints, 2.36.7."""
+
+    INPUT = """\
+{
+    "IdentityPoolId": "",
+    "IdentityId": "",
+    "Logins": {
+        "KeyName": ""
+    },
+    "PrincipalTags": {
+        "KeyName": ""
+    },
+    "TokenDuration": 0
+}
+"""
+    YAML_INPUT = """\
+IdentityPoolId: ''  # [REQUIRED] An identity pool ID in the format REGION.
+IdentityId: '' # A unique identifier in the format REGION.
+Logins: # [REQUIRED] A set of optional name-value pairs that map provider names to provider tokens.
+  KeyName: ''
+PrincipalTags: # Use this operation to configure attribute mappings for custom providers.
+  KeyName: ''
+TokenDuration: 0 # The expiration time of the token, in seconds.
+"""
+    OUTPUT = '{\n    "IdentityId": "IdentityId",\n    "Token": "Token"\n}\n'
+
+    @pytest.mark.parametrize(
+        ("arguments", "wanted"),
+        [
+            (["get-token", "--generate-cli-skeleton"], INPUT),
+            (["get-token", "--generate-cli-skeleton", "input"], INPUT),
+            (["get-token", "--generate-cli-skeleton", "yaml-input"], YAML_INPUT),
+            ([*ASK, "--generate-cli-skeleton", "output"], OUTPUT),
+        ],
+    )
+    def test_one_is_printed_and_nothing_sent(
+        self,
+        arguments: list[str],
+        wanted: str,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        assert main(arguments) == 0
+        assert capsys.readouterr() == (wanted, "")
+
+    def test_that_of_the_output_needs_good_parameters(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert main(["get-token", "--generate-cli-skeleton", "output"]) == 252
+        assert "the following arguments are required" in capsys.readouterr().err
+        assert main([*ASK, "--token-duration", "0", "--generate-cli-skeleton", "output"]) == 252
+        assert "TokenDuration must be" in capsys.readouterr().err
