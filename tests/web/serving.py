@@ -21,6 +21,7 @@ from starlette.requests import Request
 from starlette.responses import Response as StarletteResponse
 
 from cognito_devtoken.emulator import Emulator
+from patience import PATIENCE
 from pools import POOL
 
 
@@ -28,8 +29,6 @@ ROOT = Path(__file__).parents[2]
 EXAMPLES, HERE = ROOT / "examples", Path(__file__).parent
 OPERATION = "GetOpenIdTokenForDeveloperIdentity"
 REQUESTS, USERS = 500, 50
-# Only ends a run that hangs, in seconds.
-PATIENCE = 120
 UVICORN = ["-m", "uvicorn", "--fd={fd}", "--log-level=warning"]
 
 

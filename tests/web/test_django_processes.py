@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from cognito_devtoken.emulator import Emulator
-from serving import EXAMPLES, OPERATION, PATIENCE, settings
+from patience import PATIENCE
+from serving import EXAMPLES, OPERATION, settings
 
 
 pytest.importorskip("django", reason="Django is not installed")

@@ -21,7 +21,8 @@ from cognito_devtoken.emulator import Emulator
 from cognito_devtoken.exceptions import ConfigurationError, TokenUnavailableError
 from cognito_devtoken.flask import current_session, init_app, register_error_handlers
 from cognito_devtoken.testing import FakeFetcher
-from serving import EXAMPLES, OPERATION, PATIENCE, settings
+from patience import PATIENCE
+from serving import EXAMPLES, OPERATION, settings
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from urllib.request import urlopen
 import pytest
 
 from adapters import require
+from patience import PATIENCE
 from serving import UVICORN, Cognito, Server, served, stop_in_mid_flight, storm
 
 
@@ -103,7 +104,7 @@ def test_a_storm_of_requests_causes_one_call_for_each_user_and_process(
 
 
 def test_a_health_check_is_answered_without_a_call(server: Start, upstream: Cognito) -> None:
-    with urlopen(f"{server().url}/health") as answer:
+    with urlopen(f"{server().url}/health", timeout=PATIENCE) as answer:
         assert json.load(answer)["ok"] is True
 
     assert upstream.fetches == 0
