@@ -14,6 +14,7 @@ from caching import asking, cache_of
 from cognito_devtoken import Stats, TokenCache
 from cognito_devtoken._figures import COUNTERS, HELD, Watched
 from cognito_devtoken.testing import FakeFetcher, ManualClock
+from patience import PATIENCE
 
 
 @pytest.fixture
@@ -69,7 +70,7 @@ def test_two_readers_at_once_count_what_is_gone_once(
     class MeetingPoint(TokenCache):
         def stats(self) -> Stats:
             if threading.current_thread() in readers:
-                both.wait(10)
+                both.wait(PATIENCE)
             return super().stats()
 
     readers = [Thread(target=watched.figures) for _ in range(2)]
@@ -99,14 +100,14 @@ def test_a_reader_that_was_overtaken_takes_no_counts_back(
             stats = super().stats()
             if threading.current_thread() is overtaken:
                 has_read.set()
-                may_go_on.wait(10)
+                assert may_go_on.wait(PATIENCE)
             return stats
 
     overtaken = Thread(target=watched.figures)
     cache = Slow(fetcher)
     watched.add(cache)
     overtaken.start()
-    has_read.wait(10)
+    assert has_read.wait(PATIENCE)
     cache.get(asking())
     assert watched.figures()["misses"] == 1
     may_go_on.set()

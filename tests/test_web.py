@@ -1,5 +1,6 @@
 """What a client gets to see of an error, whatever the framework."""
 
+import math
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -72,17 +73,27 @@ def test_an_error_of_ones_own_is_answered_as_what_it_derives_from() -> None:
     assert Answer.to(Throttled("slowly")).status == 429
 
 
+def test_retry_after_is_the_time_that_is_left_rounded_up() -> None:
+    def left() -> int:
+        return math.ceil((retry_at - datetime.now(UTC)).total_seconds())
+
+    retry_at = datetime.now(UTC) + timedelta(seconds=45.5)
+
+    at_most = left()
+    retry_after = int(
+        Answer.to(TokenUnavailableError("no", retry_at=retry_at)).headers["Retry-After"]
+    )
+    assert left() <= retry_after <= at_most
+
+
 @pytest.mark.parametrize(
     ("seconds", "retry_after"),
     [
-        (3.5, "4"),
         (-5, "1"),  # it has passed in the meantime
         (3600, "60"),  # by a clock that is not this machine's
     ],
 )
-def test_retry_after_says_when_the_next_attempt_makes_sense(
-    seconds: float, retry_after: str
-) -> None:
+def test_retry_after_is_from_1_to_60_seconds(seconds: float, retry_after: str) -> None:
     error = TokenUnavailableError("no", retry_at=datetime.now(UTC) + timedelta(seconds=seconds))
 
     assert Answer.to(error).headers["Retry-After"] == retry_after

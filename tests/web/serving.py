@@ -2,20 +2,26 @@
 
 import asyncio
 import os
+import select
 import signal
 import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
 import attrs
 from aiohttp import ClientSession, ClientTimeout, TCPConnector
+from starlette.requests import Request
+from starlette.responses import Response as StarletteResponse
 
 from cognito_devtoken.emulator import Emulator
+from patience import PATIENCE
 from pools import POOL
 
 
@@ -23,8 +29,7 @@ ROOT = Path(__file__).parents[2]
 EXAMPLES, HERE = ROOT / "examples", Path(__file__).parent
 OPERATION = "GetOpenIdTokenForDeveloperIdentity"
 REQUESTS, USERS = 500, 50
-# Time for a machine that is busy. What is tested ends soon, or never.
-PATIENCE = 60
+UVICORN = ["-m", "uvicorn", "--fd={fd}", "--log-level=warning"]
 
 
 @attrs.frozen
@@ -35,6 +40,41 @@ class Response:
     body: Any
 
 
+class Cognito(Emulator):
+    """
+    An emulator that can hold calls back, and knows how many fetches were made.
+
+    Attributes:
+        arrived: Is released once for each call that arrives.
+
+        fetches: How many calls arrived. A call that botocore repeats, because its answer took
+            more than 5 s on a busy machine, is the same fetch.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(POOL)
+        self.arrived = threading.Semaphore(0)
+        self.fetches = 0
+        self._open = threading.Event()
+        self._open.set()
+
+    async def _post(self, request: Request) -> StarletteResponse:
+        self.fetches += request.headers["amz-sdk-request"].startswith("attempt=1")
+        self.arrived.release()
+        if not self._open.is_set():
+            await asyncio.to_thread(self._open.wait)
+        return await super()._post(request)
+
+    @contextmanager
+    def held(self) -> Generator[None]:
+        """While this is open, calls arrive and are not answered."""
+        self._open.clear()
+        try:
+            yield
+        finally:
+            self._open.set()
+
+
 @attrs.define
 class Server:
     """A server process, and what it has written to stderr once it has ended."""
@@ -43,10 +83,18 @@ class Server:
     process: "subprocess.Popen[str]"
     log: str = ""
 
-    def stop(self) -> None:
-        """Have it end, and wait until it has."""
+    def terminate(self) -> None:
         self.process.send_signal(signal.SIGTERM)
+
+    def end(self) -> None:
+        """Wait for the process to end: cleanly, and without a warning."""
+        if self.process.returncode is not None:
+            return
         _, self.log = self.process.communicate(timeout=PATIENCE)
+        # Some servers end by the signal that has stopped them, once all is done.
+        assert self.process.returncode in (0, -signal.SIGTERM), self.log
+        assert "Warning" not in self.log, self.log
+        assert "Traceback" not in self.log, self.log
 
 
 @contextmanager
@@ -81,15 +129,12 @@ def served(
     server = Server(f"http://{host}:{port}", process)
     try:
         yield server
-        server.stop()
+        server.terminate()
+        server.end()
     finally:
         if process.returncode is None:
             process.kill()
-            _, server.log = process.communicate()
-    # Some servers end by the signal that has stopped them, once all is done.
-    assert process.returncode in (0, -signal.SIGTERM), server.log
-    assert "Warning" not in server.log, server.log
-    assert "Traceback" not in server.log, server.log
+            process.communicate()
 
 
 def settings(emulator: Emulator) -> dict[str, str]:
@@ -143,17 +188,49 @@ def storm(url: str) -> list[Response]:
     return responses
 
 
-def stop_in_mid_flight(*command: str, environ: Mapping[str, str] | None = None) -> None:
-    """Stop a server while it waits for Cognito on behalf of clients. They get their answers."""
-    arrived = threading.Semaphore(0)
-    users = [f"user-{number}" for number in range(4)]
-    with Emulator(POOL, latency=0.5, on_call=lambda call: arrived.release()) as emulator:
-        with served(emulator, *command, environ=environ) as server:
+def stop_in_mid_flight(server: Server, cognito: Cognito) -> list[Response]:
+    """
+    Stop a server while it waits for Cognito on behalf of clients.
 
-            def stop() -> None:
-                for _ in users:
-                    assert arrived.acquire(timeout=PATIENCE)
-                server.process.send_signal(signal.SIGTERM)
+    Cognito does not answer before the server has begun to stop.
+    """
+    users = [f"late-{number}" for number in range(4)]
+    with idle_connection(server.url) as idle:
 
-            responses = ask(server.url, users, then=stop)
-    assert {response.status for response in responses} == {200}
+        def stop() -> None:
+            for _ in users:
+                assert cognito.arrived.acquire(timeout=PATIENCE)
+            server.terminate()
+            wait_until_it_stops(idle)
+            hold.close()
+
+        with ExitStack() as hold:
+            hold.enter_context(cognito.held())
+            return ask(server.url, users, then=stop)
+
+
+@contextmanager
+def idle_connection(url: str) -> Generator[socket.socket]:
+    """A connection that has been used, and is kept open."""
+    with closing(HTTPConnection(url.removeprefix("http://"), timeout=PATIENCE)) as connection:
+        connection.request("GET", "/health")
+        connection.getresponse().read()
+        if connection.sock is None:  # the server keeps none
+            connection.connect()
+        yield connection.sock
+
+
+def wait_until_it_stops(idle: socket.socket) -> None:
+    """Wait until a server closes an idle connection, or the socket that it listens on."""
+    address = idle.getpeername()
+    pause = threading.Event()
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        if select.select([idle], [], [], 0)[0]:
+            return
+        try:
+            socket.create_connection(address).close()
+        except ConnectionError:
+            return
+        pause.wait(0.01)
+    raise AssertionError(f"The server has not begun to stop within {PATIENCE} s.")

@@ -1,4 +1,4 @@
-"""A session in the life of Litestar applications."""
+"""What is Litestar's own: a plugin, an injected dependency, WebSockets that close with 4500."""
 
 from __future__ import annotations
 
@@ -23,48 +23,21 @@ from litestar.exceptions import (
     WebSocketDisconnect,
     WebSocketException,
 )
-from litestar.params import FromPath
 from litestar.testing import TestClient
 
+import adapters.litestar
 import cognito_devtoken
+from adapters.litestar import app_of
 from caching import POOL_ID, PROVIDER
 from cognito_devtoken.emulator import Emulator
-from cognito_devtoken.exceptions import (
-    CallerDeniedError,
-    ConfigurationError,
-    SessionClosedError,
-    TokenUnavailableError,
-)
-from cognito_devtoken.litestar import DevTokenPlugin, exception_handlers
+from cognito_devtoken.exceptions import TokenUnavailableError
+from cognito_devtoken.litestar import DevTokenPlugin
 from cognito_devtoken.testing import FakeFetcher
-from serving import OPERATION, USERS, served, stop_in_mid_flight, storm
+from serving import UVICORN, served
 
 
 if TYPE_CHECKING:
     from cognito_devtoken import AsyncTokenSession
-
-UVICORN = ["-m", "uvicorn", "--fd={fd}", "--log-level=warning"]
-
-
-@litestar.get("/{user_id:str}")
-async def get(
-    user_id: FromPath[str], token_session: NamedDependency[AsyncTokenSession]
-) -> dict[str, str]:
-    return (await token_session.get_token(user_id)).to_aws()
-
-
-@litestar.websocket("/ws")
-async def talk(
-    socket: WebSocket[Any, Any, Any], token_session: NamedDependency[AsyncTokenSession]
-) -> None:
-    await socket.accept()
-    token = await token_session.get_token(await socket.receive_text())
-    await socket.send_json(token.to_aws())
-    await socket.close()
-
-
-def app_of(plugin: DevTokenPlugin | None, **options: Any) -> Litestar:
-    return Litestar([get, talk], plugins=[plugin] if plugin else [], openapi_config=None, **options)
 
 
 def session_of(upstream: FakeFetcher) -> AsyncTokenSession:
@@ -79,28 +52,6 @@ def upstream() -> FakeFetcher:
 @pytest.fixture
 def opened_by(upstream: FakeFetcher) -> Callable[[], AsyncTokenSession]:
     return lambda: session_of(upstream)
-
-
-def test_a_session_lives_as_long_as_the_application(
-    opened_by: Callable[[], AsyncTokenSession], upstream: FakeFetcher
-) -> None:
-    session = opened_by()
-
-    with TestClient(app_of(DevTokenPlugin(lambda: session))) as client:
-        first, second = client.get("/ana"), client.get("/ana")
-
-    assert first.json() == second.json()
-    assert len(upstream.calls) == 1
-    with pytest.raises(SessionClosedError):
-        session._check_open()
-
-
-def test_an_application_that_starts_again_has_another_session(opened_by: Any) -> None:
-    app = app_of(DevTokenPlugin(opened_by))
-
-    for _ in range(2):
-        with TestClient(app) as client:
-            assert client.get("/ana").status_code == 200
 
 
 def test_an_application_that_runs_twice_at_once_has_a_session_as_long_as_it_runs(
@@ -146,33 +97,6 @@ def test_the_dependency_runs_in_the_thread_of_the_loop(
         assert threads == [client.blocking_portal.call(threading.get_ident)]
 
 
-def test_a_websocket_has_it_too(opened_by: Any) -> None:
-    with TestClient(app_of(DevTokenPlugin(opened_by))) as client:
-        with client.websocket_connect("/ws") as websocket:
-            websocket.send_text("ana")
-
-            assert websocket.receive_json() == client.get("/ana").json()
-
-
-def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COGNITO_DEVTOKEN_IDENTITY_POOL_ID", POOL_ID)
-    monkeypatch.setenv("COGNITO_DEVTOKEN_MAX_ENTRIES", "many")
-
-    with pytest.raises(ExceptionGroup) as caught, TestClient(app_of(DevTokenPlugin())):
-        pass
-    assert caught.group_contains(ConfigurationError, match="COGNITO_DEVTOKEN_MAX_ENTRIES must be")
-
-
-def test_what_opens_no_session_fails_at_start_up() -> None:
-    async def open_later() -> None:
-        pass
-
-    plugin = DevTokenPlugin(open_later)  # type: ignore[arg-type]
-    with pytest.raises(ExceptionGroup) as caught, TestClient(app_of(plugin)):
-        pass
-    assert caught.group_contains(TypeError, match="that returns AsyncTokenSession")
-
-
 def test_applications_with_the_same_plugin_share_no_session(opened_by: Any) -> None:
     sessions: list[AsyncTokenSession] = []
 
@@ -190,7 +114,7 @@ def test_applications_with_the_same_plugin_share_no_session(opened_by: Any) -> N
         assert [session.stats().fetches_started for session in sessions] == [1, 2]
 
 
-def test_a_test_opens_another_session_in_one_line() -> None:
+def test_a_factory_that_a_test_replaces_is_not_called() -> None:
     app = app_of(DevTokenPlugin())
     session = session_of(FakeFetcher())
     app.plugins.get(DevTokenPlugin).session_factory = lambda: session
@@ -213,7 +137,7 @@ def test_a_dependency_of_the_application_takes_precedence(
 
 
 def test_handlers_may_import_the_class_for_type_checkers_only(opened_by: Any) -> None:
-    assert "AsyncTokenSession" not in globals()
+    assert not hasattr(adapters.litestar, "AsyncTokenSession")
 
     with TestClient(app_of(DevTokenPlugin(opened_by))) as client:
         assert client.get("/ana").status_code == 200
@@ -222,67 +146,6 @@ def test_handlers_may_import_the_class_for_type_checkers_only(opened_by: Any) ->
 def test_an_application_without_the_plugin_does_not_start() -> None:
     with pytest.raises(ImproperlyConfiguredException, match="dependency 'token_session'"):
         app_of(None, signature_namespace={"AsyncTokenSession": cognito_devtoken.AsyncTokenSession})
-
-
-def test_an_application_whose_lifespan_has_not_run_is_told_what_may_be_wrong(
-    opened_by: Any,
-) -> None:
-    raised: list[Exception] = []
-
-    async def keep(error: Exception, scope: Any) -> None:
-        raised.append(error)
-
-    app = app_of(DevTokenPlugin(opened_by), after_exception=[keep])
-
-    assert TestClient(app).get("/ana").status_code == 500
-    with pytest.raises(LookupError, match=r"has no token session.*with statement.*lifespan"):
-        raise raised[0]
-
-
-def test_a_client_gets_answers_it_can_act_on(opened_by: Any, upstream: FakeFetcher) -> None:
-    upstream.error = TokenUnavailableError("arn:aws:iam::123456789012:user/shop")
-    app = app_of(DevTokenPlugin(opened_by), exception_handlers=exception_handlers)
-
-    with TestClient(app) as client:
-        answer = client.get("/ana")
-        too_long = client.get("/" + "a" * 50_001)
-
-    assert answer.status_code == 503
-    assert int(answer.headers["Retry-After"]) > 0
-    assert answer.headers["Cache-Control"] == "no-store"
-    assert answer.headers["Content-Type"] == "application/problem+json"
-    assert answer.json() == {
-        "type": "about:blank",
-        "title": "Service Unavailable",
-        "status": 503,
-        "detail": "No token can be had now. Try again later.",
-    }
-    assert too_long.status_code == 400
-    assert too_long.json()["detail"] == "user_id must have 1 to 50000 characters"
-
-
-def test_what_is_wrong_on_this_side_stays_an_error_of_the_application(
-    opened_by: Any, upstream: FakeFetcher
-) -> None:
-    upstream.error = CallerDeniedError("arn:aws:iam::123456789012:user/shop")
-    app = app_of(DevTokenPlugin(opened_by), exception_handlers=exception_handlers)
-
-    with TestClient(app) as client:
-        answer = client.get("/ana")
-
-    assert answer.json() == {"status_code": 500, "detail": "Internal Server Error"}
-
-
-def test_a_websocket_is_told_nothing_of_an_error(opened_by: Any, upstream: FakeFetcher) -> None:
-    upstream.error = TokenUnavailableError("arn:aws:iam::123456789012:user/shop")
-    app = app_of(DevTokenPlugin(opened_by), exception_handlers=exception_handlers)
-
-    with TestClient(app) as client, client.websocket_connect("/ws") as websocket:
-        websocket.send_text("ana")
-        with pytest.raises(WebSocketDisconnect) as caught:
-            websocket.receive_json()
-
-    assert (caught.value.code, caught.value.detail) == (4500, "Internal Server Error")
 
 
 @litestar.websocket("/polite")
@@ -309,17 +172,6 @@ def test_a_websocket_that_catches_an_error_says_what_it_likes(
             websocket.receive_json()
 
     assert (caught.value.code, caught.value.detail) == (1013, "Try again later.")
-
-
-def test_a_storm_of_requests_causes_one_call_for_each_user(emulator: Emulator) -> None:
-    with served(emulator, *UVICORN, "litestar_app:app") as server:
-        storm(server.url)
-
-    assert emulator.calls[OPERATION] == USERS
-
-
-def test_a_server_that_is_stopped_answers_those_who_wait() -> None:
-    stop_in_mid_flight(*UVICORN, "litestar_app:app")
 
 
 def test_a_websocket_of_a_real_server_has_the_session(emulator: Emulator, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A session in svcs registries, and an aiohttp application that has one."""
+"""A session in registries of svcs."""
 
 import asyncio
 from collections.abc import Callable
@@ -13,7 +13,6 @@ import svcs
 
 from caching import POOL_ID, PROVIDER
 from cognito_devtoken import AsyncTokenSession, TokenSession
-from cognito_devtoken.emulator import Emulator
 from cognito_devtoken.exceptions import (
     CallerDeniedError,
     ConfigurationError,
@@ -22,14 +21,6 @@ from cognito_devtoken.exceptions import (
 )
 from cognito_devtoken.svcs import register
 from cognito_devtoken.testing import FakeFetcher, ManualClock
-from serving import OPERATION, USERS, served, stop_in_mid_flight, storm
-
-
-AIOHTTP = (
-    "-c",
-    "import aiohttp_app, socket; from aiohttp import web; "
-    "web.run_app(aiohttp_app.create_app(), sock=socket.socket(fileno={fd}))",
-)
 
 
 @pytest.fixture
@@ -198,14 +189,3 @@ def test_no_repr_and_no_log_shows_a_secret(
     for secret in (token.token, token.identity_id, "user-canary"):
         assert secret not in shown
         assert secret not in caplog.text
-
-
-def test_a_storm_of_requests_causes_one_call_for_each_user(emulator: Emulator) -> None:
-    with served(emulator, *AIOHTTP) as server:
-        storm(server.url)
-
-    assert emulator.calls[OPERATION] == USERS
-
-
-def test_a_server_that_is_stopped_answers_those_who_wait() -> None:
-    stop_in_mid_flight(*AIOHTTP)

@@ -1,4 +1,4 @@
-"""Sessions in FastAPI and Starlette applications."""
+"""WebSockets of a Starlette application on a real server, which meet an error."""
 
 import asyncio
 from pathlib import Path
@@ -11,24 +11,10 @@ pytest.importorskip("fastapi", reason="FastAPI is not installed")
 from aiohttp import ClientSession, TCPConnector, WSServerHandshakeError
 
 from cognito_devtoken.emulator import Emulator
-from serving import OPERATION, USERS, served, stop_in_mid_flight, storm
+from serving import UVICORN, served
 
 
-UVICORN = ["-m", "uvicorn", "--fd={fd}", "--log-level=warning"]
-APPS = ["fastapi_app:app", "starlette_app:app"]
-
-
-@pytest.mark.parametrize("app", APPS)
-def test_a_storm_of_requests_causes_one_call_for_each_user(app: str, emulator: Emulator) -> None:
-    with served(emulator, *UVICORN, app) as server:
-        storm(server.url)
-
-    assert emulator.calls[OPERATION] == USERS
-
-
-@pytest.mark.parametrize("app", APPS)
-def test_a_server_that_is_stopped_answers_those_who_wait(app: str) -> None:
-    stop_in_mid_flight(*UVICORN, app)
+pytestmark = pytest.mark.external
 
 
 # WebSockets that meet with an error at each point of their lives.

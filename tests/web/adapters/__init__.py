@@ -1,0 +1,122 @@
+"""
+An adapter per framework: how an application is made, run and asked.
+
+The promises that hold for several frameworks are written once, in test_frameworks.py, against
+the protocols below. An application of an adapter has one route, ``GET /<user_id>``, which
+answers with the user's token, and the WebSocket ``/ws``, which answers to a user id, where the
+framework has WebSockets. Its errors become problem details where the integration offers that.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any, Protocol
+
+import attrs
+import pytest
+
+from caching import POOL_ID, PROVIDER
+from cognito_devtoken import AsyncTokenSession, TokenSession
+from cognito_devtoken.testing import FakeFetcher
+
+
+# The module of each adapter, and what must be installed for it.
+_ADAPTERS = {
+    "aiohttp": ("aiohttp", ["aiohttp", "svcs"]),
+    "django": ("django", ["django"]),
+    "django_async": ("django", ["django"]),
+    "fastapi": ("starlette", ["fastapi"]),
+    "flask": ("flask", ["flask"]),
+    "litestar": ("litestar", ["litestar"]),
+    "starlette": ("starlette", ["fastapi"]),
+}
+NAMES = tuple(_ADAPTERS)
+
+
+@attrs.frozen
+class Answer:
+    status: int
+    headers: Any
+    """Those of the framework: a mapping that ignores case."""
+    text: str
+
+    def json(self) -> Any:
+        return json.loads(self.text)
+
+
+class SocketClosedError(Exception):
+    """The server has closed a WebSocket: the arguments are the code and the reason."""
+
+
+class Client(Protocol):
+    """Sends requests to a running application."""
+
+    def get(self, user_id: str) -> Answer: ...
+
+    def talk(self, user_id: str) -> Any:
+        """Send a message to the WebSocket, and return the answer."""
+
+
+class Framework(Protocol):
+    server_error: str
+    """A pattern of the body that an unhandled error is answered with."""
+
+    not_wired: str
+    """A pattern of the message for an application without a session."""
+
+    def app(self, upstream: FakeFetcher) -> Any:
+        """Make an application whose session fetches from *upstream*."""
+
+    def app_from_environment(self) -> Any:
+        """Make an application whose settings come from the environment."""
+
+    def running(self, app: Any) -> AbstractContextManager[Client]:
+        """Start the application, and end it."""
+
+    def ask_unwired(self) -> None:
+        """Ask an application without a session, and raise its error."""
+
+
+class Factories:
+    """What is common to the frameworks whose integration takes a function that opens a session."""
+
+    kind: type[TokenSession] | type[AsyncTokenSession]
+    """What the function must return."""
+
+    def app_with(self, session_factory: Callable[[], Any]) -> Any:
+        """Make an application that opens its session with a function."""
+        raise NotImplementedError
+
+    def overridden(self, app: Any, upstream: FakeFetcher) -> AbstractContextManager[None]:
+        """Give the application another session, in the way the documentation names for tests."""
+        raise NotImplementedError
+
+    def app(self, upstream: FakeFetcher) -> Any:
+        return self.app_with(lambda: self.open(upstream))
+
+    def open(self, upstream: FakeFetcher) -> Any:
+        return self.kind(POOL_ID, developer_provider=PROVIDER, client=upstream)
+
+    @contextmanager
+    def opened(self, upstream: FakeFetcher) -> Iterator[Any]:
+        session = self.open(upstream)
+        try:
+            yield session
+        finally:
+            session._close()
+
+
+def load(name: str) -> Any:
+    """Return the adapter of a framework, or skip the test if the framework is not installed."""
+    module, libraries = _ADAPTERS[name]
+    require(*libraries)
+    return import_module(f"adapters.{module}").FRAMEWORKS[name]
+
+
+def require(*libraries: str) -> None:
+    """Skip the test if a library is not installed."""
+    for library in libraries:
+        if not find_spec(library):
+            pytest.skip(f"{library} is not installed")

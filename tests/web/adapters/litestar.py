@@ -1,0 +1,114 @@
+"""Litestar. The handlers import the session's class for type checkers only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import litestar
+from litestar import Litestar, WebSocket
+from litestar.di import NamedDependency
+from litestar.exceptions import WebSocketDisconnect
+from litestar.params import FromPath
+from litestar.testing import TestClient
+
+import cognito_devtoken
+import cognito_devtoken.testing
+from adapters import Answer, Factories, SocketClosedError
+from cognito_devtoken.litestar import DevTokenPlugin, exception_handlers
+
+
+if TYPE_CHECKING:
+    from cognito_devtoken import AsyncTokenSession
+    from cognito_devtoken.testing import FakeFetcher
+
+
+@litestar.get("/{user_id:str}")
+async def get(
+    user_id: FromPath[str], token_session: NamedDependency[AsyncTokenSession]
+) -> dict[str, str]:
+    return (await token_session.get_token(user_id)).to_aws()
+
+
+@litestar.websocket("/ws")
+async def talk(
+    socket: WebSocket[Any, Any, Any], token_session: NamedDependency[AsyncTokenSession]
+) -> None:
+    await socket.accept()
+    token = await token_session.get_token(await socket.receive_text())
+    await socket.send_json(token.to_aws())
+    await socket.close()
+
+
+def app_of(plugin: DevTokenPlugin | None, **options: Any) -> Litestar:
+    return Litestar(
+        [get, talk],
+        plugins=[plugin] if plugin else [],
+        exception_handlers=exception_handlers,
+        openapi_config=None,
+        **options,
+    )
+
+
+class _Client:
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def get(self, user_id: str) -> Answer:
+        response = self._client.get(f"/{user_id}")
+        return Answer(response.status_code, response.headers, response.text)
+
+    def talk(self, user_id: str) -> Any:
+        with self._client.websocket_connect("/ws") as websocket:
+            websocket.send_text(user_id)
+            try:
+                return websocket.receive_json()
+            except WebSocketDisconnect as error:
+                raise SocketClosedError(error.code, error.detail) from None
+
+
+class _Framework(Factories):
+    kind = cognito_devtoken.AsyncTokenSession
+    server_error = r'{"status_code":500,"detail":"Internal Server Error"}'
+    not_wired = r"has no token session.*with statement.*lifespan"
+    close = (4500, "Internal Server Error")  # whatever the error
+
+    def app_with(self, session_factory: Callable[[], Any]) -> Any:
+        return app_of(DevTokenPlugin(session_factory))
+
+    def app_from_environment(self) -> Any:
+        return app_of(DevTokenPlugin())
+
+    @contextmanager
+    def overridden(self, app: Any, upstream: FakeFetcher) -> Iterator[None]:
+        app.plugins.get(DevTokenPlugin).session_factory = lambda: self.open(upstream)
+        yield
+
+    @contextmanager
+    def running(self, app: Any) -> Iterator[_Client]:
+        client = TestClient(app)
+        try:
+            client.__enter__()
+        except ExceptionGroup as group:  # the test client's task groups wrap what start-up raises
+            error: Exception = group
+            while isinstance(error, ExceptionGroup):
+                (error,) = error.exceptions
+            raise error from None
+        try:
+            yield _Client(client)
+        finally:
+            client.__exit__()
+
+    def ask_unwired(self) -> None:
+        raised: list[Exception] = []
+
+        async def keep(error: Exception, scope: Any) -> None:
+            raised.append(error)
+
+        plugin = DevTokenPlugin(lambda: self.open(cognito_devtoken.testing.FakeFetcher()))
+        assert TestClient(app_of(plugin, after_exception=[keep])).get("/ana").status_code == 500
+        raise raised[0]
+
+
+FRAMEWORKS = {"litestar": _Framework()}

@@ -1,0 +1,112 @@
+"""Starlette and FastAPI, which share all but the way to the session."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from fastapi import FastAPI, WebSocket
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route, WebSocketRoute
+from starlette.testclient import TestClient
+from starlette.websockets import WebSocketDisconnect
+
+from adapters import Answer, Factories, SocketClosedError
+from cognito_devtoken import AsyncTokenSession, fastapi, starlette
+from cognito_devtoken.fastapi import TokenSessionDep
+from cognito_devtoken.testing import FakeFetcher
+
+
+def fastapi_app(**options: Any) -> FastAPI:
+    app = FastAPI(exception_handlers=fastapi.exception_handlers, **options)
+
+    @app.get("/{user_id}")
+    async def get(user_id: str, session: TokenSessionDep) -> dict[str, str]:
+        return (await session.get_token(user_id)).to_aws()
+
+    @app.websocket("/ws")
+    async def talk(websocket: WebSocket, session: TokenSessionDep) -> None:
+        await websocket.accept()
+        token = await session.get_token(await websocket.receive_text())
+        await websocket.send_json(token.to_aws())
+
+    return app
+
+
+def starlette_app(**options: Any) -> Starlette:
+    async def get(request: Request) -> JSONResponse:
+        session = starlette.get_token_session(request)
+        token = await session.get_token(request.path_params["user_id"])
+        return JSONResponse(token.to_aws())
+
+    async def talk(websocket: WebSocket) -> None:
+        session = starlette.get_token_session(websocket)
+        await websocket.accept()
+        token = await session.get_token(await websocket.receive_text())
+        await websocket.send_json(token.to_aws())
+
+    routes = [Route("/{user_id}", get), WebSocketRoute("/ws", talk)]
+    handlers = starlette.exception_handlers
+    return Starlette(routes=routes, exception_handlers=handlers, **options)
+
+
+class _Client:
+    def __init__(self, client: TestClient) -> None:
+        self._client = client
+
+    def get(self, user_id: str) -> Answer:
+        response = self._client.get(f"/{user_id}")
+        return Answer(response.status_code, response.headers, response.text)
+
+    def talk(self, user_id: str) -> Any:
+        with self._client.websocket_connect("/ws") as websocket:
+            websocket.send_text(user_id)
+            try:
+                return websocket.receive_json()
+            except WebSocketDisconnect as error:
+                raise SocketClosedError(error.code, error.reason) from None
+
+
+class _Framework(Factories):
+    kind = AsyncTokenSession
+    server_error = "Internal Server Error"
+    not_wired = r"has no token session.*lifespan=.*with statement"
+    close = (1013, "No token can be had now. Try again later.")
+    make: Callable[..., Any]
+
+    def app_with(self, session_factory: Callable[[], Any]) -> Any:
+        return self.make(lifespan=fastapi.lifespan(session_factory))
+
+    def app_from_environment(self) -> Any:
+        return self.make(lifespan=fastapi.lifespan())
+
+    @contextmanager
+    def running(self, app: Any) -> Iterator[_Client]:
+        with TestClient(app, raise_server_exceptions=False) as client:
+            yield _Client(client)
+
+    def ask_unwired(self) -> None:
+        TestClient(self.make()).get("/ana")
+
+
+class _FastAPI(_Framework):
+    make = staticmethod(fastapi_app)
+
+    @contextmanager
+    def overridden(self, app: Any, upstream: FakeFetcher) -> Iterator[None]:
+        with self.opened(upstream) as session:
+            app.dependency_overrides[fastapi.get_token_session] = lambda: session
+            yield
+
+
+class _Starlette(_Framework):
+    make = staticmethod(starlette_app)
+
+    @contextmanager
+    def overridden(self, app: Any, upstream: FakeFetcher) -> Iterator[None]:
+        app.router.lifespan_context = starlette.lifespan(lambda: self.open(upstream))
+        yield
+
+
+FRAMEWORKS = {"fastapi": _FastAPI(), "starlette": _Starlette()}

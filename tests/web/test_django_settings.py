@@ -1,0 +1,164 @@
+"""Django's system checks find mistakes in the setting, and so does whoever opens a session."""
+
+from typing import Any
+
+import pytest
+
+
+pytest.importorskip("django", reason="Django is not installed")
+
+from django.core.checks import run_checks
+from django.test import override_settings
+
+from adapters.django import COMPLETE
+from caching import POOL_ID
+from cognito_devtoken._base import Session
+from cognito_devtoken.django import get_async_session, get_session
+from cognito_devtoken.exceptions import ConfigurationError
+from cognito_devtoken.testing import FakeFetcher
+
+
+@override_settings(COGNITO_DEVTOKEN=COMPLETE | {"OPTIONS": {"max_entries": 7}})
+@pytest.mark.parametrize("get_session", [get_session, get_async_session])
+def test_options_are_arguments_of_the_session(get_session: Any) -> None:
+    assert get_session()._cache._entries._expiry.maxsize == 7
+
+
+MISTAKES = [
+    (["a list"], "E001", "COGNITO_DEVTOKEN must be a dictionary."),
+    (
+        COMPLETE | {"TOKEN_DURATON": 60},
+        "E002",
+        'COGNITO_DEVTOKEN["TOKEN_DURATON"] is unknown.',
+    ),
+    ({}, "E003", 'COGNITO_DEVTOKEN["IDENTITY_POOL_ID"] is not set.'),
+    ({"IDENTITY_POOL_ID": None}, "E003", 'COGNITO_DEVTOKEN["IDENTITY_POOL_ID"] is not set.'),
+    ({"IDENTITY_POOL_ID": "  "}, "E003", 'COGNITO_DEVTOKEN["IDENTITY_POOL_ID"] is not set.'),
+    (None, "E003", 'COGNITO_DEVTOKEN["IDENTITY_POOL_ID"] is not set.'),
+    (
+        {"TOKEN_DURATION": "soon"},  # another mistake than E003, which may be silenced
+        "E004",
+        'COGNITO_DEVTOKEN["TOKEN_DURATION"] must be a whole number of seconds.',
+    ),
+    (
+        {"TOKEN_DURATION": "soon", "OPTIONS": {"identity_pool_id": POOL_ID}},
+        "E004",
+        'COGNITO_DEVTOKEN["TOKEN_DURATION"] must be a whole number of seconds.',
+    ),
+    (
+        COMPLETE | {"TOKEN_DURATION": "soon"},
+        "E004",
+        'COGNITO_DEVTOKEN["TOKEN_DURATION"] must be a whole number of seconds.',
+    ),
+    (
+        COMPLETE | {"TOKEN_DURATION": 100_000},
+        "E004",
+        'COGNITO_DEVTOKEN["TOKEN_DURATION"] must be a whole number of seconds from 1 to 86400, '
+        "not 100000",
+    ),
+    (
+        COMPLETE | {"OPTIONS": {"max_entries": 0}},
+        "E005",
+        'COGNITO_DEVTOKEN["OPTIONS"]: max_entries must be at least 1, not 0.',
+    ),
+]
+
+
+@pytest.mark.parametrize(("setting", "check", "message"), MISTAKES)
+def test_a_mistake_is_found_by_the_system_check(setting: Any, check: str, message: str) -> None:
+    with override_settings(COGNITO_DEVTOKEN=setting):
+        (error,) = run_checks()
+
+    assert (error.id, error.msg) == (f"cognito_devtoken.{check}", message)
+    assert error.hint
+
+
+@pytest.mark.parametrize("setting", [COMPLETE | {"OPTIONS": {"cleint": None}}, {"OPTIONS": 5}])
+def test_options_are_no_others_than_arguments_of_a_session(setting: Any) -> None:
+    with override_settings(COGNITO_DEVTOKEN=COMPLETE | setting):
+        (error,) = run_checks()
+
+    assert error.id == "cognito_devtoken.E005"
+
+
+def test_the_system_check_is_content_with_what_is_right() -> None:
+    upstream = FakeFetcher()
+
+    with override_settings(COGNITO_DEVTOKEN=COMPLETE | {"OPTIONS": {"client": upstream}}):
+        assert run_checks() == []
+
+    assert upstream.calls == []
+
+
+def test_no_options_are_as_good_as_none_at_all() -> None:
+    with override_settings(COGNITO_DEVTOKEN=COMPLETE | {"OPTIONS": None}):
+        assert run_checks() == []
+
+
+def test_the_system_check_closes_what_it_opens(monkeypatch: pytest.MonkeyPatch) -> None:
+    closed: list[Session] = []
+    close = Session._close
+
+    def noting(self: Session) -> None:
+        close(self)
+        closed.append(self)
+
+    monkeypatch.setattr(Session, "_close", noting)
+    run_checks()
+
+    assert [session._closed for session in closed] == [True]
+
+
+@pytest.mark.parametrize(("setting", "check", "message"), MISTAKES)
+def test_a_mistake_is_told_to_those_who_did_not_check(
+    setting: Any, check: str, message: str
+) -> None:
+    with override_settings(COGNITO_DEVTOKEN=setting), pytest.raises(ConfigurationError) as caught:
+        get_session()
+
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("key", "hint"),
+    [
+        ("TOKEN_DURATON", "Did you mean TOKEN_DURATION?"),
+        ("pool_id", "Did you mean IDENTITY_POOL_ID?"),
+        ("COLOR", "It may have IDENTITY_POOL_ID, DEVELOPER_PROVIDER, TOKEN_DURATION"),
+        (5, "It may have IDENTITY_POOL_ID, DEVELOPER_PROVIDER, TOKEN_DURATION"),
+    ],
+)
+def test_the_hint_to_an_unknown_key_is_what_was_meant(key: Any, hint: str) -> None:
+    with override_settings(COGNITO_DEVTOKEN=COMPLETE | {key: 1}):
+        (error,) = run_checks()
+
+    assert str(error.hint).startswith(hint)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("POOL_ID", POOL_ID, "COGNITO_DEVTOKEN_POOL_ID is unknown."),
+        ("MAX_ENTRIES", "many", "COGNITO_DEVTOKEN_MAX_ENTRIES must be a whole number."),
+    ],
+)
+def test_a_mistake_in_the_environment_has_the_name_of_the_variable(
+    name: str, value: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"COGNITO_DEVTOKEN_{name}", value)
+
+    with override_settings(COGNITO_DEVTOKEN=COMPLETE):
+        (error,) = run_checks()
+
+    assert error.msg == message
+
+
+def test_what_the_environment_and_the_dictionary_have_has_the_name_of_the_key(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COGNITO_DEVTOKEN_MAX_ENTRIES", "7")
+
+    with override_settings(COGNITO_DEVTOKEN=COMPLETE | {"MAX_ENTRIES": "many"}):
+        (error,) = run_checks()
+
+    assert error.msg == 'COGNITO_DEVTOKEN["MAX_ENTRIES"] must be a whole number.'

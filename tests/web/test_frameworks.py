@@ -1,0 +1,227 @@
+"""What every framework's integration promises. Each test runs with the framework's test client."""
+
+import re
+from typing import Any
+
+import pytest
+
+from adapters import NAMES, SocketClosedError, load
+from caching import POOL_ID, PROVIDER
+from cognito_devtoken import AsyncTokenSession, RefreshPolicy, TokenSession
+from cognito_devtoken.exceptions import (
+    CallerDeniedError,
+    ConfigurationError,
+    SessionClosedError,
+    TokenUnavailableError,
+)
+from cognito_devtoken.testing import FakeFetcher
+
+
+# Quotes an account and a role, as messages of AWS do.
+QUOTED = "arn:aws:iam::123456789012:user/shop"
+
+# What holds for some frameworks only.
+FACTORIES = ("aiohttp", "fastapi", "flask", "litestar", "starlette")
+LIFESPANS = ("fastapi", "litestar", "starlette")
+WEBSOCKETS = LIFESPANS
+PROBLEM_DETAILS = tuple(name for name in NAMES if name != "aiohttp")
+LOOKUPS = PROBLEM_DETAILS
+SETTINGS_OF_ITS_OWN = ("django", "django_async", "flask")
+
+
+@pytest.fixture(params=NAMES)
+def framework(request: pytest.FixtureRequest) -> Any:
+    return load(request.param)
+
+
+def only(*names: str) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("framework", names, indirect=True)
+
+
+@pytest.fixture
+def upstream() -> FakeFetcher:
+    return FakeFetcher()
+
+
+def test_all_requests_share_a_session(framework: Any, upstream: FakeFetcher) -> None:
+    with framework.running(framework.app(upstream)) as client:
+        first, second = client.get("ana"), client.get("ana")
+
+    assert first.status == second.status == 200
+    assert first.json() == second.json()
+    assert len(upstream.calls) == 1
+
+
+@only(*FACTORIES)
+def test_a_session_lives_as_long_as_the_application(framework: Any, upstream: FakeFetcher) -> None:
+    session = framework.open(upstream)
+
+    with framework.running(framework.app_with(lambda: session)) as client:
+        assert client.get("ana").status == 200
+        session._check_open()
+
+    with pytest.raises(SessionClosedError):
+        session._check_open()
+
+
+@only(*LIFESPANS)
+def test_an_application_that_starts_again_has_another_session(
+    framework: Any, upstream: FakeFetcher
+) -> None:
+    app = framework.app(upstream)
+
+    for _ in range(2):
+        with framework.running(app) as client:
+            assert client.get("ana").status == 200
+
+    assert len(upstream.calls) == 2
+
+
+@only(*FACTORIES)
+def test_two_applications_share_no_session(framework: Any) -> None:
+    one, other = FakeFetcher(), FakeFetcher()
+
+    with framework.running(framework.app(one)) as first:
+        with framework.running(framework.app(other)) as second:
+            first.get("ana")
+            second.get("ana")
+            second.get("bob")
+
+    assert (len(one.calls), len(other.calls)) == (1, 2)
+
+
+@only(*FACTORIES)
+def test_a_test_overrides_the_session_in_one_line(framework: Any, upstream: FakeFetcher) -> None:
+    fake = FakeFetcher()
+    app = framework.app(upstream)
+
+    with framework.overridden(app, fake), framework.running(app) as client:
+        assert client.get("ana").status == 200
+
+    assert (len(upstream.calls), len(fake.calls)) == (0, 1)
+
+
+def test_a_wrong_variable_of_the_environment_fails_at_start_up(
+    framework: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COGNITO_DEVTOKEN_IDENTITY_POOL_ID", POOL_ID)
+    monkeypatch.setenv("COGNITO_DEVTOKEN_MAX_ENTRIES", "many")
+
+    with pytest.raises(ConfigurationError, match=r"^COGNITO_DEVTOKEN_MAX_ENTRIES must be"):
+        with framework.running(framework.app_from_environment()):
+            pass
+
+
+@only(*SETTINGS_OF_ITS_OWN)
+def test_settings_come_from_the_configuration(framework: Any) -> None:
+    settings = {
+        "IDENTITY_POOL_ID": POOL_ID,
+        "DEVELOPER_PROVIDER": PROVIDER,
+        "TOKEN_DURATION": 3600,
+        "GRACE": 12.5,
+        "STRICT_GRACE": True,
+    }
+
+    with framework.session_of(**settings) as session:
+        assert (session._pool, session._provider, session._duration) == (POOL_ID, PROVIDER, 3600)
+        assert session._cache._policy == RefreshPolicy(grace=12.5, strict_grace=True)
+
+
+@only(*SETTINGS_OF_ITS_OWN)
+def test_the_configuration_wins_over_the_environment(
+    framework: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COGNITO_DEVTOKEN_IDENTITY_POOL_ID", POOL_ID)
+    monkeypatch.setenv("COGNITO_DEVTOKEN_DEVELOPER_PROVIDER", "login.environment.example")
+    monkeypatch.setenv("COGNITO_DEVTOKEN_TOKEN_DURATION", "60")
+
+    with framework.session_of(DEVELOPER_PROVIDER=PROVIDER, TOKEN_DURATION=None) as session:
+        assert (session._pool, session._provider, session._duration) == (POOL_ID, PROVIDER, None)
+
+
+async def open_later() -> None:
+    pass
+
+
+@only(*FACTORIES)
+def test_a_factory_that_must_be_awaited_is_refused_at_start_up(framework: Any) -> None:
+    with pytest.raises(TypeError, match="must be a function that returns") as caught:
+        with framework.running(framework.app_with(open_later)):
+            pass
+
+    assert framework.kind.__name__ in str(caught.value)
+    assert "this is coroutine" in str(caught.value)
+
+
+# A registry of svcs takes both kinds.
+@only("fastapi", "flask", "litestar", "starlette")
+def test_a_session_of_the_other_kind_is_refused_at_start_up(framework: Any) -> None:
+    wanted = framework.kind
+    (other,) = {AsyncTokenSession, TokenSession} - {wanted}
+
+    with pytest.raises(TypeError, match=rf"returns {wanted.__name__}, .* is {other.__name__}\."):
+        with framework.running(framework.app_with(lambda: other(POOL_ID))):
+            pass
+
+
+@only(*LOOKUPS)
+def test_an_application_without_a_session_is_told_what_may_be_wrong(framework: Any) -> None:
+    with pytest.raises(LookupError, match=framework.not_wired):
+        framework.ask_unwired()
+
+
+@only(*PROBLEM_DETAILS)
+def test_a_client_gets_answers_it_can_act_on(framework: Any, upstream: FakeFetcher) -> None:
+    upstream.error = TokenUnavailableError(QUOTED)
+
+    with framework.running(framework.app(upstream)) as client:
+        answer = client.get("ana")
+        too_long = client.get("a" * 50_001)
+
+    assert answer.status == 503
+    assert int(answer.headers["Retry-After"]) > 0
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.json() == {
+        "type": "about:blank",
+        "title": "Service Unavailable",
+        "status": 503,
+        "detail": "No token can be had now. Try again later.",
+    }
+    assert too_long.status == 400
+    assert too_long.json()["detail"] == "user_id must have 1 to 50000 characters"
+
+
+@only(*PROBLEM_DETAILS)
+def test_an_error_on_this_side_stays_an_error_of_the_application(
+    framework: Any, upstream: FakeFetcher
+) -> None:
+    upstream.error = CallerDeniedError(QUOTED)
+
+    with framework.running(framework.app(upstream)) as client:
+        answer = client.get("ana")
+
+    assert answer.status == 500
+    assert "arn:" not in answer.text
+    assert re.fullmatch(framework.server_error, answer.text)
+
+
+@only(*WEBSOCKETS)
+def test_a_websocket_has_the_session_too(framework: Any, upstream: FakeFetcher) -> None:
+    with framework.running(framework.app(upstream)) as client:
+        assert client.talk("ana") == client.get("ana").json()
+
+    assert len(upstream.calls) == 1
+
+
+@only(*WEBSOCKETS)
+def test_an_error_closes_a_websocket_without_quoting_it(
+    framework: Any, upstream: FakeFetcher
+) -> None:
+    upstream.error = TokenUnavailableError(QUOTED)
+
+    with framework.running(framework.app(upstream)) as client:
+        with pytest.raises(SocketClosedError) as caught:
+            client.talk("ana")
+
+    assert caught.value.args == framework.close
