@@ -19,8 +19,8 @@ from itertools import count
 from typing import Any
 
 from cognito_devtoken import RefreshPolicy
-from cognito_devtoken._pace import Pace
-from cognito_devtoken._policy import Failure, back_off
+from cognito_devtoken._cache.policy import Failure, back_off
+from cognito_devtoken._cache.rate_limiter import Pace
 from cognito_devtoken.typing import Instant
 
 

@@ -17,10 +17,10 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from cognito_devtoken import TokenRequest, TokenSession
-from cognito_devtoken._entries import Key
-from cognito_devtoken._flight import Flight
-from cognito_devtoken._shared import Shared, _digest, _Turn
-from cognito_devtoken.cli._local_redis import local_redis
+from cognito_devtoken._cache.entries import Key
+from cognito_devtoken._cache.flights import Flight
+from cognito_devtoken._sharing.source import Shared, _digest, _Turn
+from cognito_devtoken.cli.demo.local_redis import local_redis
 from cognito_devtoken.events import Reason
 from cognito_devtoken.stores import StoreKeys
 from cognito_devtoken.stores.redis import RedisStore

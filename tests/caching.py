@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import pytest
 
 from cognito_devtoken import OpenIdToken, TokenCache, TokenRequest
-from cognito_devtoken._flight import Steps
+from cognito_devtoken._cache.flights import Steps
 from cognito_devtoken.events import Event
 from cognito_devtoken.testing import ManualClock
 from cognito_devtoken.typing import TokenFetcher

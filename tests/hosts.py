@@ -5,8 +5,8 @@ from typing import Any
 
 from caching import PROVIDER
 from cognito_devtoken import TokenCache, TokenRequest
-from cognito_devtoken._entries import Key
-from cognito_devtoken._shared import _digest
+from cognito_devtoken._cache.entries import Key
+from cognito_devtoken._sharing.source import _digest
 from cognito_devtoken.testing import ManualClock
 
 

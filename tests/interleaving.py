@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import partial
 
 from cognito_devtoken import TokenCache, TokenRequest
-from cognito_devtoken._token import OpenIdToken
+from cognito_devtoken._values.token import OpenIdToken
 from cognito_devtoken.events import Event
 from cognito_devtoken.exceptions import (
     CallerDeniedError,

@@ -19,9 +19,9 @@ from hypothesis.stateful import (
 )
 
 from cognito_devtoken import OpenIdToken, TokenCache, TokenRequest
-from cognito_devtoken._entries import Key
-from cognito_devtoken._flight import DEADLINE, Flight
-from cognito_devtoken._policy import MAX_MEMORY, Failure
+from cognito_devtoken._cache.entries import Key
+from cognito_devtoken._cache.flights import DEADLINE, Flight
+from cognito_devtoken._cache.policy import MAX_MEMORY, Failure
 from cognito_devtoken.events import Event, FetchAbandoned, FetchFailed, FetchSucceeded
 from cognito_devtoken.exceptions import (
     DevTokenError,

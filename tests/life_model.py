@@ -8,8 +8,8 @@ import attrs
 from greenlet import greenlet
 
 from cognito_devtoken import TokenRequest
-from cognito_devtoken._entries import Key
-from cognito_devtoken._flight import Flight
+from cognito_devtoken._cache.entries import Key
+from cognito_devtoken._cache.flights import Flight
 from cognito_devtoken.exceptions import (
     CallerDeniedError,
     InternalServiceError,

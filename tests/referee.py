@@ -7,10 +7,10 @@ It is the umpire of tests/cache/test_interleavings.py.
 from collections.abc import Callable
 
 from cognito_devtoken import TokenCache, TokenRequest
-from cognito_devtoken._entries import Key
-from cognito_devtoken._flight import DEADLINE, Flight
-from cognito_devtoken._policy import MAX_MEMORY, Failure
-from cognito_devtoken._token import OpenIdToken
+from cognito_devtoken._cache.entries import Key
+from cognito_devtoken._cache.flights import DEADLINE, Flight
+from cognito_devtoken._cache.policy import MAX_MEMORY, Failure
+from cognito_devtoken._values.token import OpenIdToken
 from cognito_devtoken.exceptions import DevTokenError, SessionClosedError
 from cognito_devtoken.typing import Instant
 from scheduler import Scheduler, Task

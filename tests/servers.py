@@ -17,7 +17,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from cognito_devtoken.cli._local_redis import find_server
+from cognito_devtoken.cli.demo.local_redis import find_server
 from patience import PATIENCE
 
 

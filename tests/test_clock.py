@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cognito_devtoken import DevTokenClient
-from cognito_devtoken._clock import SYSTEM_CLOCK, SystemClock
+from cognito_devtoken._values.clock import SYSTEM_CLOCK, SystemClock
 from cognito_devtoken.typing import Clock, Instant, TokenFetcher
 
 

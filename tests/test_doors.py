@@ -6,9 +6,9 @@ import pytest
 
 from caching import PROVIDER, asking
 from cognito_devtoken import OpenIdToken
-from cognito_devtoken._doors import wait_in_loop, wait_in_thread
-from cognito_devtoken._entries import Key
-from cognito_devtoken._flight import Flight, Steps
+from cognito_devtoken._cache.entries import Key
+from cognito_devtoken._cache.flights import Flight, Steps
+from cognito_devtoken._cache.waiting import wait_in_loop, wait_in_thread
 from cognito_devtoken.events import Reason
 from cognito_devtoken.testing import make_token
 from cognito_devtoken.typing import Instant

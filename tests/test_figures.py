@@ -12,7 +12,7 @@ import pytest
 
 from caching import asking, cache_of
 from cognito_devtoken import Stats, TokenCache
-from cognito_devtoken._figures import COUNTERS, HELD, Watched
+from cognito_devtoken._metrics import COUNTERS, HELD, Watched
 from cognito_devtoken.testing import FakeFetcher, ManualClock
 from patience import PATIENCE
 

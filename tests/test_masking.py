@@ -3,7 +3,7 @@
 import pytest
 
 from cognito_devtoken import TokenRequest
-from cognito_devtoken._errors import _clean
+from cognito_devtoken._aws.errors import _clean
 from pools import POOL
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from cognito_devtoken._clock import Instant
-from cognito_devtoken._pace import Pace
+from cognito_devtoken._cache.rate_limiter import Pace
+from cognito_devtoken._values.clock import Instant
 
 
 def at(seconds: float) -> Instant:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cognito_devtoken import RefreshPolicy, exceptions
-from cognito_devtoken._policy import Failure, State, as_seconds, back_off
+from cognito_devtoken._cache.policy import Failure, State, as_seconds, back_off
 
 
 POLICY = RefreshPolicy()

@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cognito_devtoken import OpenIdToken, TokenRequest
-from cognito_devtoken._clock import Instant
-from cognito_devtoken._secret import Secret
+from cognito_devtoken._values.clock import Instant
+from cognito_devtoken._values.secret import Secret
 from cognito_devtoken.exceptions import InvalidTokenResponseError
 
 

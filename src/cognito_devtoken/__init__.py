@@ -3,14 +3,14 @@ Amazon Cognito identities and OpenID tokens for users your backend authenticates
 """
 
 from . import exceptions
-from ._cache import TokenCache
-from ._client import DevTokenClient
-from ._health import Health
-from ._journal import Stats
-from ._policy import RefreshPolicy
-from ._request import TokenRequest
-from ._session import AsyncTokenSession, TokenSession
-from ._token import OpenIdToken
+from ._aws.client import DevTokenClient
+from ._cache.cache import TokenCache
+from ._cache.health import Health
+from ._cache.policy import RefreshPolicy
+from ._cache.stats import Stats
+from ._session.sessions import AsyncTokenSession, TokenSession
+from ._values.request import TokenRequest
+from ._values.token import OpenIdToken
 
 
 __all__ = [

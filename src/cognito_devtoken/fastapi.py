@@ -20,7 +20,7 @@ from fastapi import Depends
 from fastapi.requests import HTTPConnection
 
 from . import starlette as _starlette
-from ._session import AsyncTokenSession
+from ._session.sessions import AsyncTokenSession
 from .starlette import exception_handlers, lifespan
 
 

@@ -25,8 +25,8 @@ from typing import Any, cast
 from flask import Blueprint, Flask, current_app
 from flask.typing import ResponseReturnValue
 
-from ._session import TokenSession
-from ._settings import PREFIX
+from ._session.sessions import TokenSession
+from ._session.settings import PREFIX
 from ._web import ANSWERS, TYPE, Answer, open_with, unwired
 
 

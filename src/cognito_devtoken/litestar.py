@@ -27,7 +27,7 @@ from litestar.config.app import AppConfig
 from litestar.di import Provide
 from litestar.plugins import InitPlugin
 
-from ._session import AsyncTokenSession
+from ._session.sessions import AsyncTokenSession
 from ._web import ANSWERS, TYPE, Answer, open_with, unwired
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import partial
 from importlib.metadata import version
 
-from ._figures import BUCKETS, COUNTERS, HELD, Figure, Source, Watched
+from ._metrics import BUCKETS, COUNTERS, HELD, Figure, Source, Watched
 from .events import Event, FetchFailed, FetchStarted, FetchSucceeded
 from .exceptions import ConfigurationError
 

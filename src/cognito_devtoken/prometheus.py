@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ._figures import BUCKETS, COUNTERS, HELD, Source, Watched
+from ._metrics import BUCKETS, COUNTERS, HELD, Source, Watched
 from .events import Event, FetchFailed, FetchStarted, FetchSucceeded
 from .exceptions import ConfigurationError
 

@@ -29,7 +29,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, Response
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
-from ._session import AsyncTokenSession
+from ._session.sessions import AsyncTokenSession
 from ._web import ANSWERS, TYPE, Answer, open_with, unwired
 
 

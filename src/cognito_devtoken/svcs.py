@@ -19,7 +19,7 @@ from collections.abc import Callable
 
 import svcs
 
-from ._session import AsyncTokenSession, TokenSession
+from ._session.sessions import AsyncTokenSession, TokenSession
 from ._web import open_with
 from .exceptions import TokenUnavailableError
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from ._clock import Clock, Instant
+from ._values.clock import Clock, Instant
 
 
 if TYPE_CHECKING:
-    from ._request import TokenRequest
-    from ._token import OpenIdToken
+    from ._values.request import TokenRequest
+    from ._values.token import OpenIdToken
     from .events import Event
     from .stores import PlainText, StoreKeys
 

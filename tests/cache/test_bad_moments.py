@@ -10,8 +10,8 @@ import pytest
 
 from caching import PROVIDER, Crew, asking, cache_of, in_the_air
 from cognito_devtoken import OpenIdToken, RefreshPolicy, TokenCache, TokenRequest
-from cognito_devtoken._entries import Key
-from cognito_devtoken._flight import DEADLINE
+from cognito_devtoken._cache.entries import Key
+from cognito_devtoken._cache.flights import DEADLINE
 from cognito_devtoken._fork import Forks
 from cognito_devtoken.events import Event, FetchStarted, FetchSucceeded
 from cognito_devtoken.exceptions import (

@@ -7,10 +7,10 @@ import pytest
 
 from caching import POOL_ID, PROVIDER, Crew, Recorder, asking, cache_of, in_the_air
 from cognito_devtoken import RefreshPolicy, TokenCache, TokenSession
-from cognito_devtoken._entries import Key
-from cognito_devtoken._flight import DEADLINE
+from cognito_devtoken._cache.entries import Key
+from cognito_devtoken._cache.failures import again
+from cognito_devtoken._cache.flights import DEADLINE
 from cognito_devtoken._fork import Forks
-from cognito_devtoken._trouble import again
 from cognito_devtoken.exceptions import (
     DevTokenError,
     ResourceNotFoundError,

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from caching import POOL_ID, PROVIDER, Recorder, asking, cache_of
 from cognito_devtoken import TokenCache, TokenRequest
-from cognito_devtoken._entries import Key
+from cognito_devtoken._cache.entries import Key
 from cognito_devtoken.events import Evicted
 from cognito_devtoken.testing import FakeFetcher, ManualClock
 

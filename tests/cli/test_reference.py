@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cognito_devtoken.cli import COMMANDS, parser_of
-from cognito_devtoken.cli._options import global_parser
+from cognito_devtoken.cli._input.options import global_parser
 
 
 TEXT = (Path(__file__).parents[2] / "docs" / "command-line.md").read_text()

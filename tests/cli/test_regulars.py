@@ -3,9 +3,9 @@
 import asyncio
 
 from cognito_devtoken import AsyncTokenSession, OpenIdToken
-from cognito_devtoken._policy import State
-from cognito_devtoken.cli._callers import Pace, Regulars
-from cognito_devtoken.cli._picture import Moment
+from cognito_devtoken._cache.policy import State
+from cognito_devtoken.cli.demo.callers import Pace, Regulars
+from cognito_devtoken.cli.demo.drawing import Moment
 from cognito_devtoken.exceptions import TokenUnavailableError
 from cognito_devtoken.testing import FakeFetcher, ManualClock
 

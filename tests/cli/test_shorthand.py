@@ -11,7 +11,7 @@ from aws_cli import module, quietly
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from cognito_devtoken.cli._shorthand import ShorthandError, parse
+from cognito_devtoken.cli._input.shorthand import ShorthandError, parse
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from itertools import count
 from typing import Any
 
 from cognito_devtoken import AsyncTokenSession
-from cognito_devtoken.cli._callers import Pace, Regulars
+from cognito_devtoken.cli.demo.callers import Pace, Regulars
 from cognito_devtoken.events import Event
 from cognito_devtoken.testing import ManualClock
 

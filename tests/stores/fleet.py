@@ -23,11 +23,9 @@ from cognito_devtoken import (
     OpenIdToken,
     TokenRequest,
     TokenSession,
-    _exchange,
-    _flight,
-    _leases,
-    _shared,
 )
+from cognito_devtoken._cache import flights
+from cognito_devtoken._sharing import invalidation_log, leases, source
 from cognito_devtoken.stores.redis import RedisStore
 
 
@@ -50,7 +48,7 @@ class Hanging:
 
 
 def lift_the_limits() -> None:
-    modules: list[Any] = [_exchange, _flight, _leases, _shared]
+    modules: list[Any] = [invalidation_log, flights, leases, source]
     for module in modules:
         for name in ("DEADLINE", "LEASE", "PATIENCE"):
             if hasattr(module, name):

@@ -10,7 +10,7 @@ import pytest
 
 from caching import PROVIDER, Crew, asking, in_the_air, until
 from cognito_devtoken import TokenCache
-from cognito_devtoken._exchange import LISTEN_EVERY, Exchange
+from cognito_devtoken._sharing.invalidation_log import LISTEN_EVERY, Exchange
 from cognito_devtoken.exceptions import TokenUnavailableError
 from cognito_devtoken.testing import FakeFetcher, ManualClock, MemoryStore
 from hosts import Hosts, exchange_of, listen

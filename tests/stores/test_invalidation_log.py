@@ -5,10 +5,10 @@ from contextlib import nullcontext
 import pytest
 
 from caching import PROVIDER, Recorder, asking
-from cognito_devtoken._entries import Key
-from cognito_devtoken._guarded import FailedError
-from cognito_devtoken._news import KEEP, News
-from cognito_devtoken._removal import EVERYTHING
+from cognito_devtoken._cache.entries import Key
+from cognito_devtoken._cache.invalidation import EVERYTHING
+from cognito_devtoken._sharing.guarded_store import FailedError
+from cognito_devtoken._sharing.invalidation_index import KEEP, News
 from cognito_devtoken.events import StoredValueRefused
 from cognito_devtoken.testing import FakeFetcher, ManualClock, MemoryStore, make_token
 from hosts import Hosts, exchange_of, listen

@@ -11,7 +11,7 @@ from in_flight import InFlight, calls_answered_by
 
 from caching import PROVIDER, Crew, asking, until
 from cognito_devtoken import OpenIdToken, TokenCache, TokenRequest
-from cognito_devtoken._leases import LEASE, RENEW_EVERY, Leases
+from cognito_devtoken._sharing.leases import LEASE, RENEW_EVERY, Leases
 from cognito_devtoken.testing import FakeFetcher, ManualClock, MemoryStore
 from hosts import Hosts, leases_of, waits_of
 from patience import PATIENCE
@@ -131,9 +131,9 @@ def test_an_interrupt_while_the_thread_is_started_leaves_it_to_the_next_lease(
 
 
 def lease_for(host: TokenCache, user: str) -> Any:
-    from cognito_devtoken._entries import Key
-    from cognito_devtoken._flight import Flight
-    from cognito_devtoken._leases import Lease
+    from cognito_devtoken._cache.entries import Key
+    from cognito_devtoken._cache.flights import Flight
+    from cognito_devtoken._sharing.leases import Lease
     from cognito_devtoken.events import Reason
 
     now = host._engine.now()

@@ -8,8 +8,8 @@ from in_flight import InFlight, calls_answered_by
 
 from caching import Recorder, asking
 from cognito_devtoken import TokenCache
-from cognito_devtoken._flight import DEADLINE
-from cognito_devtoken._leases import LEASE, RENEW_EVERY
+from cognito_devtoken._cache.flights import DEADLINE
+from cognito_devtoken._sharing.leases import LEASE, RENEW_EVERY
 from cognito_devtoken.events import LeaseExpired
 from cognito_devtoken.exceptions import InternalServiceError
 from cognito_devtoken.testing import FakeFetcher, ManualClock, MemoryStore

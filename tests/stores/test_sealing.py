@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from canary import find_leaks
-from cognito_devtoken._removal import from_message
+from cognito_devtoken._cache.invalidation import from_message
 from cognito_devtoken.exceptions import ConfigurationError
 from cognito_devtoken.stores import PlainText, StoreKeys
 from cognito_devtoken.stores._sealing import CannotOpenError

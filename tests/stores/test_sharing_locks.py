@@ -6,8 +6,8 @@ import pytest
 
 from caching import Crew, asking, in_the_air
 from cognito_devtoken import OpenIdToken, TokenRequest
-from cognito_devtoken._leases import LEASE
-from cognito_devtoken._shared import PATIENCE
+from cognito_devtoken._sharing.leases import LEASE
+from cognito_devtoken._sharing.source import PATIENCE
 from cognito_devtoken.exceptions import (
     InternalServiceError,
     TokenUnavailableError,

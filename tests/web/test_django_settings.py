@@ -12,7 +12,7 @@ from django.test import override_settings
 
 from adapters.django import COMPLETE
 from caching import POOL_ID
-from cognito_devtoken._base import Session
+from cognito_devtoken._session.base import Session
 from cognito_devtoken.django import get_async_session, get_session
 from cognito_devtoken.exceptions import ConfigurationError
 from cognito_devtoken.testing import FakeFetcher

@@ -14,8 +14,8 @@ from io import TextIOWrapper
 from typing import NamedTuple, NoReturn
 
 from ._errors import ERRORS, INTERRUPTED, PROG, ParameterError, Report
-from ._options import error_format, global_parser
-from ._parsing import CommandParser, Parser
+from ._input.options import error_format, global_parser
+from ._input.parsing import CommandParser, Parser
 
 
 class Command(NamedTuple):

@@ -9,7 +9,7 @@ from typing import IO, Any
 
 import attrs
 
-from .._secret import HIDDEN
+from .._values.secret import HIDDEN
 from ..exceptions import (
     ConfigurationError,
     DevTokenError,
@@ -137,7 +137,7 @@ class Report:
             style: One of :data:`FORMATS`.
         """
         if self.fields and style not in ("enhanced", "legacy"):
-            from ._formats import rendered
+            from ._output.formats import rendered
 
             shown = dict(self.fields) | ({"Hint": self.hint} if self.hint else {})
             # Without PyYAML there is no YAML, and an error that must be told nevertheless.

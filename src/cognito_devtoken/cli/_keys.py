@@ -11,10 +11,10 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Any, cast
 
-from .._errors import one_line
-from .._secret import Secret
+from .._aws.errors import one_line
+from .._values.secret import Secret
 from ._errors import OutputError
-from ._parsing import Parser
+from ._input.parsing import Parser
 from ._yaml import missing
 
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, cast
 
 import attrs
 
-from .._token import COGNITO_PROVIDER, OpenIdToken
+from .._values.token import COGNITO_PROVIDER, OpenIdToken
 from ..exceptions import InvalidRequestError
-from ._debug import LOG, logging_of
-from ._members import violations
-from ._options import Options
+from ._input.members import violations
+from ._input.options import Options
+from ._output.debug_log import LOG, logging_of
 
 
 if TYPE_CHECKING:
@@ -111,8 +111,8 @@ class Service:
         from botocore import UNSIGNED
         from botocore.config import Config
 
-        from .._client import make_client
-        from .._errors import one_line
+        from .._aws.client import make_client
+        from .._aws.errors import one_line
 
         options = self._options
         config: Any = {
@@ -162,6 +162,6 @@ class Service:
             failure = error
         else:
             return
-        from .._errors import translate
+        from .._aws.errors import translate
 
         raise translate(failure, sent, operation)

@@ -8,11 +8,11 @@ from typing import Any
 
 import attrs
 
-from .._request import TokenRequest
-from .._secret import NeverPickled
-from .._token import OpenIdToken
+from .._values.request import TokenRequest
+from .._values.secret import NeverPickled
+from .._values.token import OpenIdToken
 from ._errors import OutputError
-from ._options import Options
+from ._input.options import Options
 from ._service import Service
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from ._errors import PROG
-from ._parsing import Parser, one_of
+from ._input.parsing import Parser, one_of
 
 
 _SHELLS = ("bash", "zsh")

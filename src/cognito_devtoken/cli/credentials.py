@@ -7,10 +7,10 @@ import json
 import os
 
 from ..exceptions import ConfigurationError
-from . import _members
-from ._file import add_output_file, check_target, deliver
-from ._options import Options
-from ._parsing import Parser
+from ._input import members as inputs
+from ._input.options import Options
+from ._input.parsing import Parser
+from ._output.file import add_output_file, check_target, deliver
 from ._trade import checked_token, credentials_of
 
 
@@ -30,13 +30,13 @@ _MARK = "_COGNITO_DEVTOKEN_IN_CREDENTIAL_PROCESS"
 
 
 def add_arguments(parser: Parser) -> None:
-    _members.add_arguments(parser)
+    inputs.add_arguments(parser)
     add_output_file(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
     options = Options.of(arguments)
-    members = _members.read(arguments)
+    members = inputs.read(arguments)
     check_target(arguments.output_file)
     if os.environ.get(_MARK):
         raise ConfigurationError(

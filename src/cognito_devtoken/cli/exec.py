@@ -7,10 +7,10 @@ import os
 import signal
 import sys
 
-from . import _members
 from ._errors import PROG, ParameterError
-from ._options import Options
-from ._parsing import Parser
+from ._input import members as inputs
+from ._input.options import Options
+from ._input.parsing import Parser
 from ._trade import checked_token, credentials_of
 
 
@@ -34,7 +34,7 @@ _MISLEADING = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SECURITY_TOKEN")
 
 def add_arguments(parser: Parser) -> None:
     parser.usage = f"{parser.prog} [options] -- COMMAND [ARGUMENT ...]"
-    _members.add_arguments(parser)
+    inputs.add_arguments(parser)
     parser.add_argument(
         "--credentials",
         action="store_true",
@@ -44,7 +44,7 @@ def add_arguments(parser: Parser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     options = Options.of(arguments)
-    members = _members.read(arguments)
+    members = inputs.read(arguments)
     command: list[str] = arguments.program
     if not command:
         raise ParameterError(

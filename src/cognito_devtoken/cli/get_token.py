@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 
 from ..exceptions import ServiceError
-from . import _members, _skeletons
 from ._errors import OutputError, told
-from ._file import add_output_file, check_target, deliver
-from ._formats import check_output, rendered
-from ._options import Options
-from ._parsing import Parser, one_of
+from ._input import members as inputs
+from ._input import skeletons
+from ._input.options import Options
+from ._input.parsing import Parser, one_of
+from ._output.file import add_output_file, check_target, deliver
+from ._output.formats import check_output, rendered
 from ._service import Service
 
 
@@ -27,13 +28,13 @@ _TITLE = "GetOpenIdTokenForDeveloperIdentity"
 
 
 def add_arguments(parser: Parser) -> None:
-    _members.add_arguments(parser)
+    inputs.add_arguments(parser)
     parser.add_argument(
         "--generate-cli-skeleton",
         nargs="?",
         const="input",
-        type=one_of(*_skeletons.KINDS),
-        choices=_skeletons.KINDS,
+        type=one_of(*skeletons.KINDS),
+        choices=skeletons.KINDS,
         metavar="KIND",
         help="print a template and send nothing: input (the default), yaml-input or output",
     )
@@ -43,8 +44,8 @@ def add_arguments(parser: Parser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     options = Options.of(arguments)
     kind = arguments.generate_cli_skeleton
-    template = _skeletons.TEMPLATES.get(kind)
-    members = _members.read(arguments, is_complete=template is None)
+    template = skeletons.TEMPLATES.get(kind)
+    members = inputs.read(arguments, is_complete=template is None)
     if template is not None:
         print(template, end="")
         return
@@ -55,11 +56,11 @@ def run(arguments: argparse.Namespace) -> None:
         answer = service.get_token(members, is_dry=kind is not None)
     except ServiceError as error:
         # What the AWS CLI sends is sent, so that the limits are told in hindsight.
-        if broken := _members.violations(members):
+        if broken := inputs.violations(members):
             error.__notes__ = [f"Limits that are broken: {'; '.join(map(told, broken))}"]
         raise
     if kind is not None:
-        answer = _skeletons.OUTPUT
+        answer = skeletons.OUTPUT
     color = "off" if arguments.output_file else options.color
     deliver(rendered(_TITLE, _found(options, answer), output, color), arguments.output_file)
 

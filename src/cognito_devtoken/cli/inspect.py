@@ -11,15 +11,15 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, cast
 
-from .._policy import State
-from .._secret import Secret
-from .._token import decode_claims
+from .._cache.policy import State
+from .._values.secret import Secret
+from .._values.token import decode_claims
 from ._errors import ParameterError
+from ._input.parsing import Parser
+from ._input.sources import STDIN, load, read_stdin
 from ._keys import add_arguments as add_key_arguments
 from ._keys import verify
-from ._parsing import Parser
-from ._screen import look
-from ._sources import STDIN, load, read_stdin
+from .demo.screen import look
 
 
 DESCRIPTION = """\

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 
 from ..stores import StoreKeys
-from ._file import add_output_file, check_target, deliver
-from ._parsing import Parser
+from ._input.parsing import Parser
+from ._output.file import add_output_file, check_target, deliver
 
 
 DESCRIPTION = """\

@@ -20,7 +20,7 @@ arguments of the sessions, such as ``on_event``, or in a test another client::
     @override_settings(COGNITO_DEVTOKEN=settings.COGNITO_DEVTOKEN | {"OPTIONS": {"client": fake}})
 """
 
-from .._session import AsyncTokenSession, TokenSession
+from .._session.sessions import AsyncTokenSession, TokenSession
 from ._sessions import session_of
 
 

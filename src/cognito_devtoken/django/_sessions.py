@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from django.apps import apps
 
-from .._base import Session
+from .._session.base import Session
 from .._web import unwired
 from ._setting import NAME, open_session
 

@@ -9,8 +9,8 @@ from typing import Any, TypeVar, cast
 
 from django.conf import settings
 
-from .._base import Session
-from .._settings import _POLICY, _SESSION, PREFIX
+from .._session.base import Session
+from .._session.settings import _POLICY, _SESSION, PREFIX
 from ..exceptions import ConfigurationError
 
 

@@ -8,7 +8,7 @@ from django.apps import AppConfig
 from django.core.checks import CheckMessage, Error, register
 from django.core.signals import setting_changed
 
-from .._session import TokenSession
+from .._session.sessions import TokenSession
 from ._sessions import reopen
 from ._setting import SettingError, open_session
 

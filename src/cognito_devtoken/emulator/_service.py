@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from .._request import DEFAULT_DURATION, LONE_SURROGATE
-from .._secret import Secret
-from .._token import COGNITO_PROVIDER, decode_claims
+from .._values.request import DEFAULT_DURATION, LONE_SURROGATE
+from .._values.secret import Secret
+from .._values.token import COGNITO_PROVIDER, decode_claims
 from ._faults import TokenBucket
 from ._identities import (
     Identity,

@@ -9,7 +9,7 @@ from typing import Literal
 import attrs
 from attrs.validators import in_
 
-from .._request import ID_PATTERN, MAX_ID
+from .._values.request import ID_PATTERN, MAX_ID
 
 
 _DEVELOPER_PROVIDER = re.compile(r"[\w._-]{1,128}", re.ASCII)

@@ -14,7 +14,7 @@ from typing import Any, Protocol, cast
 
 import attrs
 
-from .._request import (
+from .._values.request import (
     ID_PATTERN,
     LONE_SURROGATE,
     MAX_DURATION,

@@ -22,7 +22,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from .._secret import NeverPickled
+from .._values.secret import NeverPickled
 from ..exceptions import ConfigurationError
 
 

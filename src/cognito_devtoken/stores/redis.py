@@ -12,10 +12,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from .._clock import SYSTEM_CLOCK
+from .._cache.policy import Seconds, as_seconds
 from .._fork import watch
-from .._policy import Seconds, as_seconds
-from .._secret import Secret
+from .._values.clock import SYSTEM_CLOCK
+from .._values.secret import Secret
 from ..exceptions import ConfigurationError, SessionClosedError
 from ..typing import Stored
 from ._sealing import KeySource, PlainText, StoreKeys

@@ -1,0 +1,188 @@
+"""What a cache has done: counts for ``stats()``, events for the hooks."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING
+
+import attrs
+
+from .._values.clock import Instant
+from .._values.token import OpenIdToken
+from ..events import Event
+from .entries import Key
+from .health import Health
+
+
+if TYPE_CHECKING:
+    from ..typing import EventHook
+
+
+@attrs.frozen(kw_only=True)
+class Stats:
+    """
+    What a cache has done since it was made, and what it holds now.
+
+    A forked child begins at zero, with the tokens of its parent. Each call is one of *hits*,
+    *due_hits*, *grace_hits* and *misses*; those that have raised are among the *misses*.
+
+    Attributes:
+        hits: Calls answered with a fresh token.
+
+        due_hits: Calls answered with a token in its refresh window.
+
+        grace_hits: Calls answered with a token in its grace period, or with less life than
+            wanted, because no new one could be had.
+
+        misses: Calls that another token was fetched for, or taken from a shared store, or that
+            failed.
+
+        errors: Calls that ended with an error.
+
+        joined: Calls that waited for a fetch which another had started.
+
+        back_offs: Calls that failed, or were answered with a token in its grace period,
+            without a fetch, because the last one had failed just before.
+
+        fetches_started: Calls to Cognito.
+
+        fetches_succeeded: Those that brought a token.
+
+        fetches_failed: Those that failed.
+
+        fetches_abandoned: Fetches that were given up, sent or not.
+
+        tokens_discarded: Tokens that were not kept, because the key had been invalidated or
+            the token at hand lived longer.
+
+        reasons: How many fetches were started for each
+            :class:`~cognito_devtoken.events.Reason`.
+
+        store_hits: Tokens of other hosts that were taken from the shared store.
+
+        store_misses: Times that the shared store had none that was better than the one at hand.
+
+        store_errors: Operations of the shared store that failed.
+
+        store_undecryptable: Values in the shared store that did not open, or held something
+            else than what was asked for. Each is among the *store_misses*, too.
+
+        store_skipped: Times that the shared store was not asked, because it had just failed.
+
+        store_leases_expired: Locks of the shared store that expired while this process still held
+            them, because it was frozen or could not reach the store. Each may have cost one more
+            call to Cognito.
+
+        invalidations_applied: Rejected tokens that were thrown away.
+
+        invalidations_ignored: Rejected tokens that were not the one at hand.
+
+        evictions: Valid tokens that had to make room for others.
+
+        expirations: Tokens that left memory because their life was over.
+
+        clock_steps: Steps of the wall clock of more than 2 s, and freezes of the machine.
+
+        hook_errors: Exceptions that hooks have raised.
+
+        entries: Tokens held now.
+
+        in_flight: Keys with a fetch sent or queued now.
+    """
+
+    hits: int = 0
+    due_hits: int = 0
+    grace_hits: int = 0
+    misses: int = 0
+    errors: int = 0
+    joined: int = 0
+    back_offs: int = 0
+    fetches_started: int = 0
+    fetches_succeeded: int = 0
+    fetches_failed: int = 0
+    fetches_abandoned: int = 0
+    tokens_discarded: int = 0
+    reasons: Mapping[str, int] = attrs.field(factory=dict[str, int])
+    store_hits: int = 0
+    store_misses: int = 0
+    store_errors: int = 0
+    store_undecryptable: int = 0
+    store_skipped: int = 0
+    store_leases_expired: int = 0
+    invalidations_applied: int = 0
+    invalidations_ignored: int = 0
+    evictions: int = 0
+    expirations: int = 0
+    clock_steps: int = 0
+    hook_errors: int = 0
+    entries: int = 0
+    in_flight: int = 0
+
+
+class Journal:
+    """Counts at once, under the cache's lock; calls hooks, and whatever else, after it."""
+
+    def __init__(self, hooks: Iterable[EventHook]) -> None:
+        self.hits = 0
+        self.health = Health()
+        self.counts: Counter[str] = Counter()
+        self.reasons: Counter[str] = Counter()
+        self._hooks = tuple(hooks)
+        self._afterwards: deque[Callable[[], object]] = deque()
+
+    def succeeded(self, now: Instant) -> None:
+        """Count a fetch that has brought a token."""
+        self.counts["fetches_succeeded"] += 1
+        self.health = self.health.after_success(now)
+
+    def failed(self, error: Exception, wait: float, now: Instant) -> None:
+        """Note a failure for which a key is left alone for some seconds."""
+        self.health = self.health.after_failure(error, wait, now)
+
+    def tell(self, kind: Callable[..., Event], *members: object) -> None:
+        """Tell the hooks, later. Keys and tokens are told by what may be known of them."""
+        if self._hooks:
+            event = kind(*map(_public, members))
+            self.later(*(partial(self._call, hook, event) for hook in self._hooks))
+
+    def _call(self, hook: EventHook, event: Event) -> None:
+        try:
+            hook(event)
+        except KeyboardInterrupt:
+            raise
+        except BaseException:  # noqa: BLE001  # a hook is not to break what it watches
+            self.counts["hook_errors"] += 1
+
+    def later(self, *actions: Callable[[], object]) -> None:
+        """Do this once the lock is released."""
+        self._afterwards.extend(actions)
+
+    def first(self, *actions: Callable[[], object]) -> None:
+        """The same, before what else has been put off: nobody waits for a hook."""
+        self._afterwards.extendleft(actions)
+
+    def catch_up(self) -> None:
+        """Do what was put off. To be called without the lock, whatever has happened."""
+        while action := self._next():
+            action()
+
+    def _next(self) -> Callable[[], object] | None:
+        try:
+            return self._afterwards.popleft()
+        except IndexError:  # the usual case; and that another thread was faster
+            return None
+
+    def reset(self) -> None:
+        """In a forked child: what has been counted and put off is the parent's."""
+        self._afterwards.clear()
+        self.hits = 0
+        self.counts.clear()
+        self.reasons.clear()
+
+
+def _public(member: object) -> object:
+    if isinstance(member, Key):
+        return member.digest
+    return member.fingerprint if isinstance(member, OpenIdToken) else member

@@ -1,0 +1,299 @@
+"""What both sessions are made of: a pool, a client, a cache, and how to ask for a user."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, NoReturn, Self, TypedDict, TypeVar
+
+import attrs
+
+from .._aws.client import DevTokenClient
+from .._cache.cache import TokenCache
+from .._cache.entries import Key
+from .._cache.flights import Steps
+from .._cache.health import Health
+from .._cache.policy import RefreshPolicy, Seconds
+from .._cache.publication import closed
+from .._cache.stats import Stats
+from .._fork import watch
+from .._values.clock import SYSTEM_CLOCK
+from .._values.request import TokenRequest
+from ..exceptions import ConfigurationError, InvalidRequestError, Violation
+from ..typing import Clock, EventHook, TokenFetcher, TokenStore
+
+
+if TYPE_CHECKING:
+    from ..stores.redis import RedisStore
+
+
+class RequestOptions(TypedDict, total=False):
+    """What else may be asked for with a user id."""
+
+    logins: Mapping[str, str] | None
+    identity_id: str | None
+    principal_tags: Mapping[str, str] | None
+    token_duration: int | timedelta | None
+
+
+class GetOptions(RequestOptions, total=False):
+    """What else may be said of getting a token."""
+
+    min_remaining: Seconds | None
+    timeout: Seconds | None
+
+
+class RefreshOptions(RequestOptions, total=False):
+    """What else may be said of refreshing a token."""
+
+    timeout: Seconds | None
+
+
+_Method = TypeVar("_Method", bound=Callable[..., Any])
+
+
+def keywords(options: type) -> Callable[[_Method], _Method]:
+    """
+    Show the keywords that a method takes: to help(), to an editor, to the documentation.
+
+    Spelled out in the method itself, their defaults would cost a hit a fifth of its time.
+    """
+
+    def show(method: _Method) -> _Method:
+        signature = inspect.signature(method)
+        named = [
+            inspect.Parameter(
+                name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind.__forward_arg__
+            )
+            for name, kind in inspect.get_annotations(options).items()
+        ]
+        positional = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
+        method.__signature__ = signature.replace(parameters=[*positional, *named])  # type: ignore[attr-defined]
+        return method
+
+    return show
+
+
+class Session:
+    """What both sessions are made of."""
+
+    def __init__(
+        self,
+        identity_pool_id: str,
+        *,
+        developer_provider: str | None = None,
+        token_duration: int | timedelta | None = None,
+        client: TokenFetcher | None = None,
+        policy: RefreshPolicy | None = None,
+        store: TokenStore | None = None,
+        max_entries: int = 10_000,
+        max_concurrent_fetches: int = 8,
+        clock: Clock | None = None,
+        on_event: Iterable[EventHook] = (),
+    ) -> None:
+        self._closed = True  # until it is open
+        plain = _checked(identity_pool_id, developer_provider, token_duration)
+        self._pool, self._provider = identity_pool_id, developer_provider
+        self._duration = plain.token_duration
+        self._client = DevTokenClient() if client is None else client
+        self._owned = self._client if client is None else None
+        self._owned_store: RedisStore | None = None
+        self._cache = TokenCache(
+            self._client,
+            developer_provider=developer_provider,
+            policy=policy,
+            store=store,
+            max_entries=max_entries,
+            max_concurrent_fetches=max_concurrent_fetches,
+            clock=clock,
+            on_event=on_event,
+        )
+        # What a hit needs, within reach.
+        self._hits = 0
+        self._tokens: Any = self._cache._entries.tokens
+        _, self._plain = Key.of(plain, developer_provider)
+        clock = clock or SYSTEM_CLOCK
+        self._monotonic, self._time = clock.monotonic, clock.time
+        watch(self)
+        self._closed = False
+
+    def _request(
+        self,
+        user_id: str,
+        *,
+        logins: Mapping[str, str] | None = None,
+        identity_id: str | None = None,
+        principal_tags: Mapping[str, str] | None = None,
+        token_duration: int | timedelta | None = None,
+    ) -> TokenRequest:
+        """The request for a user."""
+        provider = self._provider
+        if provider is None:
+            del user_id, logins
+            raise ConfigurationError(
+                "A user id needs the session's developer_provider, the name that the identity "
+                "pool knows your backend by."
+            )
+        try:
+            if not isinstance(logins, Mapping | None):  # pyright: ignore[reportUnnecessaryIsInstance]
+                limit = "must be a mapping of provider names to tokens"
+                violation = Violation("logins", limit, type(logins).__name__)
+                raise InvalidRequestError([violation])  # noqa: TRY301  # for finally
+            if provider in (logins or ()):
+                limit = "must not name the developer provider, whose login is user_id"
+                raise InvalidRequestError([Violation("logins", limit)])  # noqa: TRY301  # for finally
+            return TokenRequest(
+                self._pool,
+                {provider: user_id, **(logins or {})},
+                identity_id,
+                principal_tags,
+                self._duration if token_duration is None else token_duration,
+            )
+        except InvalidRequestError as error:
+            violations = [_renamed(v, f"logins[{provider!r}]", "user_id") for v in error.violations]
+        finally:
+            # Frames of a traceback hold no login.
+            del user_id, logins, identity_id, principal_tags
+        raise InvalidRequestError(violations)
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] = os.environ, **arguments: Any) -> Self:
+        """
+        Open a session as the environment says.
+
+        =========================================== ============================================
+        ``COGNITO_DEVTOKEN_IDENTITY_POOL_ID``       the identity pool, ``REGION:GUID``; required
+        ``COGNITO_DEVTOKEN_DEVELOPER_PROVIDER``     the developer provider name of the pool
+        ``COGNITO_DEVTOKEN_TOKEN_DURATION``         whole seconds, 1 to 86,400
+        ``COGNITO_DEVTOKEN_MAX_ENTRIES``            how many tokens to hold
+        ``COGNITO_DEVTOKEN_MAX_CONCURRENT_FETCHES`` how many calls to make at once
+        ``COGNITO_DEVTOKEN_GRACE``                  seconds, of :class:`RefreshPolicy`
+        ``COGNITO_DEVTOKEN_REFRESH_AHEAD``          seconds, of :class:`RefreshPolicy`
+        ``COGNITO_DEVTOKEN_STRICT_GRACE``           ``true`` or ``false``
+        ``COGNITO_DEVTOKEN_STORE_URL``              of a :class:`~.stores.redis.RedisStore`, which
+                                                    is closed with the session
+        ``COGNITO_DEVTOKEN_STORE_KEYS``             its keys, separated by commas, or ``file:PATH``
+        =========================================== ============================================
+
+        AWS credentials, region, profile and endpoint are boto's own variables.
+
+        Args:
+            environ: Where to look.
+
+            arguments: Further arguments of the class; they win over the environment.
+
+        Raises:
+            ConfigurationError: If a variable is missing, wrong or unknown; the message names
+                it.
+        """
+        from .settings import in_variables, session_arguments
+
+        try:
+            found = session_arguments(environ, arguments)
+        finally:
+            del environ  # with what opens a store
+        try:
+            session = cls(**found, **arguments)
+        except ValueError as error:
+            wrong = in_variables(error, found)
+            if str(wrong) == str(error):
+                raise
+        else:
+            session._owned_store = found.get("store")
+            return session
+        raise wrong
+
+    def _steps(
+        self, user_id: str, options: GetOptions | RefreshOptions, *, forced: bool = False
+    ) -> Steps:
+        """What a caller does for a user's token."""
+        allowed = RefreshOptions if forced else GetOptions
+        try:
+            for name in options:
+                if name not in allowed.__annotations__:
+                    raise TypeError(
+                        f"{'refresh' if forced else 'get_token'}() got an unexpected keyword "
+                        f"argument {name!r}"
+                    )
+            rest: Any = dict(options)
+            least, patience = rest.pop("min_remaining", None), rest.pop("timeout", None)
+            request = self._request(user_id, **rest)
+        finally:
+            del user_id, options
+            rest = None
+        return self._cache._callers.steps(request, least, patience, forced=forced)
+
+    def _get_steps(
+        self, request: TokenRequest, min_remaining: Seconds | None, timeout: Seconds | None
+    ) -> Steps:
+        """What a caller does for a request's token."""
+        if getattr(request, "identity_pool_id", self._pool) != self._pool:
+            limit = f"must be the session's, {self._pool}"
+            raise InvalidRequestError([Violation("identity_pool_id", limit)])
+        return self._cache._callers.steps(request, min_remaining, timeout)
+
+    def stats(self) -> Stats:
+        """What the session has done so far, and what it holds now."""
+        stats = self._cache.stats()
+        return attrs.evolve(stats, hits=stats.hits + self._hits)
+
+    def health(self) -> Health:
+        """
+        How the last calls to Cognito went, for a health check. It makes none.
+
+        A session that is failing still serves the tokens it has: take no host out of service
+        for it.
+        """
+        return self._cache.health()
+
+    def _before_fork(self) -> bool:
+        return True
+
+    def _after_fork(self, *, ready: bool, in_child: bool) -> None:
+        if in_child:
+            self._hits = 0
+
+    def _close(self) -> None:
+        self._closed = True
+        self._cache.close()
+        if isinstance(self._owned, DevTokenClient):
+            self._owned.close()
+        if self._owned_store is not None:
+            self._owned_store.close()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise closed()
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        name = type(self).__name__
+        raise TypeError(f"A {name} cannot be copied or pickled: open one in each process.")
+
+    def __repr__(self) -> str:
+        state = "closed" if self._closed else "open"
+        return f"<{type(self).__name__} of {self._pool}, {state}>"
+
+    def __del__(self) -> None:
+        # Attributes are missing if the arguments were wrong.
+        if not getattr(self, "_closed", True) and self._cache._journal.counts["fetches_started"]:
+            warnings.warn(f"{self!r} was not closed.", ResourceWarning, stacklevel=2, source=self)
+
+
+def _checked(
+    identity_pool_id: str, developer_provider: str | None, token_duration: int | timedelta | None
+) -> TokenRequest:
+    """The request for some user, to find out at once what is wrong with the arguments."""
+    try:
+        logins = {"any" if developer_provider is None else developer_provider: "any"}
+        return TokenRequest(identity_pool_id, logins, token_duration=token_duration)
+    except InvalidRequestError as error:
+        violations = [_renamed(v, "logins key 1", "developer_provider") for v in error.violations]
+    raise InvalidRequestError(violations)
+
+
+def _renamed(violation: Violation, member: str, argument: str) -> Violation:
+    """A violation by the name that the caller knows the member by."""
+    return attrs.evolve(violation, member=argument) if violation.member == member else violation

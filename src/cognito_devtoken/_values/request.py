@@ -1,0 +1,252 @@
+"""
+What to ask for: the input of ``GetOpenIdTokenForDeveloperIdentity``.
+
+The limits are AWS's own, from the API model
+(https://docs.aws.amazon.com/cognitoidentity/latest/APIReference/API_GetOpenIdTokenForDeveloperIdentity.html);
+the tests compare them with the model that the installed botocore carries. botocore
+checks none of the upper ones and no pattern.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from typing import Any, Self, cast
+
+import attrs
+
+from ..exceptions import InvalidRequestError, Violation
+from .secret import HiddenValues, NeverPickled
+
+
+DEFAULT_DURATION = 900
+MAX_DURATION = 86_400
+MAX_LOGINS = 10
+MAX_PROVIDER_NAME = 128
+MAX_LOGIN_VALUE = 50_000
+MAX_TAGS = 50
+MAX_TAG_NAME = 128
+MAX_TAG_VALUE = 256
+MAX_ID = 55
+# ASCII, because the service's \w is: a pattern of Java's.
+ID_PATTERN = re.compile(r"[\w-]+:[0-9a-f-]+", re.ASCII)
+
+# What may be a typing error; anything else may be a secret in the wrong place.
+_MEMBER_NAME = re.compile(r"[A-Za-z_]{1,32}")
+LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
+_SECOND = timedelta(seconds=1)
+# The API's names of the members to ours.
+_ARGUMENTS = {
+    "IdentityPoolId": "identity_pool_id",
+    "IdentityId": "identity_id",
+    "Logins": "logins",
+    "PrincipalTags": "principal_tags",
+    "TokenDuration": "token_duration",
+}
+
+
+@attrs.frozen(init=False)
+class TokenRequest(NeverPickled):
+    """
+    What to ask Cognito for. Validated when it is made, and immutable from then on.
+
+    Two requests with the same members are equal and have the same hash, whatever the
+    order of their maps. The values of *logins* and *principal_tags* are in no repr and
+    no message, and a request cannot be pickled.
+
+    Args:
+        identity_pool_id: The identity pool, ``REGION:GUID``, at most 55 characters.
+
+        logins: Provider names to the proofs of who the user is, 1 to 10 of them. Under
+            the pool's developer provider name stands your own id of the user; under a
+            public provider's, that provider's token. Names have 1 to 128 characters,
+            values 1 to 50,000. More than one login links them to one identity.
+
+        identity_id: An identity to link the logins to, in the same form as the pool id.
+            None finds or creates the identity of the logins.
+
+        principal_tags: Tags for the session that the token is traded for, 1 to 50 of
+            them. Names have 1 to 128 characters, values 1 to 256. None means no tags.
+
+        token_duration: How long the token is to live: whole seconds or a timedelta, 1 s
+            to 86,400 s (24 hours). None leaves it to Cognito, which takes 900 s.
+
+    Raises:
+        InvalidRequestError: With every limit that is broken.
+    """
+
+    identity_pool_id: str
+    logins: Mapping[str, str]
+    identity_id: str | None
+    principal_tags: Mapping[str, str] | None
+    token_duration: int | None
+
+    def __init__(
+        self,
+        identity_pool_id: str,
+        logins: Mapping[str, str],
+        identity_id: str | None = None,
+        principal_tags: Mapping[str, str] | None = None,
+        token_duration: int | timedelta | None = None,
+    ) -> None:
+        # The names are bound anew, and deleted before an error, because crash reporters
+        # print the locals of every frame: here a login, perhaps in the place of another
+        # member.
+        logins = _hidden(logins)
+        principal_tags = _hidden(principal_tags)
+        seconds = _seconds(token_duration)
+        self.__attrs_init__(  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
+            identity_pool_id, logins, identity_id, principal_tags, seconds
+        )
+        if violations := tuple(_violations(self)):
+            del self, identity_pool_id, logins, identity_id, principal_tags
+            del token_duration, seconds
+            raise InvalidRequestError(violations)
+
+    @property
+    def region(self) -> str:
+        """The AWS region of the pool, which its id begins with."""
+        return self.identity_pool_id.partition(":")[0]
+
+    def to_params(self) -> dict[str, str | int | dict[str, str]]:
+        """
+        The members as the API spells them, without the absent ones.
+
+        Returns:
+            A new dictionary, with the values of the logins in the clear.
+        """
+        params: dict[str, Any] = {
+            "IdentityPoolId": self.identity_pool_id,
+            "Logins": dict(self.logins),
+        }
+        if self.identity_id is not None:
+            params["IdentityId"] = self.identity_id
+        if self.principal_tags is not None:
+            params["PrincipalTags"] = dict(self.principal_tags)
+        if self.token_duration is not None:
+            params["TokenDuration"] = self.token_duration
+        return params
+
+    @classmethod
+    def from_params(cls, params: Mapping[str, object]) -> Self:
+        """
+        Read the members in the API's spelling: the opposite of :meth:`to_params`.
+
+        Args:
+            params: ``IdentityPoolId``, ``Logins`` and, if wanted, the others.
+
+        Raises:
+            InvalidRequestError: If a member is unknown, or as for the class itself.
+        """
+        if not isinstance(params, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+            kind = type(params).__name__
+            del params
+            raise InvalidRequestError(
+                [Violation("params", "must be a mapping of the operation's members", kind)]
+            )
+        unknown = [
+            Violation(
+                name if _MEMBER_NAME.fullmatch(str(name)) else f"member {number}",
+                f"is none of {', '.join(_ARGUMENTS)}",
+            )
+            for number, name in enumerate(params, start=1)
+            if name not in _ARGUMENTS
+        ]
+        values: Any = (params.get(name) for name in _ARGUMENTS)
+        try:
+            request = cls(**dict(zip(_ARGUMENTS.values(), values, strict=True)))
+        except InvalidRequestError as error:
+            violations = [*unknown, *map(_in_wire_spelling, error.violations)]
+        else:
+            if not unknown:
+                return request
+            violations = unknown
+        del params, values  # see __init__
+        raise InvalidRequestError(violations)
+
+
+def _hidden(value: object) -> Any:
+    """Mappings without their values in the repr; of anything else, just the type."""
+    if value is None or isinstance(value, HiddenValues):
+        return value
+    if not isinstance(value, Mapping):
+        return type(value)
+    return HiddenValues(cast("Mapping[str, str]", value))
+
+
+def _seconds(value: object) -> Any:
+    """A timedelta of whole seconds as their number; anything else as it is."""
+    if isinstance(value, timedelta) and not value % _SECOND:
+        return value // _SECOND
+    return value
+
+
+def _violations(request: TokenRequest) -> Iterator[Violation]:
+    yield from _id_violations("identity_pool_id", request.identity_pool_id)
+    if request.identity_id is not None:
+        yield from _id_violations("identity_id", request.identity_id)
+    yield from _map_violations(
+        "logins", request.logins, MAX_LOGINS, MAX_PROVIDER_NAME, MAX_LOGIN_VALUE
+    )
+    if request.principal_tags is not None:
+        yield from _map_violations(
+            "principal_tags", request.principal_tags, MAX_TAGS, MAX_TAG_NAME, MAX_TAG_VALUE
+        )
+    if request.token_duration is not None:
+        yield from _duration_violations(request.token_duration)
+
+
+def _id_violations(member: str, value: object) -> Iterator[Violation]:
+    yield from _text_violations(member, value, MAX_ID)
+    if isinstance(value, str) and value and not ID_PATTERN.fullmatch(value):
+        yield Violation(
+            member,
+            f"must be REGION:GUID, matching {ID_PATTERN.pattern} in full",
+        )
+
+
+def _map_violations(
+    member: str, value: object, max_entries: int, max_key: int, max_value: int
+) -> Iterator[Violation]:
+    if not isinstance(value, HiddenValues):
+        found = getattr(value, "__name__", "None")
+        yield Violation(member, f"must be a mapping of 1 to {max_entries} entries", found)
+        return
+    if not 1 <= len(value) <= max_entries:
+        yield Violation(member, f"must have 1 to {max_entries} entries", str(len(value)))
+    for number, (key, text) in enumerate(value.items(), start=1):
+        # A refused key is named by its place: it may be a secret in the wrong spot.
+        broken = tuple(_text_violations(f"{member} key {number}", key, max_key))
+        yield from broken
+        place = f"{member} value {number}" if broken else f"{member}[{key!r}]"
+        yield from _text_violations(place, text, max_value)
+
+
+def _text_violations(member: str, value: object, maximum: int) -> Iterator[Violation]:
+    if not isinstance(value, str):
+        found = "None" if value is None else type(value).__name__
+        yield Violation(member, f"must be a string of 1 to {maximum} characters", found)
+        return
+    if not 1 <= len(value) <= maximum:
+        yield Violation(member, f"must have 1 to {maximum} characters", str(len(value)))
+    if LONE_SURROGATE.search(value):
+        yield Violation(member, "must be valid Unicode", "text with lone surrogates")
+
+
+def _duration_violations(value: object) -> Iterator[Violation]:
+    limit = f"must be a whole number of seconds from 1 to {MAX_DURATION}"
+    if isinstance(value, bool) or not isinstance(value, int):
+        found = str(value) if isinstance(value, timedelta) else type(value).__name__
+        yield Violation("token_duration", limit, found)
+    elif not 1 <= value <= MAX_DURATION:
+        # Python refuses to spell out an integer of thousands of digits.
+        bits = value.bit_length()
+        found = str(value) if bits <= 64 else f"an integer of {bits} bits"
+        yield Violation("token_duration", limit, found)
+
+
+def _in_wire_spelling(violation: Violation) -> Violation:
+    wire = {name: wire for wire, name in _ARGUMENTS.items()}
+    member = re.sub(r"^\w+", lambda name: wire[name[0]], violation.member)
+    return attrs.evolve(violation, member=member)

@@ -1,0 +1,337 @@
+"""What Cognito gives: an identity id, and an OpenID token for it."""
+
+from __future__ import annotations
+
+import json
+import math
+from base64 import urlsafe_b64decode
+from collections.abc import Hashable, Mapping
+from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
+from typing import Any, Self, cast
+
+import attrs
+
+from ..exceptions import InvalidTokenResponseError
+from .clock import CLOCK_STEP, SYSTEM_CLOCK, Clock, Instant
+from .request import (
+    DEFAULT_DURATION,
+    ID_PATTERN,
+    LONE_SURROGATE,
+    MAX_DURATION,
+    MAX_ID,
+    TokenRequest,
+)
+from .secret import NeverPickled, Secret
+
+
+COGNITO_PROVIDER = "cognito-identity.amazonaws.com"
+MAX_CLAIMS_BYTES = 16 * 1024
+# The last second that a datetime can hold.
+_LAST_SECOND = 253_402_300_799
+
+
+class _Beside(NeverPickled):
+    """
+    What is no field of a token, and so in no attrs.asdict(): its text and its claims, and
+    what the cache that holds it knows of it.
+
+    The claims are no cached_property, because the __getattr__ that attrs makes for one would
+    slow down every access to a field.
+    """
+
+    __slots__ = ("_claims", "_key", "_text")
+
+    _claims: Mapping[str, Any]
+    _key: Hashable
+    _text: str
+
+
+# A cache holds thousands of them: no slot, and no object in one, that can be done without.
+@attrs.frozen(kw_only=True, repr=False, eq=False, weakref_slot=False)
+class OpenIdToken(_Beside):
+    """
+    A Cognito identity and an OpenID token that proves it.
+
+    It is immutable, refuses to be pickled, and shows the token in no repr, str, format
+    or :func:`attrs.asdict`.
+
+    A Cognito token is a JWT signed with RS512, with the pool as ``aud`` and the
+    identity as ``sub``. The developer user id stands inside in clear text, in ``amr``:
+    whoever sees the token can read it.
+
+    Attributes:
+        identity_id: The Cognito identity, ``REGION:GUID``.
+    """
+
+    identity_id: str
+    _seconds: float = attrs.field(alias="seconds")
+    # When the request for it was sent; from when on a cache that holds it wants another; and
+    # how far ahead of the wall clock the other hand is, once the wall clock has been set back.
+    # With these a hit is two comparisons, from which it follows that the token has not expired
+    # by the first hand either.
+    _monotonic: float = attrs.field(alias="monotonic")
+    _due_wall: float = attrs.field(alias="due_wall")
+    _ahead: float = attrs.field(alias="ahead")
+    _clock: Clock = attrs.field(alias="clock")
+
+    @classmethod
+    def from_response(
+        cls,
+        response: Mapping[str, Any],
+        request: TokenRequest,
+        *,
+        obtained: Instant | None = None,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> Self:
+        """
+        Check the service's answer against what was asked for.
+
+        Args:
+            response: The answer, with ``IdentityId`` and ``Token``.
+
+            request: What was asked for.
+
+            obtained: When the request was *sent*; None means now. A token is never taken
+                for younger than it is, so the time that the answer took counts.
+
+            clock: The clock that *obtained* was read from.
+
+        Raises:
+            InvalidTokenResponseError: If the answer lacks a member, is for another pool
+                or identity, or has no lifetime or a longer one than asked for.
+        """
+        identity_id, text = response.get("IdentityId"), response.get("Token")
+        token = Secret(text) if isinstance(text, str) else Secret("")
+        del response, text  # no frame of a traceback holds a token
+        obtained = obtained or Instant.now(clock)
+        life = _life(token, identity_id, request)
+        if isinstance(life, str):
+            raise InvalidTokenResponseError(f"The answer does not fit the request: {life}.")
+        made = cls(
+            identity_id=str(identity_id),
+            seconds=life,
+            monotonic=obtained.monotonic,
+            due_wall=obtained.wall,
+            ahead=obtained.monotonic - obtained.wall + _slack(life),
+            clock=clock,
+        )
+        object.__setattr__(made, "_text", token.reveal())
+        return made
+
+    @property
+    def token(self) -> str:
+        """The OpenID token itself, a secret for as long as it lives."""
+        return self._text
+
+    @property
+    def issued_at(self) -> datetime:
+        """
+        The token's ``iat``: an aware datetime by the server's clock.
+
+        For a token that is not a JWT: when it was asked for, by this machine's clock.
+        """
+        claims = decode_claims(Secret(self._text))
+        return datetime.fromtimestamp(claims["iat"] if claims else self._sent.wall, UTC)
+
+    @property
+    def lifetime(self) -> timedelta:
+        """
+        ``exp`` minus ``iat``.
+
+        For a token that is not a JWT: the duration that was asked for, else Cognito's
+        default of 900 s.
+        """
+        return timedelta(seconds=self._seconds)
+
+    @property
+    def expires_at(self) -> datetime:
+        """When the token expires, an aware datetime by the server's clock."""
+        return self.issued_at + self.lifetime
+
+    @property
+    def claims(self) -> Mapping[str, Any]:
+        """
+        What the token says, read-only and **unverified**: no signature has been checked.
+
+        Decoded on first use. Empty for a token that is not a JWT.
+        """
+        if not hasattr(self, "_claims"):
+            object.__setattr__(self, "_claims", _frozen(decode_claims(Secret(self._text)) or {}))
+        return self._claims
+
+    @property
+    def fingerprint(self) -> str:
+        """The first 8 hex digits of the token's SHA-256, to name it in a log."""
+        import hashlib
+
+        return hashlib.sha256(self.token.encode()).hexdigest()[:8]
+
+    def expires_in(self) -> timedelta:
+        """
+        How long the token is still good for: zero once it has expired.
+
+        Measured from when it was asked for, by the clock of the two in this machine that
+        has moved further. The token is never taken for younger than it is, and a wrong
+        local time does not matter.
+        """
+        return timedelta(seconds=self._remaining(Instant.now(self._clock)))
+
+    @property
+    def _sent(self) -> Instant:
+        """When the request for it was sent, to a microsecond."""
+        return Instant(self._monotonic, self._monotonic - self._ahead + _slack(self._seconds))
+
+    @property
+    def _due(self) -> float:
+        """The age in seconds from which on a cache that holds it wants another."""
+        return self._due_wall - self._sent.wall
+
+    def _remaining(self, now: Instant) -> float:
+        """For how many seconds it is still valid."""
+        return max(self._seconds - self._sent.age(now), 0.0)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, OpenIdToken):
+            return NotImplemented
+        return self._text == other._text and self.identity_id == other.identity_id
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    def __repr__(self) -> str:
+        return (
+            f"<OpenIdToken of {self.identity_id}, fingerprint {self.fingerprint}, "
+            f"expires at {self.expires_at:%Y-%m-%dT%H:%M:%SZ}>"
+        )
+
+    def to_aws(self) -> dict[str, str]:
+        """``{"IdentityId": …, "Token": …}``, as the AWS operation answers."""
+        return {"IdentityId": self.identity_id, "Token": self.token}
+
+    def to_amplify(self) -> dict[str, str | int]:
+        """
+        ``{"identity_id": …, "token": …, "expires_at": …}`` for Amplify's
+        ``federatedSignIn``, with *expires_at* in milliseconds since the epoch.
+        """
+        return {
+            "identity_id": self.identity_id,
+            "token": self.token,
+            "expires_at": round(self.expires_at.timestamp() * 1000),
+        }
+
+    def to_logins(self) -> dict[str, str]:
+        """The ``Logins`` for ``GetCredentialsForIdentity`` and the AWS SDKs' providers."""
+        return {COGNITO_PROVIDER: self.token}
+
+
+def hold(token: OpenIdToken, key: Hashable, sent: Instant, clock: Clock, due: float) -> OpenIdToken:
+    """The same token as a cache holds it: aged by the cache's clock, due at an age in seconds."""
+    if token._clock is clock and token._monotonic < sent.monotonic:
+        sent = token._sent  # its fetcher has had it for a while
+    slack = _slack(token._seconds)
+    held = attrs.evolve(
+        token,
+        monotonic=sent.monotonic,
+        due_wall=sent.wall + min(due, token._seconds - slack),
+        ahead=sent.monotonic - sent.wall + slack,
+        clock=clock,
+    )
+    object.__setattr__(held, "_text", token._text)
+    object.__setattr__(held, "_key", key)
+    return held
+
+
+def remaining_of(token: OpenIdToken | None, now: Instant) -> float:
+    """For how many seconds a token is still valid; 0 if it is not, or there is none."""
+    return token._remaining(now) if token else 0.0
+
+
+def _slack(seconds: float) -> float:
+    """How many seconds the wall clock may fall behind while a token lives."""
+    return min(CLOCK_STEP, seconds / 10)
+
+
+def _life(token: Secret, identity_id: object, request: TokenRequest) -> float | str:
+    """
+    For how many seconds the token lives, or what is wrong with it.
+
+    As text and not as an error, whose frames would hold the claims.
+    """
+    text = token.reveal()
+    if not text or LONE_SURROGATE.search(text):
+        return "it has no Token"
+    if not (
+        isinstance(identity_id, str)
+        and len(identity_id) <= MAX_ID
+        and ID_PATTERN.fullmatch(identity_id)
+    ):
+        return "it has no IdentityId"
+    if request.identity_id not in (None, identity_id):
+        return "it is for another identity than the one asked for"
+    try:
+        claims = decode_claims(token)
+    except ValueError:
+        return f"its token has no readable claims of at most {MAX_CLAIMS_BYTES} bytes"
+    usual = request.token_duration or DEFAULT_DURATION
+    if claims is None:
+        return usual
+    if claims.get("aud") != request.identity_pool_id:
+        return "its token is not for the identity pool asked for"
+    if claims.get("sub") != identity_id:
+        return "its token is not for the identity it names"
+    issued, expires = _date(claims.get("iat")), _date(claims.get("exp"))
+    if issued is None or expires is None:
+        return "its token has no iat or no exp that is a time"
+    longest = request.token_duration or MAX_DURATION
+    seconds = expires - issued
+    if not 0 < seconds <= longest:
+        return f"its token lives for {seconds:g} s, not for up to {longest} s"
+    return usual if seconds == usual else seconds  # one object for all tokens
+
+
+def _date(value: Any) -> float | None:
+    """A NumericDate (RFC 7519, section 2) that a datetime can hold."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return value if 0 <= value <= _LAST_SECOND else None
+
+
+def decode_claims(token: Secret) -> dict[str, Any] | None:
+    """
+    Read the claims of a JWT without checking its signature.
+
+    Returns:
+        None if it is not a JWT, as other emulators' tokens are not.
+
+    Raises:
+        ValueError: If it has the header of a JWT and no readable claims of at most
+            16 kB.
+    """
+    parts = token.reveal().split(".")
+    if len(parts) != 3:
+        return None
+    if max(map(len, parts[:2])) > math.ceil(MAX_CLAIMS_BYTES * 4 / 3):
+        raise ValueError("The header or the claims of the token are too long.")
+    claims = _json_object(parts[1])
+    if claims is None and _json_object(parts[0]) is not None:
+        raise ValueError("The claims of the token cannot be read.")
+    return claims
+
+
+def _json_object(segment: str) -> dict[str, Any] | None:
+    try:
+        # Too much padding does no harm.
+        value: Any = json.loads(urlsafe_b64decode(segment + "==").decode())
+    except (ValueError, RecursionError):
+        return None
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else None
+
+
+def _frozen(value: Any) -> Any:
+    if isinstance(value, dict):
+        members = cast("dict[str, object]", value)
+        return MappingProxyType({name: _frozen(item) for name, item in members.items()})
+    if isinstance(value, list):
+        return tuple(map(_frozen, cast("list[object]", value)))
+    return value

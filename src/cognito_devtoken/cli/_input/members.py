@@ -1,0 +1,133 @@
+"""The parameters of the operation: arguments in, members of the request out."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Mapping
+from typing import Any, cast
+
+from ..._values.request import TokenRequest
+from ...exceptions import InvalidRequestError, Violation
+from .._errors import ParameterError
+from .._yaml import read_yaml
+from . import shorthand
+from .parsing import Parser
+from .sources import load, load_or_read, unusable
+
+
+_REQUIRED = ("identity_pool_id", "logins")
+# As the API names and orders them.
+_NAMES = {
+    "identity_pool_id": "IdentityPoolId",
+    "identity_id": "IdentityId",
+    "logins": "Logins",
+    "principal_tags": "PrincipalTags",
+    "token_duration": "TokenDuration",
+}
+
+
+def add_arguments(parser: Parser) -> None:
+    add = parser.add_argument_group("parameters").add_argument
+    add("--identity-pool-id", metavar="REGION:GUID", help="the identity pool (required)")
+    add("--identity-id", metavar="REGION:GUID", help="an identity to link the logins to")
+    add(
+        "--logins",
+        metavar="MAP",
+        help="provider names to proofs, such as login.example.com=user-42 (required)",
+    )
+    add("--principal-tags", metavar="MAP", help="tags for the session, such as team=blue")
+    add(
+        "--token-duration",
+        type=int,
+        metavar="SECONDS",
+        help="how long the token is to live: 1 to 86400; default: 900",
+    )
+    add("--cli-input-json", metavar="JSON", help="the parameters in one object")
+    add("--cli-input-yaml", metavar="YAML", help="the same in YAML")
+
+
+def read(arguments: argparse.Namespace, *, is_complete: bool = True) -> dict[str, Any]:
+    """
+    The members of the request. What stands on the command line wins over the input.
+
+    Args:
+        arguments: Of the command line.
+
+        is_complete: Whether to insist on what the operation cannot do without.
+
+    Raises:
+        ParameterError: If an argument cannot be read, or a required one is missing.
+    """
+    inputs = [name for name in ("json", "yaml") if _input(arguments, name) is not None]
+    if is_complete and not inputs:
+        _require(arguments)
+    members: dict[str, Any] = {}
+    for name, member in _NAMES.items():
+        value: Any = getattr(arguments, name)
+        if value is None:
+            continue
+        option = "--" + name.replace("_", "-")
+        if member in ("Logins", "PrincipalTags"):
+            value = _map(option, load_or_read(option, value))
+        elif isinstance(value, str):
+            value = load(option, value)
+        members[member] = value
+    if len(inputs) > 1:
+        raise ParameterError("Only one --cli-input- parameter may be specified.")
+    for name in inputs:
+        members = _from_input(f"--cli-input-{name}", _input(arguments, name), name) | members
+    return members
+
+
+def _require(arguments: argparse.Namespace) -> None:
+    missing = [name for name in _REQUIRED if getattr(arguments, name) is None]
+    if missing:
+        options = ", ".join("--" + name.replace("_", "-") for name in missing)
+        raise ParameterError(f"the following arguments are required: {options}")
+
+
+def violations(members: Mapping[str, Any]) -> list[Violation]:
+    """The limits that the members break, whether or not the AWS CLI minds."""
+    nulls = [
+        Violation(member, "must not be null")
+        for name, member in _NAMES.items()
+        if name not in _REQUIRED and member in members and members[member] is None
+    ]
+    try:
+        TokenRequest.from_params(members)
+    except InvalidRequestError as error:
+        return [*error.violations, *nulls]
+    return nulls
+
+
+def _input(arguments: argparse.Namespace, name: str) -> Any:
+    return getattr(arguments, f"cli_input_{name}")
+
+
+def _from_input(option: str, value: str, language: str) -> dict[str, Any]:
+    text = load_or_read(option, value)
+    try:
+        found: Any = json.loads(text) if language == "json" else read_yaml(text)
+    except (ValueError, RecursionError):
+        # Not the text's own error, which quotes it.
+        raise unusable(option, f"Invalid {language.upper()} received.") from None
+    if not isinstance(found, dict):
+        raise unusable(
+            option, f"Invalid type: expecting map, received {type(cast('object', found))}"
+        )
+    return cast("dict[str, Any]", found)
+
+
+def _map(option: str, text: str) -> Any:
+    if text.lstrip().startswith("["):
+        raise unusable(option, "Invalid JSON: a list in place of a map")
+    if text.lstrip().startswith("{"):
+        try:
+            return json.loads(text)
+        except (ValueError, RecursionError):
+            raise unusable(option, "Invalid JSON") from None
+    try:
+        return shorthand.parse(text, lambda value: load(option, value))
+    except shorthand.ShorthandError as error:
+        raise unusable(option, f"{error} (NAME=VALUE[,NAME=VALUE...] or JSON)") from None

@@ -1,0 +1,110 @@
+"""
+From arguments to a namespace, the way the AWS CLI does it.
+
+There, the global options are looked for first, anywhere, and may be shortened as if there
+were no others: ``--p`` is ``--profile``, whatever else begins with a p. The rest is the
+command's. No message repeats what may be a login.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+from .._errors import PROG, ParameterError
+
+
+class Parser(argparse.ArgumentParser):
+    """Raises in place of leaving the process, and shows no value."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(formatter_class=_Formatter, **options)
+
+    def error(self, message: str) -> NoReturn:
+        raise ParameterError(_without_values(message), f"See '{self.prog} --help'.")
+
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        # Later, nobody could tell that help or version have not been written.
+        print(end="", flush=True)
+        super().exit(status, message)
+
+
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """Leaves the lines of a description as they are, and has room for long options."""
+
+    def __init__(self, prog: str, **options: Any) -> None:
+        super().__init__(prog, **{"max_help_position": 30, **options})
+
+
+class CommandParser(Parser):
+    """
+    The parser of one command.
+
+    Args:
+        name: Of the command.
+
+        summary: What it does, in a line.
+
+        description: What it does.
+
+        globals_: The parser of the global options; None for a command without them.
+    """
+
+    def __init__(
+        self, name: str, summary: str, description: str, globals_: Parser | None = None
+    ) -> None:
+        super().__init__(
+            prog=f"{PROG} {name}",
+            description=description,
+            parents=[globals_] if globals_ else [],
+        )
+        self.summary = summary
+        self._globals = globals_
+
+    def read(self, arguments: Sequence[str], namespace: argparse.Namespace) -> None:
+        """
+        Read the arguments into the namespace.
+
+        Raises:
+            ParameterError: If there is something that is none of the command's.
+        """
+        rest = list(arguments)
+        if self._globals:
+            _, rest = self._globals.parse_known_args(rest, namespace)
+        if rest == ["help"]:
+            rest = ["--help"]
+        _, unknown = self.parse_known_args(rest, namespace)
+        if unknown:
+            raise ParameterError(
+                f"Unknown options: {_names(unknown)}", f"See '{self.prog} --help'."
+            )
+
+
+def one_of(*choices: str) -> Callable[[str], str]:
+    """A type for argparse: one of these words."""
+
+    def choose(text: str) -> str:
+        if text not in choices:
+            found = f" {text!r}" if re.fullmatch(r"[\w-]{1,32}", text) else ""
+            raise argparse.ArgumentTypeError(
+                f"Found invalid choice{found}, which is none of {', '.join(choices)}"
+            )
+        return text
+
+    return choose
+
+
+def _names(unknown: Sequence[str]) -> str:
+    """The names of options, and how many other arguments: one of them may be a login."""
+    options = [text.partition("=")[0] for text in unknown if re.match(r"--[a-z-]+(=|$)", text)]
+    if others := len(unknown) - len(options):
+        options.append(f"{others} argument{'s' * (others > 1)}")
+    return ", ".join(options)
+
+
+def _without_values(message: str) -> str:
+    message = re.sub(r"(--[\w-]+)=.*(?= could match)", r"\1", message, flags=re.DOTALL)
+    quoting = r"(invalid \w+ value|ignored explicit argument).*"
+    return re.sub(quoting, r"\1", message, flags=re.DOTALL)

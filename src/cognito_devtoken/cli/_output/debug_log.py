@@ -1,0 +1,50 @@
+"""``--debug``: what happens on the way to an answer, and no secret."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from ..._aws.log_filter import guard_loggers, quiet
+
+
+LOG = logging.getLogger("cognito_devtoken.cli")
+# What they log is names, addresses and decisions. botocore's other loggers show requests,
+# signatures and answers.
+_TELLING = (
+    "cognito_devtoken.cli",
+    "botocore.credentials",
+    "botocore.retries",
+    "urllib3.connectionpool",
+)
+_LINE = "%(asctime)s - %(threadName)s - %(name)s - %(levelname)s - %(message)s"
+
+
+@contextmanager
+def logging_of(*, debug: bool) -> Generator[None]:
+    """
+    What the loggers say inside: as in :meth:`.DevTokenClient.fetch`, and with *debug* also
+    what is harmless.
+    """
+    guard_loggers()
+    with quiet:
+        if not debug:
+            yield
+            return
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(logging.Formatter(_LINE))
+        loggers = [logging.getLogger(name) for name in _TELLING]
+        before = [logger.level for logger in loggers]
+        quiet.telling = _TELLING
+        for logger in loggers:
+            logger.addHandler(handler)
+            logger.setLevel(logging.DEBUG)
+        try:
+            yield
+        finally:
+            quiet.telling = ()
+            for logger, level in zip(loggers, before, strict=True):
+                logger.removeHandler(handler)
+                logger.setLevel(level)

@@ -1,0 +1,82 @@
+"""An answer as text: what the AWS CLI prints for the same data."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import Any
+
+from .._errors import OutputError, ParameterError
+
+
+OUTPUTS = ("json", "text", "table", "yaml", "yaml-stream", "off")
+
+
+def rendered(title: str, data: Any, output: str, color: str = "off") -> str:
+    """
+    The text of some data.
+
+    Args:
+        title: Of a table.
+
+        data: What a JSON document consists of.
+
+        output: One of :data:`OUTPUTS`.
+
+        color: ``on``, ``off`` or ``auto``, which is on for a terminal.
+
+    Raises:
+        OutputError: If no text or table can show it.
+
+        ConfigurationError: If it is YAML, and PyYAML is missing.
+    """
+    if output == "off" or (data == {} and output != "text"):
+        return ""
+    if output == "json":
+        return json.dumps(data, indent=4, ensure_ascii=False) + "\n"
+    if output in ("yaml", "yaml-stream"):
+        from .._yaml import write_yaml
+
+        return write_yaml([data] if output == "yaml-stream" else data)
+    try:
+        if output == "text":
+            from .text import text_of
+
+            return text_of(data)
+        from .table import table_of
+
+        return table_of(title, data, width=_width(), is_colored=_is_colored(color))
+    except (AttributeError, LookupError, TypeError):
+        raise OutputError(f"--output {output} cannot show an answer of this shape.") from None
+
+
+def check_output(output: str) -> str:
+    """
+    One of :data:`OUTPUTS`, which can be written.
+
+    Raises:
+        ParameterError: If it is none of them.
+
+        ConfigurationError: If it is YAML, and PyYAML is missing.
+    """
+    if output not in OUTPUTS:
+        raise ParameterError(f"Unknown output type: {output}")
+    if output.startswith("yaml"):
+        from .._yaml import write_yaml
+
+        write_yaml(None)
+    return output
+
+
+def _is_colored(color: str) -> bool:
+    if color != "auto":
+        return color == "on"
+    return sys.stdout is not None and sys.stdout.isatty() and not os.environ.get("NO_COLOR")  # pyright: ignore[reportUnnecessaryComparison]  # closed
+
+
+def _width() -> int:
+    try:
+        return os.get_terminal_size(sys.stdout.fileno()).columns
+    except (AttributeError, OSError, ValueError):
+        return 80

@@ -1,0 +1,178 @@
+"""The steps of the demo that show the cache at work."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ..._aws.client import DevTokenClient
+from ..._session.sessions import AsyncTokenSession, TokenSession
+from ..._values.token import OpenIdToken
+from .callers import Pace, Regulars, crowd, time_of_a_hit
+from .drawing import Moment
+from .screen import moving_picture, step
+
+
+if TYPE_CHECKING:
+    from ...emulator import Call, Emulator
+
+_OPERATION = "GetOpenIdTokenForDeveloperIdentity"
+_HITS = 100_000
+_CROWD = 1000
+# So slow that a crowd piles up, and that a caller who waits for a refresh would stand out.
+_LATENCY = 0.1
+_FRAME = 0.1
+# Of a token's life. It is due by two thirds, so that a refresh fails; and the one after the
+# outage succeeds before the grace period, when callers would wait for it.
+_OUTAGE = 0.75
+
+
+@attrs.frozen(kw_only=True)
+class Scene:
+    """
+    What the steps share.
+
+    Attributes:
+        emulator: The Cognito that is called.
+
+        calls: What has come to it, since the last :meth:`recount`.
+
+        client: Calls it.
+
+        user_id: Whose token is asked for.
+
+        pace: How time passes.
+    """
+
+    emulator: Emulator
+    calls: list[Call]
+    client: DevTokenClient
+    user_id: str
+    pace: Pace = attrs.field(factory=Pace)
+
+    @property
+    def fetches(self) -> int:
+        """How many calls for a token have come to Cognito."""
+        return sum(call.operation == _OPERATION for call in self.calls)
+
+    def recount(self) -> None:
+        """Count calls from nothing again."""
+        self.calls.clear()
+
+    def open(self, token_duration: int | None = None) -> AsyncTokenSession:
+        """A session that has no token yet."""
+        (pool,) = self.emulator.pools
+        return self.pace.open_session(
+            pool.identity_pool_id,
+            developer_provider=pool.developer_provider,
+            token_duration=token_duration,
+            client=self.client,
+        )
+
+
+def show_hits(session: TokenSession, token: OpenIdToken, scene: Scene) -> None:
+    """What a call costs without a token at hand, and with one."""
+    scene.recount()
+    with step("5. What a call costs, without the token at hand and with it") as show:
+        session.forget(scene.user_id)
+        began = time.perf_counter()
+        again = session.get_token(scene.user_id)
+        cold = _ms(time.perf_counter() - began)
+        same = "the same" if again.identity_id == token.identity_id else "ANOTHER, which is wrong:"
+        show("a cold call", f"{cold}, and {same} identity")
+        hit = time_of_a_hit(session, scene.user_id, _HITS)
+        show("a hit", f"{hit * 1e9:,.0f} ns, the mean of {_HITS:,}")
+        show("calls to Cognito", f"{scene.fetches}")
+
+
+def show_crowd(scene: Scene) -> None:
+    """A thousand callers at once, and one call."""
+    import asyncio
+
+    async def ask() -> list[float]:
+        async with scene.open() as session:
+            return await crowd(session, scene.user_id, _CROWD)
+
+    scene.recount()
+    scene.emulator.latency = _LATENCY
+    with step(f"6. {_CROWD:,} callers at once for one user, and no token at hand") as show:
+        waits = asyncio.run(ask())
+        show("calls answered", f"{len(waits):,}, the slowest in {_ms(max(waits))}")
+        show("calls to Cognito", f"{scene.fetches}, and Cognito takes {_ms(_LATENCY)}")
+
+
+def show_life(scene: Scene, life: int) -> None:
+    """Two lives of a token of so many seconds: up to a refresh, and through an outage."""
+    import asyncio
+
+    async def watch() -> None:
+        async with scene.open(life) as session:
+            token = await session.get_token(scene.user_id)
+            regulars = Regulars(session, scene.user_id, token)
+            with regulars.at_work(scene.pace.sleep):
+                await _show_refresh(scene, regulars, life)
+                await _show_outage(scene, regulars, life, session)
+
+    asyncio.run(watch())
+
+
+async def _show_refresh(scene: Scene, regulars: Regulars, life: int) -> None:
+    scene.recount()
+    with step(
+        f"7. A token that lives {life} s, while {regulars.number} callers go on asking"
+    ) as show:
+        with moving_picture() as draw:
+            await _watch(scene, regulars, draw, lambda: len(regulars.replaced_at) >= 1)
+        show("refreshed ahead", f"at {_age(regulars)}, behind the callers' backs")
+        show("calls to Cognito", f"{scene.fetches}, and Cognito takes {_ms(_LATENCY)}")
+        show("calls answered", _answered(regulars))
+
+
+async def _show_outage(
+    scene: Scene, regulars: Regulars, life: int, session: AsyncTokenSession
+) -> None:
+    scene.recount()
+    regulars.recount()
+    end = life * _OUTAGE
+    with step("8. The same, and Cognito is down") as show:
+        with moving_picture() as draw:
+            scene.emulator.fail_next("InternalErrorException", times=1000)
+            await _watch(scene, regulars, draw, lambda: regulars.age >= end, is_down=True)
+            scene.emulator.clear()
+            await _watch(scene, regulars, draw, lambda: len(regulars.replaced_at) >= 2)
+        stats = session.stats()
+        show("Cognito", f"answers 500 until the token is {end:.1f} s old")
+        show("refreshes", f"{stats.fetches_failed} failed, then one succeeded at {_age(regulars)}")
+        show("calls answered", _answered(regulars))
+        show("session.stats()", f"hits={stats.hits}, due_hits={stats.due_hits},")
+        show("", f"fetches_started={stats.fetches_started}, fetches_failed={stats.fetches_failed}")
+
+
+async def _watch(
+    scene: Scene,
+    regulars: Regulars,
+    draw: Callable[[Moment], None],
+    until: Callable[[], bool],
+    *,
+    is_down: bool = False,
+) -> None:
+    """Draw how they stand, over and over, until something is reached."""
+    while not until():
+        draw(regulars.moment(fetches=scene.fetches, is_down=is_down))
+        await scene.pace.sleep(_FRAME)
+
+
+def _age(regulars: Regulars) -> str:
+    return f"an age of {regulars.replaced_at[-1]:.1f} s"
+
+
+def _answered(regulars: Regulars) -> str:
+    count, errors = f"{regulars.served:,}", f"{regulars.errors} errors"
+    return f"{count}, {errors}, the slowest in {_ms(regulars.slowest)}"
+
+
+def _ms(seconds: float) -> str:
+    return f"{seconds * 1000:.0f} ms" if seconds >= 0.01 else f"{seconds * 1000:.2f} ms"

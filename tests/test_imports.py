@@ -1,0 +1,73 @@
+"""
+What importing the package loads, and what its listing looks like.
+
+Which module may import which is held by the import contracts in ``pyproject.toml``.
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import cognito_devtoken
+
+
+PACKAGE = Path(cognito_devtoken.__file__).parent
+MODULES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
+
+
+def loaded_by(script: str, *modules: str) -> str:
+    """Which of some modules a script loads, as a set is printed."""
+    script += f"\nimport sys; print(sorted({set(modules)} & {{*sys.modules}}))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+@pytest.mark.external
+def test_importing_the_package_loads_neither_botocore_nor_an_extra() -> None:
+    heavy = (
+        *("asyncio", "boto3", "botocore", "cachetools", "cryptography", "joserfc", "logging"),
+        *("opentelemetry", "prometheus_client", "redis", "starlette", "uvicorn", "yaml"),
+    )
+
+    assert loaded_by("import cognito_devtoken, cognito_devtoken.cli", *heavy) == "[]"
+
+
+@pytest.mark.external
+def test_without_a_store_nothing_of_sharing_is_loaded() -> None:
+    script = (
+        "import cognito_devtoken as c; from cognito_devtoken.testing import FakeFetcher\n"
+        "with c.TokenSession('a:0', developer_provider='b', client=FakeFetcher()) as session:\n"
+        "    session.get_token('user-42')"
+    )
+
+    sharing = ("cognito_devtoken._sharing", "cryptography", "redis")
+    assert loaded_by(script, *sharing) == "[]"
+
+
+@pytest.mark.parametrize("module", MODULES, ids=str)
+def test_no_module_is_too_long_to_be_read(module: Path) -> None:
+    assert len((PACKAGE / module).read_text().splitlines()) <= 400
+
+
+def test_few_private_modules_lie_beside_the_public_ones() -> None:
+    private = [path.name for path in PACKAGE.glob("_*.py") if not path.name.startswith("__")]
+
+    assert sorted(private) == ["_fork.py", "_metrics.py", "_threads.py", "_web.py"]
+
+
+def test_the_public_names_are_there() -> None:
+    assert cognito_devtoken.__all__ == [
+        "AsyncTokenSession",
+        "DevTokenClient",
+        "Health",
+        "OpenIdToken",
+        "RefreshPolicy",
+        "Stats",
+        "TokenCache",
+        "TokenRequest",
+        "TokenSession",
+        "exceptions",
+    ]
