@@ -21,6 +21,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from ._faults import Fault, half_of
+from ._responses import http_response, internal_error, no_such_page
 from ._server import Server
 from ._service import Service
 from ._settings import Behavior, Pool
@@ -290,9 +291,9 @@ class Emulator:
                 )
             ],
             exception_handlers={
-                404: _no_such_page,
-                405: _no_such_page,
-                Exception: _internal_error,
+                404: no_such_page,
+                405: no_such_page,
+                Exception: internal_error,
             },
         )
 
@@ -320,7 +321,7 @@ class Emulator:
         answer = self._answer(request.headers, body, fault)
         if fault is not None and fault.kind != "refuse":
             await self._break_off(request, fault, answer)
-        return _response(answer)  # which goes nowhere if the connection is gone
+        return http_response(answer)  # which goes nowhere if the connection is gone
 
     async def _break_off(self, request: Request, fault: Fault, answer: Answer) -> None:
         transport = self._running.transport_of(request)
@@ -384,21 +385,3 @@ class Emulator:
                 "InvalidAction", f"Could not find operation {operation} for version {version}"
             )
         return self._service.assume_role_with_web_identity(fields)
-
-
-async def _no_such_page(request: Request, error: Exception) -> Response:
-    return _refuse(request, Refusal("UnknownOperationException", "", 404))
-
-
-async def _internal_error(request: Request, error: Exception) -> Response:
-    # The server logs the error.
-    return _refuse(request, Refusal("InternalErrorException", "Internal error", 500))
-
-
-def _refuse(request: Request, refusal: Refusal) -> Response:
-    render = query_refusal if is_query(request.headers) else json_refusal
-    return _response(render(refusal, str(uuid.uuid4())))
-
-
-def _response(answer: Answer) -> Response:
-    return Response(answer.body, answer.status, answer.headers)
