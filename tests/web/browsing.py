@@ -1,5 +1,6 @@
 """The browser example in a real Chromium: what it takes, and where things are on the page."""
 
+import hashlib
 import os
 import re
 import shutil
@@ -8,8 +9,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any, TypeVar
 
 import attrs
@@ -21,15 +23,16 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.wait import WebDriverWait
 
+from patience import PATIENCE
+
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "browser"
 STATIC = ROOT / "docs" / "_static"
 # Where pictures for the docs are wanted. Otherwise a run leaves the tree as it is.
 PICTURES = "BROWSER_PICTURES" in os.environ
-PATIENCE = 15
-# What it takes to install a browser or what the page is made of.
-LONG = 300
+# Tokens stay fresh for as long as any test may take.
+LIFETIME = 3600
 
 FLAGS = [
     "--headless",
@@ -71,29 +74,47 @@ def require_chromium() -> tuple[str, str]:
     return chromium, driver
 
 
-def build(folder: Path) -> Path:
-    """Build the page in a copy of the example, or skip the test where that cannot be done."""
+def build(folder: Path, cache: pytest.Cache) -> Path:
+    """
+    Build the page in a copy of the example, or skip the test where that cannot be done.
+
+    What npm installs for a lock file is kept for the next run.
+    """
     if missing := [name for name in ("node", "npm") if not shutil.which(name)]:
         pytest.skip(f"needs Node.js to build the page: no {' and no '.join(missing)}")
     copy = folder / "browser"
     shutil.copytree(EXAMPLE, copy, ignore=shutil.ignore_patterns("dist", "node_modules", "__*"))
+    lock = (copy / "package-lock.json").read_bytes()
+    kept = cache.mkdir(f"node-modules-{hashlib.sha256(lock).hexdigest()[:16]}") / "node_modules"
+    if not kept.is_dir():
+        _install(copy, kept)
+    (copy / "node_modules").symlink_to(kept)
+    done = _run(["npm", "run", "build"], copy)
+    assert not done.returncode, done.stderr
+    return copy
+
+
+def _install(copy: Path, kept: Path) -> None:
     done = _run(["npm", "ci", "--no-audit", "--no-fund", "--prefer-offline"], copy)
     if re.search(r"code (ENOTFOUND|EAI_AGAIN|ECONN\w+|ETIMEDOUT|ENETUNREACH)", done.stderr):
         pytest.skip(f"needs the npm registry to build the page: {_last(done.stderr)}")
     assert not done.returncode, done.stderr
-    done = _run(["npm", "run", "build"], copy)
-    assert not done.returncode, done.stderr
-    return copy
+    # Complete or not at all, whoever else does the same now.
+    beside = Path(mkdtemp(dir=kept.parent))
+    shutil.move(copy / "node_modules", beside)
+    with suppress(OSError):
+        (beside / "node_modules").rename(kept)
+    shutil.rmtree(beside)
 
 
 def _run(command: list[str], folder: Path | None = None) -> "subprocess.CompletedProcess[str]":
     environ = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
     try:
         return subprocess.run(
-            command, cwd=folder, env=environ, capture_output=True, text=True, timeout=LONG
+            command, cwd=folder, env=environ, capture_output=True, text=True, timeout=PATIENCE
         )
     except subprocess.TimeoutExpired:
-        pytest.skip(f"{command[0]} has not come to an end in {LONG} s")
+        pytest.skip(f"{command[0]} has not come to an end in {PATIENCE} s")
 
 
 def _last(text: str) -> str:
@@ -106,7 +127,7 @@ def running(example: Path, **environ: str) -> Generator[str]:
     process = subprocess.Popen(
         [sys.executable, "-W", "error", "app.py", "--port=0"],
         cwd=example,
-        env=os.environ | environ,
+        env=os.environ | {"COGNITO_DEVTOKEN_TOKEN_DURATION": str(LIFETIME)} | environ,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
@@ -235,16 +256,35 @@ class Page:
             mobile=width < 500,
         )
 
-    def record(self, id_: str) -> Callable[[], list[str]]:
-        """Note every text that an element has from now on."""
+    def record(self, *ids: str) -> Callable[[], list[list[str]]]:
+        """Note what texts elements have whenever one of them changes from now on."""
         self.run(
-            "const element = document.getElementById(arguments[0]);"
+            "const elements = [...arguments].map((id) => document.getElementById(id));"
             "window.recorded = [];"
-            "const observer = new MutationObserver(() => recorded.push(element.textContent));"
-            "observer.observe(element, {childList: true})",
-            id_,
+            "const observer = new MutationObserver("
+            "  () => recorded.push(elements.map((element) => element.textContent)));"
+            "for (const element of elements) observer.observe(element, {childList: true})",
+            *ids,
         )
         return lambda: list(self.run("return window.recorded"))
+
+    @contextmanager
+    def holding_countdowns(self) -> Generator[None]:
+        """While this is open, a countdown that begins stands still. Then it goes on."""
+        self.run(
+            "const start = window.setInterval;"
+            "window.setInterval = (step, ms) => start(() => window.held || step(), ms);"
+            "window.held = true"
+        )
+        yield
+        self.run("window.held = false")
+
+    def age(self, seconds: float) -> None:
+        """Set the page's clock forward."""
+        self.run(
+            "const now = Date.now;const ahead = arguments[0] * 1000;Date.now = () => now() + ahead",
+            seconds,
+        )
 
     def fetch(self, path: str, method: str = "GET") -> Any:
         """The status and the body of an answer of the backend."""

@@ -16,7 +16,7 @@ pytest.importorskip("fastapi", reason="FastAPI is not installed")
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.keys import Keys
 
-from browsing import EXAMPLE, NOTHING, Page, build, chromium, running
+from browsing import EXAMPLE, LIFETIME, NOTHING, Page, build, chromium, running
 from cognito_devtoken import DevTokenClient, TokenRequest
 from cognito_devtoken.emulator import Pool
 
@@ -33,8 +33,11 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
 
 
 @pytest.fixture(scope="module")
-def example(browser: Chrome, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build(tmp_path_factory.mktemp("example"))
+def example(
+    browser: Chrome, tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
+) -> Path:
+    assert pytestconfig.cache is not None
+    return build(tmp_path_factory.mktemp("example"), pytestconfig.cache)
 
 
 @pytest.fixture(scope="module")
@@ -81,12 +84,14 @@ def test_a_bar_shows_how_the_life_of_the_token_passes(page: Page) -> None:
         "progressbar",
         "Life of the token that is left",
     )
-    page.wait_for(lambda: page.bar() > 0.98)  # it has come in
-    before, shown = page.bar(), page.text("left")
+    page.wait_for(lambda: page.bar() > 0.9)  # it has come in
+    shown = page.text("left")
 
-    page.wait_for(lambda: page.bar() < before and page.text("left") < shown)
+    page.wait_for(lambda: page.text("left") < shown)  # by itself
 
-    assert 90 < int(bar.get_attribute("aria-valuenow") or 0) < 100
+    page.age(0.45 * LIFETIME)
+    page.wait_for(lambda: 40 < int(bar.get_attribute("aria-valuenow") or 0) < 60)
+    page.wait_for(lambda: 0.4 < page.bar() < 0.6)
     assert page.text("state") == "Fresh"
 
 
@@ -129,22 +134,20 @@ def test_throttled_the_page_waits_as_long_as_it_is_told_and_tries_again(page: Pa
     page.expected = REFUSED
     token, identity = page.text("fingerprint"), page.text("identity")
 
-    countdown = page.record("seconds")
+    recorded = page.record("refusal", "seconds", "fingerprint")
     page.click("throttle")
     page.wait_for_answer("Cognito will refuse the next few calls.")
 
     page.click("refresh")
 
-    page.wait_for_answer("There are too many requests. Try again later.")
-    page.wait_for(lambda: re.search(r"again in [2-9] s", page.text("seconds")))
-    assert page.text("refusal") == "429 Too Many Requests"
-    assert page.text("fingerprint") == token
+    page.wait_for_entry("There are too many requests. Try again later.")
     page.picture("browser.png")
     page.wait_for_another(token)
     assert page.text("identity") == identity
     assert not page["waiting"].is_displayed()
-    shown = "\n".join(countdown())
-    assert re.search(r"in 2 s\nTrying again in 1 s\nTrying again …", shown), shown
+    countdown = ("Trying again in 2 s", "Trying again in 1 s", "Trying again …")
+    shown = recorded()
+    assert shown[:3] == [["429 Too Many Requests", text, token] for text in countdown], shown
 
 
 def test_in_an_outage_the_token_at_hand_works_until_it_is_thrown_away(page: Page) -> None:
@@ -153,19 +156,20 @@ def test_in_an_outage_the_token_at_hand_works_until_it_is_thrown_away(page: Page
     page.click("outage")
     page.wait_for_answer("Cognito is down.")
 
-    page.click("refresh")
-    page.wait_for_answer("No token can be had now. Try again later.")
-    assert page.text("refusal") == "503 Service Unavailable"
-    page.click("ask")
-    page.wait_for_answer("The same token, from the backend's memory.")
-    assert not page["waiting"].is_displayed(), "who asks for something else has given up"
+    with page.holding_countdowns():
+        page.click("refresh")
+        page.wait_for_answer("No token can be had now. Try again later.")
+        assert page.text("refusal") == "503 Service Unavailable"
+        page.click("ask")
+        page.wait_for_answer("The same token, from the backend's memory.")
+        assert not page["waiting"].is_displayed(), "who asks for something else has given up"
 
-    page.click("revoke")
-    page.wait_for_answer("Cognito cannot be reached.")
-    page.click("ask")
-    page.wait_for_answer("No token can be had now. Try again later.")
-    page.click("outage")
-    page.wait_for_entry("Cognito is up again.")
+        page.click("revoke")
+        page.wait_for_answer("Cognito cannot be reached.")
+        page.click("ask")
+        page.wait_for_answer("No token can be had now. Try again later.")
+        page.click("outage")
+        page.wait_for_entry("Cognito is up again.")
     page.wait_for_another(token)
     assert page.text("identity") == identity
 
@@ -174,28 +178,33 @@ def test_who_does_not_want_to_wait_stops_it(page: Page) -> None:
     page.expected = REFUSED
     page.click("outage")
     page.wait_for_answer("Cognito is down.")
-    page.click("refresh")
-    page.wait_for(page["stop"].is_displayed)
+    with page.holding_countdowns():
+        page.click("refresh")
+        page.wait_for(page["stop"].is_displayed)
 
-    page["stop"].send_keys(Keys.ENTER)
+        page["stop"].send_keys(Keys.ENTER)
 
-    assert not page["waiting"].is_displayed()
-    assert page.browser.switch_to.active_element == page["ask"]
+        assert not page["waiting"].is_displayed()
+        assert page.browser.switch_to.active_element == page["ask"]
 
 
 def test_a_token_expires_and_the_next_can_be_asked_for(browser: Chrome, example: Path) -> None:
     with running(example, COGNITO_DEVTOKEN_TOKEN_DURATION="2") as url:
-        page = Page(browser, url)
+        # On a busy machine, Cognito may find a token expired that is traded so late.
+        page = Page(browser, url, expected="a status of 400")
         page.open()
-        page.sign_in("ana")
+        page["name"].send_keys("ana")
+        page["name"].submit()
+        page.wait_for(lambda: page.text("fingerprint") not in ("", NOTHING))
         before = page.text("fingerprint")
 
         page.wait_for(lambda: page.text("state") == "Expired")
         page.wait_for(lambda: page.bar() == 0)
         assert page.text("left") == "0:00"
+        page.wait_for(lambda: page["ask"].get_attribute("aria-disabled") == "false")
         page.click("ask")
 
-        page.wait_for_another(before)
+        page.wait_for(lambda: page.text("fingerprint") not in (before, NOTHING))
         assert page.complaints() == []
     browser.delete_all_cookies()
 
