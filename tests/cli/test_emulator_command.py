@@ -11,6 +11,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import suppress
+from typing import IO
 
 import pytest
 from cli_process import BACKSTOP, COMMAND, ended
@@ -22,9 +23,14 @@ from cognito_devtoken.emulator import Emulator
 CANARY = "canary-login"
 
 
-def call_with_nonsense(url: str) -> None:
-    with pytest.raises(urllib.error.HTTPError):
-        urllib.request.urlopen(url, b"Action=a%0Aforged%C3%A9", BACKSTOP)
+NONSENSE = b"Action=a%0Aforged%C3%A9"
+
+
+def read_announcement(output: IO[str]) -> str:
+    """The URL in what the command prints, once all of it is there."""
+    url = output.readline().split()[-1]
+    assert any(line.startswith("sends boto3") for line in output)
+    return url
 
 
 @pytest.mark.external
@@ -42,12 +48,11 @@ def test_it_answers_until_it_is_told_to_stop(
 
     with ended(process):
         assert process.stdout is not None
-        url = process.stdout.readline().split()[-1]
-        while not process.stdout.readline().startswith("sends boto3"):
-            pass
+        url = read_announcement(process.stdout)
         arguments = [*pool, "--logins", f"me={CANARY}", "--endpoint-url", url]
         assert main(["get-token", *arguments]) == 0
-        call_with_nonsense(url)
+        with pytest.raises(urllib.error.HTTPError):
+            urllib.request.urlopen(url, NONSENSE, BACKSTOP)
         process.send_signal(number)
         out, err = process.communicate(timeout=BACKSTOP)
 
@@ -58,7 +63,18 @@ def test_it_answers_until_it_is_told_to_stop(
     assert CANARY not in out
 
 
+@pytest.fixture
+def this_process() -> Iterator[None]:
+    """Puts back what the command changes in its process: a signal handler and descriptor 1."""
+    handler, kept = signal.getsignal(signal.SIGTERM), os.dup(1)
+    yield
+    signal.signal(signal.SIGTERM, handler)
+    os.dup2(kept, 1)
+    os.close(kept)
+
+
 @pytest.mark.external
+@pytest.mark.usefixtures("this_process")
 def test_ctrl_c_as_soon_as_it_is_announced_ends_it_with_success(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -75,28 +91,19 @@ def test_ctrl_c_as_soon_as_it_is_announced_ends_it_with_success(
     assert capsys.readouterr() == ("", "")
 
 
-@pytest.fixture
-def standard_output() -> Iterator[None]:
-    """Descriptor 1 is put back: a command that nobody reads points it at nothing."""
-    kept = os.dup(1)
-    yield
-    os.dup2(kept, 1)
-    os.close(kept)
-
-
 @pytest.mark.external
-@pytest.mark.usefixtures("standard_output")
+@pytest.mark.usefixtures("this_process")
 def test_nobody_reading_any_more_ends_it(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     reading, writing = os.pipe()
 
     def read_the_beginning() -> None:
-        with os.fdopen(reading) as pipe:
-            url = pipe.readline().split()[-1]
-            while not pipe.readline().startswith("sends boto3"):
-                pass
-        call_with_nonsense(url)
+        with os.fdopen(reading) as output:
+            url = read_announcement(output)
+        # It may end before it has answered.
+        with suppress(OSError):
+            urllib.request.urlopen(url, NONSENSE, BACKSTOP)
 
     reader = threading.Thread(target=read_the_beginning)
     pipe = os.fdopen(writing, "w")
