@@ -19,8 +19,8 @@ from itertools import count
 from typing import Any
 
 from cognito_devtoken import RefreshPolicy
-from cognito_devtoken._cache.policy import Failure, back_off
-from cognito_devtoken._cache.rate_limiter import Pace
+from cognito_devtoken._cache.failures import Failure, back_off
+from cognito_devtoken._cache.rate_limiter import AdaptiveRateLimiter
 from cognito_devtoken.typing import Instant
 
 
@@ -90,7 +90,7 @@ class Host:
         self.duration = duration
         self.served = 0
         self.waited = self.expired = 0
-        self._pace = Pace()
+        self._pace = AdaptiveRateLimiter()
         self._busy = 0
         self._waking = self._reserved = False
         self._retry_quota = RETRY_QUOTA

@@ -78,9 +78,9 @@ class Ours(Policy):
         self._session = TokenSession(
             POOL_ID, developer_provider=PROVIDER, client=self, clock=self._clock
         )
-        engine = self._session._cache._engine
-        engine.start_thread = lambda work: work()
-        engine.idle_seconds = 0
+        workers = self._session._cache._leases.workers
+        workers.start_thread = lambda work: work()
+        workers.idle_seconds = 0
         self._token: OpenIdToken | None = None
 
     def fetch(self, request: TokenRequest) -> OpenIdToken:

@@ -16,10 +16,10 @@ from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from cognito_devtoken import TokenRequest, TokenSession
-from cognito_devtoken._cache.entries import Key
+from cognito_devtoken import OpenIdToken, TokenRequest, TokenSession
 from cognito_devtoken._cache.flights import Flight
-from cognito_devtoken._sharing.source import Shared, _digest, _Turn
+from cognito_devtoken._sharing.source import SharedSource, _Visit, digest_of
+from cognito_devtoken._values.key import Key
 from cognito_devtoken.cli.demo.local_redis import local_redis
 from cognito_devtoken.events import Reason
 from cognito_devtoken.stores import StoreKeys
@@ -48,12 +48,11 @@ def read_one(url: str, keys: str) -> None:
     ) as session:
         session.get_token("user-42")
         session.clear()
-        engine = session._cache._engine
-        shared = engine.shared
-        assert isinstance(shared, Shared)
+        state, source = session._cache._state, session._cache._leases.source
+        assert isinstance(source, SharedSource)
         request = TokenRequest(POOL_ID, {PROVIDER: "user-42"})
         key = Key.of(request, PROVIDER)
-        digest = _digest(key)
+        digest = digest_of(key)
         name = store.keys.names(digest)[0]
         session.get_token("user-42")
         stored = store.read(name)
@@ -66,10 +65,10 @@ def read_one(url: str, keys: str) -> None:
             store.keys.open(found.value, digest)
 
         def through() -> None:
-            flight = Flight(key, request, Reason.MISS, engine.now())
-            turn = _Turn(flight, digest, store.keys.names(_digest(key)))
-            engine.entries.tokens.clear()
-            assert shared._read(turn)
+            flight = Flight[TokenRequest, OpenIdToken](key, request, Reason.MISS, state.now())
+            visit = _Visit(flight, digest, store.keys.names(digest_of(key)))
+            state.entries.leases.clear()
+            assert source._read(visit)
 
         contenders: dict[str, Callable[[], object]] = {
             "redis.get(...), as many bytes": lambda: bare.get("bare"),

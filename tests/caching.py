@@ -8,10 +8,11 @@ from typing import Any, TypeVar
 import pytest
 
 from cognito_devtoken import OpenIdToken, TokenCache, TokenRequest
-from cognito_devtoken._cache.flights import Steps
+from cognito_devtoken._cache.flights import Flight, Steps
+from cognito_devtoken._cache.source import FetcherSource
 from cognito_devtoken.events import Event
 from cognito_devtoken.testing import ManualClock
-from cognito_devtoken.typing import TokenFetcher
+from cognito_devtoken.typing import Instant, TokenFetcher
 from patience import PATIENCE
 
 
@@ -19,6 +20,8 @@ POOL_ID = "us-east-1:00000000-0000-4000-8000-000000000000"
 PROVIDER = "login.example.com"
 
 E = TypeVar("E", bound=Event)
+
+AnyFlight = Flight[Any, Any]
 
 
 def asking(user_id: str = "user-42", **members: Any) -> TokenRequest:
@@ -60,27 +63,45 @@ class Crew:
 
 
 def in_the_air(cache: TokenCache, crew: Crew) -> Callable[[], None]:
-    """Have a thread take the next flight, and not come back before it is told to."""
+    """Have a worker start the next call. Returns what lets the response arrive."""
     assert crew.jobs
     crew.jobs.clear()
-    engine = cache._engine
-    sent = engine.now()
-    flight = engine.flights.take(sent)
+    state, workers = cache._state, cache._leases.workers
+    flight = state.flights.take(state.now())
     assert flight
+    source = cache._leases.source
+    late = _Late(source, source._start(flight)) if isinstance(source, FetcherSource) else source
 
-    def land() -> None:
-        engine._fly(flight, sent)
-        engine._tell()
+    def arrive() -> None:
+        workers._source = late
+        workers._fly(flight)
+        workers._source = source
+        workers._run_hooks()
 
-    return land
+    return arrive
+
+
+class _Late:
+    """A source whose call was started before."""
+
+    def __init__(self, source: FetcherSource[Any, Any], sent: Instant) -> None:
+        self._source, self._sent = source, sent
+
+    def bring(self, flight: Flight[Any, Any]) -> Any:
+        return self._source._call(flight, self._sent)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._source, name)
 
 
 class Caller:
-    """Somebody who waits for a token, a step at a time."""
+    """A caller that waits for a token, a step at a time."""
 
     def __init__(self, cache: TokenCache, user_id: str = "user-42", **options: Any) -> None:
         options = {"min_remaining": None, "timeout": None} | options
-        self._steps: Steps = cache._callers.steps(asking(user_id), **options)
+        self._steps: Steps[TokenRequest, OpenIdToken] = cache._leases.steps(
+            asking(user_id), **options
+        )
         self.woken = 0
         self.flight, self.seconds = next(self._steps)
         self.flight.waiters.add(self._wake)
@@ -96,7 +117,7 @@ class Caller:
 
 
 def at_once(job: Callable[[], None]) -> None:
-    """In place of starting a thread: what runs behind the callers' backs runs right away."""
+    """Run at once what would run in a thread of its own."""
     job()
 
 
@@ -110,10 +131,13 @@ def cache_of(
 ) -> TokenCache:
     """A cache whose flights land before the call that has started them goes on."""
     cache = TokenCache(fetcher, developer_provider=PROVIDER, clock=clock, **arguments)
-    cache._engine.start_thread = start_thread
-    cache._engine.idle_seconds = 0
-    cache._engine.draw = lambda: draw
-    cache._engine.wait = lambda gate, seconds: False
+    cache._leases.workers.start_thread = start_thread
+    cache._leases.workers.idle_seconds = 0
+    cache._state.random_fraction = lambda: draw
+    cache._leases.workers.wait = lambda gate, seconds: False
+    if cache._leases.source.shared:
+        source: Any = cache._leases.source
+        source.wait = lambda gate, seconds: False
     return cache
 
 

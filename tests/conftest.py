@@ -34,7 +34,7 @@ from externals import (  # noqa: F401  # hooks of pytest
     pytest_runtest_setup,
     pytest_runtest_teardown,
 )
-from hosts import Hosts, exchange_of, leases_of
+from hosts import Hosts, locks_of, log_of
 from inner_runs import Passes, run_passing
 from patience import PATIENCE
 from pools import OTHER_POOL, POOL
@@ -209,8 +209,8 @@ def new_host(fetcher: FakeFetcher, clock: ManualClock, store: MemoryStore, told:
         usual: dict[str, Any] = {"fetcher": fetcher, "clock": clock}
         usual |= {"store": store, "on_event": [told]}
         cache = cache_of(**(usual | arguments))
-        exchange_of(cache).start_thread = lambda run: None
-        leases_of(cache).start_thread = lambda run: None
+        log_of(cache).start_thread = lambda run: None
+        locks_of(cache).start_thread = lambda run: None
         return cache
 
     return new

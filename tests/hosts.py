@@ -5,28 +5,33 @@ from typing import Any
 
 from caching import PROVIDER
 from cognito_devtoken import TokenCache, TokenRequest
-from cognito_devtoken._cache.entries import Key
-from cognito_devtoken._sharing.source import _digest
+from cognito_devtoken._sharing.source import SharedSource
+from cognito_devtoken._sharing.source import digest_of as digest_of_key
+from cognito_devtoken._values.key import Key
 from cognito_devtoken.testing import ManualClock
 
 
 Hosts = Callable[..., TokenCache]
 
 
-def exchange_of(cache: TokenCache) -> Any:
-    assert cache._engine.shared
-    return cache._engine.shared.exchange
+def source_of(cache: TokenCache) -> SharedSource:
+    source = cache._leases.source
+    assert isinstance(source, SharedSource)
+    return source
 
 
-def leases_of(cache: TokenCache) -> Any:
-    assert cache._engine.shared
-    return cache._engine.shared.leases
+def log_of(cache: TokenCache) -> Any:
+    return source_of(cache).log
+
+
+def locks_of(cache: TokenCache) -> Any:
+    return source_of(cache).locks
 
 
 def listen(*caches: TokenCache) -> None:
     """Have them hear what there is to hear, as they do every 2 s."""
     for cache in caches:
-        exchange_of(cache).listen_once()
+        log_of(cache).listen_once()
 
 
 def killed() -> None:
@@ -45,10 +50,10 @@ def waits_of(
         meanwhile()
         return False
 
-    cache._engine.wait = wait
+    source_of(cache).wait = wait
     return waits
 
 
 def digest_of(request: TokenRequest) -> bytes:
     """What a store names the token for a request by."""
-    return _digest(Key.of(request, PROVIDER))
+    return digest_of_key(Key.of(request, PROVIDER))

@@ -20,7 +20,7 @@ from cognito_devtoken.exceptions import (
     TooManyRequestsError,
 )
 from cognito_devtoken.testing import FakeFetcher
-from referee import IDENTITIES, LIFE, PROVIDER, REQUESTS, Call, Fetch, Referee, Removal
+from referee import IDENTITIES, LIFE, PROVIDER, REQUESTS, Call, Fetch, Invalidation, Referee
 from scheduler import Scheduler, Wake
 
 
@@ -53,12 +53,12 @@ class World:
             clock=self.scheduler.clock,
             on_event=[self.hook],
         )
-        self.cache._callers._freezes = self.random() < 0.1
-        engine = self.cache._engine
-        engine.idle_seconds = pick((0, 10))
-        engine.wait = self.scheduler.wait
-        engine.draw = self.random
-        engine.start_thread = self.start_thread
+        self.cache._leases.lookup.refreshes_inline = self.random() < 0.1
+        workers = self.cache._leases.workers
+        workers.idle_seconds = pick((0, 10))
+        workers.wait = self.scheduler.wait
+        self.cache._state.random_fraction = self.random
+        workers.start_thread = self.start_thread
         self.referee = Referee(self.cache, self.scheduler, max_fetches)
         self.scheduler.lock.released = self.referee.look
         self.scheduler.clock.moved = self.referee.time_passed
@@ -73,8 +73,7 @@ class World:
         self.served = self.made = 0
 
     def fit(self) -> None:
-        engine = self.cache._engine
-        engine.lock = self.scheduler.lock  # type: ignore[assignment]
+        self.cache._state.lock = self.scheduler.lock  # type: ignore[assignment]
 
     def run(self) -> None:
         for _ in range(self.pick((2, 3, 4))):
@@ -157,7 +156,7 @@ class World:
                 else:
                     self.fork()
             except SessionClosedError:
-                if not self.cache._engine.closed:
+                if not self.cache._state.closed:
                     raise
             except SystemExit:
                 pass  # the fetcher's, which this task has had to call for want of a thread
@@ -169,30 +168,30 @@ class World:
         if draw < 0.6:
             if self.seen:
                 token = self.pick(self.seen)
-                task.doing = Removal(lambda _, held: held == token)
+                task.doing = Invalidation(lambda _, held: held == token)
                 cache.invalidate(token)
         elif draw < 0.75:
             user = self.pick(("ann", "bob"))
-            task.doing = Removal(lambda key, _: key[0] == user)
+            task.doing = Invalidation(lambda key, _: key[0] == user)
             cache.forget(user)
         elif draw < 0.9:
             if self.seen:
                 identity = self.pick(self.seen).identity_id
-                task.doing = Removal(lambda _, held: not held or held.identity_id == identity)
+                task.doing = Invalidation(lambda _, held: not held or held.identity_id == identity)
                 cache.forget_identity(identity)
         else:
-            task.doing = Removal(lambda _key, _held: True)
+            task.doing = Invalidation(lambda _key, _held: True)
             cache.clear()
 
     def fork(self) -> None:
-        engine = self.cache._engine
-        ready = engine._before_fork()
+        leases = self.cache._leases
+        ready = leases._before_fork()
         if self.random() < 0.3:
-            engine._after_fork(ready=ready, in_child=False)
+            leases._after_fork(ready=ready, in_child=False)
             return
         self.scheduler.drop_others()
         self.waiting.clear()
-        engine._after_fork(ready=ready, in_child=True)
+        leases._after_fork(ready=ready, in_child=True)
         self.referee.forked()
         self.fit()
         self.scheduler.start(self.user)
@@ -207,7 +206,7 @@ class World:
         least = None if forced else self.pick((None, None, None, 1, LIFE / 4, LIFE / 2 - 1))
         timeout = self.pick((None, None, None, None, 0, 4, 30))
         cancel = 0.1 if self.random() < 0.2 else 0.0
-        steps = self.cache._callers.steps(request, least, timeout, forced=forced)
+        steps = self.cache._leases.steps(request, least, timeout, forced=forced)
         self.served += 1
         wake = Wake(self.scheduler, task, self.served)
         flight = None

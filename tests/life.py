@@ -18,10 +18,11 @@ from hypothesis.stateful import (
     rule,
 )
 
+from caching import AnyFlight
 from cognito_devtoken import OpenIdToken, TokenCache, TokenRequest
-from cognito_devtoken._cache.entries import Key
-from cognito_devtoken._cache.flights import DEADLINE, Flight
-from cognito_devtoken._cache.policy import MAX_MEMORY, Failure
+from cognito_devtoken._cache.failures import MAX_MEMORY, Failure
+from cognito_devtoken._cache.flights import DEADLINE
+from cognito_devtoken._values.key import Key
 from cognito_devtoken.events import Event, FetchAbandoned, FetchFailed, FetchSucceeded
 from cognito_devtoken.exceptions import (
     DevTokenError,
@@ -60,11 +61,11 @@ class Life(RuleBasedStateMachine):
             clock=self.clock,
             on_event=[self.hook],
         )
-        engine = self.cache._engine
-        engine.draw = lambda: draw
-        engine.idle_seconds = 0
-        engine.start_thread = self.start_thread
-        engine.wait = self.keep_pace
+        workers = self.cache._leases.workers
+        self.cache._state.random_fraction = lambda: draw
+        workers.idle_seconds = 0
+        workers.start_thread = self.start_thread
+        workers.wait = self.keep_pace
         self.fetchers = {life: FakeFetcher(self.clock, lifetime=life) for life in (LIFE, LIFE / 2)}
         self.hired: list[Callable[[], None]] = []
         self.pacing: list[greenlet] = []
@@ -75,7 +76,7 @@ class Life(RuleBasedStateMachine):
         self.at_hand: dict[Key, Fetch] = {}  # what should be there, the oldest first
         self.refused: set[Fetch] = set()
         self.rests: dict[str, tuple[Instant, float, bool]] = {}
-        self.known: set[Flight] = set()
+        self.known: set[AnyFlight] = set()
         self.beside = False
 
     def now(self) -> Instant:
@@ -188,14 +189,14 @@ class Life(RuleBasedStateMachine):
     )
     def get(self, who: str, least: float | None, timeout: float | None) -> None:
         request = REQUESTS[who]
-        steps = self.cache._callers.steps(request, least, timeout)
+        steps = self.cache._leases.steps(request, least, timeout)
         stale = {fetch for fetch in self.in_the_air if fetch.stale}
         self.ask(Caller(request, steps, self.refused | stale, forced=False))
 
     @rule(who=st.sampled_from(list(REQUESTS)), timeout=st.sampled_from([None, None, 3]))
     def refresh(self, who: str, timeout: float | None) -> None:
         request = REQUESTS[who]
-        steps = self.cache._callers.steps(request, None, timeout, forced=True)
+        steps = self.cache._leases.steps(request, None, timeout, forced=True)
         older = {*self.fetches.values(), *self.in_the_air}
         self.ask(Caller(request, steps, older, forced=True))
 
@@ -226,7 +227,7 @@ class Life(RuleBasedStateMachine):
         self.go_on(caller)
         departed = [
             flight
-            for first in self.cache._engine.flights.table.values()
+            for first in self.cache._state.flights.table.values()
             for flight in (first, first.successor)
             if flight and flight not in self.known
         ]
@@ -321,7 +322,7 @@ class Life(RuleBasedStateMachine):
 
     @invariant()
     def holds_what_it_should(self) -> None:
-        tokens = self.cache._entries.tokens
+        tokens = self.cache._state.entries.leases
         assert len(tokens) <= self.max_entries
         now = self.clock.monotonic()
         held = {key: self.fetches[token.token] for key, token in tokens.items()}

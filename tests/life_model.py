@@ -7,9 +7,9 @@ from typing import Any
 import attrs
 from greenlet import greenlet
 
+from caching import AnyFlight
 from cognito_devtoken import TokenRequest
-from cognito_devtoken._cache.entries import Key
-from cognito_devtoken._cache.flights import Flight
+from cognito_devtoken._values.key import Key
 from cognito_devtoken.exceptions import (
     CallerDeniedError,
     InternalServiceError,
@@ -73,7 +73,7 @@ class Caller:
     refused: set[Fetch]  # what had been thrown away before it asked, or is too old for it
     forced: bool
     at_hand: Fetch | None = None
-    flight: Flight | None = None
+    flight: AnyFlight | None = None
     woken: bool = False
 
     def wake(self) -> None:

@@ -6,10 +6,11 @@ It is the umpire of tests/cache/test_interleavings.py.
 
 from collections.abc import Callable
 
+from caching import AnyFlight
 from cognito_devtoken import TokenCache, TokenRequest
-from cognito_devtoken._cache.entries import Key
-from cognito_devtoken._cache.flights import DEADLINE, Flight
-from cognito_devtoken._cache.policy import MAX_MEMORY, Failure
+from cognito_devtoken._cache.failures import MAX_MEMORY, Failure
+from cognito_devtoken._cache.flights import DEADLINE
+from cognito_devtoken._values.key import Key
 from cognito_devtoken._values.token import OpenIdToken
 from cognito_devtoken.exceptions import DevTokenError, SessionClosedError
 from cognito_devtoken.typing import Instant
@@ -42,7 +43,7 @@ def age(since: Instant, now: Instant) -> float:
 class Fetch:
     """A flight that has been sent, and the token that it brings."""
 
-    def __init__(self, flight: Flight, departed: Instant, section: int) -> None:
+    def __init__(self, flight: AnyFlight, departed: Instant, section: int) -> None:
         self.key = flight.key
         self.flight = flight
         self.departed = departed
@@ -67,7 +68,7 @@ class Call:
         self.at_hand: OpenIdToken | None = None
 
 
-class Removal:
+class Invalidation:
     """What a caller throws away."""
 
     def __init__(self, matches: Callable[[Key, OpenIdToken | None], bool]) -> None:
@@ -79,7 +80,7 @@ class Referee:
 
     def __init__(self, cache: TokenCache, scheduler: Scheduler, max_fetches: int) -> None:
         self.cache = cache
-        self.engine = cache._engine
+        self.state = cache._state
         self.scheduler = scheduler
         self.threads_fail = False
         self.section = 0
@@ -89,13 +90,13 @@ class Referee:
         self._max_fetches = max_fetches
         self._tokens: dict[Key, OpenIdToken] = {}
         self._thrown_away: dict[Key, int] = {}
-        self._known: set[Flight] = set()
-        self._sent: set[Flight] = set()
+        self._known: set[AnyFlight] = set()
+        self._sent: set[AnyFlight] = set()
         self._departing: dict[Task, list[Fetch]] = {}
         self._landing: dict[Task, Fetch] = {}
         self._rests: dict[Key, tuple[Instant, float, bool]] = {}
-        self._present: list[Flight] = []
-        self._left: dict[Flight, int] = {}
+        self._present: list[AnyFlight] = []
+        self._left: dict[AnyFlight, int] = {}
         self._latest = 0.0
         self._last_wall = scheduler.clock.hands.wall
 
@@ -112,7 +113,7 @@ class Referee:
         task = self.scheduler.task
         deed, task.doing = task.doing, None
         before = self._present
-        self._latest = max(self._latest, self.engine.entries._now)
+        self._latest = max(self._latest, self.state.entries._now)
         if isinstance(deed, Call):
             deed.planned = self.section
             deed.newer_than = self._thrown_away.get(deed.key, NEVER)
@@ -120,18 +121,18 @@ class Referee:
             if token and task.reading and self.fetches[token.token].remaining(task.reading) > 0:
                 deed.at_hand = token
         self._look_at_flights(task)
-        tokens = self.engine.entries.tokens
+        tokens = self.state.entries.leases
         self._look_at_tokens(tokens, task, deed)
-        if isinstance(deed, Removal):
+        if isinstance(deed, Invalidation):
             self._look_at_removal(tokens, deed)
         self._look_at_landing(task, before)
-        if self.engine.closed and self.closed == NEVER:
+        if self.state.closed and self.closed == NEVER:
             self.closed = self.section
         self._tokens = tokens.copy()
 
     def _look_at_flights(self, task: Task) -> None:
-        table = self.engine.flights.table
-        if self.engine.closed and table:
+        table = self.state.flights.table
+        if self.state.closed and table:
             self.wrong("a flight is kept after close")
         present = []
         for key, first in table.items():
@@ -159,14 +160,14 @@ class Referee:
         self._present = present
 
     def _learn_rest(self, key: Key) -> None:
-        if trouble := self.engine.entries.trouble(key):
+        if trouble := self.state.entries.failure(key):
             self._rests[key] = (
                 trouble.since,
                 trouble.wait,
                 trouble.kind is not Failure.TERMINAL,
             )
 
-    def _look_at_departure(self, flight: Flight, task: Task) -> None:
+    def _look_at_departure(self, flight: AnyFlight, task: Task) -> None:
         call = task.call
         if call is None or call.key != flight.key:
             self.wrong("a flight that nobody has asked for")
@@ -183,12 +184,12 @@ class Referee:
             self.wrong("a fetch while the key is to be left alone")
 
     def _look_at_tokens(self, tokens: dict[Key, OpenIdToken], task: Task, deed: object) -> None:
-        entries = self.engine.entries
+        entries = self.state.entries
         if len(tokens) > entries._expiry.maxsize:
             self.wrong("too many entries")
         if len(tokens) != len(entries._expiry):
             self.wrong("a token that is never thrown away")
-        if tokens and self.engine.closed:
+        if tokens and self.state.closed:
             self.wrong("a token is kept after close")
         published = False
         for key, token in tokens.items():
@@ -198,11 +199,11 @@ class Referee:
             if old is None or old.token != token.token:
                 published = True
                 self._look_at_publication(key, token, old, task)
-        if self.engine.closed:
+        if self.state.closed:
             return
         for key, token in self._tokens.items():
             if key not in tokens and not (
-                (isinstance(deed, Removal) and deed.matches(key, token))
+                (isinstance(deed, Invalidation) and deed.matches(key, token))
                 or token._sent.monotonic + token._seconds <= entries._now
                 or (published and len(tokens) == entries._expiry.maxsize)
             ):
@@ -227,27 +228,27 @@ class Referee:
             self.wrong("a token is replaced by one that expires before it")
         self._rests.pop(key, None)
 
-    def _look_at_removal(self, tokens: dict[Key, OpenIdToken], deed: Removal) -> None:
+    def _look_at_removal(self, tokens: dict[Key, OpenIdToken], deed: Invalidation) -> None:
         for key in KEYS.values():
             if deed.matches(key, self._tokens.get(key)):
                 self._thrown_away[key] = self.section
                 if key in tokens:
                     self.wrong("a token is still there after it was thrown away")
 
-    def _look_at_landing(self, task: Task, before: list[Flight]) -> None:
+    def _look_at_landing(self, task: Task, before: list[AnyFlight]) -> None:
         fetch = self._landing.pop(task, None)
         if fetch is None:
             return
         self._learn_rest(fetch.key)
-        if fetch.life or self.engine.closed or task.reading is None:
+        if fetch.life or self.state.closed or task.reading is None:
             return
         stale = fetch.section <= self._thrown_away.get(fetch.key, NEVER)
         if stale or fetch.flight not in before:
             return
-        trouble = self.engine.entries.trouble(fetch.key)
+        trouble = self.state.entries.failure(fetch.key)
         now = task.reading
         if trouble is None:
-            if self.engine.entries._now < now.monotonic + LINGER:
+            if self.state.entries._now < now.monotonic + LINGER:
                 self.wrong("a failure is forgotten")
         elif trouble.since != now or trouble.wait <= 0:
             self.wrong("a failure is followed by no rest")
@@ -258,7 +259,7 @@ class Referee:
         for task in self.scheduler.asleep:
             if task.waits_for is not None and task.waits_for.done:
                 self.wrong("a waiter is not woken")
-        idle = self.engine.flights.idle
+        idle = self.state.flights.idle
         if any(gate not in idle for gate in self.scheduler.gates.values()):
             return  # it keeps the pace
         most = 1 if self.threads_fail else self._max_fetches
@@ -270,7 +271,7 @@ class Referee:
         # waits, nobody does.
         queued = [
             flight
-            for flight in self.engine.flights.table.values()
+            for flight in self.state.flights.table.values()
             if not flight.sent and (flight.waiters or not self.threads_fail)
         ]
         self._left = {flight: self._left.get(flight, 0) + 1 for flight in queued if room}
@@ -335,7 +336,7 @@ class Referee:
         if NEVER < self.closed < call.planned:
             self.wrong("a caller gets a token after close")
 
-    def raised(self, call: Call, error: DevTokenError, flight: Flight | None) -> None:
+    def raised(self, call: Call, error: DevTokenError, flight: AnyFlight | None) -> None:
         after_close = NEVER < self.closed < call.planned
         left_in_the_lurch = flight is not None and isinstance(flight.error, SessionClosedError)
         if isinstance(error, SessionClosedError):

@@ -127,8 +127,8 @@ def test_a_forked_child_begins_at_zero(
     cache.get(asking())
     assert watched.figures()["misses"] == 1
 
-    ready = cache._engine._before_fork()
-    cache._engine._after_fork(ready=ready, in_child=True)
+    ready = cache._leases._before_fork()
+    cache._leases._after_fork(ready=ready, in_child=True)
     child = os.getpid() + 1
     monkeypatch.setattr(os, "getpid", lambda: child)
 

@@ -1,12 +1,14 @@
 """
-What importing the package loads, and what its listing looks like.
+What importing the package loads, what its listing looks like, and where its names come from.
 
 Which module may import which is held by the import contracts in ``pyproject.toml``.
 """
 
+import importlib
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -15,6 +17,18 @@ import cognito_devtoken
 
 PACKAGE = Path(cognito_devtoken.__file__).parent
 MODULES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
+PUBLIC = [
+    "cognito_devtoken",
+    "cognito_devtoken.emulator",
+    "cognito_devtoken.events",
+    "cognito_devtoken.exceptions",
+    "cognito_devtoken.opentelemetry",
+    "cognito_devtoken.prometheus",
+    "cognito_devtoken.stores",
+    "cognito_devtoken.stores.redis",
+    "cognito_devtoken.testing",
+    "cognito_devtoken.typing",
+]
 
 
 def loaded_by(script: str, *modules: str) -> str:
@@ -71,3 +85,14 @@ def test_the_public_names_are_there() -> None:
         "TokenSession",
         "exceptions",
     ]
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_public_classes_name_the_module_that_users_import_them_from(name: str) -> None:
+    module = importlib.import_module(name)
+    public = [getattr(module, each) for each in module.__all__]
+    ours = [
+        each for each in public if getattr(each, "__module__", "").startswith("cognito_devtoken")
+    ]
+
+    assert {each.__module__ for each in ours if not isinstance(each, ModuleType)} == {name}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cognito_devtoken._cache.rate_limiter import Pace
+from cognito_devtoken._cache.rate_limiter import AdaptiveRateLimiter
 from cognito_devtoken._values.clock import Instant
 
 
@@ -10,7 +10,7 @@ def at(seconds: float) -> Instant:
     return Instant(seconds, seconds)
 
 
-def starts(pace: Pace, begin: float, end: float, step: float = 0.0) -> int:
+def starts(pace: AdaptiveRateLimiter, begin: float, end: float, step: float = 0.0) -> int:
     """How many fetches start if there are always some to be started."""
     count, now = 0, begin
     while now < end:
@@ -20,14 +20,14 @@ def starts(pace: Pace, begin: float, end: float, step: float = 0.0) -> int:
 
 
 def test_nothing_is_held_back_before_the_first_throttling() -> None:
-    pace = Pace()
+    pace = AdaptiveRateLimiter()
 
     assert [pace.reserve(at(0)) for _ in range(100)] == [0] * 100
     assert pace.rate is None
 
 
 def test_a_throttling_halves_the_rate_that_was() -> None:
-    pace = Pace()
+    pace = AdaptiveRateLimiter()
     assert starts(pace, 0, 1, step=0.02) == 50
 
     assert pace.throttled(at(1))
@@ -37,7 +37,7 @@ def test_a_throttling_halves_the_rate_that_was() -> None:
 
 
 def test_throttlings_of_one_moment_count_once() -> None:
-    pace = Pace()
+    pace = AdaptiveRateLimiter()
     starts(pace, 0, 1, step=0.02)
 
     assert pace.throttled(at(1))
@@ -47,7 +47,7 @@ def test_throttlings_of_one_moment_count_once() -> None:
 
 
 def test_the_rate_never_falls_to_nothing() -> None:
-    pace = Pace()
+    pace = AdaptiveRateLimiter()
     for second in range(1, 40):
         pace.throttled(at(second * 2))
 
@@ -58,7 +58,7 @@ def test_the_rate_never_falls_to_nothing() -> None:
 
 
 def test_the_rate_creeps_up_and_then_holds_nothing_back() -> None:
-    pace = Pace()
+    pace = AdaptiveRateLimiter()
     starts(pace, 0, 1, step=0.02)
     pace.throttled(at(1))
 
@@ -71,7 +71,7 @@ def test_the_rate_creeps_up_and_then_holds_nothing_back() -> None:
 
 
 def test_a_clock_that_steps_back_does_not_slow_it_down_further() -> None:
-    pace = Pace()
+    pace = AdaptiveRateLimiter()
     starts(pace, 0, 1, step=0.02)
     pace.throttled(at(1))
 
@@ -81,7 +81,7 @@ def test_a_clock_that_steps_back_does_not_slow_it_down_further() -> None:
 
 
 def test_after_a_full_recovery_the_first_start_is_held_back_anew() -> None:
-    pace = Pace()
+    pace = AdaptiveRateLimiter()
     pace.throttled(at(1))
     for _ in range(5):
         pace.reserve(at(2))  # far ahead

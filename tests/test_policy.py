@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cognito_devtoken import RefreshPolicy, exceptions
-from cognito_devtoken._cache.policy import Failure, State, as_seconds, back_off
+from cognito_devtoken._cache.failures import Failure, back_off
+from cognito_devtoken._cache.policy import State
+from cognito_devtoken._values.arguments import as_seconds
 
 
 POLICY = RefreshPolicy()

@@ -319,7 +319,7 @@ def test_a_token_is_frozen_hashable_not_pickled_and_its_own_copy() -> None:
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
         token.identity_id = "x"  # type: ignore[misc]
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
-        token._text = "x"
+        token._secret = "x"
     secret = Secret("opaque")
     assert secret != "opaque"
     assert repr(secret) == "<hidden>"

@@ -15,8 +15,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from ._cache.cache import TokenCache
 from ._cache.stats import Stats
+from ._session.cache import TokenCache
 from ._session.sessions import AsyncTokenSession, TokenSession
 
 

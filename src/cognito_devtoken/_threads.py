@@ -1,4 +1,4 @@
-"""What the engine takes from the system, and a test from elsewhere: chance, threads, waiting."""
+"""Randomness, threads and waiting, as the system has them; tests inject their own."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ import threading
 from collections.abc import Callable
 
 
-def draw() -> float:
-    """A number from 0 to 1."""
-    # From the operating system: what a fork has copied would be drawn again in each child.
+def random_fraction() -> float:
+    """Return a random number from 0 to 1."""
+    # From the operating system: forked children would share the state of a generator.
     return int.from_bytes(os.urandom(6), "big") / 2**48
 
 
 def wait(gate: threading.Lock, seconds: float) -> bool:
-    """Wait for a gate to open. Returns whether it has."""
+    """Wait for a gate to be released. Returns whether it was."""
     return gate.acquire(timeout=seconds)
 
 
 def start_daemon(run: Callable[[], None]) -> None:
     """
-    Run this in another thread.
+    Run this in a thread of its own.
 
     Raises:
         RuntimeError: If no thread can be started.

@@ -12,7 +12,7 @@ from typing import TypeVar
 import attrs
 
 from . import exceptions as exc
-from ._cache.policy import MAX_BACK_OFF, Failure, back_off
+from ._cache.failures import MAX_BACK_OFF, Failure, back_off
 
 
 S = TypeVar("S")

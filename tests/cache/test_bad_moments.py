@@ -10,9 +10,9 @@ import pytest
 
 from caching import PROVIDER, Crew, asking, cache_of, in_the_air
 from cognito_devtoken import OpenIdToken, RefreshPolicy, TokenCache, TokenRequest
-from cognito_devtoken._cache.entries import Key
 from cognito_devtoken._cache.flights import DEADLINE
 from cognito_devtoken._fork import Forks
+from cognito_devtoken._values.key import Key
 from cognito_devtoken.events import Event, FetchStarted, FetchSucceeded
 from cognito_devtoken.exceptions import (
     InternalServiceError,
@@ -25,7 +25,7 @@ from cognito_devtoken.testing import FakeFetcher, ManualClock
 
 def begun(cache: TokenCache, user_id: str = "user-42", **options: Any) -> Any:
     """A caller who waits."""
-    steps = cache._callers.steps(asking(user_id), None, None, **options)
+    steps = cache._leases.steps(asking(user_id), None, None, **options)
     next(steps)
     return steps
 
@@ -84,7 +84,7 @@ class TestThreads:
         cache = cache_of(fetcher, clock, start_thread=none)
 
         assert cache.get(asking()).token
-        assert cache._engine.flights.threads == 0
+        assert cache._state.flights.workers == 0
 
     def test_an_interrupt_while_a_thread_is_started_loses_no_place(
         self, fetcher: FakeFetcher, clock: ManualClock
@@ -96,7 +96,7 @@ class TestThreads:
         with pytest.raises(KeyboardInterrupt):
             cache.get(asking())
 
-        assert cache._engine.flights.threads == 0
+        assert cache._state.flights.workers == 0
 
     @pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(3)])
     def test_without_threads_ctrl_c_is_the_callers(
@@ -122,7 +122,7 @@ class TestThreads:
                 if not outcomes:
                     clock.advance(DEADLINE)
                     outcomes.append("hangs")
-                    steps = cache._callers.steps(asking("other"), None, None)
+                    steps = cache._leases.steps(asking("other"), None, None)
                     try:
                         outcomes.append(next(steps))
                     except StopIteration as stop:
@@ -163,7 +163,7 @@ class TestThreads:
     def test_a_close_wakes_the_threads_that_wait_for_work(self, cache: TokenCache) -> None:
         gate = threading.Lock()
         gate.acquire()
-        cache._engine.flights.idle.append(gate)
+        cache._state.flights.idle.append(gate)
 
         cache.close()
 
@@ -212,7 +212,7 @@ class TestHooks:
 
         assert asked[1:] == ["served"]
         assert cache.stats().hook_errors == 0
-        assert cache._engine.flights.flying == 0
+        assert cache._state.flights.active == 0
 
     def test_who_waits_is_woken_before_a_hook_is_called(
         self, fetcher: FakeFetcher, clock: ManualClock
@@ -221,7 +221,7 @@ class TestHooks:
         cache = cache_of(
             fetcher, clock, start_thread=crew.start, on_event=[lambda event: order.append("told")]
         )
-        steps = cache._callers.steps(asking(), None, None)
+        steps = cache._leases.steps(asking(), None, None)
         flight, _ = next(steps)
         flight.waiters.add(lambda: order.append("woken"))
         order.clear()
@@ -326,7 +326,7 @@ def test_a_fetch_that_kept_the_pace_is_as_old_as_it_is(
         clock.advance(seconds)
         return False
 
-    cache._engine.wait = wait
+    cache._leases.workers.wait = wait
     crew.work()
 
     assert [event.queued for event in told.of(FetchStarted)] == [0, 2]
@@ -340,11 +340,11 @@ def test_a_rejected_token_is_thrown_away_without_a_look_at_the_others(cache: Tok
         items = __iter__
 
     token = cache.get(asking())
-    cache._entries.tokens = Unwalked(cache._entries.tokens)
+    cache._state.entries.leases = Unwalked(cache._state.entries.leases)
 
     cache.invalidate(token)
 
-    assert not cache._entries.tokens
+    assert not cache._state.entries.leases
 
 
 def test_a_key_is_not_pickled() -> None:

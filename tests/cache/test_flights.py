@@ -96,10 +96,10 @@ def test_a_refresh_that_somebody_waits_for_goes_with_the_misses(
 def test_who_gives_up_takes_nothing_down(
     cache: TokenCache, fetcher: FakeFetcher, crew: Crew
 ) -> None:
-    with pytest.raises(TokenUnavailableError, match="No token has come in time") as caught:
+    with pytest.raises(TokenUnavailableError, match="No token arrived in time") as caught:
         cache.get(asking(), timeout=0)
 
-    assert caught.value.__notes__ == ["The fetch goes on: ask again, or allow more time."]
+    assert caught.value.__notes__ == ["The fetch goes on: try again, or allow more time."]
     crew.work()
     assert cache.get(asking(), timeout=0).token
     assert len(fetcher.calls) == 1
@@ -138,7 +138,7 @@ def test_refreshes_of_one_moment_share_one_flight_that_starts_after_them(
 
     assert early.goes_on() != forced[0].goes_on()
     assert len({caller.flight for caller in forced}) == 1
-    assert [event.reason for event in told.of(FetchStarted)] == [Reason.FORCED]
+    assert [event.reason for event in told.of(FetchStarted)] == [Reason.MISS, Reason.FORCED]
     assert len(fetcher.calls) == 2
 
 
@@ -164,7 +164,7 @@ def test_fetches_start_more_slowly_after_a_throttling(
         clock.advance(seconds)
         return False
 
-    cache._engine.wait = wait
+    cache._leases.workers.wait = wait
     fetcher.fail_next(TooManyRequestsError("Rate exceeded"))
     with pytest.raises(TooManyRequestsError):
         cache.get(asking("first"))
@@ -181,10 +181,10 @@ def no_threads(job: Any) -> None:
 
 def test_without_a_thread_the_caller_fetches(fetcher: FakeFetcher, clock: ManualClock) -> None:
     cache = cache_of(fetcher, clock, start_thread=no_threads)
-    cache._engine.idle_seconds = 10
+    cache._leases.workers.idle_seconds = 10
 
     assert cache.get(asking()).token
-    assert cache._engine.flights.threads == 0
+    assert cache._state.flights.workers == 0
 
 
 def test_without_a_thread_a_due_token_is_served(fetcher: FakeFetcher, clock: ManualClock) -> None:
@@ -202,7 +202,7 @@ def test_without_another_thread_those_there_are_do_the_work(
 ) -> None:
     cache = cache_of(fetcher, clock, start_thread=crew.start)
     Caller(cache, "first")
-    cache._engine.start_thread = no_threads
+    cache._leases.workers.start_thread = no_threads
     second = Caller(cache, "second")
 
     crew.work()
@@ -238,7 +238,7 @@ def test_a_flight_lands_whatever_the_fetcher_raises(
 def test_a_fetcher_that_returns_something_else_is_found_out(clock: ManualClock) -> None:
     cache = cache_of(Broken("eyJ"), clock)
 
-    with pytest.raises(InvalidTokenResponseError, match="has returned no OpenIdToken"):
+    with pytest.raises(InvalidTokenResponseError, match="must return an OpenIdToken"):
         cache.get(asking())
 
 

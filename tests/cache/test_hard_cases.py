@@ -7,10 +7,10 @@ import pytest
 
 from caching import POOL_ID, PROVIDER, Crew, Recorder, asking, cache_of, in_the_air
 from cognito_devtoken import RefreshPolicy, TokenCache, TokenSession
-from cognito_devtoken._cache.entries import Key
-from cognito_devtoken._cache.failures import again
+from cognito_devtoken._cache.failures import copy_of
 from cognito_devtoken._cache.flights import DEADLINE
 from cognito_devtoken._fork import Forks
+from cognito_devtoken._values.key import Key
 from cognito_devtoken.exceptions import (
     DevTokenError,
     ResourceNotFoundError,
@@ -33,7 +33,7 @@ def slow(fetcher: FakeFetcher, clock: ManualClock, crew: Crew, told: Recorder) -
 
 def begun(cache: TokenCache, user_id: str = "user-42", **options: Any) -> Any:
     """A caller who waits."""
-    steps = cache._callers.steps(asking(user_id), None, None, **options)
+    steps = cache._leases.steps(asking(user_id), None, None, **options)
     next(steps)
     return steps
 
@@ -133,10 +133,10 @@ def test_without_threads_a_caller_flies_no_more_than_one_flight_at_a_time(
     cache = cache_of(fetcher, clock, start_thread=crew.start)
     others = [begun(cache, f"user-{number}") for number in range(3)]
     crew.jobs.clear()
-    cache._engine.flights.threads = 0
-    cache._engine.start_thread = none
+    cache._state.flights.workers = 0
+    cache._leases.workers.start_thread = none
 
-    mine = cache._callers.steps(asking("me"), None, None)
+    mine = cache._leases.steps(asking("me"), None, None)
     next(mine)
     assert len(fetcher.calls) == 1
     for _ in range(3):
@@ -156,7 +156,7 @@ def test_a_hung_thread_does_not_count_as_one_that_comes_to_it(
     def none(job: Any) -> None:
         raise RuntimeError("can't start new thread")
 
-    cache._engine.start_thread = none
+    cache._leases.workers.start_thread = none
     assert cache.get(asking("me")).token
 
 
@@ -168,7 +168,7 @@ def test_errors_that_are_shared_share_nothing_that_can_be_changed() -> None:
 
     error = Odd(5, why="because")
     error.add_note("first")
-    one, two = again(error), again(error)
+    one, two = copy_of(error), copy_of(error)
     one.add_note("mine")
 
     assert isinstance(one, Odd)
@@ -182,8 +182,8 @@ def test_a_fork_does_not_undo_a_terminal_failure(cache: TokenCache, fetcher: Fak
     with pytest.raises(ResourceNotFoundError):
         cache.refresh(asking())
 
-    ready = cache._engine._before_fork()
-    cache._engine._after_fork(ready=ready, in_child=True)
+    ready = cache._leases._before_fork()
+    cache._leases._after_fork(ready=ready, in_child=True)
 
     with pytest.raises(ResourceNotFoundError):
         cache.get(asking())
@@ -193,8 +193,8 @@ def test_who_waits_in_the_thread_that_forks_is_told(slow: TokenCache, crew: Crew
     waiting = begun(slow)
     behind = begun(slow, forced=True)
 
-    ready = slow._engine._before_fork()
-    slow._engine._after_fork(ready=ready, in_child=True)
+    ready = slow._leases._before_fork()
+    slow._leases._after_fork(ready=ready, in_child=True)
 
     for steps in (waiting, behind):
         with pytest.raises(TokenUnavailableError, match="The process has forked"):
@@ -204,7 +204,7 @@ def test_who_waits_in_the_thread_that_forks_is_told(slow: TokenCache, crew: Crew
 def test_a_fork_without_the_lock_goes_on_all_the_same(cache: TokenCache) -> None:
     token = cache.get(asking())
 
-    cache._engine._after_fork(ready=False, in_child=True)
+    cache._leases._after_fork(ready=False, in_child=True)
 
     assert cache.get(asking()) == token
 
@@ -223,15 +223,15 @@ def test_a_close_in_the_middle_of_a_call_is_noticed(
     fetcher: FakeFetcher, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cache = cache_of(fetcher, clock)
-    table = cache._engine.flights.table
+    table = cache._state.flights.table
 
     class Closing(dict[Any, Any]):
         def get(self, key: Any, default: Any = None) -> Any:
-            if not cache._engine.closed:
+            if not cache._state.closed:
                 cache.close()  # as a signal handler does
             return default
 
-    cache._engine.flights.table = Closing(table)
+    cache._state.flights.table = Closing(table)
 
     with pytest.raises(SessionClosedError):
         cache.get(asking())
@@ -244,7 +244,7 @@ def test_a_token_that_lands_in_a_closed_cache_is_nobodys(
 ) -> None:
     waiting = begun(slow)
     land = in_the_air(slow, crew)
-    slow._engine.closed = True  # and the flight is still in the table
+    slow._state.closed = True  # and the flight is still in the table
     land()
 
     with pytest.raises(SessionClosedError):
@@ -265,7 +265,7 @@ def test_while_the_interpreter_ends_what_is_valid_is_served_and_no_call_is_made(
         assert cache.get(asking()) == token
 
     clock.advance(50)
-    with pytest.raises(TokenUnavailableError, match="while the interpreter ends"):
+    with pytest.raises(TokenUnavailableError, match="while the interpreter shuts down"):
         cache.get(asking())
     assert len(fetcher.calls) == 1
 
@@ -287,11 +287,11 @@ def test_a_token_that_its_fetcher_has_had_for_a_while_is_as_old_as_it_is(
 
 def test_a_token_that_the_bounds_do_not_take_is_not_held(cache: TokenCache) -> None:
     token = make_token()
-    cache._entries._now = 1e12  # by rounding, say
+    cache._state.entries._now = 1e12  # by rounding, say
 
-    cache._entries.store(Key.of(asking("other"), PROVIDER), token)
+    cache._state.entries.store(Key.of(asking("other"), PROVIDER), token)
 
-    assert len(cache._entries._expiry) == len(cache._entries.tokens)
+    assert len(cache._state.entries._expiry) == len(cache._state.entries.leases)
 
 
 class HalfAClock:
@@ -328,16 +328,16 @@ def test_a_thread_that_breaks_is_no_longer_counted(
 ) -> None:
     cache = cache_of(fetcher, clock, start_thread=crew.start)
     begun(cache)
-    engine = cache._engine
+    workers = cache._leases.workers
 
     def broken(gate: object, seconds: float) -> bool:
         raise SystemExit
 
-    engine.idle_seconds, engine.wait = 1, broken
+    workers.idle_seconds, workers.wait = 1, broken
     with pytest.raises(SystemExit):
         crew.work()
 
-    assert engine.flights.threads == 0
+    assert cache._state.flights.workers == 0
 
 
 def test_a_fork_goes_on_without_the_lock_of_the_list() -> None:
@@ -372,20 +372,20 @@ def test_a_thread_that_kept_the_pace_may_find_that_another_has_done_the_work(
     fetcher: FakeFetcher, clock: ManualClock, crew: Crew
 ) -> None:
     cache = cache_of(fetcher, clock, start_thread=crew.start)
-    engine = cache._engine
+    workers = cache._leases.workers
     fetcher.fail_next(TooManyRequestsError("slow down"))
     begun(cache, "first")
     crew.work()
     begun(cache, "second")
 
     def wait(gate: object, seconds: float) -> bool:
-        flight = engine.flights.take(engine.now())
+        flight = cache._state.flights.take(cache._state.now())
         assert flight
-        engine._fly(flight, engine.now())
+        cache._leases.workers._fly(flight)
         return False
 
-    engine.wait = wait
+    workers.wait = wait
     crew.work()
 
     assert len(fetcher.calls) == 2
-    assert engine.flights.threads == 0
+    assert cache._state.flights.workers == 0

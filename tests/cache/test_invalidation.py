@@ -56,7 +56,7 @@ def test_a_token_of_another_cache_is_known_by_what_it_is(
 
 def begin(cache: TokenCache, crew: Crew, **options: Any) -> tuple[Any, Any]:
     """A caller whose flight is in the air, and what brings the flight back."""
-    steps = cache._callers.steps(asking(), None, None, **options)
+    steps = cache._leases.steps(asking(), None, None, **options)
     next(steps)
     return steps, in_the_air(cache, crew)
 
@@ -75,7 +75,7 @@ def slow(fetcher: FakeFetcher, clock: ManualClock, crew: Crew, told: Recorder) -
 def test_a_flight_that_was_sent_before_does_not_bring_it_back(
     slow: TokenCache, clock: ManualClock, crew: Crew, told: Recorder, how: str
 ) -> None:
-    steps = slow._callers.steps(asking(), None, None)
+    steps = slow._leases.steps(asking(), None, None)
     next(steps)
     crew.work()
     token = slow.get(asking())
@@ -88,7 +88,7 @@ def test_a_flight_that_was_sent_before_does_not_bring_it_back(
         "clear": [],
     }
     getattr(slow, how)(*argument[how])
-    late = slow._callers.steps(asking(), None, None)
+    late = slow._leases.steps(asking(), None, None)
     next(late)
 
     land()
@@ -128,7 +128,7 @@ def test_a_failure_from_before_says_nothing_of_after(
     with pytest.raises(SessionClosedError):
         next(early)
 
-    steps = slow._callers.steps(asking(), None, None)
+    steps = slow._leases.steps(asking(), None, None)
     next(steps)
     crew.work()
     assert slow.get(asking()).token
@@ -137,7 +137,7 @@ def test_a_failure_from_before_says_nothing_of_after(
 def test_who_waits_in_grace_does_not_get_a_token_that_was_refused_meanwhile(
     slow: TokenCache, fetcher: FakeFetcher, clock: ManualClock, crew: Crew
 ) -> None:
-    steps = slow._callers.steps(asking(), None, None)
+    steps = slow._leases.steps(asking(), None, None)
     next(steps)
     crew.work()
     token = slow.get(asking())
@@ -209,8 +209,8 @@ def test_a_closed_cache_keeps_nothing_and_refuses_everything(
 
 def test_closing_ends_the_waiting(slow: TokenCache, crew: Crew) -> None:
     in_the_air, land = begin(slow, crew)
-    behind = slow._callers.steps(asking(), None, None, forced=True)
-    queued = slow._callers.steps(asking("another"), None, None)
+    behind = slow._leases.steps(asking(), None, None, forced=True)
+    queued = slow._leases.steps(asking("another"), None, None)
     for steps in (behind, queued):
         next(steps)
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from caching import POOL_ID, PROVIDER, Recorder, asking, cache_of
 from cognito_devtoken import TokenCache, TokenRequest
-from cognito_devtoken._cache.entries import Key
+from cognito_devtoken._values.key import Key
 from cognito_devtoken.events import Evicted
 from cognito_devtoken.testing import FakeFetcher, ManualClock
 
@@ -83,7 +83,7 @@ def test_no_more_tokens_are_held_than_allowed(
 
     assert cache.stats().evictions == 15
     assert [event.remaining for event in told.of(Evicted)] == [900] * 15
-    assert len(cache._entries.tokens) == len(cache._entries._expiry) == 10
+    assert len(cache._state.entries.leases) == len(cache._state.entries._expiry) == 10
 
 
 def test_those_that_were_fetched_longest_ago_make_room(
@@ -111,7 +111,7 @@ def test_the_expired_leave_memory_without_traffic_on_their_key(
 
     assert cache.stats().entries == 1
     assert cache.stats().expirations == 5
-    assert len(cache._entries._expiry) == 1
+    assert len(cache._state.entries._expiry) == 1
 
 
 def test_failures_are_held_within_a_bound(fetcher: FakeFetcher, clock: ManualClock) -> None:
@@ -121,7 +121,7 @@ def test_failures_are_held_within_a_bound(fetcher: FakeFetcher, clock: ManualClo
         with pytest.raises(Exception, match="ConnectionError"):
             cache.get(asking(f"user-{number}"))
 
-    assert len(cache._entries._troubles) == 1000
+    assert len(cache._state.entries._failures) == 1000
 
 
 @pytest.mark.parametrize("name", ["max_entries", "max_concurrent_fetches"])

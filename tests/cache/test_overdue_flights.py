@@ -116,7 +116,7 @@ def test_a_queue_that_stands_still_is_left(
     last = Caller(cache, "last")
     clock.advance(DEADLINE)
 
-    with pytest.raises(TokenUnavailableError, match="not had its turn within 15 s"):
+    with pytest.raises(TokenUnavailableError, match="No worker was free for the fetch within 15 s"):
         last.goes_on()
     assert not told.of(FetchAbandoned)[0].sent
 
@@ -142,7 +142,6 @@ def test_a_thread_that_comes_back_late_is_one_too_many_and_ends(
     fetcher: FakeFetcher, clock: ManualClock, crew: Crew
 ) -> None:
     cache = cache_of(fetcher, clock, start_thread=crew.start, max_concurrent_fetches=1)
-    engine = cache._engine
     caller = Caller(cache, "first")
     held = in_the_air(cache, crew)
     clock.advance(DEADLINE)
@@ -153,9 +152,9 @@ def test_a_thread_that_comes_back_late_is_one_too_many_and_ends(
     Caller(cache, "third")
 
     held()
-    engine._work()  # as the first thread does now
+    cache._leases.workers._work()  # as the first thread does now
 
-    assert engine.flights.threads == 1
+    assert cache._state.flights.workers == 1
     assert len(fetcher.calls) == 1, "the third one waits for the second"
 
 

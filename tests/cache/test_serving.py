@@ -35,7 +35,7 @@ def test_a_due_token_is_returned_and_refreshed_behind_the_callers_back(
     crew = Crew()
     cache = cache_of(fetcher, clock, on_event=[told])
     token = cache.get(asking())
-    cache._engine.start_thread = crew.start
+    cache._leases.workers.start_thread = crew.start
     clock.advance(600)
 
     assert cache.get(asking()) is token
@@ -52,7 +52,7 @@ def test_a_due_token_is_returned_and_refreshed_behind_the_callers_back(
 def test_the_jitter_is_drawn_once_for_a_token(fetcher: FakeFetcher, clock: ManualClock) -> None:
     drawn = iter([0.5])
     cache = cache_of(fetcher, clock)
-    cache._engine.draw = lambda: next(drawn)
+    cache._state.random_fraction = lambda: next(drawn)
     token = cache.get(asking())
     clock.advance(549.9)
 
@@ -93,7 +93,7 @@ def test_strict_grace_raises_instead(fetcher: FakeFetcher, clock: ManualClock) -
 
     with pytest.raises(TokenUnavailableError, match="cannot be reached"):
         cache.get(asking())
-    with pytest.raises(TokenUnavailableError, match=r"No attempt is made before .* UTC") as caught:
+    with pytest.raises(TokenUnavailableError, match=r"Backing off until .* UTC") as caught:
         cache.get(asking())
     assert caught.value.retry_at is not None
     assert cache.stats().grace_hits == 0
@@ -103,9 +103,9 @@ def test_strict_grace_raises_when_time_is_over(fetcher: FakeFetcher, clock: Manu
     cache = cache_of(fetcher, clock, policy=RefreshPolicy(strict_grace=True))
     cache.get(asking())
     clock.advance(850)
-    cache._engine.start_thread = Crew().start
+    cache._leases.workers.start_thread = Crew().start
 
-    with pytest.raises(TokenUnavailableError, match="No new token has come in time"):
+    with pytest.raises(TokenUnavailableError, match="No new token arrived in time"):
         cache.get(asking(), timeout=0)
 
 
@@ -210,7 +210,7 @@ def test_the_life_of_a_longer_token_may_be_asked_for(cache: TokenCache) -> None:
 
 
 def test_anything_but_a_request_is_refused(cache: TokenCache) -> None:
-    with pytest.raises(TypeError, match="It takes a TokenRequest, not str"):
+    with pytest.raises(TypeError, match="request must be a TokenRequest, not str"):
         cache.get("user-42")  # type: ignore[arg-type]
 
 
@@ -288,8 +288,8 @@ def test_where_threads_freeze_a_due_refresh_is_waited_for_a_second_at_most(
     cache = cache_of(fetcher, clock)
     token = cache.get(asking())
     clock.advance(600)
-    cache._engine.start_thread = Crew().start
-    steps = cache._callers.steps(asking(), None, None)
+    cache._leases.workers.start_thread = Crew().start
+    steps = cache._leases.steps(asking(), None, None)
 
     flight, seconds = next(steps)
     assert 0 < seconds <= 1

@@ -48,7 +48,7 @@ def crowd(cache: TokenCache, cancelled: Callable[[int], bool] = lambda number: F
 @pytest.fixture
 def cache(fetcher: FakeFetcher, clock: ManualClock) -> Any:
     cache = TokenCache(fetcher, developer_provider=PROVIDER, clock=clock)
-    cache._engine.idle_seconds = PATIENCE
+    cache._leases.workers.idle_seconds = PATIENCE
     yield cache
     cache.close()
 
@@ -147,7 +147,7 @@ def test_a_loop_that_is_closed_in_the_middle_takes_nothing_down(
         loop = asyncio.new_event_loop()
         asked = loop.create_task(cache.aget(asking()))
         loop.run_until_complete(asyncio.sleep(0))
-        (flight,) = cache._engine.flights.table.values()
+        (flight,) = cache._state.flights.table.values()
         assert len(flight.waiters) == 1
         asked.cancel()
         waiters = set(flight.waiters)
@@ -203,40 +203,40 @@ def test_a_refresh_of_many_tasks_is_two_calls_at_most(
 
 def test_threads_end_when_there_is_nothing_to_do(fetcher: FakeFetcher) -> None:
     cache = TokenCache(fetcher)
-    cache._engine.idle_seconds = 0.01
+    cache._leases.workers.idle_seconds = 0.01
     before = threading.active_count()
     for number in range(20):
         cache.get(asking(f"user-{number}"))
 
-    until(lambda: cache._engine.flights.threads == 0)
+    until(lambda: cache._state.flights.workers == 0)
     until(lambda: threading.active_count() <= before)
 
 
 def test_a_thread_waits_for_the_next_miss(cache: TokenCache) -> None:
     for number in range(20):
         cache.get(asking(f"user-{number}"))
-        until(lambda: len(cache._engine.flights.idle) == 1)
+        until(lambda: len(cache._state.flights.idle) == 1)
 
-    assert cache._engine.flights.threads == 1
+    assert cache._state.flights.workers == 1
     cache.close()
-    until(lambda: cache._engine.flights.threads == 0)
+    until(lambda: cache._state.flights.workers == 0)
 
 
 def test_a_thread_that_is_woken_as_it_leaves_stays(cache: TokenCache) -> None:
-    engine = cache._engine
+    state, workers = cache._state, cache._leases.workers
     wakings: list[int] = []
 
     def wait(gate: threading.Lock, seconds: float) -> bool:
         if not wakings:
             wakings.append(1)
-            with engine.lock:
-                engine.flights.staff()  # in the moment in which its time is over
+            with state.lock:
+                state.flights.reserve_worker()  # in the moment in which its time is over
             return False
         return gate.acquire(timeout=seconds)
 
-    engine.wait = wait
+    workers.wait = wait
     cache.get(asking())
 
-    until(lambda: len(engine.flights.idle) == 1)
-    assert engine.flights.threads == 1
+    until(lambda: len(cache._state.flights.idle) == 1)
+    assert cache._state.flights.workers == 1
     cache.close()

@@ -191,11 +191,12 @@ def test_a_lock_that_another_thread_holds_at_the_fork_is_free_in_the_child() -> 
     """The fork gives up waiting for it, because it is never released."""
     status, still_held = run(
         """
-from cognito_devtoken import _engine, _fork
+from cognito_devtoken import _fork
+from cognito_devtoken._cache import cache
 session = open_session(client=FakeFetcher())
 session.get_token("user-42")
-_engine.PATIENCE = _fork._forks._patience = 0.01
-locks = [session._cache._engine.lock, _fork._forks._lock]
+cache.PATIENCE = _fork._forks._patience = 0.01
+locks = [session._cache._state.lock, _fork._forks._lock]
 held, forked = threading.Barrier(len(locks) + 1), threading.Event()
 def hold(lock):
     with lock:
@@ -206,7 +207,7 @@ for thread in threads: thread.start()
 held.wait()
 child = os.fork()
 if not child:
-    for lock in [session._cache._engine.lock, _fork._forks._lock]:
+    for lock in [session._cache._state.lock, _fork._forks._lock]:
         assert lock.acquire(blocking=False)
         lock.release()
     assert session.get_token("another") != session.get_token("user-42")
@@ -230,21 +231,21 @@ print(json.dumps([status, still_held]))
 def test_a_fork_waits_for_a_change_that_another_thread_is_making() -> None:
     order = run(
         """
-from cognito_devtoken import _engine
-_engine.PATIENCE = 300
+from cognito_devtoken._cache import cache
+cache.PATIENCE = 300
 session = open_session(client=FakeFetcher())
-engine = session._cache._engine
+state = session._cache._state
 changing, forking = threading.Event(), threading.Event()
 order = []
-class Lock(type(engine.lock)):
+class Lock(type(state.lock)):
     def acquire(self, blocking=True, timeout=-1):
         if changing.is_set() and threading.current_thread() is threading.main_thread():
             order.append("the fork waits")
             forking.set()
         return super().acquire(blocking, timeout)
-engine.lock = Lock()
+state.lock = Lock()
 def change():
-    with engine.lock:
+    with state.lock:
         changing.set()
         forking.wait()
         order.append("the change is complete")

@@ -102,19 +102,22 @@ def test_nothing_that_can_be_looked_at_shows_a_secret(
         door.refresh(USER, logins=LOGINS)
     told.wait_for(FetchFailed)
     session, cache = door.session, door.session._cache
-    engine = cache._engine
+    state = cache._state
 
     seen = [
         caplog.text,
         *map(repr, told.events),
         *(
             repr((each, getattr(each, "__dict__", None)))
-            for each in (session, cache, engine, engine.flights, cache._entries, cache._journal)
+            for each in (
+                *(session, cache, cache._leases, cache._leases.lookup, cache._leases.workers),
+                *(state, state.flights, state.entries, state.recorder),
+            )
         ),
         repr(session.stats()),
-        repr(list(cache._entries.tokens)),
-        repr(list(cache._entries.tokens.values())),
-        repr(cache._entries._troubles),
+        repr(list(cache._state.entries.leases)),
+        repr(list(cache._state.entries.leases.values())),
+        repr(cache._state.entries._failures),
         repr(copy.copy(cache)),
     ]
     for secret in (USER, LOGIN, token.token):

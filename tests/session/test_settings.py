@@ -36,9 +36,11 @@ def test_the_environment_says_everything(kind: Any) -> None:
 
     assert type(session) is kind
     assert (session._pool, session._provider, session._duration) == (POOL_ID, PROVIDER, 3600)
-    assert session._cache._entries._expiry.maxsize == 7
-    assert session._cache._engine.flights._max_concurrent == 3
-    assert session._cache._policy == RefreshPolicy(grace=12.5, refresh_ahead=600, strict_grace=True)
+    assert session._cache._state.entries._expiry.maxsize == 7
+    assert session._cache._state.flights._max_concurrent == 3
+    assert session._cache._state.policy == RefreshPolicy(
+        grace=12.5, refresh_ahead=600, strict_grace=True
+    )
 
 
 def test_it_is_that_of_the_process_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,7 +53,7 @@ def test_what_is_set_to_nothing_is_not_set() -> None:
     session = TokenSession.from_env(POOL | {"COGNITO_DEVTOKEN_TOKEN_DURATION": ""})
 
     assert session._duration is None
-    assert session._cache._policy == RefreshPolicy()
+    assert session._cache._state.policy == RefreshPolicy()
 
 
 def test_arguments_win_over_the_environment() -> None:
@@ -127,7 +129,7 @@ def test_what_the_program_says_need_not_be_in_the_environment() -> None:
         {"COGNITO_DEVTOKEN_GRACE": "much"}, identity_pool_id=POOL_ID, policy=policy
     )
 
-    assert session._cache._callers._policy is policy
+    assert session._cache._state.policy is policy
 
 
 @pytest.mark.parametrize("kind", [TokenSession, AsyncTokenSession])

@@ -25,7 +25,7 @@ from cognito_devtoken import (
     TokenSession,
 )
 from cognito_devtoken._cache import flights
-from cognito_devtoken._sharing import invalidation_log, leases, source
+from cognito_devtoken._sharing import invalidation_log, locks, source
 from cognito_devtoken.stores.redis import RedisStore
 
 
@@ -40,15 +40,20 @@ class Hanging:
 
     def fetch(self, request: TokenRequest) -> OpenIdToken:
         self._client.fetch(request)
-        print("answered", flush=True)
+        say("answered")
         threading.Event().wait()
         raise AssertionError
 
     def close(self) -> None: ...
 
 
+def say(line: str) -> None:
+    """Write a line in one piece, as the processes share their standard output."""
+    os.write(sys.stdout.fileno(), f"{line}\n".encode())
+
+
 def lift_the_limits() -> None:
-    modules: list[Any] = [invalidation_log, flights, leases, source]
+    modules: list[Any] = [invalidation_log, flights, locks, source]
     for module in modules:
         for name in ("DEADLINE", "LEASE", "PATIENCE"):
             if hasattr(module, name):
@@ -95,7 +100,7 @@ def work(told: dict[str, Any], gate: int) -> None:
     threads = [
         threading.Thread(target=ask, args=(f"user-{number}",)) for number in range(told["users"])
     ]
-    print("ready", flush=True)
+    say("ready")
     os.read(gate, 1)  # until the parent closes its end
     for thread in threads:
         thread.start()
@@ -104,7 +109,7 @@ def work(told: dict[str, Any], gate: int) -> None:
     stats = session.stats()
     names = ("fetches_started", "errors", "store_hits", "store_errors", "store_leases_expired")
     report = {name: getattr(stats, name) for name in names} | {"tokens": len(tokens)}
-    print(json.dumps(report), flush=True)
+    say(json.dumps(report))
     session.close()
     client.close()
     store.close()

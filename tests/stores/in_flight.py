@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from caching import asking
 from cognito_devtoken import OpenIdToken, TokenCache, TokenRequest
 from cognito_devtoken.testing import FakeFetcher
+from hosts import source_of
 from patience import PATIENCE
 
 
@@ -18,7 +19,7 @@ class InFlight:
         self.error: Exception | None = None
         self._sent, self._back = threading.Event(), threading.Event()
         self._answer = answer
-        host._engine._fetcher = self
+        source_of(host)._fetcher.fetch = self.fetch
         self._thread = threading.Thread(target=self._ask, args=(request,))
         self._thread.start()
         assert self._sent.wait(PATIENCE)

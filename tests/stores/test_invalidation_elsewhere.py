@@ -8,7 +8,7 @@ from caching import POOL_ID, Crew, Recorder, asking, in_the_air
 from cognito_devtoken import OpenIdToken, TokenCache, TokenRequest
 from cognito_devtoken.events import InvalidatedElsewhere, TokenDiscarded
 from cognito_devtoken.testing import FakeFetcher, MemoryStore
-from hosts import Hosts, exchange_of, listen
+from hosts import Hosts, listen, log_of, source_of
 
 
 Removes = Callable[[TokenCache, OpenIdToken], None]
@@ -112,7 +112,7 @@ def test_what_was_asked_for_before_is_refused_though_it_is_stored_later(
 ) -> None:
     crew = Crew()
     slow, here = new_host(start_thread=crew.start), new_host()
-    flight, _ = next(slow._callers.steps(asking(), None, None))
+    flight, _ = next(slow._leases.steps(asking(), None, None))
 
     class Slow:
         def fetch(self, request: TokenRequest) -> OpenIdToken:
@@ -120,9 +120,9 @@ def test_what_was_asked_for_before_is_refused_though_it_is_stored_later(
             listen(here)
             return fetcher.fetch(request)
 
-    slow._engine._fetcher = Slow()
+    source_of(slow)._fetcher.fetch = Slow().fetch
     in_the_air(slow, crew)()
-    old = flight.token
+    old = flight.lease
     assert old
     assert len(store.values) == 1
 
@@ -137,16 +137,16 @@ def test_what_is_heard_between_reading_and_landing_counts(
 ) -> None:
     here, there = new_host(), new_host()
     old = here.get(asking())
-    engine = there._engine
-    hold = engine.hold
+    state = there._state
+    hold = state.hold
 
     def held_up(*arguments: object) -> OpenIdToken:
         here.forget("user-42")
         listen(here, there)
-        engine.hold = hold  # type: ignore[method-assign]
+        state.hold = hold  # type: ignore[method-assign]
         return hold(*arguments)  # type: ignore[arg-type]
 
-    engine.hold = held_up  # type: ignore[assignment, method-assign]
+    state.hold = held_up  # type: ignore[method-assign, assignment]
 
     assert there.get(asking()) == old, "it was asked for before"
     assert told.of(TokenDiscarded)
@@ -187,7 +187,7 @@ def test_what_is_thrown_away_while_a_flight_begins_is_told_before_it_looks(
 ) -> None:
     new_host().get(asking())
     host = new_host()
-    exchange = exchange_of(host)
+    exchange = log_of(host)
     catch_up = exchange.catch_up
 
     def caught_up() -> None:
@@ -209,7 +209,7 @@ def test_who_throws_away_without_end_keeps_no_caller_waiting(
 ) -> None:
     new_host().get(asking())
     host = new_host()
-    exchange = exchange_of(host)
+    exchange = log_of(host)
     catch_up = exchange.catch_up
 
     def caught_up() -> None:

@@ -10,10 +10,10 @@ import pytest
 
 from caching import PROVIDER, Crew, asking, in_the_air, until
 from cognito_devtoken import TokenCache
-from cognito_devtoken._sharing.invalidation_log import LISTEN_EVERY, Exchange
+from cognito_devtoken._sharing.invalidation_log import LISTEN_EVERY, InvalidationLog
 from cognito_devtoken.exceptions import TokenUnavailableError
 from cognito_devtoken.testing import FakeFetcher, ManualClock, MemoryStore
-from hosts import Hosts, exchange_of, listen
+from hosts import Hosts, listen, log_of
 
 
 def listeners() -> list[threading.Thread]:
@@ -25,7 +25,7 @@ def test_a_host_that_only_has_hits_hears_of_it_within_2_s(
 ) -> None:
     here, there = new_host(), new_host()
     crew = Crew()
-    exchange_of(there).start_thread = crew.start
+    log_of(there).start_thread = crew.start
     held: list[int] = []
 
     class Pause:
@@ -47,7 +47,7 @@ def test_a_host_that_only_has_hits_hears_of_it_within_2_s(
                 there.close()
             raise Empty
 
-    exchange_of(there)._wake = Pause()
+    log_of(there)._wake = Pause()
     here.get(asking())
     there.get(asking())
 
@@ -65,7 +65,7 @@ def test_a_real_thread_listens_and_ends_with_its_cache(
     here.forget("user-42")
     until(lambda: store._messages != [])
 
-    exchange_of(there)._wake.put(None)  # it need not wait for its next look
+    log_of(there)._wake.put(None)  # it need not wait for its next look
 
     until(lambda: not there.stats().entries)
     here.close()
@@ -78,18 +78,18 @@ def test_the_thread_ends_when_there_is_nothing_to_hear_and_comes_back(
 ) -> None:
     host = new_host()
     started: list[object] = []
-    exchange_of(host).start_thread = started.append
+    log_of(host).start_thread = started.append
     host.get(asking())
     assert len(started) == 1
-    assert exchange_of(host).listen_once()
+    assert log_of(host).listen_once()
     host.clear()
-    assert exchange_of(host).listen_once(), "it has something to tell"
-    assert not exchange_of(host).listen_once()
+    assert log_of(host).listen_once(), "it has something to tell"
+    assert not log_of(host).listen_once()
 
     host.get(asking())
     assert len(started) == 2
     host.close()
-    assert not exchange_of(host).listen_once()
+    assert not log_of(host).listen_once()
 
 
 def test_without_a_thread_each_flight_listens_before_it_looks(
@@ -99,7 +99,7 @@ def test_without_a_thread_each_flight_listens_before_it_looks(
         raise RuntimeError("can't start new thread")
 
     here, there = new_host(), new_host()
-    exchange_of(there).start_thread = fail
+    log_of(there).start_thread = fail
     old = there.get(asking())
     here.forget("user-42")
     listen(here)
@@ -113,7 +113,7 @@ def test_a_host_that_starts_while_the_store_is_down_hears_once_it_is_back(
 ) -> None:
     here, there = new_host(), new_host()
     started: list[Callable[[], None]] = []
-    exchange_of(there).start_thread = started.append
+    log_of(there).start_thread = started.append
     store.error = ConnectionError("down")
     old = there.get(asking())
     store.error = None
@@ -133,28 +133,28 @@ def test_a_token_that_is_given_up_and_lands_late_is_heard_for(
 ) -> None:
     crew = Crew()
     host = new_host(start_thread=crew.start)
-    exchange_of(host).start_thread = lambda run: None
-    steps = host._callers.steps(asking(), None, None)
+    log_of(host).start_thread = lambda run: None
+    steps = host._leases.steps(asking(), None, None)
     next(steps)
     land = in_the_air(host, crew)
-    exchange_of(host).listen_from_now_on()
+    log_of(host).listen_from_now_on()
     clock.advance(20)
     with pytest.raises(TokenUnavailableError):
         next(steps)
 
-    assert exchange_of(host).listen_once(), "it may still come"
+    assert log_of(host).listen_once(), "it may still come"
     land()
-    assert exchange_of(host).listen_once()
+    assert log_of(host).listen_once()
 
 
 def test_a_signal_handler_may_close_in_the_middle_of_telling(new_host: Hosts) -> None:
     host = new_host()
-    exchange = exchange_of(host)
+    exchange = log_of(host)
     wake = exchange._wake
 
     class Interrupted:
         def put(self, item: None) -> None:
-            if not host._engine.closed:
+            if not host._state.closed:
                 host.close()
             wake.put(item)
 
@@ -165,17 +165,17 @@ def test_a_signal_handler_may_close_in_the_middle_of_telling(new_host: Hosts) ->
 
     host.forget("user-42")
 
-    assert host._engine.closed
+    assert host._state.closed
 
 
 def test_a_cache_that_nobody_closes_is_not_kept_alive_by_its_thread(
     fetcher: FakeFetcher, store: MemoryStore
 ) -> None:
     cache = TokenCache(fetcher, developer_provider=PROVIDER, store=store)
-    cache._engine.idle_seconds = 0
+    cache._leases.workers.idle_seconds = 0
     cache.get(asking())
-    exchange: weakref.ref[Exchange] = weakref.ref(exchange_of(cache))
-    wake = exchange_of(cache)._wake
+    exchange: weakref.ref[InvalidationLog] = weakref.ref(log_of(cache))
+    wake = log_of(cache)._wake
     del cache
 
     def gone() -> bool:
@@ -187,7 +187,7 @@ def test_a_cache_that_nobody_closes_is_not_kept_alive_by_its_thread(
 
 
 def test_an_interrupt_while_a_thread_is_started_leaves_it_to_the_next(new_host: Hosts) -> None:
-    exchange = exchange_of(new_host())
+    exchange = log_of(new_host())
     started: list[object] = []
 
     def interrupted(run: object) -> None:
@@ -207,7 +207,7 @@ def test_a_store_that_is_left_alone_is_not_listened_to(new_host: Hosts, store: M
     host.get(asking())
     store.error = ConnectionError("down")
     for _ in range(10):
-        assert exchange_of(host).listen_once()
+        assert log_of(host).listen_once()
 
     assert host.stats().store_errors == 3
 
@@ -218,13 +218,13 @@ def test_a_forked_child_tells_nothing_for_its_parent_and_listens_for_itself(
     host = new_host()
     host.get(asking())
     host.get(asking("another"))
-    exchange_of(host)._listening = True
+    log_of(host)._listening = True
     host.forget("user-42")
 
-    ready = host._engine._before_fork()
-    finish = host._engine._after_fork(ready=ready, in_child=True)
+    ready = host._leases._before_fork()
+    finish = host._leases._after_fork(ready=ready, in_child=True)
     started: list[object] = []
-    exchange_of(host).start_thread = started.append
+    log_of(host).start_thread = started.append
     assert finish
     finish()  # with hits alone it would not hear, else
 
@@ -235,6 +235,6 @@ def test_a_forked_child_tells_nothing_for_its_parent_and_listens_for_itself(
 def test_a_forked_child_without_a_token_has_nothing_to_hear(new_host: Hosts) -> None:
     host = new_host()
 
-    ready = host._engine._before_fork()
+    ready = host._leases._before_fork()
 
-    assert host._engine._after_fork(ready=ready, in_child=True) is None
+    assert host._leases._after_fork(ready=ready, in_child=True) is None

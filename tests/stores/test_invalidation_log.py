@@ -5,13 +5,13 @@ from contextlib import nullcontext
 import pytest
 
 from caching import PROVIDER, Recorder, asking
-from cognito_devtoken._cache.entries import Key
 from cognito_devtoken._cache.invalidation import EVERYTHING
 from cognito_devtoken._sharing.guarded_store import FailedError
-from cognito_devtoken._sharing.invalidation_index import KEEP, News
+from cognito_devtoken._sharing.invalidation_index import KEEP, InvalidationIndex
+from cognito_devtoken._values.key import Key
 from cognito_devtoken.events import StoredValueRefused
 from cognito_devtoken.testing import FakeFetcher, ManualClock, MemoryStore, make_token
-from hosts import Hosts, exchange_of, listen
+from hosts import Hosts, listen, log_of
 
 
 def test_what_cannot_be_told_is_told_as_soon_as_the_store_answers(
@@ -79,14 +79,14 @@ def test_who_has_missed_messages_takes_nothing_from_before(
     assert here.get(asking()) != old
     assert new_host().get(asking()) == here.get(asking())
     assert len(fetcher.calls) == 2
-    assert len(exchange_of(there).news._thrown_away) <= KEEP
+    assert len(log_of(there).index._invalidated) <= KEEP
 
 
 def test_older_news_are_forgotten_with_all_that_they_may_have_meant() -> None:
-    news, key, token = News(PROVIDER), Key.of(asking(), PROVIDER), make_token()
-    news.heard((number, [("identity", str(number))]) for number in range(1, KEEP + 3))
+    news, key, token = InvalidationIndex(PROVIDER), Key.of(asking(), PROVIDER), make_token()
+    news.read_messages((number, [("identity", str(number))]) for number in range(1, KEEP + 3))
 
-    assert len(news._thrown_away) == KEEP
+    assert len(news._invalidated) == KEEP
     assert [news.refuses(key, token, since) for since in (0, 1, 2, 3)] == [True, True, False, False]
 
 
@@ -147,14 +147,14 @@ def test_what_is_told_just_before_the_end_is_told(new_host: Hosts, store: Memory
     host.close()
 
     assert len(store._messages) == 1
-    assert not exchange_of(host).listen_once()
+    assert not log_of(host).listen_once()
 
 
 def test_a_close_does_not_wait_for_a_store_that_is_slow_to_be_told(
     new_host: Hosts, store: MemoryStore
 ) -> None:
     host = new_host()
-    exchange = exchange_of(host)
+    exchange = log_of(host)
     waited: list[float] = []
 
     class HeldByAnother:
@@ -162,7 +162,7 @@ def test_a_close_does_not_wait_for_a_store_that_is_slow_to_be_told(
             waited.append(timeout)
             return False
 
-    exchange._speaking = HeldByAnother()
+    exchange._exchanging = HeldByAnother()
     host.forget("user-42")
     with pytest.raises(FailedError):
         exchange.catch_up()
@@ -179,7 +179,7 @@ def test_what_another_thread_has_heard_while_this_one_waited_is_not_asked_for_ag
     new_host: Hosts, store: MemoryStore, *, heard: bool
 ) -> None:
     host = new_host()
-    exchange = exchange_of(host)
+    exchange = log_of(host)
 
     class HeldByAnother:
         def acquire(self, timeout: float) -> bool:
@@ -189,7 +189,7 @@ def test_what_another_thread_has_heard_while_this_one_waited_is_not_asked_for_ag
 
         def release(self) -> None: ...
 
-    exchange._speaking = HeldByAnother()
+    exchange._exchanging = HeldByAnother()
     store.published = lambda after: pytest.fail("it asks")  # type: ignore[method-assign]
 
     with nullcontext() if heard else pytest.raises(FailedError):
@@ -224,4 +224,4 @@ def test_what_is_told_may_become_everything_in_the_middle_of_it(
     listen(host)
 
     assert len(store._messages) < 10
-    assert EVERYTHING in exchange_of(host).news._thrown_away
+    assert EVERYTHING in log_of(host).index._invalidated

@@ -11,9 +11,9 @@ from in_flight import InFlight, calls_answered_by
 
 from caching import PROVIDER, Crew, asking, until
 from cognito_devtoken import OpenIdToken, TokenCache, TokenRequest
-from cognito_devtoken._sharing.leases import LEASE, RENEW_EVERY, Leases
+from cognito_devtoken._sharing.locks import LEASE, RENEW_EVERY, HeldLocks
 from cognito_devtoken.testing import FakeFetcher, ManualClock, MemoryStore
-from hosts import Hosts, leases_of, waits_of
+from hosts import Hosts, locks_of, waits_of
 from patience import PATIENCE
 
 
@@ -29,7 +29,7 @@ def test_one_thread_renews_all_leases_and_ends_when_none_is_held(
 ) -> None:
     host = new_host()
     started: list[Callable[[], None]] = []
-    leases_of(host).start_thread = started.append
+    locks_of(host).start_thread = started.append
     renewed: list[str] = []
     renew = store.renew
 
@@ -41,11 +41,11 @@ def test_one_thread_renews_all_leases_and_ends_when_none_is_held(
     flights = [call(host, asking(user)) for user in ("ana", "bob")]
     assert len(started) == 1
     clock.advance(RENEW_EVERY)
-    assert leases_of(host).renew_due() == RENEW_EVERY
+    assert locks_of(host).renew_due() == RENEW_EVERY
     assert len(set(renewed)) == len(renewed) == 2
     for flight in flights:
         flight.lands()
-    assert leases_of(host).renew_due() is None
+    assert locks_of(host).renew_due() is None
 
     call(host, asking("eve"))
     assert len(started) == 2
@@ -73,7 +73,7 @@ def test_a_real_thread_renews_a_lease_and_ends_with_its_session(
         thread.append(threading.Thread(target=run, daemon=True))
         thread[0].start()
 
-    leases_of(cache).start_thread = start
+    locks_of(cache).start_thread = start
 
     cache.get(asking())
     cache.close()
@@ -98,7 +98,7 @@ def test_without_a_thread_a_lease_lasts_2_s_and_the_next_one_tries_again(
         tried.append(run)
         raise error
 
-    leases_of(holder).start_thread = cannot_start
+    locks_of(holder).start_thread = cannot_start
     flight = call(holder)
     waits = waits_of(loser, clock)
 
@@ -122,23 +122,25 @@ def test_an_interrupt_while_the_thread_is_started_leaves_it_to_the_next_lease(
         tried.append(run)
         raise KeyboardInterrupt
 
-    leases_of(host).start_thread = interrupted
+    locks_of(host).start_thread = interrupted
     for user in ("ana", "bob"):
         with pytest.raises(KeyboardInterrupt):
-            leases_of(host).hold(lease_for(host, user))
+            locks_of(host).hold(lease_for(host, user))
 
     assert len(tried) == 2
 
 
 def lease_for(host: TokenCache, user: str) -> Any:
-    from cognito_devtoken._cache.entries import Key
     from cognito_devtoken._cache.flights import Flight
-    from cognito_devtoken._sharing.leases import Lease
+    from cognito_devtoken._sharing.locks import HeldLock
+    from cognito_devtoken._values.key import Key
     from cognito_devtoken.events import Reason
 
-    now = host._engine.now()
-    flight = Flight(Key.of(asking(user), PROVIDER), asking(user), Reason.MISS, now)
-    return Lease(flight, user, "owner", now)
+    now = host._state.now()
+    flight = Flight[TokenRequest, OpenIdToken](
+        Key.of(asking(user), PROVIDER), asking(user), Reason.MISS, now
+    )
+    return HeldLock(flight, user, "owner", now)
 
 
 def test_a_thread_that_dies_is_replaced_for_the_next_lease(
@@ -155,9 +157,9 @@ def test_a_thread_that_dies_is_replaced_for_the_next_lease(
     clock = Unreadable()
     host = new_host(clock=clock)
     crew = Crew()
-    leases_of(host).start_thread = crew.start
+    locks_of(host).start_thread = crew.start
     call(host)
-    leases_of(host)._wake.put(None)
+    locks_of(host)._wake.put(None)
 
     clock.broken = True
     with pytest.raises(ZeroDivisionError):
@@ -173,17 +175,17 @@ def test_a_forked_child_holds_no_lease_and_starts_a_thread_of_its_own(
 ) -> None:
     host = new_host()
     started: list[object] = []
-    leases_of(host).start_thread = started.append
+    locks_of(host).start_thread = started.append
     flight = call(host)
-    flight_of_parent = leases_of(host)._held.copy()
+    flight_of_parent = locks_of(host)._held.copy()
 
-    ready = host._engine._before_fork()
-    host._engine._after_fork(ready=ready, in_child=True)
+    ready = host._leases._before_fork()
+    host._leases._after_fork(ready=ready, in_child=True)
 
     store.renew = lambda *arguments: pytest.fail("it renews")  # type: ignore[method-assign]
     clock.advance(RENEW_EVERY)
     assert flight_of_parent
-    assert leases_of(host).renew_due() is None
+    assert locks_of(host).renew_due() is None
     call(host, asking("another"))
     assert len(started) == 2
     flight.lands()
@@ -193,12 +195,12 @@ def test_a_cache_that_nobody_closes_is_not_kept_alive_by_the_thread(
     fetcher: FakeFetcher, store: MemoryStore
 ) -> None:
     cache = TokenCache(fetcher, developer_provider=PROVIDER, store=store)
-    cache._engine.idle_seconds = 0
+    cache._leases.workers.idle_seconds = 0
     started: list[Callable[[], None]] = []
-    leases_of(cache).start_thread = started.append
+    locks_of(cache).start_thread = started.append
     cache.get(asking())
-    leases: weakref.ref[Leases] = weakref.ref(leases_of(cache))
-    wake = leases_of(cache)._wake
+    leases: weakref.ref[HeldLocks] = weakref.ref(locks_of(cache))
+    wake = locks_of(cache)._wake
     del cache
 
     def gone() -> bool:

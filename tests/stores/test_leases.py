@@ -9,11 +9,11 @@ from in_flight import InFlight, calls_answered_by
 from caching import Recorder, asking
 from cognito_devtoken import TokenCache
 from cognito_devtoken._cache.flights import DEADLINE
-from cognito_devtoken._sharing.leases import LEASE, RENEW_EVERY
+from cognito_devtoken._sharing.locks import LEASE, RENEW_EVERY
 from cognito_devtoken.events import LeaseExpired
 from cognito_devtoken.exceptions import InternalServiceError
 from cognito_devtoken.testing import FakeFetcher, ManualClock, MemoryStore
-from hosts import Hosts, leases_of, waits_of
+from hosts import Hosts, locks_of, waits_of
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def call(fetcher: FakeFetcher) -> Iterator[Callable[..., InFlight]]:
 
 def renewing(host: TokenCache) -> Callable[[], None]:
     """The thread that renews a host's leases: it looks at them whenever it is told the time."""
-    return lambda: leases_of(host).renew_due()
+    return lambda: locks_of(host).renew_due()
 
 
 def pass_time(clock: ManualClock, seconds: float, *hosts: TokenCache) -> None:
@@ -33,7 +33,7 @@ def pass_time(clock: ManualClock, seconds: float, *hosts: TokenCache) -> None:
     for _ in range(round(seconds / RENEW_EVERY)):
         clock.advance(RENEW_EVERY)
         for host in hosts:
-            leases_of(host).renew_due()
+            locks_of(host).renew_due()
 
 
 def test_two_hosts_share_one_call_that_takes_8_s(
@@ -43,7 +43,7 @@ def test_two_hosts_share_one_call_that_takes_8_s(
     flight = call(holder)
 
     def meanwhile() -> None:
-        leases_of(holder).renew_due()
+        locks_of(holder).renew_due()
         if sum(waits) >= 8 and not flight.landed:
             flight.lands()
 
@@ -85,9 +85,9 @@ def test_a_call_that_is_faster_than_a_renewal_costs_no_round_trip(
     flight = call(host)
     clock.advance(RENEW_EVERY - 0.125)
 
-    assert leases_of(host).renew_due() == 0.125, "when the lease is due"
+    assert locks_of(host).renew_due() == 0.125, "when the lease is due"
     flight.lands()
-    assert leases_of(host).renew_due() is None
+    assert locks_of(host).renew_due() is None
 
 
 def test_a_lease_that_expired_before_its_renewal_is_counted_once_with_an_event(
@@ -101,14 +101,14 @@ def test_a_lease_that_expired_before_its_renewal_is_counted_once_with_an_event(
     flight = call(host)
     clock.advance(LEASE + 1)  # frozen, say
 
-    leases_of(host).renew_due()
+    locks_of(host).renew_due()
     assert host.stats().store_leases_expired == 1
-    leases_of(host).renew_due()
+    locks_of(host).renew_due()
     flight.lands()
 
     assert host.stats().store_leases_expired == 1
     (event,) = told.of(LeaseExpired)
-    assert event == LeaseExpired(host._engine.entries.tokens.popitem()[0].digest, held=3)
+    assert event == LeaseExpired(host._state.entries.leases.popitem()[0].digest, held=3)
     assert store.values, "its token is stored all the same"
 
 
@@ -151,7 +151,7 @@ def test_a_renewal_that_makes_no_sense_has_failed(
     store.renew = lambda *arguments: answer  # type: ignore[method-assign]
     clock.advance(RENEW_EVERY)
 
-    leases_of(host).renew_due()
+    locks_of(host).renew_due()
 
     assert host.stats().store_errors == 1
     assert host.stats().store_leases_expired == 0
@@ -165,7 +165,7 @@ def test_a_renewal_that_fails_once_is_tried_again_in_time(
     for seconds in range(8):
         store.error = ConnectionError("down") if seconds % 2 else None
         clock.advance(RENEW_EVERY)
-        assert leases_of(host).renew_due() == RENEW_EVERY, "and not at once: it may be slow"
+        assert locks_of(host).renew_due() == RENEW_EVERY, "and not at once: it may be slow"
     store.error = None
 
     flight.lands()
@@ -221,7 +221,7 @@ def test_a_lease_that_is_released_while_it_is_renewed_has_not_expired(
     store.renew = too_late  # type: ignore[method-assign]
     clock.advance(RENEW_EVERY)
 
-    leases_of(host).renew_due()
+    locks_of(host).renew_due()
 
     assert host.stats().store_leases_expired == 0
 
@@ -258,7 +258,7 @@ def test_a_flight_that_was_given_up_is_no_longer_renewed(
     host.close()
     clock.advance(RENEW_EVERY)
 
-    assert leases_of(host).renew_due() is None
+    assert locks_of(host).renew_due() is None
 
 
 def test_the_wait_for_another_host_ends_before_the_deadline_of_the_flight(

@@ -80,7 +80,7 @@ def test_a_token_is_as_old_as_where_it_comes_from_whatever_the_clocks_show(
     token = here.get(asking())
 
     assert len(fetcher.calls) == 1
-    assert here._engine.entries.tokens
+    assert here._state.entries.leases
     assert token.expires_in().total_seconds() == pytest.approx(500)
     ahead.advance(500)
     clock.advance(500)

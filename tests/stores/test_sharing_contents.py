@@ -11,7 +11,7 @@ from cognito_devtoken.events import (
 )
 from cognito_devtoken.stores import StoreKeys
 from cognito_devtoken.testing import FakeFetcher, MemoryStore
-from hosts import Hosts, digest_of, exchange_of
+from hosts import Hosts, digest_of, log_of
 
 
 def stored(store: MemoryStore) -> tuple[str, bytes]:
@@ -38,8 +38,8 @@ def test_every_changed_bit_is_a_miss_with_an_event_and_a_count(
         changed[bit // 8] ^= 1 << bit % 8
         put(store, name, bytes(changed))
         host.clear()
-        host._engine.entries.clear()
-        exchange_of(host).renew()
+        host._state.entries.clear()
+        log_of(host).reset()
         told.events.clear()
         before = host.stats()
         host.get(asking())
@@ -94,7 +94,7 @@ def test_what_is_sealed_and_is_no_token_is_a_miss(
 
     host.get(asking())
 
-    assert [event.why for event in told.of(StoredValueRefused)] == ["no such token"]
+    assert [event.why for event in told.of(StoredValueRefused)] == ["not a token for this request"]
     assert host.stats().store_undecryptable == 1
 
 

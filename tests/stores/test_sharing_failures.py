@@ -62,10 +62,10 @@ def test_one_failure_in_between_does_not_count(new_host: Hosts, store: MemorySto
 
 
 def test_of_those_that_come_when_its_time_is_over_one_asks(clock: ManualClock) -> None:
-    from cognito_devtoken._sharing.circuit_breaker import Breaker
+    from cognito_devtoken._sharing.circuit_breaker import CircuitBreaker
     from cognito_devtoken.typing import Instant
 
-    breaker = Breaker()
+    breaker = CircuitBreaker()
     for _ in range(3):
         assert breaker.allows(Instant.now(clock))
         breaker.failed(Instant.now(clock), 0.0)

@@ -6,7 +6,7 @@ import pytest
 
 from caching import Crew, asking, in_the_air
 from cognito_devtoken import OpenIdToken, TokenRequest
-from cognito_devtoken._sharing.leases import LEASE
+from cognito_devtoken._sharing.locks import LEASE
 from cognito_devtoken._sharing.source import PATIENCE
 from cognito_devtoken.exceptions import (
     InternalServiceError,
@@ -14,7 +14,7 @@ from cognito_devtoken.exceptions import (
     TooManyRequestsError,
 )
 from cognito_devtoken.testing import FakeFetcher, ManualClock, MemoryStore
-from hosts import Hosts, digest_of, waits_of
+from hosts import Hosts, digest_of, source_of, waits_of
 
 
 def test_whoever_comes_second_waits_for_the_first(
@@ -22,7 +22,7 @@ def test_whoever_comes_second_waits_for_the_first(
 ) -> None:
     crew = Crew()
     first, second = new_host(start_thread=crew.start), new_host()
-    steps = first._callers.steps(asking(), None, None)
+    steps = first._leases.steps(asking(), None, None)
     next(steps)
     calls: list[Any] = []
 
@@ -31,7 +31,7 @@ def test_whoever_comes_second_waits_for_the_first(
             calls.append(second.get(asking()))
             return fetcher.fetch(request)
 
-    first._engine._fetcher = Inner()
+    source_of(first)._fetcher.fetch = Inner().fetch
     waits = waits_of(second, clock)
     land = in_the_air(first, crew)
 
@@ -69,7 +69,7 @@ def test_a_waiter_takes_what_the_first_one_brings(
         return False
 
     locks = store._locks
-    second._engine.wait = wait
+    source_of(second).wait = wait
     (name,) = store.keys.names(digest_of(asking()))
     assert store.claim(name, "somebody", 30.0)[0]
 
@@ -86,7 +86,7 @@ def test_a_fetch_that_fails_gives_the_lock_back(
     with pytest.raises(InternalServiceError):
         new_host().get(asking())
     host = new_host()
-    host._engine.wait = lambda gate, seconds: pytest.fail("it waits")
+    source_of(host).wait = lambda gate, seconds: pytest.fail("it waits")
 
     host.get(asking())
 
@@ -101,7 +101,7 @@ def test_a_token_that_is_thrown_away_before_it_has_arrived_is_not_stored(
             host.forget("user-42")
             return fetcher.fetch(request)
 
-    host._engine._fetcher = Slow()
+    source_of(host)._fetcher.fetch = Slow().fetch
 
     host.get(asking())
 
@@ -120,7 +120,7 @@ def test_a_token_that_has_expired_on_its_way_is_not_stored(
             clock.advance(1000)
             return token
 
-    host._engine._fetcher = TooSlow()
+    source_of(host)._fetcher.fetch = TooSlow().fetch
     store.claim = lambda name, owner, seconds: (False, None)  # type: ignore[method-assign]
 
     with pytest.raises(TokenUnavailableError):

@@ -22,7 +22,7 @@ from cognito_devtoken.exceptions import ConfigurationError
 from cognito_devtoken.stores import StoreKeys
 from cognito_devtoken.stores.redis import BOUNDED, RedisStore
 from cognito_devtoken.testing import FakeFetcher
-from hosts import exchange_of
+from hosts import log_of
 from patience import PATIENCE
 from redis_stores import patient
 from servers import Server, free_port, impostor, require_server, running
@@ -56,7 +56,7 @@ def share(client: Any) -> None:
         assert len({cache.get(asking(user)) for cache in caches}) == 1
     assert len(fetcher.calls) == 3
     caches[0].forget("ana")
-    wake = exchange_of(caches[1])._wake  # it need not wait for its next look
+    wake = log_of(caches[1])._wake  # it need not wait for its next look
     wait_until(lambda: wake.put(None) or caches[1].stats().entries == 2)
     assert len({cache.get(asking("ana")) for cache in caches}) == 1
     assert len(fetcher.calls) == 4

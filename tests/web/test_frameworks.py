@@ -124,7 +124,7 @@ def test_settings_come_from_the_configuration(framework: Any) -> None:
 
     with framework.session_of(**settings) as session:
         assert (session._pool, session._provider, session._duration) == (POOL_ID, PROVIDER, 3600)
-        assert session._cache._policy == RefreshPolicy(grace=12.5, strict_grace=True)
+        assert session._cache._state.policy == RefreshPolicy(grace=12.5, strict_grace=True)
 
 
 @only(*SETTINGS_OF_ITS_OWN)

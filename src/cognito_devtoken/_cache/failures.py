@@ -1,58 +1,139 @@
-"""What went wrong for a key lately, and what that means for those who ask again."""
+"""
+What a failed fetch means: whether a valid lease is still served, and how long to back off.
+
+The negative cache: the last failure of each key is remembered for a few seconds, and callers that
+come during that time get it again without a call. No error is remembered for longer than 5 s, so
+that whoever fixes the cause does not have to wait for the cache.
+"""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from enum import Enum
 from typing import NoReturn
 
 import attrs
 
 from .._values.clock import Instant
-from ..exceptions import TokenUnavailableError
-from .policy import MAX_MEMORY, Failure
+from ..exceptions import (
+    CallerDeniedError,
+    ConfigurationError,
+    ServiceError,
+    TokenUnavailableError,
+    TooManyRequestsError,
+)
+
+
+MAX_MEMORY = 5.0
+_SHORTEST_BACK_OFF = 0.5
+MAX_BACK_OFF = 60.0
+
+
+class Failure(Enum):
+    """What the failure of a fetch means for the callers that want the lease."""
+
+    TRANSIENT = "transient"
+    """It may succeed soon: a valid lease is served."""
+
+    THROTTLED = "throttled"
+    """Likewise, with longer pauses."""
+
+    REFUSED = "refused"
+    """Our own AWS credentials or configuration: a valid lease is served, else it is raised."""
+
+    TERMINAL = "terminal"
+    """Cognito refuses this identity: it is raised, even while a lease is valid."""
+
+    @classmethod
+    def of(cls, error: BaseException) -> Failure:
+        """Classify what a fetcher raised."""
+        if isinstance(error, TooManyRequestsError):
+            return cls.THROTTLED
+        if isinstance(error, CallerDeniedError | ConfigurationError):
+            return cls.REFUSED
+        # An unknown code says nothing about the identity.
+        if isinstance(error, ServiceError) and type(error) is not ServiceError:
+            return cls.TRANSIENT if error.retryable else cls.TERMINAL
+        return cls.TRANSIENT
+
+
+def back_off(kind: Failure, failures: int, remaining: float, draw: float) -> float:
+    """
+    Return for how many seconds to back off after a failure.
+
+    Args:
+        kind: What failed.
+
+        failures: How many failures there have been in a row, including this one.
+
+        remaining: For how many seconds the present lease is still valid; 0 without one.
+
+        draw: A random number from 0 to 1, so that a fleet does not retry all at once.
+    """
+    doubled = 2.0 ** min(failures - 1, 30)
+    if kind is Failure.TERMINAL or (kind is Failure.REFUSED and not remaining):
+        return min(doubled, MAX_MEMORY)
+    if not remaining:
+        return min(doubled * (2 if kind is Failure.THROTTLED else 0.25), MAX_MEMORY)
+    wait = min(2 * doubled, MAX_BACK_OFF) if kind is Failure.THROTTLED else min(doubled, 30)
+    return max(min(wait, remaining / 4) * (1 + draw) / 2, _SHORTEST_BACK_OFF)
 
 
 @attrs.frozen
-class Trouble:
-    """The last failure of a key, and for how many seconds the key is left alone."""
+class RememberedFailure:
+    """
+    The last failure of a key.
+
+    Attributes:
+        error: What the fetch raised.
+
+        kind: What it means.
+
+        failures: How many there have been in a row.
+
+        since: When it failed.
+
+        wait: For how many seconds to back off from then on.
+
+        usable: Whether there was a valid lease to serve meanwhile.
+    """
 
     error: Exception
     kind: Failure
     failures: int
     since: Instant
     wait: float
-    usable: bool  # there was a token that could be served in the meantime
+    usable: bool
 
-    def left(self, now: Instant, *, usable: bool) -> float:
+    def remaining(self, now: Instant, *, usable: bool) -> float:
         """
-        For how many seconds no fetch is made; 0 or less says that one may be.
+        Return for how many more seconds no fetch is made; 0 or less allows one.
 
-        Without a token that is usable in the meantime it is never long.
+        Without a *usable* lease it is at most 5 s.
         """
         return (self.wait if usable else min(self.wait, MAX_MEMORY)) - self.since.age(now)
 
     def retry_at(self, now: Instant, *, usable: bool) -> datetime:
-        """Until when no fetch is made, by the wall clock of the session."""
-        left = timedelta(seconds=self.left(now, usable=usable))
+        """Return until when no fetch is made, by the session's wall clock."""
+        left = timedelta(seconds=self.remaining(now, usable=usable))
         return datetime.fromtimestamp(now.wall, UTC) + left
 
     def refuse(self, now: Instant, *, usable: bool) -> NoReturn:
-        """Raise what went wrong, without another try."""
-        error = again(self.error)
+        """Raise what the caller gets in place of another attempt."""
+        error = copy_of(self.error)
         if self.kind in (Failure.TERMINAL, Failure.REFUSED):
             raise error
         retry_at = self.retry_at(now, usable=usable)
         raise TokenUnavailableError(
-            f"No attempt is made before {retry_at:%H:%M:%S} UTC, because the last one failed "
-            f"with {type(error).__name__}.",
+            f"Backing off until {retry_at:%H:%M:%S} UTC after {type(error).__name__}.",
             retry_at=retry_at,
             last_error=error,
-            hint="Ask again at retry_at; last_error says what went wrong.",
+            hint="Try again at retry_at; last_error says what went wrong.",
         )
 
 
-def again(error: Exception) -> Exception:
-    """A copy of a failure: each of those who share it raises an object of its own."""
+def copy_of(error: Exception) -> Exception:
+    """Copy a failure, because each of the callers that share it raises an object of its own."""
     twin = type(error).__new__(type(error), *error.args)  # whatever its __init__ takes
     twin.__dict__.update(error.__dict__)
     if notes := getattr(error, "__notes__", None):
@@ -62,10 +143,10 @@ def again(error: Exception) -> Exception:
     return twin
 
 
-def without_frames(error: BaseException) -> None:
-    """Take the frames from an error and from those that have caused it."""
+def strip_frames(error: BaseException) -> None:
+    """Remove the traceback of an error and of its causes: their frames hold the request."""
     seen: set[int] = set()
-    while id(error) not in seen:  # one may name itself
+    while id(error) not in seen:  # a cause may refer to itself
         seen.add(id(error))
         error.with_traceback(None).__context__ = None
         error = error.__cause__ or error

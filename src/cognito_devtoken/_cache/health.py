@@ -9,7 +9,7 @@ import attrs
 
 from .._values.clock import Instant
 from ..exceptions import ResourceNotFoundError
-from .policy import Failure
+from .failures import Failure
 
 
 @attrs.frozen(kw_only=True)

@@ -1,7 +1,7 @@
 """
-What is thrown away: a token, a user's tokens, an identity's, or all; here and on other hosts.
+What is invalidated: a token, a user's tokens, an identity's, or all; here and on other hosts.
 
-Law of this module: who that is shows in no repr and in no traceback.
+Law of this module: no repr and no traceback shows whose tokens they are.
 """
 
 from __future__ import annotations
@@ -9,53 +9,57 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from hashlib import sha256
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
+from .._values.key import Key
+from .._values.lease import Lease
 from .._values.secret import HIDDEN
-from .._values.token import OpenIdToken
 from ..exceptions import ConfigurationError
-from .entries import Key
+from .state import CacheState
 
 
-Matches = Callable[[Key, OpenIdToken | None], bool]
+R = TypeVar("R")
+L = TypeVar("L", bound=Lease)
 
-# What other hosts are told: a word for the kind, and who is meant.
-Scope = tuple[str, ...]
-EVERYTHING: Scope = ("all",)
+Matches = Callable[[Key, Lease | None], bool]
+
+# What other hosts are told: the kind of invalidation, and what it concerns.
+InvalidationScope = tuple[str, ...]
+EVERYTHING: InvalidationScope = ("all",)
 
 
-class Removal:
+class Invalidation:
     """
-    What is thrown away.
+    What is invalidated.
 
     Attributes:
-        matches: Tells by key and token what is meant; for a key without a token, whether it
-            may be.
+        matches: Tells by key and token what it concerns; for a key without a token, what it may
+            concern.
 
-        scope: The same, to be told to other hosts.
+        scope: The same, to be announced to other hosts.
 
-        key: The only key that is meant; None if there may be several.
+        key: The only key that it concerns; None if there may be several.
     """
 
     __slots__ = ("key", "matches", "scope")
 
-    def __init__(self, matches: Matches, scope: Scope, key: Key | None = None) -> None:
+    def __init__(self, matches: Matches, scope: InvalidationScope, key: Key | None = None) -> None:
         self.matches: Matches = matches
-        self.scope: Scope = scope
+        self.scope: InvalidationScope = scope
         self.key: Key | None = key
 
     @classmethod
-    def of_everything(cls) -> Removal:
+    def of_everything(cls) -> Invalidation:
         """Every token."""
         return cls(lambda _key, _token: True, EVERYTHING)
 
     @classmethod
-    def of_token(cls, token: OpenIdToken, key: Key) -> Removal:
-        """One token, under the key that it is held by."""
+    def of_token(cls, token: Lease, key: Key) -> Invalidation:
+        """One token, and the key that it is held under."""
         return cls(lambda other, _: other == key, _token_scope(token), key)
 
     @classmethod
-    def of_identity(cls, identity_id: str) -> Removal:
+    def of_identity(cls, identity_id: str) -> Invalidation:
         """Every token of a Cognito identity."""
         return cls(
             lambda _, token: token is None or token.identity_id == identity_id,
@@ -63,14 +67,14 @@ class Removal:
         )
 
     @classmethod
-    def of_user(cls, user_id: str, developer_provider: str | None) -> Removal:
+    def of_user(cls, user_id: str, developer_provider: str | None) -> Invalidation:
         """
         Every token of a user, by the login of the developer provider.
 
         Raises:
             ConfigurationError: If there is no *developer_provider*.
 
-            TypeError: If *user_id* is no string.
+            TypeError: If *user_id* is not a string.
         """
         whose = (user_id,)
         if not isinstance(user_id, str):  # pyright: ignore[reportUnnecessaryIsInstance]
@@ -79,44 +83,74 @@ class Removal:
             raise TypeError(f"user_id must be a string, not {kind}.")
         if developer_provider is None:
             del user_id, whose
-            raise ConfigurationError("To forget a user needs the developer_provider.")
+            raise ConfigurationError(
+                "forget() needs the developer_provider; this cache was made without one."
+            )
         return cls(lambda key, _: key[:1] == whose, _user_scope(user_id, developer_provider))
 
     def __repr__(self) -> str:
-        return f"<Removal {HIDDEN}>"
+        return f"<Invalidation {HIDDEN}>"
 
 
-def to_message(scopes: Sequence[Scope]) -> bytes:
-    """What other hosts are told. It is for their eyes only: it may name a user."""
+def invalidate(state: CacheState[R, L], matches: Matches, only: Key | None = None) -> int:
+    """
+    Remove leases, and keep flights that were sent before now from bringing them back.
+
+    Called under the cache's lock.
+
+    Args:
+        state: Of the cache.
+
+        matches: Tells by key and lease what is invalid.
+
+        only: The one key that may match, so that not every entry has to be looked at.
+
+    Returns:
+        How many leases were removed.
+    """
+    leases = state.entries.leases
+    for flight in state.flights.in_the_air():
+        flight.stale |= matches(flight.key, leases.get(flight.key))
+    candidates = list(leases) if only is None else [only]
+    keys = [key for key in candidates if key in leases and matches(key, leases[key])]
+    for key in keys:
+        state.entries.drop(key)
+    return len(keys)
+
+
+def to_message(scopes: Sequence[InvalidationScope]) -> bytes:
+    """Write a message for other hosts. It may name a user, so it must be sealed."""
     return json.dumps(scopes).encode()
 
 
-def from_message(message: bytes) -> list[Scope]:
-    """What a host has told; nothing of what this version does not understand."""
+def from_message(message: bytes) -> list[InvalidationScope]:
+    """Read a host's message, without what this version does not understand."""
     try:
-        told: Any = json.loads(message)
-    except (ValueError, RecursionError):  # the latter of what is nested too deeply
+        read: Any = json.loads(message)
+    except (ValueError, RecursionError):  # the latter for what is nested too deeply
         return []
-    if not isinstance(told, list):
+    if not isinstance(read, list):
         return []
     return [
         tuple(map(str, cast("list[object]", scope)))
-        for scope in cast("list[object]", told)
+        for scope in cast("list[object]", read)
         if isinstance(scope, list)
     ]
 
 
-def scopes_of(key: Key, token: OpenIdToken, developer_provider: str | None) -> Iterable[Scope]:
-    """Everything that throws a token away."""
+def scopes_of(
+    key: Key, token: Lease, developer_provider: str | None
+) -> Iterable[InvalidationScope]:
+    """Return every scope that a token is in."""
     return (*_scopes(key, token, developer_provider), _token_scope(token))
 
 
-def matching(scopes: Iterable[Scope], developer_provider: str | None) -> Matches:
-    """What any of these throws away: one look at each token, however many they are."""
+def matching(scopes: Iterable[InvalidationScope], developer_provider: str | None) -> Matches:
+    """Return what matches any of these scopes, with one look at each token."""
     wanted = set(scopes)
     kinds = {kind for kind, *_ in wanted}
 
-    def matches(key: Key, token: OpenIdToken | None) -> bool:
+    def matches(key: Key, token: Lease | None) -> bool:
         if not wanted.isdisjoint(_scopes(key, token, developer_provider)):
             return True
         if token is None:
@@ -126,8 +160,10 @@ def matching(scopes: Iterable[Scope], developer_provider: str | None) -> Matches
     return matches
 
 
-def _scopes(key: Key, token: OpenIdToken | None, developer_provider: str | None) -> Iterator[Scope]:
-    """What throws a token away, but for its own: that takes longer to say."""
+def _scopes(
+    key: Key, token: Lease | None, developer_provider: str | None
+) -> Iterator[InvalidationScope]:
+    """Yield the scopes that a token is in, except its own, which takes longer to compute."""
     yield EVERYTHING
     user_id, _ = key
     if user_id is not None and developer_provider is not None:
@@ -136,13 +172,13 @@ def _scopes(key: Key, token: OpenIdToken | None, developer_provider: str | None)
         yield _identity_scope(token.identity_id)
 
 
-def _user_scope(user_id: str, developer_provider: str) -> Scope:
+def _user_scope(user_id: str, developer_provider: str) -> InvalidationScope:
     return "user", developer_provider, user_id
 
 
-def _identity_scope(identity_id: str) -> Scope:
+def _identity_scope(identity_id: str) -> InvalidationScope:
     return "identity", identity_id
 
 
-def _token_scope(token: OpenIdToken) -> Scope:
-    return "token", sha256(token.token.encode()).hexdigest()
+def _token_scope(token: Lease) -> InvalidationScope:
+    return "token", sha256(token._secret.encode()).hexdigest()

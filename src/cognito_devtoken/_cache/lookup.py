@@ -1,7 +1,7 @@
 """
-What a caller does for a token: who gets which, who waits, and for what.
+Looks a lease up and decides whether the caller gets it, waits for a flight, or fails.
 
-Laws of this module: no token is returned that is as old as its life, whatever has failed. No
+Laws of this module: no lease is returned that is as old as its life, whatever has failed. No
 caller gets what another one asked for.
 """
 
@@ -9,22 +9,26 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Generic, NamedTuple, TypeVar
 
+from .._values.arguments import Seconds, as_seconds
 from .._values.clock import Instant
-from .._values.request import DEFAULT_DURATION, TokenRequest
-from .._values.token import OpenIdToken, remaining_of
+from .._values.key import Key
+from .._values.lease import Lease, remaining_of
 from ..events import Reason, ServedInGrace
 from ..exceptions import DevTokenError, SessionClosedError, TokenUnavailableError
-from .entries import Key
-from .failures import Trouble, again
+from .failures import Failure, RememberedFailure, copy_of
 from .flights import Flight, Steps
-from .policy import Failure, Seconds, State, as_seconds
-from .publication import closed
-from .workers import Engine
+from .housekeeping import abandon_if_overdue, keep_house, supervise
+from .policy import State
+from .state import CacheState, session_closed
 
 
-# How long a call waits for a refresh where threads stand still between requests.
+R = TypeVar("R")
+L = TypeVar("L", bound=Lease)
+
+# How long a caller waits for a refresh where threads stand still between requests.
 _INLINE = 1.0
 _REASONS = {
     State.GRACE: Reason.GRACE,
@@ -32,209 +36,225 @@ _REASONS = {
 }
 
 
-class _Wait(NamedTuple):
+class Wait(NamedTuple, Generic[R, L]):
     """
-    What a caller waits for, and how long; whether the token at hand will do instead, and as
-    what the call counts.
+    What a caller waits for.
+
+    Attributes:
+        flight: The flight.
+
+        seconds: For how long at most.
+
+        or_present: Whether the present lease will do if the flight brings none.
+
+        counts_as: The figure of the stats that the call counts as.
     """
 
-    flight: Flight
+    flight: Flight[R, L]
     seconds: float = float("inf")
-    or_at_hand: bool = False
+    or_present: bool = False
     counts_as: str = "misses"
 
 
-class Callers:
-    """Decides, under the engine's lock, what each caller gets or waits for."""
+class Lookup(Generic[R, L]):
+    """
+    Decides, under the cache's lock, what each caller gets or waits for.
 
-    def __init__(self, engine: Engine, developer_provider: str | None) -> None:
-        self._engine = engine
-        self._entries = engine.entries
-        self._journal = engine.journal
-        self._policy = engine.policy
-        self._developer_provider = developer_provider
-        # AWS Lambda freezes the process between requests: what runs behind a caller's back
-        # would stand still there until the next one.
-        self._freezes = "AWS_LAMBDA_FUNCTION_NAME" in os.environ
+    Args:
+        state: Of the cache.
+
+        describe: Returns the key of a request, and the longest life in seconds of what it may
+            bring. Raises TypeError if it is not a request at all.
+    """
+
+    def __init__(self, state: CacheState[R, L], describe: Callable[[R], tuple[Key, float]]) -> None:
+        self._state = state
+        self._describe = describe
+        # AWS Lambda freezes the process between requests: a refresh in the background would
+        # stand still there until the next one.
+        self.refreshes_inline = "AWS_LAMBDA_FUNCTION_NAME" in os.environ
 
     def steps(
         self,
-        request: TokenRequest,
+        request: R,
         min_remaining: Seconds | None,
         timeout: Seconds | None,
         *,
         forced: bool = False,
-    ) -> Steps:
-        """What a caller does for a token, whichever way it waits."""
-        if not isinstance(request, TokenRequest):  # pyright: ignore[reportUnnecessaryIsInstance]
-            kind = type(request).__name__
-            del request  # it may be a user id in the wrong place
-            raise TypeError(f"It takes a TokenRequest, not {kind}.")
-        least = None if min_remaining is None else as_seconds("min_remaining", min_remaining)
-        life = request.token_duration or DEFAULT_DURATION
-        if least is not None and least >= life:
-            raise ValueError(f"min_remaining must be less than the token's life of {life} s.")
-        patience = float("inf") if timeout is None else as_seconds("timeout", timeout)
-        key = Key.of(request, self._developer_provider)
-        engine = self._engine
-        asked = engine.now()
+    ) -> Steps[R, L]:
+        """Do what a caller does for a lease, whichever way it waits."""
         try:
-            with engine.lock:
-                plan = self._plan(key, request, asked, least, forced=forced)
-                if isinstance(plan, _Wait):
-                    plan.flight.wanted = max(plan.flight.wanted, least or 0.0)
-                if engine.closed:  # by a signal handler, in the middle of it
-                    engine.close()
-                    raise closed()  # noqa: TRY301  # it counts, too
-            if isinstance(plan, OpenIdToken):
-                token = plan
-            else:
-                while not plan.flight.done:
-                    now = engine.now()
-                    left = min(plan.seconds, patience) - asked.age(now)
+            key, life = self._describe(request)
+        except TypeError:
+            del request  # it may be a user id in the wrong place
+            raise
+        least = None if min_remaining is None else as_seconds("min_remaining", min_remaining)
+        if least is not None and least >= life:
+            raise ValueError(f"min_remaining must be less than the token's life of {life:g} s.")
+        patience = float("inf") if timeout is None else as_seconds("timeout", timeout)
+        state, recorder = self._state, self._state.recorder
+        asked = state.now()
+        try:
+            with state.lock:
+                found = self._decide(key, request, asked, least, forced=forced)
+                if isinstance(found, Wait):
+                    found.flight.wanted = max(found.flight.wanted, least or 0.0)
+                if state.closed:  # by a signal handler, in the middle of it
+                    state.close()
+                    raise session_closed()  # noqa: TRY301  # it is counted, too
+            if isinstance(found, Wait):
+                while not found.flight.done:
+                    now = state.now()
+                    left = min(found.seconds, patience) - asked.age(now)
                     if left <= 0:
                         break
-                    with engine.lock:
-                        engine.look_after(plan.flight, now)
-                    self._journal.catch_up()
-                    if not plan.flight.done:
-                        yield plan.flight, left
-                now = engine.now()
-                with engine.lock:
-                    token = self._outcome(plan, key, now)
-            self._journal.catch_up()
-            # Hooks may have taken their time, and so may a fetch for want of a thread.
-            if not remaining_of(token, engine.now()):
-                expired = "The token had expired before it could be returned."
+                    with state.lock:
+                        supervise(state, found.flight, now)
+                    recorder.run_deferred()
+                    if not found.flight.done:
+                        yield found.flight, left
+                now = state.now()
+                with state.lock:
+                    lease = self._outcome(found, key, now)
+            else:
+                lease = found
+            recorder.run_deferred()
+            # Hooks may have taken their time, and so may a fetch that ran without a worker.
+            if not remaining_of(lease, state.now()):
+                expired = "The token expired before it could be returned."
                 raise TokenUnavailableError(expired)  # noqa: TRY301
-            return token  # noqa: TRY300
+            return lease  # noqa: TRY300
         except BaseException as error:
             if isinstance(error, DevTokenError):
-                with engine.lock:
-                    self._journal.counts.update(["misses", "errors"])
-            self._journal.catch_up()
+                with state.lock:
+                    recorder.counts.update(["misses", "errors"])
+            recorder.run_deferred()
             raise
 
-    def _plan(
-        self, key: Key, request: TokenRequest, now: Instant, least: float | None, *, forced: bool
-    ) -> OpenIdToken | _Wait:
-        self._engine.check_open()
-        self._engine.keep_house(now)
-        if present := self._engine.flights.table.get(key):
-            self._engine.abandon_if_overdue(present, now)
-        token = self._entries.tokens.get(key)
-        trouble = self._entries.trouble(key)
+    def _decide(
+        self, key: Key, request: R, now: Instant, least: float | None, *, forced: bool
+    ) -> L | Wait[R, L]:
+        state, recorder, policy = self._state, self._state.recorder, self._state.policy
+        state.check_open()
+        keep_house(state, now)
+        if present := state.flights.table.get(key):
+            abandon_if_overdue(state, present, now)
+        lease = state.entries.leases.get(key)
+        failure = state.entries.failure(key)
         if forced:
-            return self._miss(key, request, Reason.FORCED, now, trouble, newer=True)
-        if token is None:
-            return self._miss(key, request, Reason.MISS, now, trouble)
-        if least is not None and least >= token._seconds:
-            raise ValueError(f"min_remaining must be less than the life of {token._seconds:g} s.")
-        state, reason = self._state_of(token, now, least)
-        if state is State.EXPIRED:
-            return self._miss(key, request, reason, now, trouble)
-        if trouble and trouble.kind is Failure.TERMINAL:
-            wait = self._miss(key, request, reason, now, trouble)
-            return wait._replace(or_at_hand=True)
-        if state is State.FRESH:
-            self._journal.hits += 1
-            return token
-        strict = state is State.GRACE and self._policy.strict_grace
-        left_alone = trouble is not None and trouble.left(now, usable=not strict) > 0
-        # No thread can be started any more, and none that waits wakes up.
-        left_alone = left_alone or sys.is_finalizing()
-        if state is State.DUE:
-            if not left_alone:
-                flight = self._depart(key, request, reason, now, needed=self._freezes)
-                if self._freezes:
-                    return _Wait(flight, _INLINE, or_at_hand=True, counts_as="due_hits")
-            self._journal.counts["due_hits"] += 1
-            return token
-        if left_alone:
-            self._journal.counts["back_offs"] += 1
-            return self._serve_in_grace(key, token, trouble, now)
-        # The token at hand must not expire while its caller waits for a better one.
-        patience = remaining_of(token, now) / 2
-        return _Wait(self._depart(key, request, reason, now), patience, or_at_hand=True)
+            return self._miss(key, request, Reason.FORCED, now, failure, newer=True)
+        if lease is None:
+            return self._miss(key, request, Reason.MISS, now, failure)
+        if least is not None and least >= lease._seconds:
+            raise ValueError(f"min_remaining must be less than the life of {lease._seconds:g} s.")
+        freshness, reason = self._freshness(lease, now, least)
+        if freshness is State.EXPIRED:
+            return self._miss(key, request, reason, now, failure)
+        if failure and failure.kind is Failure.TERMINAL:
+            wait = self._miss(key, request, reason, now, failure)
+            return wait._replace(or_present=True)
+        if freshness is State.FRESH:
+            recorder.hits += 1
+            return lease
+        strict = freshness is State.GRACE and policy.strict_grace
+        backing_off = failure is not None and failure.remaining(now, usable=not strict) > 0
+        # No worker can be started any more, and none that is idle wakes up.
+        backing_off = backing_off or sys.is_finalizing()
+        if freshness is State.DUE:
+            if not backing_off:
+                inline = self.refreshes_inline
+                flight = self._join(key, request, reason, now, needed=inline)
+                if inline:
+                    return Wait(flight, _INLINE, or_present=True, counts_as="due_hits")
+            recorder.counts["due_hits"] += 1
+            return lease
+        if backing_off:
+            recorder.counts["back_offs"] += 1
+            return self._serve_in_grace(key, lease, failure, now)
+        # The present lease must not expire while its caller waits for a better one.
+        patience = remaining_of(lease, now) / 2
+        return Wait(self._join(key, request, reason, now), patience, or_present=True)
 
-    def _state_of(
-        self, token: OpenIdToken, now: Instant, least: float | None
-    ) -> tuple[State, Reason]:
-        age = token._sent.age(now)
-        state = self._policy.state(age, token._seconds, token._due, least)
-        if state is State.FRESH and now.monotonic - now.wall >= token._ahead:
-            # Should the other hand stand still some day, this one would not tell.
+    def _freshness(self, lease: L, now: Instant, least: float | None) -> tuple[State, Reason]:
+        """Tell how usable a lease is, and for what reason it would be fetched anew."""
+        age = lease._sent.age(now)
+        freshness = self._state.policy.state(age, lease._seconds, lease._due, least)
+        if freshness is State.FRESH and now.monotonic - now.wall >= lease._ahead:
+            # The wall clock was set back. If the monotonic clock should stand still some day,
+            # nothing would show the lease's age.
             return State.DUE, Reason.CLOCK
-        if state is State.GRACE and least is not None:
-            return state, Reason.MIN_REMAINING
-        return state, _REASONS.get(state, Reason.DUE)
+        if freshness is State.GRACE and least is not None:
+            return freshness, Reason.MIN_REMAINING
+        return freshness, _REASONS.get(freshness, Reason.DUE)
 
     def _miss(
         self,
         key: Key,
-        request: TokenRequest,
+        request: R,
         reason: Reason,
         now: Instant,
-        trouble: Trouble | None,
+        failure: RememberedFailure | None,
         *,
         newer: bool = False,
-    ) -> _Wait:
-        if trouble and trouble.left(now, usable=False) > 0:
-            self._journal.counts["back_offs"] += 1
-            trouble.refuse(now, usable=False)
+    ) -> Wait[R, L]:
+        if failure and failure.remaining(now, usable=False) > 0:
+            self._state.recorder.counts["back_offs"] += 1
+            failure.refuse(now, usable=False)
         if sys.is_finalizing():
-            raise TokenUnavailableError("No call is made while the interpreter ends.")
-        return _Wait(self._depart(key, request, reason, now, newer=newer))
+            raise TokenUnavailableError("No call is made while the interpreter shuts down.")
+        return Wait(self._join(key, request, reason, now, newer=newer))
 
-    def _depart(
+    def _join(
         self,
         key: Key,
-        request: TokenRequest,
+        request: R,
         reason: Reason,
         now: Instant,
         *,
         needed: bool = True,
         newer: bool = False,
-    ) -> Flight:
+    ) -> Flight[R, L]:
         """Join the flight for a key, or start one."""
-        flights = self._engine.flights
-        flight, made = flights.join(key, request, reason, now, needed=needed, newer=newer)
+        state = self._state
+        flight, made = state.flights.join(key, request, reason, now, needed=needed, newer=newer)
         if made:
-            self._engine.staff()
+            state.ensure_worker()
         elif needed:
-            self._journal.counts["joined"] += 1
+            state.recorder.counts["joined"] += 1
         return flight
 
     def _serve_in_grace(
-        self, key: Key, token: OpenIdToken, trouble: Trouble | None, now: Instant
-    ) -> OpenIdToken:
-        if self._policy.strict_grace:
-            if trouble:
-                trouble.refuse(now, usable=False)
-            raise TokenUnavailableError("No new token has come in time.")
-        self._journal.counts["grace_hits"] += 1
-        self._journal.tell(ServedInGrace, key, token, remaining_of(token, now))
-        return token
+        self, key: Key, lease: L, failure: RememberedFailure | None, now: Instant
+    ) -> L:
+        if self._state.policy.strict_grace:
+            if failure:
+                failure.refuse(now, usable=False)
+            raise TokenUnavailableError("No new token arrived in time.")
+        recorder = self._state.recorder
+        recorder.counts["grace_hits"] += 1
+        recorder.emit(ServedInGrace, key, lease, remaining_of(lease, now))
+        return lease
 
-    def _outcome(self, plan: _Wait, key: Key, now: Instant) -> OpenIdToken:
-        flight, error = plan.flight, plan.flight.error
-        if flight.token:
-            self._journal.counts[plan.counts_as] += 1
-            return flight.token
+    def _outcome(self, wait: Wait[R, L], key: Key, now: Instant) -> L:
+        flight, error = wait.flight, wait.flight.error
+        recorder = self._state.recorder
+        if flight.lease:
+            recorder.counts[wait.counts_as] += 1
+            return flight.lease
         final = isinstance(error, SessionClosedError) or (
             error is not None and Failure.of(error) is Failure.TERMINAL
         )
-        # What is at hand now: the one that was may have been refused meanwhile.
-        token = self._entries.tokens.get(key)
-        if plan.or_at_hand and not final and token and remaining_of(token, now):
-            if plan.counts_as == "due_hits":
-                self._journal.counts["due_hits"] += 1
-                return token
-            if not (error and self._policy.strict_grace):
-                return self._serve_in_grace(key, token, None, now)
+        # The one that is present now: the earlier one may have been rejected meanwhile.
+        lease = self._state.entries.leases.get(key)
+        if wait.or_present and not final and lease and remaining_of(lease, now):
+            if wait.counts_as == "due_hits":
+                recorder.counts["due_hits"] += 1
+                return lease
+            if not (error and self._state.policy.strict_grace):
+                return self._serve_in_grace(key, lease, None, now)
         if error:
-            raise again(error)
+            raise copy_of(error)
         raise TokenUnavailableError(
-            "No token has come in time.",
-            hint="The fetch goes on: ask again, or allow more time.",
+            "No token arrived in time.",
+            hint="The fetch goes on: try again, or allow more time.",
         )

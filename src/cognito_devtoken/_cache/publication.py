@@ -1,73 +1,97 @@
 """
-How a flight ends: with a token that is kept, with one that is not, or with an error.
+How a flight ends: with a lease that is kept, with one that is discarded, or with an error.
 
-Laws of this module: a token is kept only if nothing has invalidated its key since it was asked
-for, and if it lives longer than the one at hand. A failure never touches the token at hand.
+Laws of this module: a lease is kept only if nothing has invalidated its key since it was asked
+for, and if it lives longer than the present one. A failure never touches the present lease.
 
-All of it happens under the engine's lock.
+All of it happens under the cache's lock.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TypeVar
 
 from .._values.clock import Instant
-from .._values.token import OpenIdToken, remaining_of
-from ..events import Evicted, FetchFailed, FetchSucceeded, Reason, Throttled, TokenDiscarded
-from ..exceptions import ServiceError, SessionClosedError, TokenUnavailableError
-from .failures import Trouble
+from .._values.lease import Lease, remaining_of
+from ..events import (
+    Evicted,
+    FetchFailed,
+    FetchSucceeded,
+    Reason,
+    Throttled,
+    TokenAdopted,
+    TokenDiscarded,
+)
+from ..exceptions import ServiceError, TokenUnavailableError
+from .failures import Failure, RememberedFailure, back_off
 from .flights import Flight
-from .policy import Failure, back_off
+from .state import CacheState, session_closed
 
 
-if TYPE_CHECKING:
-    from .workers import Engine
+R = TypeVar("R")
+L = TypeVar("L", bound=Lease)
 
 
-def arrived(engine: Engine, flight: Flight, token: OpenIdToken, now: Instant) -> None:
-    """A flight has brought a token."""
-    journal, entries = engine.journal, engine.entries
-    in_time = engine.flights.land(flight, now, arrived=True)
-    if engine.shared and flight.adopted is not None:
-        engine.shared.landed(flight, token, flight.adopted, now)
-    else:
-        journal.succeeded(now)
-        took = (flight.sent or now).age(now)
-        journal.tell(FetchSucceeded, flight.key, flight.reason, took, token, token._seconds)
-    if engine.closed:
+def publish(state: CacheState[R, L], flight: Flight[R, L], lease: L, now: Instant) -> None:
+    """End a flight with the lease that it brought."""
+    in_time = state.flights.finish(flight, now, arrived=True)
+    adopted = flight.invalidated_since is not None
+    _record_arrival(state, flight, lease, now)
+    if state.closed:
         if in_time:
-            engine.finish(flight, error=closed())
+            state.settle(flight, error=session_closed())
         return
-    engine.keep_house(now)
-    remaining = remaining_of(token, now)
-    at_hand = remaining_of(entries.tokens.get(flight.key), now)
+    state.sweep(now)
+    remaining = remaining_of(lease, now)
+    present = remaining_of(state.entries.leases.get(flight.key), now)
     if not remaining:
         error = TokenUnavailableError("The token had expired before it arrived.")
-        remember(engine, flight, error, now)
-    elif flight.stale or remaining < at_hand:
-        journal.counts["tokens_discarded"] += 1
-        journal.tell(TokenDiscarded, flight.key, token)
-        fetched = flight.adopted is None and flight.reason is not Reason.FORCED
+        remember_failure(state, flight, error, now)
+    elif flight.stale or remaining < present:
+        state.recorder.counts["tokens_discarded"] += 1
+        state.recorder.emit(TokenDiscarded, flight.key, lease)
+        fetched = not adopted and flight.reason is not Reason.FORCED
         if in_time and fetched and not flight.stale:
-            # Else each call would fetch another that lives no longer.
-            error = TokenUnavailableError("The new token lives no longer than the old one.")
-            remember(engine, flight, error, now)
+            # Otherwise each call would fetch another one that lives no longer.
+            error = TokenUnavailableError("The new token does not live longer than the old one.")
+            remember_failure(state, flight, error, now)
     else:
-        entries.mended(flight.key)
-        if evicted := entries.store(flight.key, token):
-            journal.counts["evictions"] += 1
-            journal.tell(Evicted, evicted[0], remaining_of(evicted[1], now))
+        _store(state, flight, lease, now)
     if in_time:
-        engine.finish(flight, token=token)
+        state.settle(flight, lease=lease)
 
 
-def failed(engine: Engine, flight: Flight, error: Exception, now: Instant) -> None:
-    """A flight has brought nothing."""
-    journal, pace = engine.journal, engine.flights.pace
-    in_time = engine.flights.land(flight, now, arrived=False)
-    journal.counts["fetches_failed"] += 1
-    wait = remember(engine, flight, error, now) if in_time and not engine.closed else 0.0
-    journal.tell(
+def _record_arrival(state: CacheState[R, L], flight: Flight[R, L], lease: L, now: Instant) -> None:
+    took = (flight.sent or now).age(now)
+    recorder = state.recorder
+    if flight.invalidated_since is None:
+        recorder.record_success(now)
+        recorder.emit(FetchSucceeded, flight.key, flight.reason, took, lease, lease._seconds)
+    else:
+        recorder.counts["store_hits"] += 1
+        left = remaining_of(lease, now)
+        recorder.emit(TokenAdopted, flight.key, flight.reason, took, lease, left)
+        flight.stale |= flight.invalidated_since()
+
+
+def _store(state: CacheState[R, L], flight: Flight[R, L], lease: L, now: Instant) -> None:
+    state.entries.forget_failure(flight.key)
+    if evicted := state.entries.store(flight.key, lease):
+        key, victim = evicted
+        state.recorder.counts["evictions"] += 1
+        state.recorder.emit(Evicted, key, remaining_of(victim, now))
+
+
+def record_failure(
+    state: CacheState[R, L], flight: Flight[R, L], error: Exception, now: Instant
+) -> None:
+    """End a flight that brought nothing."""
+    recorder, limiter = state.recorder, state.rate_limiter
+    in_time = state.flights.finish(flight, now, arrived=False)
+    recorder.counts["fetches_failed"] += 1
+    remember = in_time and not state.closed
+    wait = remember_failure(state, flight, error, now) if remember else 0.0
+    recorder.emit(
         FetchFailed,
         flight.key,
         flight.reason,
@@ -75,36 +99,34 @@ def failed(engine: Engine, flight: Flight, error: Exception, now: Instant) -> No
         type(error).__name__,
         getattr(error, "code", None),
         wait,
-        remaining_of(engine.entries.tokens.get(flight.key), now),
+        remaining_of(state.entries.leases.get(flight.key), now),
     )
-    if Failure.of(error) is Failure.THROTTLED and pace.throttled(now):
-        journal.tell(Throttled, pace.rate)
+    if Failure.of(error) is Failure.THROTTLED and limiter.throttled(now):
+        recorder.emit(Throttled, limiter.rate)
     if in_time:
-        engine.finish(flight, error=error)
+        state.settle(flight, error=error)
 
 
-def remember(engine: Engine, flight: Flight, error: Exception, now: Instant) -> float:
-    """Leave a key alone for a while. Returns for how many seconds."""
+def remember_failure(
+    state: CacheState[R, L], flight: Flight[R, L], error: Exception, now: Instant
+) -> float:
+    """Back off from a key. Returns for how many seconds."""
     if flight.stale:
-        return 0.0  # what it says is of the time before the invalidation
-    entries = engine.entries
-    before = entries.trouble(flight.key)
+        return 0.0  # it is about the time before the invalidation
+    entries = state.entries
+    before = entries.failure(flight.key)
     kind = Failure.of(error)
-    token = entries.tokens.get(flight.key)
-    usable = (remaining := remaining_of(token, now)) > 0
-    # Once nothing can be served, it is tried again soon, whatever went before.
+    lease = entries.leases.get(flight.key)
+    remaining = remaining_of(lease, now)
+    usable = remaining > 0
+    # Once nothing can be served, the next attempt comes soon, whatever happened before.
     failures = before.failures + 1 if before and before.usable == usable else 1
-    wait = back_off(kind, failures, remaining, engine.draw())
-    engine.journal.failed(error, wait, now)
-    trouble = Trouble(error, kind, failures, now, wait, usable)
-    entries.failed(flight.key, trouble)
+    wait = back_off(kind, failures, remaining, state.random_fraction())
+    state.recorder.record_failure(error, wait, now)
+    failure = RememberedFailure(error, kind, failures, now, wait, usable)
+    entries.remember_failure(flight.key, failure)
     if kind is not Failure.TERMINAL and isinstance(error, ServiceError | TokenUnavailableError):
-        error.retry_at = trouble.retry_at(now, usable=False)
-    if token and kind is Failure.TERMINAL:
-        entries.hurry(flight.key)
+        error.retry_at = failure.retry_at(now, usable=False)
+    if lease and kind is Failure.TERMINAL:
+        entries.expedite(flight.key)
     return wait
-
-
-def closed() -> SessionClosedError:
-    """What a closed session raises."""
-    return SessionClosedError("This session is closed.")

@@ -21,8 +21,8 @@ _GROWTH = 1.1
 _FREE = 200.0
 
 
-class Pace:
-    """The start rate of fetches. To be used under a lock."""
+class AdaptiveRateLimiter:
+    """How many fetches may start per second. To be used under a lock."""
 
     def __init__(self) -> None:
         self.rate: float | None = None  # fetches per second; None holds nothing back

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import attrs
 
 from .._values.clock import Instant
-from .._values.token import OpenIdToken
+from .._values.key import Key
+from .._values.lease import Lease
 from ..events import Event
-from .entries import Key
 from .health import Health
 
 
@@ -121,8 +121,13 @@ class Stats:
     in_flight: int = 0
 
 
-class Journal:
-    """Counts at once, under the cache's lock; calls hooks, and whatever else, after it."""
+class StatsRecorder:
+    """
+    Counts what happens, and emits events.
+
+    Counting happens at once, under the cache's lock. Hooks are called later, without it: what must
+    wait for the lock to be released is deferred here, and so is whatever else must.
+    """
 
     def __init__(self, hooks: Iterable[EventHook]) -> None:
         self.hits = 0
@@ -130,53 +135,53 @@ class Journal:
         self.counts: Counter[str] = Counter()
         self.reasons: Counter[str] = Counter()
         self._hooks = tuple(hooks)
-        self._afterwards: deque[Callable[[], object]] = deque()
+        self._deferred: deque[Callable[[], object]] = deque()
 
-    def succeeded(self, now: Instant) -> None:
-        """Count a fetch that has brought a token."""
+    def record_success(self, now: Instant) -> None:
+        """Count a fetch that brought a lease."""
         self.counts["fetches_succeeded"] += 1
         self.health = self.health.after_success(now)
 
-    def failed(self, error: Exception, wait: float, now: Instant) -> None:
-        """Note a failure for which a key is left alone for some seconds."""
+    def record_failure(self, error: Exception, wait: float, now: Instant) -> None:
+        """Note a failure, and for how many seconds its key backs off."""
         self.health = self.health.after_failure(error, wait, now)
 
-    def tell(self, kind: Callable[..., Event], *members: object) -> None:
-        """Tell the hooks, later. Keys and tokens are told by what may be known of them."""
+    def emit(self, kind: Callable[..., Event], *members: object) -> None:
+        """Defer an event to the hooks. Keys and leases appear in it as digest and fingerprint."""
         if self._hooks:
             event = kind(*map(_public, members))
-            self.later(*(partial(self._call, hook, event) for hook in self._hooks))
+            self.defer(*(partial(self._call, hook, event) for hook in self._hooks))
 
     def _call(self, hook: EventHook, event: Event) -> None:
         try:
             hook(event)
         except KeyboardInterrupt:
             raise
-        except BaseException:  # noqa: BLE001  # a hook is not to break what it watches
+        except BaseException:  # noqa: BLE001  # a hook must not break what it observes
             self.counts["hook_errors"] += 1
 
-    def later(self, *actions: Callable[[], object]) -> None:
-        """Do this once the lock is released."""
-        self._afterwards.extend(actions)
+    def defer(self, *actions: Callable[[], object]) -> None:
+        """Run these once the lock is released."""
+        self._deferred.extend(actions)
 
-    def first(self, *actions: Callable[[], object]) -> None:
-        """The same, before what else has been put off: nobody waits for a hook."""
-        self._afterwards.extendleft(actions)
+    def defer_first(self, *actions: Callable[[], object]) -> None:
+        """Run these before everything else that is deferred, so that nobody waits for a hook."""
+        self._deferred.extendleft(actions)
 
-    def catch_up(self) -> None:
-        """Do what was put off. To be called without the lock, whatever has happened."""
+    def run_deferred(self) -> None:
+        """Run what was deferred. To be called without the lock, whatever has happened."""
         while action := self._next():
             action()
 
     def _next(self) -> Callable[[], object] | None:
         try:
-            return self._afterwards.popleft()
-        except IndexError:  # the usual case; and that another thread was faster
+            return self._deferred.popleft()
+        except IndexError:  # usually; or another thread was faster
             return None
 
     def reset(self) -> None:
-        """In a forked child: what has been counted and put off is the parent's."""
-        self._afterwards.clear()
+        """Start at zero in a forked child: what was counted and deferred is the parent's."""
+        self._deferred.clear()
         self.hits = 0
         self.counts.clear()
         self.reasons.clear()
@@ -185,4 +190,4 @@ class Journal:
 def _public(member: object) -> object:
     if isinstance(member, Key):
         return member.digest
-    return member.fingerprint if isinstance(member, OpenIdToken) else member
+    return member.fingerprint if isinstance(member, Lease) else member

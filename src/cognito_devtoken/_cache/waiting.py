@@ -1,7 +1,7 @@
 """
-The two doors of the one engine: how a thread waits for a flight, and how a task does.
+How callers wait for a flight: a thread by blocking, a task by awaiting.
 
-No asyncio primitive is kept anywhere: each waiting task has a future of its own loop, so one
+No asyncio primitive is stored anywhere: each waiting task has a future of its own loop, so one
 cache serves any number of loops.
 """
 
@@ -9,23 +9,24 @@ from __future__ import annotations
 
 import threading
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TypeVar
 
-from .._values.token import OpenIdToken
+from .._values.lease import Lease
+from .flights import Flight, Steps
 
 
-if TYPE_CHECKING:
-    from .flights import Steps
+R = TypeVar("R")
+L = TypeVar("L", bound=Lease)
 
 # Waits are cut into slices, because a wait does not notice that its machine was frozen.
 _SLICE = 1.0
 
 
-def wait_in_thread(steps: Steps) -> OpenIdToken:
-    """Go the steps, blocking this thread where there is something to wait for."""
+def wait_blocking(steps: Steps[R, L]) -> L:
+    """Go through the steps, blocking this thread where there is something to wait for."""
     gate = threading.Lock()
     gate.acquire()
-    flight = None
+    flight: Flight[R, L] | None = None
     try:
         while True:
             flight, seconds = next(steps)
@@ -33,25 +34,25 @@ def wait_in_thread(steps: Steps) -> OpenIdToken:
             if not flight.done:
                 gate.acquire(timeout=min(seconds, _SLICE))
     except StopIteration as stop:
-        token: OpenIdToken = stop.value
-        return token
+        lease: L = stop.value
+        return lease
     finally:
         if flight is not None:
             flight.waiters.discard(gate.release)
 
 
-async def wait_in_loop(steps: Steps) -> OpenIdToken:
-    """Go the steps, awaiting where there is something to wait for."""
+async def wait_async(steps: Steps[R, L]) -> L:
+    """Go through the steps, awaiting where there is something to wait for."""
     import asyncio
 
     loop = asyncio.get_running_loop()
     future = loop.create_future()
 
     def wake() -> None:
-        with suppress(RuntimeError):  # its loop is closed, and nobody waits any more
+        with suppress(RuntimeError):  # the loop is closed, and nobody waits any more
             loop.call_soon_threadsafe(future.set_result, None)
 
-    flight = None
+    flight: Flight[R, L] | None = None
     try:
         while True:
             flight, seconds = next(steps)
@@ -59,8 +60,8 @@ async def wait_in_loop(steps: Steps) -> OpenIdToken:
             if not flight.done:
                 await asyncio.wait((future,), timeout=min(seconds, _SLICE))
     except StopIteration as stop:
-        token: OpenIdToken = stop.value
-        return token
+        lease: L = stop.value
+        return lease
     finally:
         if flight is not None:
             flight.waiters.discard(wake)

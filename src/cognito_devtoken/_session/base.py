@@ -12,18 +12,20 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self, TypedDict, TypeVar
 import attrs
 
 from .._aws.client import DevTokenClient
-from .._cache.cache import TokenCache
-from .._cache.entries import Key
 from .._cache.flights import Steps
 from .._cache.health import Health
-from .._cache.policy import RefreshPolicy, Seconds
-from .._cache.publication import closed
+from .._cache.policy import RefreshPolicy
+from .._cache.state import session_closed
 from .._cache.stats import Stats
 from .._fork import watch
+from .._values.arguments import Seconds
 from .._values.clock import SYSTEM_CLOCK
+from .._values.key import Key
 from .._values.request import TokenRequest
+from .._values.token import OpenIdToken
 from ..exceptions import ConfigurationError, InvalidRequestError, Violation
 from ..typing import Clock, EventHook, TokenFetcher, TokenStore
+from .cache import TokenCache
 
 
 if TYPE_CHECKING:
@@ -113,7 +115,7 @@ class Session:
         )
         # What a hit needs, within reach.
         self._hits = 0
-        self._tokens: Any = self._cache._entries.tokens
+        self._tokens: Any = self._cache._state.entries.leases
         _, self._plain = Key.of(plain, developer_provider)
         clock = clock or SYSTEM_CLOCK
         self._monotonic, self._time = clock.monotonic, clock.time
@@ -208,7 +210,7 @@ class Session:
 
     def _steps(
         self, user_id: str, options: GetOptions | RefreshOptions, *, forced: bool = False
-    ) -> Steps:
+    ) -> Steps[TokenRequest, OpenIdToken]:
         """What a caller does for a user's token."""
         allowed = RefreshOptions if forced else GetOptions
         try:
@@ -224,16 +226,16 @@ class Session:
         finally:
             del user_id, options
             rest = None
-        return self._cache._callers.steps(request, least, patience, forced=forced)
+        return self._cache._leases.steps(request, least, patience, forced=forced)
 
     def _get_steps(
         self, request: TokenRequest, min_remaining: Seconds | None, timeout: Seconds | None
-    ) -> Steps:
+    ) -> Steps[TokenRequest, OpenIdToken]:
         """What a caller does for a request's token."""
         if getattr(request, "identity_pool_id", self._pool) != self._pool:
             limit = f"must be the session's, {self._pool}"
             raise InvalidRequestError([Violation("identity_pool_id", limit)])
-        return self._cache._callers.steps(request, min_remaining, timeout)
+        return self._cache._leases.steps(request, min_remaining, timeout)
 
     def stats(self) -> Stats:
         """What the session has done so far, and what it holds now."""
@@ -266,7 +268,7 @@ class Session:
 
     def _check_open(self) -> None:
         if self._closed:
-            raise closed()
+            raise session_closed()
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         name = type(self).__name__
@@ -278,7 +280,10 @@ class Session:
 
     def __del__(self) -> None:
         # Attributes are missing if the arguments were wrong.
-        if not getattr(self, "_closed", True) and self._cache._journal.counts["fetches_started"]:
+        if (
+            not getattr(self, "_closed", True)
+            and self._cache._state.recorder.counts["fetches_started"]
+        ):
             warnings.warn(f"{self!r} was not closed.", ResourceWarning, stacklevel=2, source=self)
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Self, Unpack
 
-from .._cache.invalidation import Removal
-from .._cache.policy import Seconds
-from .._cache.waiting import wait_in_loop, wait_in_thread
+from .._cache.invalidation import Invalidation
+from .._cache.waiting import wait_async, wait_blocking
+from .._values.arguments import Seconds
 from .._values.request import TokenRequest
 from .._values.token import OpenIdToken
 from .base import GetOptions, RefreshOptions, Session, keywords
@@ -125,7 +125,7 @@ class TokenSession(Session):
             steps = self._steps(user_id, options)
         finally:
             del user_id, options  # a traceback shows the locals of its frames
-        return wait_in_thread(steps)
+        return wait_blocking(steps)
 
     def get(
         self,
@@ -149,7 +149,7 @@ class TokenSession(Session):
         """
         steps = self._get_steps(request, min_remaining, timeout)
         del request  # it may be a user id in the wrong place
-        return wait_in_thread(steps)
+        return wait_blocking(steps)
 
     @keywords(RefreshOptions)
     def refresh(self, user_id: str, **options: Unpack[RefreshOptions]) -> OpenIdToken:
@@ -163,7 +163,7 @@ class TokenSession(Session):
             steps = self._steps(user_id, options, forced=True)
         finally:
             del user_id, options
-        return wait_in_thread(steps)
+        return wait_blocking(steps)
 
     def invalidate(self, token: OpenIdToken) -> None:
         """
@@ -180,10 +180,10 @@ class TokenSession(Session):
     def forget(self, user_id: str) -> None:
         """Throw every token of a user away, whatever else was asked for with it."""
         try:
-            removal = Removal.of_user(user_id, self._provider)
+            invalidation = Invalidation.of_user(user_id, self._provider)
         finally:
             del user_id
-        self._cache.throw_away(removal)
+        self._cache.discard(invalidation)
 
     def forget_identity(self, identity_id: str) -> None:
         """Throw every token of a Cognito identity away."""
@@ -249,7 +249,7 @@ class AsyncTokenSession(Session):
             steps = self._steps(user_id, options)
         finally:
             del user_id, options
-        return await wait_in_loop(steps)
+        return await wait_async(steps)
 
     async def get(
         self,
@@ -261,7 +261,7 @@ class AsyncTokenSession(Session):
         """Get a token for a request, as :meth:`TokenSession.get` does."""
         steps = self._get_steps(request, min_remaining, timeout)
         del request
-        return await wait_in_loop(steps)
+        return await wait_async(steps)
 
     @keywords(RefreshOptions)
     async def refresh(self, user_id: str, **options: Unpack[RefreshOptions]) -> OpenIdToken:
@@ -270,7 +270,7 @@ class AsyncTokenSession(Session):
             steps = self._steps(user_id, options, forced=True)
         finally:
             del user_id, options
-        return await wait_in_loop(steps)
+        return await wait_async(steps)
 
     async def invalidate(self, token: OpenIdToken) -> None:
         """Throw a refused token away, as :meth:`TokenSession.invalidate` does."""
@@ -282,10 +282,10 @@ class AsyncTokenSession(Session):
     async def forget(self, user_id: str) -> None:
         """Throw every token of a user away, whatever else was asked for with it."""
         try:
-            removal = Removal.of_user(user_id, self._provider)
+            invalidation = Invalidation.of_user(user_id, self._provider)
         finally:
             del user_id
-        self._cache.throw_away(removal)
+        self._cache.discard(invalidation)
 
     async def forget_identity(self, identity_id: str) -> None:
         """Throw every token of a Cognito identity away."""

@@ -1,8 +1,8 @@
 """
-Whether a store that fails is asked at all.
+When a store that fails is used again.
 
-Law of this module: a store in trouble costs the first three that ask it, and then one every now
-and then, until it answers again. Nothing waits for it in between.
+Law of this module: an unavailable store costs the first three operations, and then one probe after
+each pause, until it answers again. In between, nothing waits for it.
 """
 
 from __future__ import annotations
@@ -11,20 +11,20 @@ from .._values.clock import Instant
 
 
 _PATIENCE = 3
-# For how many seconds it is left alone: doubled each time, so that it is asked again within 30 s.
+# How many seconds the breaker stays open: doubled each time, and always less than 30 s.
 _SHORTEST, _LONGEST = 5.0, 25.0
-# So that a fleet does not come back as one.
+# So that a fleet does not probe all at once.
 _JITTER = 0.1
 
 
-class Breaker:
-    """What is known of a store. To be used under a lock."""
+class CircuitBreaker:
+    """Closed while the store works, open for a pause after failures. To be used under a lock."""
 
     def __init__(self) -> None:
         self.succeeded()
 
     def succeeded(self) -> None:
-        """It has answered."""
+        """Close: an operation succeeded."""
         self._failures = 0  # in a row
         self._openings = 0
         self._since: Instant | None = None
@@ -32,26 +32,26 @@ class Breaker:
         self._probing = False
 
     def allows(self, now: Instant) -> bool:
-        """Whether to ask it now. Of those who come once its time is over, the first one may."""
+        """Tell whether to use the store. After the pause, the first caller probes it."""
         if self._since is None:
             return True
         if self._since.age(now) < self._wait:
             return False
-        # Should the probe never come back, there will be another.
+        # If the probe never returns, there is another one after the next pause.
         self._since, self._probing = now, True
         return True
 
     def failed(self, now: Instant, draw: float) -> float:
         """
-        It has not.
+        Count a failed operation.
 
         Args:
-            now: The time.
+            now: The present instant.
 
-            draw: A number from 0 to 1.
+            draw: A random number from 0 to 1.
 
         Returns:
-            For how many seconds it is left alone from now on.
+            For how many seconds the store is not used from now on; 0 while it still is.
         """
         self._failures += 1
         if self._failures < _PATIENCE or (self._since and not self._probing):

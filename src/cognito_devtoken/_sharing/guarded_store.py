@@ -1,77 +1,81 @@
-"""A store that may fail as it likes: that is counted, and it is left alone for a while."""
+"""
+The shared store behind a circuit breaker: it may fail as it likes.
+
+Law of this module: whatever the store raises or returns, nothing but a FailedError leaves here.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from .._cache.entries import Key
+from .._cache.state import CacheState
+from .._values.key import Key
+from .._values.request import TokenRequest
+from .._values.token import OpenIdToken
 from ..events import StoredValueRefused, StoreFailed
 from ..typing import Stored, TokenStore
-from .circuit_breaker import Breaker
-
-
-if TYPE_CHECKING:
-    from .._cache.workers import Engine
+from .circuit_breaker import CircuitBreaker
 
 
 class FailedError(Exception):
-    """The store has failed. It is counted already, and there is no more to be done with it."""
+    """The store has failed. It is counted already, and there is nothing more to do with it."""
 
 
-class Guarded:
-    """A store, and what is known of how it does."""
+class GuardedStore:
+    """A store, and the circuit breaker that decides whether to use it."""
 
-    def __init__(self, engine: Engine, store: TokenStore) -> None:
-        self._engine = engine
+    def __init__(self, state: CacheState[TokenRequest, OpenIdToken], store: TokenStore) -> None:
+        self._state = state
         self._store = store
         self.keys = store.keys
         self.reset()
 
     def reset(self) -> None:
-        """Forget how it did."""
-        self._breaker = Breaker()
+        """Forget its failures."""
+        self._breaker = CircuitBreaker()
 
     def allows(self) -> bool:
-        """Whether to use it now."""
-        now = self._engine.now()
-        with self._engine.lock:
+        """Tell whether to use it now."""
+        now = self._state.now()
+        with self._state.lock:
             return self._breaker.allows(now)
 
     def use(self, operation: str, *arguments: Any) -> Any:
         """
-        Have it do something.
+        Run an operation of the store.
 
         Raises:
-            FailedError: If it does not.
+            FailedError: If it fails.
         """
-        engine = self._engine
+        state, recorder = self._state, self._state.recorder
         try:
             result = _SHAPES[operation](getattr(self._store, operation)(*arguments))
         except BaseException as error:  # noqa: BLE001  # a store may be anybody's code
-            now = engine.now()
-            with engine.lock:
-                wait = self._breaker.failed(now, engine.draw())
-                engine.journal.counts["store_errors"] += 1
-                engine.journal.tell(StoreFailed, operation, type(error).__name__, wait)
+            now = state.now()
+            with state.lock:
+                wait = self._breaker.failed(now, state.random_fraction())
+                recorder.counts["store_errors"] += 1
+                recorder.emit(StoreFailed, operation, type(error).__name__, wait)
         else:
-            with engine.lock:
+            with state.lock:
                 self._breaker.succeeded()
             return result
         raise FailedError
 
     def attempt(self, operation: str, *arguments: Any) -> Any:
-        """Have it do something that may as well be left. Returns None if it fails."""
+        """Run an operation that may as well fail. Returns None if it does."""
         with suppress(FailedError):
             return self.use(operation, *arguments)
         return None
 
     def refuse(self, key: Key | None, why: str) -> None:
-        """Note that what it holds for a key, or in the log, is of no use."""
-        with self._engine.lock:
-            self._engine.journal.counts["store_undecryptable"] += 1
-            self._engine.journal.tell(StoredValueRefused, key, why)
+        """Record that a value, or with no key a message of the log, cannot be used."""
+        recorder = self._state.recorder
+        with self._state.lock:
+            recorder.counts["store_undecryptable"] += 1
+            recorder.emit(StoredValueRefused, key, why)
 
 
 def _stored(result: Any) -> Stored | None:
@@ -92,11 +96,11 @@ def _published(result: Any) -> list[tuple[int, bytes]]:
 
 def _whether(result: object) -> bool:
     if not isinstance(result, bool):
-        raise TypeError  # a None that was forgotten, say, must not pass for "no longer held"
+        raise TypeError  # a forgotten None, for example, must not mean "no longer held"
     return result
 
 
-# What comes back, or an error: what has another shape is a failure like any other.
+# What each operation must return; anything else is a failure like any other.
 _SHAPES: Mapping[str, Callable[[Any], Any]] = {
     "read": _stored,
     "claim": _claimed,

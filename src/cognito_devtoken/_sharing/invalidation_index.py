@@ -1,42 +1,44 @@
 """
-What other hosts have thrown away, so that this one does not go on handing it out.
+What was invalidated, on this host and others, so that it is not adopted from the store.
 
-Law of this module: a token is refused if what throws it away comes behind it in the log. No clock
-is asked: whoever fetches a token notes beforehand how far the log has got.
+Law of this module: a token is refused if its invalidation comes after it in the log. No clock is
+read: a host notes the position of the log before it fetches a token.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from .._cache.entries import Key
-from .._cache.invalidation import Scope, scopes_of
+from .._cache.invalidation import InvalidationScope, scopes_of
+from .._values.key import Key
 from .._values.token import OpenIdToken
 
 
-# Beyond so many, the oldest are forgotten, and with them every token that they may have meant.
+# Beyond this many, the oldest are forgotten, and with them every token that they may concern.
 KEEP = 10_000
 
 
-class News:
-    """What has been thrown away, and where in the log that stands. To be used under a lock."""
+class InvalidationIndex:
+    """Invalidations by their position in the log. To be used under a lock."""
 
     def __init__(self, developer_provider: str | None) -> None:
         self.read = 0  # the position up to which the log has been read
         self.latest = 0  # the last position that is known of
         self._floor = 0
-        self._thrown_away: dict[Scope, int] = {}
+        self._invalidated: dict[InvalidationScope, int] = {}
         self._own: set[int] = set()
         self._provider = developer_provider
 
-    def told(self, scopes: Iterable[Scope], position: int) -> None:
-        """Take note of what this host has told the others, and where it stands."""
+    def announced(self, scopes: Iterable[InvalidationScope], position: int) -> None:
+        """Note what this host has announced, and at which position."""
         self._own.add(position)
         self._note(scopes, position)
 
-    def heard(self, messages: Iterable[tuple[int, Iterable[Scope]]]) -> list[Scope]:
-        """Take note of what comes next in the log. Returns what others have told."""
-        others: list[Scope] = []
+    def read_messages(
+        self, messages: Iterable[tuple[int, Iterable[InvalidationScope]]]
+    ) -> list[InvalidationScope]:
+        """Note what comes next in the log. Returns what other hosts have announced."""
+        others: list[InvalidationScope] = []
         for position, scopes in messages:
             self.read = position
             self.latest = max(self.latest, position)
@@ -48,20 +50,20 @@ class News:
         return others
 
     def missed(self, position: int) -> None:
-        """What stood in the log before a position may not have been heard."""
+        """Note that what came before a position may not have been read."""
         self._floor = max(self._floor, position)
 
-    def _note(self, scopes: Iterable[Scope], position: int) -> None:
+    def _note(self, scopes: Iterable[InvalidationScope], position: int) -> None:
         self.latest = max(self.latest, position)
         for scope in scopes:
-            self._thrown_away.pop(scope, None)
-            self._thrown_away[scope] = position
-            if len(self._thrown_away) > KEEP:
-                self.missed(self._thrown_away.pop(next(iter(self._thrown_away))))
+            self._invalidated.pop(scope, None)
+            self._invalidated[scope] = position
+            if len(self._invalidated) > KEEP:
+                self.missed(self._invalidated.pop(next(iter(self._invalidated))))
 
     def refuses(self, key: Key, token: OpenIdToken, since: int) -> bool:
-        """Whether a token has been thrown away that was asked for when the log had got so far."""
-        if since < self._floor or not self._thrown_away:
+        """Tell whether a token that was requested at a position of the log has been invalidated."""
+        if since < self._floor or not self._invalidated:
             return since < self._floor
         scopes = scopes_of(key, token, self._provider)
-        return any(self._thrown_away.get(scope, 0) > since for scope in scopes)
+        return any(self._invalidated.get(scope, 0) > since for scope in scopes)

@@ -1,212 +1,245 @@
 """
-A store that hosts share, asked before Cognito is.
+A source that asks a store shared by many hosts before it calls Cognito.
 
 Laws of this module: whatever the store does, a caller gets a token all the same, and soon. What
-comes out of it is checked like an answer of Cognito's. A lock saves calls and protects nothing:
-without it, Cognito is called anyway.
+is read from the store is checked like a response of Cognito's. A lock saves calls and protects
+nothing: without it, Cognito is called anyway.
 """
 
 from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from hashlib import sha256
 from secrets import token_hex
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 
-from .._cache.entries import Key
 from .._cache.flights import DEADLINE, Flight
-from .._cache.invalidation import Scope
+from .._cache.invalidation import InvalidationScope
+from .._cache.source import FetcherSource
+from .._cache.state import CacheState
+from .._threads import wait
 from .._values.clock import Instant
-from .._values.token import OpenIdToken, remaining_of
-from ..events import Reason, TokenAdopted
+from .._values.key import Key
+from .._values.lease import remaining_of
+from .._values.request import TokenRequest
+from .._values.token import OpenIdToken
+from ..events import Reason
 from ..exceptions import InvalidTokenResponseError
 from ..stores._sealing import CannotOpenError
 from ..typing import Stored, TokenStore
-from .guarded_store import FailedError, Guarded
-from .invalidation_log import Exchange
-from .leases import LEASE, Lease, Leases
+from .guarded_store import FailedError, GuardedStore
+from .invalidation_log import InvalidationLog
+from .locks import LEASE, HeldLock, HeldLocks
 
-
-if TYPE_CHECKING:
-    from .._cache.workers import Engine
 
 # How many seconds to wait for a lock that another host keeps renewing, because it is calling
 # Cognito: as long as the two attempts of up to 5 s take that the library's own client makes.
 PATIENCE = 10.0
 # The wait ends this long before the flight's deadline, so that a last look at the store does not
-# take the flight past it: it would be given up before Cognito was called.
+# take the flight past it: it would be abandoned before Cognito was called.
 _RESERVE = 1.0
 # How many seconds to wait between two looks.
 _FIRST_PAUSE, _GROWTH, _LONGEST_PAUSE = 0.05, 1.5, 0.25
 
+_Flight = Flight[TokenRequest, OpenIdToken]
+
 
 @attrs.define(repr=False)
-class _Turn:
-    """A flight's turn at the store."""
+class _Visit:
+    """
+    What a flight does at the store.
 
-    flight: Flight
+    Attributes:
+        flight: The flight.
+
+        digest: Of its key: the same on every host.
+
+        names: The names of its value, by the current key of the store and by older ones.
+
+        rate_limited: Whether the flight has waited for the rate limiter.
+
+        usable: Whether the store works.
+
+        since: The position of the invalidation log before Cognito was called.
+
+        lock: The lock that the flight holds.
+
+        refused: A value that could not be opened, so that it is not tried again.
+    """
+
+    flight: _Flight
     digest: bytes
     names: Sequence[str]
-    paced: bool = False
+    rate_limited: bool = False
     usable: bool = False
-    since: int = 0  # where the log was before Cognito was asked
-    lease: Lease | None = None
+    since: int = 0
+    lock: HeldLock | None = None
     refused: bytes | None = None
 
 
-class Shared:
-    """What a cache does with a store."""
+class SharedSource:
+    """
+    The store first, then the fetcher.
 
-    def __init__(self, engine: Engine, store: TokenStore, developer_provider: str | None) -> None:
-        self._engine = engine
-        self._store = Guarded(engine, store)
-        self.exchange = Exchange(engine, self._store, developer_provider)
-        self.leases = Leases(engine, self._store)
+    Attributes:
+        wait: Waits for a gate to be released, for some seconds; tells whether it was.
+    """
 
-    def bring(self, flight: Flight) -> OpenIdToken:
-        """A token for a flight: another host's, or a new one that others may take."""
-        # Whether or not the store is there: what it brings may be thrown away elsewhere.
-        self.exchange.listen_from_now_on()
-        digest = _digest(flight.key)
-        turn = _Turn(flight, digest, self._store.keys.names(digest))
-        if token := self._look(turn):
+    def __init__(
+        self,
+        state: CacheState[TokenRequest, OpenIdToken],
+        fetcher: FetcherSource[TokenRequest, OpenIdToken],
+        store: TokenStore,
+        developer_provider: str | None,
+    ) -> None:
+        self.shared = True
+        self.wait: Callable[[threading.Lock, float], bool] = wait
+        self._state = state
+        self._fetcher = fetcher
+        self._store = GuardedStore(state, store)
+        self.log = InvalidationLog(state, self._store, developer_provider)
+        self.locks = HeldLocks(state, self._store)
+
+    def reserve(self, now: Instant) -> float:
+        """Hold nothing back: the token may come without a call."""
+        return 0.0
+
+    def bring(self, flight: _Flight) -> OpenIdToken:
+        """Bring another host's token, or a new one that other hosts may adopt."""
+        # Even if the store is unavailable: other hosts may invalidate what the flight brings.
+        self.log.listen_from_now_on()
+        digest = digest_of(flight.key)
+        visit = _Visit(flight, digest, self._store.keys.names(digest))
+        if token := self._look(visit):
             return token
         try:
-            token = self._engine.fetch(flight, self._depart(turn))
+            token = self._call(visit)
         except BaseException:
-            self._give_back(turn)
+            self._release(visit)
             raise
-        self._keep(turn, token)
+        self._share(visit, token)
         return token
 
-    def landed(self, flight: Flight, token: OpenIdToken, since: int, now: Instant) -> None:
-        """Under the lock: a token of another host has arrived."""
-        journal = self._engine.journal
-        journal.counts["store_hits"] += 1
-        took = (flight.sent or now).age(now)
-        left = remaining_of(token, now)
-        journal.tell(TokenAdopted, flight.key, flight.reason, took, token, left)
-        # What has been heard since it was read.
-        flight.stale |= self.exchange.news.refuses(flight.key, token, since)
-
-    def tell_others(self, scope: Scope) -> None:
-        """Under the lock: tell other hosts what has been thrown away."""
-        self.exchange.tell(scope)
+    def announce(self, scope: InvalidationScope) -> None:
+        """Tell other hosts, under the lock, what was invalidated here."""
+        self.log.announce(scope)
 
     def close(self) -> None:
-        """Under the lock: let its threads end."""
-        self.exchange.close()
-        self.leases.close()
+        """Let the threads end, under the lock."""
+        self.log.close()
+        self.locks.close()
 
-    def after_fork(self) -> None:
-        """In a forked child: begin anew, with what is known."""
+    def flush(self) -> None:
+        """Tell other hosts what they have not been told, before the store is closed."""
+        self.log.announce_the_rest()
+
+    def after_fork(self) -> Callable[[], None] | None:
+        """Begin anew in a forked child, with the tokens of its parent."""
         self._store.reset()
-        self.exchange.renew()
-        self.leases.reset()
+        self.log.reset()
+        self.locks.reset()
+        if not self._state.entries.leases:
+            return None
+        # Not at once: other libraries may not be ready, and most forked children are short-lived.
+        return partial(self.log.listen_from_now_on, at_once=False)
 
-    def listen(self) -> None:
-        """Once everything is ready in a forked child: hear what is thrown away elsewhere."""
-        # Not at once: other libraries may not be ready yet, and most children of a fork are short.
-        self.exchange.listen_from_now_on(at_once=False)
+    # Adopting a token
 
-    def tell_the_rest(self) -> None:
-        """Before the store is closed: tell what is untold."""
-        self.exchange.tell_the_rest()
-
-    def _look(self, turn: _Turn) -> OpenIdToken | None:
-        """A token that is better than the one at hand; without one, Cognito is to be called."""
+    def _look(self, visit: _Visit) -> OpenIdToken | None:
+        """Return a token that is better than the present one, or None to call Cognito."""
         if not self._store.allows():
             self._count("store_skipped")
             return None
         try:
-            turn.since, turn.usable = self._begin(turn.flight), True
-            if turn.flight.reason is Reason.FORCED:
-                return None  # what is there has been asked for before
-            token = self._read(turn) or self._claim(turn)
+            visit.since, visit.usable = self._begin(visit.flight), True
+            if visit.flight.reason is Reason.FORCED:
+                return None  # what is stored was asked for before
+            token = self._read(visit) or self._claim(visit)
         except FailedError:
-            turn.usable = False
+            visit.usable = False
             return None
         if token is None:
             self._count("store_misses")
         return token
 
-    def _begin(self, flight: Flight) -> int:
+    def _begin(self, flight: _Flight) -> int:
         """
-        Know what must not be taken from the store. Returns where the log is.
+        Learn what must not be adopted. Returns the position of the invalidation log.
 
-        What has been thrown away up to here does not concern the flight, which has not asked for
+        What was invalidated up to there does not concern the flight, which has not asked for
         anything yet.
         """
         for _ in range(2):
-            self.exchange.catch_up()
-            with self._engine.lock:
-                if self.exchange.has_told_all():
+            self.log.catch_up()
+            with self._state.lock:
+                if self.log.is_all_announced():
                     flight.stale = False
-                    return self.exchange.news.latest
-        raise FailedError  # so much is thrown away that nobody can keep up
+                    return self.log.index.latest
+        raise FailedError  # invalidations come faster than they can be announced
 
-    def _read(self, turn: _Turn) -> OpenIdToken | None:
-        for name in turn.names:
-            asked = self._engine.now()
+    def _read(self, visit: _Visit) -> OpenIdToken | None:
+        for name in visit.names:
+            asked = self._state.now()
             stored: Stored | None = self._store.use("read", name)
-            if token := self._better(turn, stored, asked):
+            if token := self._better(visit, stored, asked):
                 return token
         return None
 
-    def _claim(self, turn: _Turn) -> OpenIdToken | None:
-        """Be the one who calls Cognito, or wait for what the one who is brings."""
-        self._keep_pace(turn)
-        name, owner = turn.names[0], token_hex(16)
-        began = self._engine.now()
-        left = DEADLINE - _RESERVE - (turn.flight.sent or began).age(began)
+    def _claim(self, visit: _Visit) -> OpenIdToken | None:
+        """Take the lock and call Cognito, or wait for what the host that holds it brings."""
+        self._wait_for_rate_limiter(visit)
+        name, owner = visit.names[0], token_hex(16)
+        began = self._state.now()
+        left = DEADLINE - _RESERVE - (visit.flight.sent or began).age(began)
         patience = min(PATIENCE, left)
         pause = waited = 0.0
         while True:
-            asked = self._engine.now()
+            asked = self._state.now()
             granted, stored = self._store.use("claim", name, owner, LEASE)
             if granted:
-                turn.lease = Lease(turn.flight, name, owner, asked)
-            if token := self._better(turn, stored, asked):
-                self._give_back(turn)
+                visit.lock = HeldLock(visit.flight, name, owner, asked)
+            if token := self._better(visit, stored, asked):
+                self._release(visit)
                 return token
-            if turn.lease:
-                self.leases.hold(turn.lease)
+            if visit.lock:
+                self.locks.hold(visit.lock)
                 return None
-            # By the clock and by what was to be waited: either may stand still.
-            if max(waited, began.age(self._engine.now())) >= patience:
+            # By the clock, and by the pauses so far: either may stand still.
+            if max(waited, began.age(self._state.now())) >= patience:
                 return None
             pause = min(max(pause * _GROWTH, _FIRST_PAUSE), _LONGEST_PAUSE, patience - waited)
             waited += pause
             self._pause(pause)
 
-    def _better(self, turn: _Turn, stored: Stored | None, asked: Instant) -> OpenIdToken | None:
-        """What is stored, if it is of use, and better than the token at hand."""
-        engine, flight = self._engine, turn.flight
-        if stored is None or stored.value == turn.refused:
+    def _better(self, visit: _Visit, stored: Stored | None, asked: Instant) -> OpenIdToken | None:
+        """Return the stored token if it is usable and outlives the present one."""
+        state, flight = self._state, visit.flight
+        if stored is None or stored.value == visit.refused:
             return None
-        token = self._opened(turn, stored, asked)
+        token = self._open(visit, stored, asked)
         if token is None:
             return None
-        now = engine.now()
+        now = state.now()
         remaining = remaining_of(token, now)
-        at_hand = engine.entries.tokens.get(flight.key)
-        least = max(flight.wanted, engine.policy.grace_period(token._seconds))
-        if at_hand and at_hand != token:
-            least = max(least, remaining_of(at_hand, now))
-        return token if remaining > least and token != at_hand else None
+        present = state.entries.leases.get(flight.key)
+        least = max(flight.wanted, state.policy.grace_period(token._seconds))
+        if present and present != token:
+            least = max(least, remaining_of(present, now))
+        return token if remaining > least and token != present else None
 
-    def _opened(self, turn: _Turn, stored: Stored, asked: Instant) -> OpenIdToken | None:
-        """The token in what is stored, unless it is not what was asked for, or thrown away."""
-        engine, flight = self._engine, turn.flight
+    def _open(self, visit: _Visit, stored: Stored, asked: Instant) -> OpenIdToken | None:
+        """Return the token in a value, unless it is not for the request, or was invalidated."""
+        state, flight = self._state, visit.flight
         try:
-            answer = json.loads(self._store.keys.open(stored.value, turn.digest).decode())
-            since = int(answer["Since"])
+            response = json.loads(self._store.keys.open(stored.value, visit.digest).decode())
+            since = int(response["Since"])
             token = OpenIdToken.from_response(
-                answer, flight.request, obtained=asked, clock=engine.clock
+                response, flight.request, obtained=asked, clock=state.clock
             )
         except CannotOpenError as error:
             why = str(error)
@@ -218,78 +251,73 @@ class Shared:
             TypeError,
             ValueError,
         ):
-            why = "no such token"
+            why = "not a token for this request"
         else:
-            # By the store's clock, and from before it was asked: rather too old than too young.
+            # By the store's clock, and from before it was read: too old rather than too young.
             age = max(token._seconds - stored.remaining, 0.0)
             sent = Instant(asked.monotonic - age, asked.wall - age)
-            with engine.lock:
-                if self.exchange.news.refuses(flight.key, token, since):
+            with state.lock:
+                if self.log.index.refuses(flight.key, token, since):
                     return None
-                flight.adopted = since
-            return engine.hold(token, flight.key, sent)
-        turn.refused = stored.value
+                flight.invalidated_since = partial(self.log.index.refuses, flight.key, token, since)
+            return state.hold(token, flight.key, sent)
+        visit.refused = stored.value
         self._store.refuse(flight.key, why)
         return None
 
-    def _keep(self, turn: _Turn, token: OpenIdToken) -> None:
-        """Let other hosts have a token of Cognito's."""
-        remaining = remaining_of(token, self._engine.now())
-        if turn.flight.stale or turn.flight.done or not remaining:
-            self._give_back(turn)
-        elif turn.usable:
-            answer = json.dumps({**token.to_aws(), "Since": turn.since})
-            value = self._store.keys.seal(answer.encode(), turn.digest)
-            owner = turn.lease.owner if turn.lease else None
-            self._end_lease(turn, "write", turn.names[0], value, remaining, owner)
+    # Calling Cognito
 
-    def _give_back(self, turn: _Turn) -> None:
-        if turn.lease:
-            self._end_lease(turn, "release", turn.lease.name, turn.lease.owner)
+    def _call(self, visit: _Visit) -> OpenIdToken:
+        self._wait_for_rate_limiter(visit)
+        visit.flight.invalidated_since = None
+        return self._fetcher.bring(visit.flight)
 
-    def _end_lease(self, turn: _Turn, operation: str, *arguments: Any) -> None:
-        """Release the lock, if there is one, by an operation that tells whether it was held."""
-        lease, turn.lease = turn.lease, None
-        if lease:
-            self.leases.let_go(lease)
-        held = self._store.attempt(operation, *arguments)
-        if lease and held is False:
-            self.leases.expired(lease)
-
-    def _depart(self, turn: _Turn) -> Instant:
-        """Cognito is called after all: its time to answer begins now."""
-        engine, flight = self._engine, turn.flight
-        self._keep_pace(turn)
-        flight.adopted = None
-        flight.sent = sent = engine.now()
-        with engine.lock:
-            engine.count_call(flight, sent)
-        engine.journal.catch_up()
-        return sent
-
-    def _keep_pace(self, turn: _Turn) -> None:
-        """Wait for as long as Cognito wants those who call it to."""
-        if turn.paced:
+    def _wait_for_rate_limiter(self, visit: _Visit) -> None:
+        if visit.rate_limited:
             return
-        turn.paced = True
-        now = self._engine.now()
-        with self._engine.lock:
-            delay = self._engine.flights.pace.reserve(now)
+        visit.rate_limited = True
+        now = self._state.now()
+        with self._state.lock:
+            delay = self._state.rate_limiter.reserve(now)
         if delay:
             self._pause(delay)
-            turn.flight.sent = self._engine.now()
+            visit.flight.sent = self._state.now()
+
+    def _share(self, visit: _Visit, token: OpenIdToken) -> None:
+        """Store a new token, so that other hosts may adopt it."""
+        remaining = remaining_of(token, self._state.now())
+        if visit.flight.stale or visit.flight.done or not remaining:
+            self._release(visit)
+        elif visit.usable:
+            response = json.dumps({**token.to_aws(), "Since": visit.since})
+            value = self._store.keys.seal(response.encode(), visit.digest)
+            owner = visit.lock.owner if visit.lock else None
+            self._release_by(visit, "write", visit.names[0], value, remaining, owner)
+
+    def _release(self, visit: _Visit) -> None:
+        if visit.lock:
+            self._release_by(visit, "release", visit.lock.name, visit.lock.owner)
+
+    def _release_by(self, visit: _Visit, operation: str, *arguments: Any) -> None:
+        """Release the lock, if there is one, by an operation that tells whether it was held."""
+        lock, visit.lock = visit.lock, None
+        if lock:
+            self.locks.let_go(lock)
+        held = self._store.attempt(operation, *arguments)
+        if lock and held is False:
+            self.locks.expired(lock)
 
     def _pause(self, seconds: float) -> None:
         gate = threading.Lock()
         gate.acquire()
-        self._engine.wait(gate, seconds)  # nobody opens it
+        self.wait(gate, seconds)  # nobody releases it
 
     def _count(self, name: str) -> None:
-        with self._engine.lock:
-            self._engine.journal.counts[name] += 1
+        with self._state.lock:
+            self._state.recorder.counts[name] += 1
 
 
-def _digest(key: Key) -> bytes:
-    """What a key of the cache is to the store: the same on every host, and never in the clear."""
+def digest_of(key: Key) -> bytes:
+    """Return the digest of a key that every host computes alike, and that shows no user id."""
     user_id, rest = key
     return sha256(rest + (b"" if user_id is None else b"\0" + user_id.encode())).digest()

@@ -49,7 +49,7 @@ class Instant(NamedTuple):
         return max(now.monotonic - self.monotonic, now.wall - self.wall)
 
 
-# Where users import them from, and so where a repr and the reference place them.
+# Where users import them from, as repr(), help() and tracebacks show it.
 Clock.__module__ = Instant.__module__ = "cognito_devtoken.typing"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from base64 import urlsafe_b64decode
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Any, Self, cast
@@ -13,7 +13,8 @@ from typing import Any, Self, cast
 import attrs
 
 from ..exceptions import InvalidTokenResponseError
-from .clock import CLOCK_STEP, SYSTEM_CLOCK, Clock, Instant
+from .clock import SYSTEM_CLOCK, Clock, Instant
+from .lease import Lease
 from .request import (
     DEFAULT_DURATION,
     ID_PATTERN,
@@ -22,7 +23,7 @@ from .request import (
     MAX_ID,
     TokenRequest,
 )
-from .secret import NeverPickled, Secret
+from .secret import Secret
 
 
 COGNITO_PROVIDER = "cognito-identity.amazonaws.com"
@@ -31,25 +32,21 @@ MAX_CLAIMS_BYTES = 16 * 1024
 _LAST_SECOND = 253_402_300_799
 
 
-class _Beside(NeverPickled):
+class _Claims(Lease):
     """
-    What is no field of a token, and so in no attrs.asdict(): its text and its claims, and
-    what the cache that holds it knows of it.
+    The claims, decoded on first use.
 
-    The claims are no cached_property, because the __getattr__ that attrs makes for one would
-    slow down every access to a field.
+    Not a cached_property, because the __getattr__ that attrs makes for one would slow down every
+    access to a field.
     """
 
-    __slots__ = ("_claims", "_key", "_text")
+    __slots__ = ("_claims",)
 
     _claims: Mapping[str, Any]
-    _key: Hashable
-    _text: str
 
 
-# A cache holds thousands of them: no slot, and no object in one, that can be done without.
 @attrs.frozen(kw_only=True, repr=False, eq=False, weakref_slot=False)
-class OpenIdToken(_Beside):
+class OpenIdToken(_Claims):
     """
     A Cognito identity and an OpenID token that proves it.
 
@@ -63,17 +60,6 @@ class OpenIdToken(_Beside):
     Attributes:
         identity_id: The Cognito identity, ``REGION:GUID``.
     """
-
-    identity_id: str
-    _seconds: float = attrs.field(alias="seconds")
-    # When the request for it was sent; from when on a cache that holds it wants another; and
-    # how far ahead of the wall clock the other hand is, once the wall clock has been set back.
-    # With these a hit is two comparisons, from which it follows that the token has not expired
-    # by the first hand either.
-    _monotonic: float = attrs.field(alias="monotonic")
-    _due_wall: float = attrs.field(alias="due_wall")
-    _ahead: float = attrs.field(alias="ahead")
-    _clock: Clock = attrs.field(alias="clock")
 
     @classmethod
     def from_response(
@@ -107,22 +93,13 @@ class OpenIdToken(_Beside):
         obtained = obtained or Instant.now(clock)
         life = _life(token, identity_id, request)
         if isinstance(life, str):
-            raise InvalidTokenResponseError(f"The answer does not fit the request: {life}.")
-        made = cls(
-            identity_id=str(identity_id),
-            seconds=life,
-            monotonic=obtained.monotonic,
-            due_wall=obtained.wall,
-            ahead=obtained.monotonic - obtained.wall + _slack(life),
-            clock=clock,
-        )
-        object.__setattr__(made, "_text", token.reveal())
-        return made
+            raise InvalidTokenResponseError(f"The response does not fit the request: {life}.")
+        return cls._make(str(identity_id), token.reveal(), life, obtained, clock)
 
     @property
     def token(self) -> str:
         """The OpenID token itself, a secret for as long as it lives."""
-        return self._text
+        return self._secret
 
     @property
     def issued_at(self) -> datetime:
@@ -131,7 +108,7 @@ class OpenIdToken(_Beside):
 
         For a token that is not a JWT: when it was asked for, by this machine's clock.
         """
-        claims = decode_claims(Secret(self._text))
+        claims = decode_claims(Secret(self._secret))
         return datetime.fromtimestamp(claims["iat"] if claims else self._sent.wall, UTC)
 
     @property
@@ -157,47 +134,8 @@ class OpenIdToken(_Beside):
         Decoded on first use. Empty for a token that is not a JWT.
         """
         if not hasattr(self, "_claims"):
-            object.__setattr__(self, "_claims", _frozen(decode_claims(Secret(self._text)) or {}))
+            object.__setattr__(self, "_claims", _frozen(decode_claims(Secret(self._secret)) or {}))
         return self._claims
-
-    @property
-    def fingerprint(self) -> str:
-        """The first 8 hex digits of the token's SHA-256, to name it in a log."""
-        import hashlib
-
-        return hashlib.sha256(self.token.encode()).hexdigest()[:8]
-
-    def expires_in(self) -> timedelta:
-        """
-        How long the token is still good for: zero once it has expired.
-
-        Measured from when it was asked for, by the clock of the two in this machine that
-        has moved further. The token is never taken for younger than it is, and a wrong
-        local time does not matter.
-        """
-        return timedelta(seconds=self._remaining(Instant.now(self._clock)))
-
-    @property
-    def _sent(self) -> Instant:
-        """When the request for it was sent, to a microsecond."""
-        return Instant(self._monotonic, self._monotonic - self._ahead + _slack(self._seconds))
-
-    @property
-    def _due(self) -> float:
-        """The age in seconds from which on a cache that holds it wants another."""
-        return self._due_wall - self._sent.wall
-
-    def _remaining(self, now: Instant) -> float:
-        """For how many seconds it is still valid."""
-        return max(self._seconds - self._sent.age(now), 0.0)
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, OpenIdToken):
-            return NotImplemented
-        return self._text == other._text and self.identity_id == other.identity_id
-
-    def __hash__(self) -> int:
-        return hash(self._text)
 
     def __repr__(self) -> str:
         return (
@@ -223,33 +161,6 @@ class OpenIdToken(_Beside):
     def to_logins(self) -> dict[str, str]:
         """The ``Logins`` for ``GetCredentialsForIdentity`` and the AWS SDKs' providers."""
         return {COGNITO_PROVIDER: self.token}
-
-
-def hold(token: OpenIdToken, key: Hashable, sent: Instant, clock: Clock, due: float) -> OpenIdToken:
-    """The same token as a cache holds it: aged by the cache's clock, due at an age in seconds."""
-    if token._clock is clock and token._monotonic < sent.monotonic:
-        sent = token._sent  # its fetcher has had it for a while
-    slack = _slack(token._seconds)
-    held = attrs.evolve(
-        token,
-        monotonic=sent.monotonic,
-        due_wall=sent.wall + min(due, token._seconds - slack),
-        ahead=sent.monotonic - sent.wall + slack,
-        clock=clock,
-    )
-    object.__setattr__(held, "_text", token._text)
-    object.__setattr__(held, "_key", key)
-    return held
-
-
-def remaining_of(token: OpenIdToken | None, now: Instant) -> float:
-    """For how many seconds a token is still valid; 0 if it is not, or there is none."""
-    return token._remaining(now) if token else 0.0
-
-
-def _slack(seconds: float) -> float:
-    """How many seconds the wall clock may fall behind while a token lives."""
-    return min(CLOCK_STEP, seconds / 10)
 
 
 def _life(token: Secret, identity_id: object, request: TokenRequest) -> float | str:

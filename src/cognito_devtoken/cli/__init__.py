@@ -13,9 +13,10 @@ from importlib import import_module
 from io import TextIOWrapper
 from typing import NamedTuple, NoReturn
 
-from ._errors import ERRORS, INTERRUPTED, PROG, ParameterError, Report
+from ._errors import ERRORS, INTERRUPTED, PROG, ParameterError
 from ._input.options import error_format, global_parser
 from ._input.parsing import CommandParser, Parser
+from ._output.report import Report
 
 
 class Command(NamedTuple):

@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 
 from ..exceptions import ServiceError
-from ._errors import OutputError, told
+from ._errors import OutputError
 from ._input import members as inputs
 from ._input import skeletons
 from ._input.options import Options
 from ._input.parsing import Parser, one_of
 from ._output.file import add_output_file, check_target, deliver
 from ._output.formats import check_output, rendered
+from ._output.report import told
 from ._service import Service
 
 

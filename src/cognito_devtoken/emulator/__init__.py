@@ -18,3 +18,7 @@ from ._settings import Behavior, Pool
 
 
 __all__ = ["Behavior", "Call", "Emulator", "Pool"]
+
+# Where users import them from, as repr(), help() and tracebacks show it.
+for _public in (Behavior, Call, Emulator, Pool):
+    _public.__module__ = __name__

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from .._cache.policy import Seconds, as_seconds
 from .._fork import watch
+from .._values.arguments import Seconds, as_seconds
 from .._values.clock import SYSTEM_CLOCK
 from .._values.secret import Secret
 from ..exceptions import ConfigurationError, SessionClosedError

@@ -7,9 +7,13 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 from tempfile import mkstemp
+from typing import TYPE_CHECKING
 
 from .._errors import ParameterError
-from .._input.parsing import Parser
+
+
+if TYPE_CHECKING:
+    from .._input.parsing import Parser
 
 
 def add_output_file(parser: Parser) -> None:

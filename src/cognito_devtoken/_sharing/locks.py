@@ -1,8 +1,8 @@
 """
-Leases on the locks of the shared store, renewed while their calls to Cognito are in flight.
+Locks of the shared store that this process holds: leases that are renewed while they are needed.
 
-Laws of this module: a call that is faster than RENEW_EVERY costs no extra round trip. No lease is
-renewed for longer than its flight may take. A lease that expires under its holder is counted once.
+Laws of this module: a call that is faster than RENEW_EVERY costs no extra round trip. No lock is
+renewed for longer than its flight may take. A lock that expires under its holder is counted once.
 """
 
 from __future__ import annotations
@@ -12,33 +12,32 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING
 
 import attrs
 
 from .._cache.flights import DEADLINE, Flight
+from .._cache.state import CacheState
 from .._threads import start_daemon
 from .._values.clock import Instant
+from .._values.request import TokenRequest
+from .._values.token import OpenIdToken
 from ..events import LeaseExpired
-from .guarded_store import FailedError, Guarded
+from .guarded_store import FailedError, GuardedStore
 
-
-if TYPE_CHECKING:
-    from .._cache.workers import Engine
 
 # How long a lock outlives a holder that was killed or frozen, in seconds.
 LEASE = 2.0
-# Three renewals in a row have to fail before a lease expires.
+# Three renewals in a row have to fail before a lock expires.
 RENEW_EVERY = LEASE / 4
 # Renewing again and again without a pause would starve the calls that use the same store.
 _SHORTEST_PAUSE = 0.05
 
 
 @attrs.define(eq=False)
-class Lease:
+class HeldLock:
     """A lock of the store that a flight holds while it calls Cognito."""
 
-    flight: Flight
+    flight: Flight[TokenRequest, OpenIdToken]
     name: str
     owner: str
     taken: Instant
@@ -54,31 +53,31 @@ class Lease:
         return not flight.done and (flight.sent or self.taken).age(now) < DEADLINE
 
 
-class Leases:
-    """The leases that this process holds, and the thread that renews them."""
+class HeldLocks:
+    """The locks that this process holds, and the thread that renews them."""
 
-    def __init__(self, engine: Engine, store: Guarded) -> None:
-        self._engine = engine
+    def __init__(self, state: CacheState[TokenRequest, OpenIdToken], store: GuardedStore) -> None:
+        self._state = state
         self._store = store
         self.start_thread: Callable[[Callable[[], None]], None] = start_daemon
         self.reset()
 
     def reset(self) -> None:
-        """Hold nothing, as in a forked child: its parent renews its own leases."""
-        self._held: set[Lease] = set()
+        """Hold nothing, as in a forked child: its parent renews its own."""
+        self._held: set[HeldLock] = set()
         self._running = False
         # Not an Event: a signal handler may close the session while the thread sets one.
         self._wake: SimpleQueue[None] = SimpleQueue()
 
-    def hold(self, lease: Lease) -> None:
-        """Renew a lease from now on. If no thread can be started, it lasts as long as it does."""
-        with self._engine.lock:
-            self._held.add(lease)
+    def hold(self, lock: HeldLock) -> None:
+        """Renew a lock from now on. If no thread can be started, it lasts as long as it does."""
+        with self._state.lock:
+            self._held.add(lock)
             if self._running:
                 return
             self._running = True
         # A weak reference, so that the thread does not keep an unclosed cache alive.
-        itself: weakref.ref[Leases] = weakref.ref(self)
+        itself: weakref.ref[HeldLocks] = weakref.ref(self)
         try:
             self.start_thread(partial(_renew_until_idle, itself, self._wake))
         except (RuntimeError, MemoryError):
@@ -87,20 +86,20 @@ class Leases:
             self._running = False
             raise
 
-    def let_go(self, lease: Lease) -> None:
-        """Stop renewing a lease, before it is released."""
-        with self._engine.lock:
-            self._held.discard(lease)
+    def let_go(self, lock: HeldLock) -> None:
+        """Stop renewing a lock, before it is released."""
+        with self._state.lock:
+            self._held.discard(lock)
 
-    def expired(self, lease: Lease) -> None:
-        """Count a lease that its holder no longer had."""
-        now = self._engine.now()
-        with self._engine.lock:
-            if not lease.expired:
-                lease.expired = True
-                self._engine.journal.counts["store_leases_expired"] += 1
-                held = lease.taken.age(now)
-                self._engine.journal.tell(LeaseExpired, lease.flight.key, held)
+    def expired(self, lock: HeldLock) -> None:
+        """Count a lock that its holder no longer had."""
+        now = self._state.now()
+        with self._state.lock:
+            if not lock.expired:
+                lock.expired = True
+                self._state.recorder.counts["store_leases_expired"] += 1
+                held = lock.taken.age(now)
+                self._state.recorder.emit(LeaseExpired, lock.flight.key, held)
 
     def close(self) -> None:
         """Under the lock, once every flight is settled: let the thread end."""
@@ -108,60 +107,60 @@ class Leases:
 
     def renew_due(self) -> float | None:
         """
-        Renew the leases that are due.
+        Renew the locks that are due.
 
         Hooks are not called here, because one that hangs would hold up the next renewal.
 
         Returns:
-            The number of seconds until the next lease is due; None if none is held, in which
+            The number of seconds until the next lock is due; None if none is held, in which
             case the thread has to end.
         """
-        now = self._engine.now()
-        with self._engine.lock:
-            self._held = {lease for lease in self._held if lease.is_needed(now)}
+        now = self._state.now()
+        with self._state.lock:
+            self._held = {lock for lock in self._held if lock.is_needed(now)}
             if not self._held:
                 self._running = False
                 return None
-            due = [lease for lease in self._held if lease.tried.age(now) >= RENEW_EVERY]
-        for lease in due:
-            self._renew(lease)
-        now = self._engine.now()
-        with self._engine.lock:
-            oldest = max((lease.tried.age(now) for lease in self._held), default=0.0)
+            due = [lock for lock in self._held if lock.tried.age(now) >= RENEW_EVERY]
+        for lock in due:
+            self._renew(lock)
+        now = self._state.now()
+        with self._state.lock:
+            oldest = max((lock.tried.age(now) for lock in self._held), default=0.0)
         return min(max(RENEW_EVERY - oldest, _SHORTEST_PAUSE), RENEW_EVERY)
 
-    def _renew(self, lease: Lease) -> None:
-        lease.tried = self._engine.now()
+    def _renew(self, lock: HeldLock) -> None:
+        lock.tried = self._state.now()
         if not self._store.allows():
             return
         try:
-            held = self._store.use("renew", lease.name, lease.owner, LEASE)
+            held = self._store.use("renew", lock.name, lock.owner, LEASE)
         except FailedError:
             return
-        with self._engine.lock:
+        with self._state.lock:
             # Else its flight has released it in the meantime, and knows how that went.
-            lost = not held and lease in self._held
+            lost = not held and lock in self._held
             if lost:
-                self._held.discard(lease)
+                self._held.discard(lock)
         if lost:
-            self.expired(lease)
+            self.expired(lock)
 
     def stopped(self) -> None:
-        """The thread has failed: the next lease starts another one."""
+        """The thread has failed: the next lock starts another one."""
         self._running = False
 
 
-def _renew_until_idle(itself: weakref.ref[Leases], wake: SimpleQueue[None]) -> None:
+def _renew_until_idle(itself: weakref.ref[HeldLocks], wake: SimpleQueue[None]) -> None:
     pause: float | None = RENEW_EVERY
     while pause is not None:
         with suppress(Empty):
             wake.get(timeout=pause)
-        leases = itself()
-        if leases is None:
+        locks = itself()
+        if locks is None:
             return
         try:
-            pause = leases.renew_due()
+            pause = locks.renew_due()
         except BaseException:
-            leases.stopped()
+            locks.stopped()
             raise
-        del leases
+        del locks

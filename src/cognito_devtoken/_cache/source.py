@@ -1,0 +1,113 @@
+"""
+Where leases come from: what a worker calls to fly a flight.
+
+Here it is the fetcher itself. A shared store puts a source of its own in front of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Generic, Protocol, TypeVar
+
+from .._values.clock import Instant
+from .._values.lease import Lease
+from ..events import FetchStarted
+from ..exceptions import InvalidTokenResponseError
+from .flights import Flight
+from .invalidation import InvalidationScope
+from .state import CacheState
+
+
+R = TypeVar("R")
+L = TypeVar("L", bound=Lease)
+
+
+class Source(Protocol[R, L]):
+    """
+    Brings the lease of a flight.
+
+    Attributes:
+        shared: Whether other hosts bring the same leases, so that one may come twice.
+    """
+
+    shared: bool
+
+    def reserve(self, now: Instant) -> float:
+        """Return, under the lock, for how many seconds to wait before the next flight is taken."""
+        ...
+
+    def bring(self, flight: Flight[R, L]) -> L:
+        """
+        Bring a lease, as this cache holds it, without the lock.
+
+        Raises:
+            DevTokenError: If there is none.
+        """
+        ...
+
+    def announce(self, scope: InvalidationScope) -> None:
+        """Tell other hosts, under the lock, what was invalidated here."""
+        ...
+
+    def after_fork(self) -> Callable[[], None] | None:
+        """Begin anew in a forked child. Returns what to do once everything else is ready."""
+        ...
+
+    def close(self) -> None:
+        """End, under the lock, what runs in the background."""
+        ...
+
+    def flush(self) -> None:
+        """Tell other hosts, after close(), what they have not been told; not for long."""
+        ...
+
+
+class FetcherSource(Generic[R, L]):
+    """The fetcher itself: every flight is a call to Cognito."""
+
+    shared = False
+
+    def __init__(self, state: CacheState[R, L], fetch: Callable[[R], L], kind: type[L]) -> None:
+        self._state = state
+        self.fetch = fetch
+        self._kind = kind
+
+    def reserve(self, now: Instant) -> float:
+        """Return for how long the rate limiter holds the next call back."""
+        return self._state.rate_limiter.reserve(now)
+
+    def bring(self, flight: Flight[R, L]) -> L:
+        """Call Cognito."""
+        return self._call(flight, self._start(flight))
+
+    def _start(self, flight: Flight[R, L]) -> Instant:
+        """Record that the call starts. Returns when."""
+        state, recorder = self._state, self._state.recorder
+        # Read here, right before the call: a process may be frozen between any two lines.
+        flight.sent = sent = state.now()
+        with state.lock:
+            recorder.counts["fetches_started"] += 1
+            recorder.reasons[flight.reason] += 1
+            recorder.emit(FetchStarted, flight.key, flight.reason, flight.asked.age(sent))
+        recorder.run_deferred()
+        return sent
+
+    def _call(self, flight: Flight[R, L], sent: Instant) -> L:
+        lease = self.fetch(flight.request)
+        if not isinstance(lease, self._kind):
+            raise InvalidTokenResponseError(
+                f"The fetcher must return an {self._kind.__name__}, not {type(lease).__name__}."
+            )
+        return self._state.hold(lease, flight.key, sent)
+
+    def announce(self, scope: InvalidationScope) -> None:
+        """Do nothing: no other host has its leases."""
+
+    def after_fork(self) -> None:
+        """Do nothing: the fetcher knows itself what a fork means for it."""
+
+    def close(self) -> None:
+        """Do nothing: nothing runs in the background."""
+
+    def flush(self) -> None:
+        """Do nothing: there is nobody to tell."""

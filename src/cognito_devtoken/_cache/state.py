@@ -1,0 +1,153 @@
+"""
+What every part of the cache shares: one lock, and what it guards.
+
+Law of this module: no threads and no I/O. Publication, lookup and sharing are written against this
+state; the workers stand above it, and are known to it only by what it calls to start one.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from .._threads import random_fraction
+from .._values.clock import CLOCK_STEP, Clock, Instant
+from .._values.key import Key
+from .._values.lease import Lease
+from ..events import ClockStepped
+from ..exceptions import SessionClosedError, TokenUnavailableError
+from .entries import Entries
+from .flights import Flight, Flights
+from .policy import RefreshPolicy
+from .rate_limiter import AdaptiveRateLimiter
+from .stats import StatsRecorder
+
+
+R = TypeVar("R")
+L = TypeVar("L", bound=Lease)
+
+
+class CacheState(Generic[R, L]):
+    """
+    Entries, flights and figures, under one lock.
+
+    Attributes:
+        lock: Guards all the rest. Held for moments, and never over I/O, a clock, a hook or a wait.
+
+        closed: Whether the cache has been closed.
+
+        start_worker: Called without the lock when flights are queued and a worker must be
+            started for them.
+
+        random_fraction: A random number from 0 to 1, for jitter.
+    """
+
+    def __init__(
+        self,
+        policy: RefreshPolicy,
+        clock: Clock,
+        max_entries: int,
+        max_concurrent: int,
+        recorder: StatsRecorder,
+    ) -> None:
+        self.policy = policy
+        self.clock = clock
+        self.entries: Entries[L] = Entries(max_entries)
+        self.recorder = recorder
+        self.closed = False
+        self.random_fraction: Callable[[], float] = random_fraction
+        self.start_worker: Callable[[], None]
+        self._max_concurrent = max_concurrent
+        self._wall_offset: float | None = None
+        self._renew()
+
+    def _renew(self) -> None:
+        # Reentrant, because a signal handler may close a session in the middle of anything.
+        self.lock = threading.RLock()
+        self.flights: Flights[R, L] = Flights(self._max_concurrent)
+        self.rate_limiter = AdaptiveRateLimiter()
+
+    def now(self) -> Instant:
+        """Read both clocks. Not under the lock: a clock may be anybody's code."""
+        return Instant.now(self.clock)
+
+    def hold(self, lease: L, key: Key, sent: Instant) -> L:
+        """Return a lease as this cache holds it, with a jitter of its own."""
+        due = self.policy.due_age(lease._seconds, self.random_fraction())
+        return lease._held(key, sent, self.clock, due)
+
+    # Everything below is called under the lock.
+
+    def check_open(self) -> None:
+        """
+        Refuse to work once the cache is closed.
+
+        Raises:
+            SessionClosedError: If it is.
+        """
+        if self.closed:
+            raise session_closed()
+
+    def sweep(self, now: Instant) -> None:
+        """Notice a stepped clock, and remove expired leases."""
+        offset = now.wall - now.monotonic
+        step = 0.0 if self._wall_offset is None else offset - self._wall_offset
+        self._wall_offset = offset
+        if abs(step) > CLOCK_STEP:
+            self.recorder.counts["clock_steps"] += 1
+            self.recorder.emit(ClockStepped, step)
+        if expired := self.entries.sweep(now):
+            self.recorder.counts["expirations"] += expired
+
+    def ensure_worker(self) -> None:
+        """Make sure that a worker is running for the queued flights."""
+        if self.flights.reserve_worker():
+            self.recorder.defer_first(self.start_worker)
+
+    def settle(
+        self, flight: Flight[R, L], *, lease: L | None = None, error: Exception | None = None
+    ) -> None:
+        """End a flight, and wake every caller that waits for it."""
+        flight.lease, flight.error = lease, error
+        flight.done = True
+        self.recorder.defer_first(*tuple(flight.waiters))
+
+    def close(self) -> None:
+        """
+        Remove everything. Every waiting caller gets a SessionClosedError; nothing is joined.
+
+        To be called again by whoever was in the middle of something under the lock when a signal
+        handler closed the cache.
+        """
+        self.closed = True
+        self.entries.clear()
+        for flight in self.flights.clear():
+            self.settle(flight, error=session_closed())
+        for gate in self.flights.idle:
+            gate.release()
+        self.flights.idle = []
+
+    # Fork
+
+    def after_fork(self) -> None:
+        """
+        Begin anew in a forked child.
+
+        A child has no flights and no workers. It keeps the leases, each with a jitter of its own:
+        with the parent's, all children would refresh at the same moment.
+        """
+        for flight in self.flights.clear():  # in case this thread waits for one of them
+            flight.error = TokenUnavailableError("The process has forked.")
+            flight.done = True
+        self._renew()
+        self.recorder.reset()
+        leases = self.entries.leases
+        for key, lease in leases.items():
+            if not self.entries.is_expedited(lease):
+                leases[key] = self.hold(lease, key, lease._sent)
+
+
+def session_closed() -> SessionClosedError:
+    """Return what a closed session raises."""
+    return SessionClosedError("This session is closed.")

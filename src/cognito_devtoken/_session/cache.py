@@ -1,0 +1,240 @@
+"""The token cache under both sessions, for programs that put their own together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+from inspect import iscoroutinefunction
+
+from .._cache.cache import LeaseCache
+from .._cache.health import Health
+from .._cache.invalidation import Invalidation
+from .._cache.policy import RefreshPolicy
+from .._cache.source import FetcherSource, Source
+from .._cache.state import CacheState
+from .._cache.stats import Stats, StatsRecorder
+from .._cache.waiting import wait_async, wait_blocking
+from .._values.arguments import Seconds, check_count, check_kind
+from .._values.clock import SYSTEM_CLOCK
+from .._values.key import Key
+from .._values.request import DEFAULT_DURATION, TokenRequest
+from .._values.token import OpenIdToken
+from ..typing import Clock, EventHook, TokenFetcher, TokenStore
+
+
+class TokenCache:
+    """
+    Tokens by what was asked for, each fetched once however many want it.
+
+    It is what :class:`TokenSession` and :class:`AsyncTokenSession` stand on; most programs
+    need only those. Any number of threads and event loops may share one cache.
+
+    Args:
+        fetcher: Gets one token from Cognito, such as a :class:`DevTokenClient`. It stays
+            yours: :meth:`close` leaves it open.
+
+        developer_provider: The provider whose login is your own id of the user, for
+            :meth:`forget`. Of other logins only digests are held.
+
+        policy: When tokens are refreshed; None takes the defaults.
+
+        store: What tokens are shared in with other hosts, such as a
+            :class:`~cognito_devtoken.stores.redis.RedisStore`. It stays yours.
+
+        max_entries: How many tokens to hold at most. 10,000 of them take about 15 MB.
+
+        max_concurrent_fetches: How many fetches to make at once.
+
+        clock: What measures the age of tokens; None takes the clocks of this machine.
+
+        on_event: Called with each :class:`~cognito_devtoken.events.Event`, outside every
+            lock. What they raise is swallowed, and counted in :meth:`stats`.
+
+    Raises:
+        ValueError: If *max_entries* or *max_concurrent_fetches* is less than 1.
+    """
+
+    def __init__(
+        self,
+        fetcher: TokenFetcher,
+        *,
+        developer_provider: str | None = None,
+        policy: RefreshPolicy | None = None,
+        store: TokenStore | None = None,
+        max_entries: int = 10_000,
+        max_concurrent_fetches: int = 8,
+        clock: Clock | None = None,
+        on_event: Iterable[EventHook] = (),
+    ) -> None:
+        check_count("max_entries", max_entries)
+        check_count("max_concurrent_fetches", max_concurrent_fetches)
+        policy = RefreshPolicy() if policy is None else policy
+        clock = SYSTEM_CLOCK if clock is None else clock
+        check_kind("policy", policy, RefreshPolicy)
+        check_kind("on_event", on_event, Iterable)
+        hooks = tuple(on_event)
+        for name, value, method in (
+            ("client", fetcher, "fetch"),
+            ("clock", clock, "monotonic"),
+            ("clock", clock, "time"),
+            *([("store", store, name) for name in ("claim", "renew")] if store is not None else []),
+            *(("on_event", hook, "__call__") for hook in hooks),
+        ):
+            found = getattr(value, method, None)
+            if not callable(found):
+                raise TypeError(
+                    f"{name} must have a method {method}(), to be one of cognito_devtoken.typing."
+                )
+            if iscoroutinefunction(value if method == "__call__" else found):
+                raise TypeError(f"{name} must not be a coroutine function: nobody awaits it.")
+        self._developer_provider = developer_provider
+        self._leases: LeaseCache[TokenRequest, OpenIdToken] = LeaseCache(
+            partial(_describe, developer_provider),
+            partial(_source, fetcher, store, developer_provider),
+            policy=policy,
+            clock=clock,
+            recorder=StatsRecorder(hooks),
+            max_entries=max_entries,
+            max_concurrent=max_concurrent_fetches,
+        )
+        self._state = self._leases.state
+
+    def get(
+        self,
+        request: TokenRequest,
+        *,
+        min_remaining: Seconds | None = None,
+        timeout: Seconds | None = None,
+    ) -> OpenIdToken:
+        """
+        Get a token: the one at hand, or a new one.
+
+        Args:
+            request: What to ask for.
+
+            min_remaining: How much life the token is to have left, in seconds or as a
+                timedelta; if it has less, a new one is fetched. For this call it takes the
+                place of the policy's grace period. If no new token can be had, one that is
+                valid is returned all the same, unless the policy has ``strict_grace``.
+
+            timeout: How long to wait at most, in seconds or as a timedelta. The fetch goes
+                on without this caller.
+
+        Raises:
+            ServiceError: If Cognito says no.
+
+            TokenUnavailableError: If there is no token now: Cognito cannot be reached, does
+                not answer in time, or has failed just before.
+
+            InvalidTokenResponseError: If the answer does not fit the request.
+
+            ConfigurationError: If there are no AWS credentials.
+
+            SessionClosedError: If the cache is closed.
+
+            ValueError: If *min_remaining* is as long as the token lives, or negative.
+        """
+        return wait_blocking(self._leases.steps(request, min_remaining, timeout))
+
+    async def aget(
+        self,
+        request: TokenRequest,
+        *,
+        min_remaining: Seconds | None = None,
+        timeout: Seconds | None = None,
+    ) -> OpenIdToken:
+        """Like :meth:`get`, awaited."""
+        return await wait_async(self._leases.steps(request, min_remaining, timeout))
+
+    def refresh(self, request: TokenRequest, *, timeout: Seconds | None = None) -> OpenIdToken:
+        """
+        Get a token that is asked for from now on, whatever is at hand.
+
+        Those who do so at the same time share one fetch. It raises what :meth:`get` raises.
+        """
+        return wait_blocking(self._leases.steps(request, None, timeout, forced=True))
+
+    async def arefresh(
+        self, request: TokenRequest, *, timeout: Seconds | None = None
+    ) -> OpenIdToken:
+        """Like :meth:`refresh`, awaited."""
+        return await wait_async(self._leases.steps(request, None, timeout, forced=True))
+
+    def invalidate(self, token: OpenIdToken) -> None:
+        """
+        Throw a token away that somebody has refused.
+
+        Only if it is the one at hand: when ten callers come with the same refused token, the
+        first throws it away, and all of them get the next.
+        """
+        kind = type(token).__name__
+        if not isinstance(token, OpenIdToken):  # pyright: ignore[reportUnnecessaryIsInstance]
+            del token  # it may be the text of one
+            raise TypeError(f"invalidate() takes an OpenIdToken, not {kind}.")
+        self._leases.invalidate(token)
+
+    def forget(self, user_id: str) -> None:
+        """
+        Throw every token of a user away, by the login of the developer provider.
+
+        Raises:
+            ConfigurationError: If the cache has been given no *developer_provider*.
+        """
+        try:
+            invalidation = Invalidation.of_user(user_id, self._developer_provider)
+        finally:
+            del user_id  # a traceback shows the locals of its frames
+        self.discard(invalidation)
+
+    def forget_identity(self, identity_id: str) -> None:
+        """Throw every token of a Cognito identity away."""
+        self.discard(Invalidation.of_identity(identity_id))
+
+    def clear(self) -> None:
+        """Throw every token away."""
+        self.discard(Invalidation.of_everything())
+
+    def discard(self, invalidation: Invalidation) -> None:
+        """:meta private: Remove what matches, here and on other hosts."""
+        self._leases.discard(invalidation)
+
+    def stats(self) -> Stats:
+        """Return what the cache has done so far, and what it holds now."""
+        return self._leases.stats()
+
+    def health(self) -> Health:
+        """Tell how the last calls to Cognito went. It makes none."""
+        return self._state.recorder.health
+
+    def close(self) -> None:
+        """
+        Discard every token. Waiting callers get a SessionClosedError; nothing is waited for.
+
+        What was invalidated just before is announced to other hosts first, if they share a store:
+        that takes a moment, and 0.6 s at most. It may be called more than once, and from a signal
+        handler.
+        """
+        self._leases.close()
+
+
+def _source(
+    fetcher: TokenFetcher,
+    store: TokenStore | None,
+    developer_provider: str | None,
+    state: CacheState[TokenRequest, OpenIdToken],
+) -> Source[TokenRequest, OpenIdToken]:
+    """Return the fetcher, or the store in front of it."""
+    source = FetcherSource(state, fetcher.fetch, OpenIdToken)
+    if store is None:
+        return source
+    from .._sharing.source import SharedSource
+
+    return SharedSource(state, source, store, developer_provider)
+
+
+def _describe(developer_provider: str | None, request: TokenRequest) -> tuple[Key, float]:
+    if not isinstance(request, TokenRequest):  # pyright: ignore[reportUnnecessaryIsInstance]
+        kind = type(request).__name__
+        del request  # it may be a user id in the wrong place
+        raise TypeError(f"request must be a TokenRequest, not {kind}.")
+    return Key.of(request, developer_provider), request.token_duration or DEFAULT_DURATION

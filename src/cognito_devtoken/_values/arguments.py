@@ -1,0 +1,59 @@
+"""
+Checks of arguments: durations, counts and kinds.
+
+Law of this module: an error names the argument and its limit.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+
+# More seconds than any duration here means: 31 years.
+_LONGEST = 1_000_000_000
+
+Seconds = float | timedelta
+
+
+def as_seconds(name: str, value: object) -> float:
+    """
+    Return a duration in seconds.
+
+    Raises:
+        ValueError: If it is negative or not finite; the message names *name*.
+
+        TypeError: If it is neither a number nor a timedelta.
+    """
+    if isinstance(value, timedelta):
+        value = value.total_seconds()
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{name} must be seconds or a timedelta, not {type(value).__name__}.")
+    if not 0 <= value <= _LONGEST:
+        raise ValueError(f"{name} must be 0 s or more, up to {_LONGEST} s, not {value} s.")
+    return float(value)
+
+
+def check_kind(name: str, value: object, kind: type) -> None:
+    """
+    Refuse a value of another type.
+
+    Raises:
+        TypeError: If it is; the message names *name*.
+    """
+    if not isinstance(value, kind):
+        raise TypeError(f"{name} must be of {kind.__name__}, not {type(value).__name__}.")
+
+
+def check_count(name: str, value: object) -> None:
+    """
+    Refuse a value that is not a positive whole number.
+
+    Raises:
+        ValueError: If it is less than 1; the message names *name*.
+
+        TypeError: If it is not a whole number.
+    """
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name} must be a whole number, not {type(value).__name__}.")
+    if value < 1:
+        raise ValueError(f"{name} must be at least 1, not {value}.")

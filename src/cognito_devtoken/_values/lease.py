@@ -1,0 +1,130 @@
+"""
+A lease: a secret that is valid for a while, and how old it is.
+
+The cache handles leases and does not know what they are for. An OpenID token is one.
+
+Law of this module: a lease may look older than it is, never younger.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from datetime import timedelta
+from typing import Self
+
+import attrs
+
+from .clock import CLOCK_STEP, Clock, Instant
+from .secret import NeverPickled
+
+
+class _Hidden(NeverPickled):
+    """What is not a field, so that attrs.asdict() does not show it: the secret, and the key."""
+
+    __slots__ = ("_key", "_secret")
+
+    _key: Hashable
+    _secret: str
+
+
+# A cache holds thousands of them, so they have no slot and no object that is not needed.
+@attrs.frozen(kw_only=True, repr=False, eq=False, weakref_slot=False)
+class Lease(_Hidden):
+    """
+    A secret that is valid for a while: immutable, never pickled, and shown in no repr.
+
+    Attributes:
+        identity_id: The Cognito identity that it belongs to, ``REGION:GUID``.
+    """
+
+    identity_id: str
+    _seconds: float = attrs.field(alias="seconds")
+    # When the request for it was sent; from when on the cache wants a newer one; and how far the
+    # monotonic clock is ahead of the wall clock once the wall clock has been set back. With these
+    # a hit takes two comparisons, which imply that the lease has not expired by the monotonic
+    # clock either.
+    _monotonic: float = attrs.field(alias="monotonic")
+    _due_wall: float = attrs.field(alias="due_wall")
+    _ahead: float = attrs.field(alias="ahead")
+    _clock: Clock = attrs.field(alias="clock")
+
+    @classmethod
+    def _make(
+        cls, identity_id: str, secret: str, seconds: float, sent: Instant, clock: Clock
+    ) -> Self:
+        """Make a lease that no cache holds yet."""
+        made = cls(
+            identity_id=identity_id,
+            seconds=seconds,
+            monotonic=sent.monotonic,
+            due_wall=sent.wall,
+            ahead=sent.monotonic - sent.wall + _slack(seconds),
+            clock=clock,
+        )
+        object.__setattr__(made, "_secret", secret)
+        return made
+
+    def _held(self, key: Hashable, sent: Instant, clock: Clock, due: float) -> Self:
+        """Return this lease as a cache holds it: aged by its clock, due at an age in seconds."""
+        if self._clock is clock and self._monotonic < sent.monotonic:
+            sent = self._sent  # its fetcher had it for a while
+        slack = _slack(self._seconds)
+        held = attrs.evolve(
+            self,
+            monotonic=sent.monotonic,
+            due_wall=sent.wall + min(due, self._seconds - slack),
+            ahead=sent.monotonic - sent.wall + slack,
+            clock=clock,
+        )
+        object.__setattr__(held, "_secret", self._secret)
+        object.__setattr__(held, "_key", key)
+        return held
+
+    @property
+    def fingerprint(self) -> str:
+        """The first 8 hex digits of the SHA-256 of the secret, to name it in a log."""
+        import hashlib
+
+        return hashlib.sha256(self._secret.encode()).hexdigest()[:8]
+
+    def expires_in(self) -> timedelta:
+        """
+        Return how long it is still valid: zero once it has expired.
+
+        Measured from when it was asked for, by whichever of this machine's two clocks has moved
+        further. It may look older than it is, never younger, and a wrong local time does not
+        matter.
+        """
+        return timedelta(seconds=self._remaining(Instant.now(self._clock)))
+
+    @property
+    def _sent(self) -> Instant:
+        """When the request for it was sent, to a microsecond."""
+        return Instant(self._monotonic, self._monotonic - self._ahead + _slack(self._seconds))
+
+    @property
+    def _due(self) -> float:
+        """The age in seconds from which the cache wants a newer one."""
+        return self._due_wall - self._sent.wall
+
+    def _remaining(self, now: Instant) -> float:
+        """Return for how many seconds it is still valid."""
+        return max(self._seconds - self._sent.age(now), 0.0)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Lease):
+            return NotImplemented
+        return self._secret == other._secret and self.identity_id == other.identity_id
+
+    def __hash__(self) -> int:
+        return hash(self._secret)
+
+
+def remaining_of(lease: Lease | None, now: Instant) -> float:
+    """Return for how many seconds a lease is still valid; 0 if there is none."""
+    return lease._remaining(now) if lease else 0.0
+
+
+def _slack(seconds: float) -> float:
+    """Return how far the wall clock may fall behind while a lease lives, in seconds."""
+    return min(CLOCK_STEP, seconds / 10)

@@ -1,0 +1,71 @@
+"""A fetcher that makes its tokens itself."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from .._values.arguments import Seconds
+from .._values.clock import SYSTEM_CLOCK, Clock
+from .._values.request import TokenRequest
+from .._values.token import OpenIdToken
+from ._tokens import token_for
+
+
+class FakeFetcher:
+    """
+    A fetcher that makes its tokens itself.
+
+    Every token is different, even for the same request. The identity depends on the pool and
+    the logins only.
+
+    Args:
+        clock: By which tokens are issued; None takes the clock of this machine.
+
+        lifetime: How long the tokens live, in seconds or as a timedelta; None gives each
+            what its request asks for, else 900 s.
+
+    Attributes:
+        calls: The requests so far, in the order in which they came.
+
+        error: What every call raises, until it is set to None again.
+    """
+
+    calls: list[TokenRequest]
+    error: Exception | None
+
+    def __init__(self, clock: Clock | None = None, *, lifetime: Seconds | None = None) -> None:
+        self.calls = []
+        self.error = None
+        self._clock = clock or SYSTEM_CLOCK
+        self._lifetime = lifetime
+        self._next: list[Exception] = []
+        self._open = threading.Event()
+        self._open.set()
+        self._lock = threading.Lock()
+
+    def fetch(self, request: TokenRequest) -> OpenIdToken:
+        """Make a token, or raise what is to be raised."""
+        with self._lock:
+            self.calls.append(request)
+            serial = len(self.calls)
+            error = self._next.pop(0) if self._next else self.error
+        self._open.wait()
+        if error:
+            raise error
+        return token_for(request, self._lifetime, self._clock, serial)
+
+    def fail_next(self, error: Exception, *, times: int = 1) -> None:
+        """Have the next call, or the next few, raise an error."""
+        with self._lock:
+            self._next += [error] * times
+
+    @contextmanager
+    def held(self) -> Generator[None]:
+        """While this is open, calls begin and do not come back."""
+        self._open.clear()
+        try:
+            yield
+        finally:
+            self._open.set()

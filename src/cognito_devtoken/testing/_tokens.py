@@ -1,0 +1,74 @@
+"""Tokens that are shaped like Cognito's, and signed by nobody."""
+
+from __future__ import annotations
+
+import base64
+import json
+from uuid import NAMESPACE_URL, uuid5
+
+from .._values.arguments import Seconds, as_seconds
+from .._values.clock import SYSTEM_CLOCK, Clock, Instant
+from .._values.request import DEFAULT_DURATION, TokenRequest
+from .._values.token import OpenIdToken
+
+
+_POOL_ID = "us-east-1:00000000-0000-4000-8000-000000000000"
+_PROVIDER = "login.example.com"
+
+
+def make_token(
+    user_id: str = "user-42",
+    *,
+    lifetime: Seconds | None = None,
+    clock: Clock | None = None,
+    identity_pool_id: str = _POOL_ID,
+    developer_provider: str = _PROVIDER,
+) -> OpenIdToken:
+    """
+    Make a token such as Cognito would give, with a signature that verifies nowhere.
+
+    Args:
+        user_id: Whose token it is.
+
+        lifetime: How long it lives from now on, in seconds or as a timedelta; None is 900 s.
+
+        clock: By which it is issued and ages; None takes the clock of this machine.
+
+        identity_pool_id: The identity pool, ``REGION:GUID``.
+
+        developer_provider: The provider that the user id is presented under.
+    """
+    request = TokenRequest(identity_pool_id, {developer_provider: user_id})
+    return token_for(request, lifetime, clock or SYSTEM_CLOCK, 0)
+
+
+def token_for(
+    request: TokenRequest, lifetime: Seconds | None, clock: Clock, serial: int
+) -> OpenIdToken:
+    pool_id = request.identity_pool_id
+    name = json.dumps([pool_id, sorted(request.logins.items())])
+    identity_id = request.identity_id or f"{request.region}:{uuid5(NAMESPACE_URL, name)}"
+    usual = request.token_duration or DEFAULT_DURATION
+    seconds = usual if lifetime is None else as_seconds("lifetime", lifetime)
+    sent = Instant.now(clock)
+    amr = ["authenticated", *request.logins]
+    if len(request.logins) == 1:  # which of several is the developer's is not known here
+        amr += [f"{provider}:{pool_id}:{user_id}" for provider, user_id in request.logins.items()]
+    claims = {
+        "sub": identity_id,
+        "aud": pool_id,
+        "amr": amr,
+        "iss": "https://cognito-identity.amazonaws.com",
+        "iat": int(sent.wall),
+        "exp": int(sent.wall) + seconds,
+        "jti": serial,  # Cognito has none: it is what makes two tokens differ here
+    }
+    header = {"kid": f"{request.region}-0", "typ": "JWS", "alg": "RS512"}
+    token = f"{_segment(header)}.{_segment(claims)}.{'A' * 342}"
+    return OpenIdToken.from_response(
+        {"IdentityId": identity_id, "Token": token}, request, obtained=sent, clock=clock
+    )
+
+
+def _segment(value: object) -> str:
+    return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
