@@ -191,10 +191,7 @@ class TestWire:
             connection.sendall(b"GET /.well-known/jwks_uri HTTP/1.1\r\nHost: a\r\n\r\n")
             assert connection.recv(65_536).startswith(b"HTTP/1.1 200")
             server = emulator._running._server.server_state.connections
-            # Those of other tests may not be gone yet.
-            (accepted,) = (
-                c.transport.get_extra_info("socket")
-                for c in server
-                if c.transport.get_extra_info("peername") == connection.getsockname()
-            )
+            sockets = [c.transport.get_extra_info("socket") for c in server]
+            me = connection.getsockname()
+            (accepted,) = (each for each in sockets if each.getpeername() == me)
             assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
