@@ -6,9 +6,9 @@ The scheduler runs the threads, and the referee looks on.
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
-from cognito_devtoken import TokenCache, TokenRequest
-from cognito_devtoken._values.token import OpenIdToken
+from cognito_devtoken._values.lease import Lease
 from cognito_devtoken.events import Event
 from cognito_devtoken.exceptions import (
     CallerDeniedError,
@@ -19,8 +19,8 @@ from cognito_devtoken.exceptions import (
     TokenUnavailableError,
     TooManyRequestsError,
 )
-from cognito_devtoken.testing import FakeFetcher
-from referee import IDENTITIES, LIFE, PROVIDER, REQUESTS, Call, Fetch, Invalidation, Referee
+from kinds import Kind
+from referee import KINDS, LIFE, Call, Fetch, Invalidation, Referee
 from scheduler import Scheduler, Wake
 
 
@@ -40,14 +40,14 @@ FAILURES: list[Callable[[], BaseException]] = [
 class World:
     """One run: a cache, those who use it, and what befalls them."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, kind: Kind) -> None:
+        self.kind = kind
         self.scheduler = Scheduler(seed)
         self.random = self.scheduler.random
         pick = self.pick = self.scheduler.pick
         max_fetches = pick((1, 2, 8))
-        self.cache = TokenCache(
+        self.cache = kind.open_cache(
             self,
-            developer_provider=PROVIDER,
             max_entries=pick((1, 2, 4, 4)),
             max_concurrent_fetches=max_fetches,
             clock=self.scheduler.clock,
@@ -59,21 +59,20 @@ class World:
         workers.wait = self.scheduler.wait
         self.cache._state.random_fraction = self.random
         workers.start_thread = self.start_thread
-        self.referee = Referee(self.cache, self.scheduler, max_fetches)
+        self.referee = Referee(kind, self.cache, self.scheduler, max_fetches)
         self.scheduler.lock.released = self.referee.look
         self.scheduler.clock.moved = self.referee.time_passed
         self.scheduler.quiet = self.referee.quiet
         self.fit()
-        self.requests = REQUESTS[: pick((1, 1, 2, 4))]
+        self.requests = kind.requests[: pick((1, 1, 2, 4))]
         self.failing = pick((0.0, 0.1, 0.3, 0.8))
-        self.short = FakeFetcher(self.scheduler.clock, lifetime=LIFE / 2)
         self.threadless = pick((0.0, 0.0, 0.1, 1.0))
-        self.seen: list[OpenIdToken] = []
+        self.seen: list[Lease] = []
         self.waiting: set[Call] = set()
         self.served = self.made = 0
 
     def fit(self) -> None:
-        self.cache._state.lock = self.scheduler.lock  # type: ignore[assignment]
+        self.cache._state.lock = self.scheduler.lock
 
     def run(self) -> None:
         for _ in range(self.pick((2, 3, 4))):
@@ -96,7 +95,7 @@ class World:
             raise RuntimeError("can't start new thread")
         self.scheduler.start(run)
 
-    def fetch(self, request: TokenRequest) -> OpenIdToken:
+    def fetch(self, request: Any) -> Lease:
         if self.scheduler.over or not (fetch := self.referee.begins(request)):
             raise ConnectionError("the run is over")
         try:
@@ -107,22 +106,17 @@ class World:
             if self.random() < self.failing:
                 failure = self.pick(FAILURES)
                 raise failure()
-            return self.make_token(fetch)
+            return self.make_lease(fetch)
         finally:
             self.referee.ends(fetch)
 
-    def make_token(self, fetch: Fetch) -> OpenIdToken:
-        request = fetch.flight.request
-        if self.random() < 0.2:
-            fetch.life = LIFE / 2
-            token = self.short.fetch(request)
-        else:
-            fetch.life = LIFE
-            self.made += 1
-            answer = {"IdentityId": IDENTITIES[fetch.key], "Token": f"token {self.made}"}
-            token = OpenIdToken.from_response(answer, request, clock=self.scheduler.clock)
-        self.referee.fetches[token.token] = fetch
-        return token
+    def make_lease(self, fetch: Fetch) -> Lease:
+        fetch.life = LIFE / 2 if self.random() < 0.2 else LIFE
+        self.made += 1
+        clock = self.scheduler.clock
+        lease = self.kind.issue(fetch.flight.request, fetch.life, self.made, clock)
+        self.referee.fetches[lease._secret] = fetch
+        return lease
 
     # Those who use it
 
@@ -202,7 +196,7 @@ class World:
         request = self.pick(self.requests)
         task = self.scheduler.task
         task.reading = None
-        task.doing = task.call = call = Call(request, forced=forced)
+        task.doing = task.call = call = Call(request, self.kind.key_of(request), forced=forced)
         least = None if forced else self.pick((None, None, None, 1, LIFE / 4, LIFE / 2 - 1))
         timeout = self.pick((None, None, None, None, 0, 4, 30))
         cancel = 0.1 if self.random() < 0.2 else 0.0
@@ -226,7 +220,7 @@ class World:
                     task.waits_for = None
                 task.reading = None
         except StopIteration as stop:
-            token: OpenIdToken = stop.value
+            token: Lease = stop.value
             self.seen.append(token)
             self.referee.returned(call, token)
         except DevTokenError as error:
@@ -238,9 +232,9 @@ class World:
             task.call = None
 
 
-def replay(seed: int) -> Scheduler:
+def replay(seed: int, kind: Kind = KINDS[0]) -> Scheduler:
     """Run the interleaving of a seed."""
-    world = World(seed)
+    world = World(seed, kind)
     try:
         world.run()
     except BaseException as error:

@@ -19,43 +19,44 @@ from hypothesis.stateful import (
 )
 
 from caching import AnyFlight
-from cognito_devtoken import OpenIdToken, TokenCache, TokenRequest
 from cognito_devtoken._cache.failures import MAX_MEMORY, Failure
 from cognito_devtoken._cache.flights import DEADLINE
 from cognito_devtoken._values.key import Key
+from cognito_devtoken._values.lease import Lease
 from cognito_devtoken.events import Event, FetchAbandoned, FetchFailed, FetchSucceeded
 from cognito_devtoken.exceptions import (
     DevTokenError,
     ResourceConflictError,
 )
-from cognito_devtoken.testing import FakeFetcher, ManualClock
+from cognito_devtoken.testing import ManualClock
 from cognito_devtoken.typing import Instant
 from life_model import (
     FAILURES,
+    KINDS,
     LIFE,
     MAX_FETCHES,
-    PROVIDER,
-    REQUESTS,
     ROUNDING,
+    USERS,
     Caller,
     Fetch,
     age,
-    key_of,
 )
 
 
 SPANS = st.sampled_from([0.25, 1, 4, 15, LIFE / 3, LIFE / 2, LIFE * 0.9, LIFE])
-Matches = Callable[[Key, OpenIdToken | None], bool]
+Matches = Callable[[Key, Lease | None], bool]
 
 
 class Life(RuleBasedStateMachine):
+    kind = KINDS[0]
+
     @initialize(max_entries=st.sampled_from([2, 3]), draw=st.sampled_from([0.0, 0.5, 1.0]))
     def open(self, max_entries: int, draw: float) -> None:
         self.max_entries = max_entries
         self.clock = ManualClock()
-        self.cache = TokenCache(
+        self.key_of = self.kind.key_of
+        self.cache: Any = self.kind.open_cache(
             self,
-            developer_provider=PROVIDER,
             max_entries=max_entries,
             max_concurrent_fetches=MAX_FETCHES,
             clock=self.clock,
@@ -66,12 +67,12 @@ class Life(RuleBasedStateMachine):
         workers.idle_seconds = 0
         workers.start_thread = self.start_thread
         workers.wait = self.keep_pace
-        self.fetchers = {life: FakeFetcher(self.clock, lifetime=life) for life in (LIFE, LIFE / 2)}
+        self.made = 0
         self.hired: list[Callable[[], None]] = []
         self.pacing: list[greenlet] = []
         self.in_the_air: list[Fetch] = []
         self.waiting: list[Caller] = []
-        self.seen: list[OpenIdToken] = []
+        self.seen: list[Lease] = []
         self.fetches: dict[str, Fetch] = {}
         self.at_hand: dict[Key, Fetch] = {}  # what should be there, the oldest first
         self.refused: set[Fetch] = set()
@@ -107,7 +108,7 @@ class Life(RuleBasedStateMachine):
         assert parent is not None
         return parent.switch()
 
-    def fetch(self, request: TokenRequest) -> OpenIdToken:
+    def fetch(self, request: Any) -> Lease:
         fetch = Fetch(request, getcurrent(), self.now())
         for other in self.in_the_air:
             self.beside |= other.request == request and not other.overdue
@@ -115,8 +116,9 @@ class Life(RuleBasedStateMachine):
         outcome: float | BaseException = self.suspend()
         if isinstance(outcome, BaseException):
             raise outcome
-        token = self.fetchers[outcome].fetch(request)
-        self.fetches[token.token] = fetch
+        self.made += 1
+        token = self.kind.issue(request, outcome, self.made, self.clock)
+        self.fetches[token._secret] = fetch
         return token
 
     # Fetches
@@ -146,7 +148,7 @@ class Life(RuleBasedStateMachine):
     def publish(self, fetch: Fetch) -> None:
         """What the cache should do with a token that comes."""
         now = self.now()
-        key = key_of(fetch.request)
+        key = self.key_of(fetch.request)
         self.sweep()
         held = self.at_hand.get(key)
         if fetch.stale or fetch.remaining(now) <= 0:
@@ -183,29 +185,29 @@ class Life(RuleBasedStateMachine):
     # Callers
 
     @rule(
-        who=st.sampled_from(list(REQUESTS)),
+        who=st.sampled_from(USERS),
         least=st.sampled_from([None, None, 1, LIFE / 4, LIFE / 2 - 1]),
         timeout=st.sampled_from([None, None, 0, 3, 30]),
     )
-    def get(self, who: str, least: float | None, timeout: float | None) -> None:
-        request = REQUESTS[who]
+    def get(self, who: int, least: float | None, timeout: float | None) -> None:
+        request = self.kind.requests[who]
         steps = self.cache._leases.steps(request, least, timeout)
         stale = {fetch for fetch in self.in_the_air if fetch.stale}
         self.ask(Caller(request, steps, self.refused | stale, forced=False))
 
-    @rule(who=st.sampled_from(list(REQUESTS)), timeout=st.sampled_from([None, None, 3]))
-    def refresh(self, who: str, timeout: float | None) -> None:
-        request = REQUESTS[who]
+    @rule(who=st.sampled_from(USERS), timeout=st.sampled_from([None, None, 3]))
+    def refresh(self, who: int, timeout: float | None) -> None:
+        request = self.kind.requests[who]
         steps = self.cache._leases.steps(request, None, timeout, forced=True)
         older = {*self.fetches.values(), *self.in_the_air}
         self.ask(Caller(request, steps, older, forced=True))
 
     @rule(
-        who=st.sampled_from(list(REQUESTS)),
+        who=st.sampled_from(USERS),
         least=st.sampled_from([None, LIFE / 2 - 1, LIFE - 1]),
         failure=st.sampled_from([None, None, *FAILURES]),
     )
-    def get_at_once(self, who: str, least: float | None, failure: str | None) -> None:
+    def get_at_once(self, who: int, least: float | None, failure: str | None) -> None:
         self.get(who, least, None)
         while self.hired:
             self.let_a_thread_run()
@@ -217,7 +219,7 @@ class Life(RuleBasedStateMachine):
         self.let_callers_go_on()
 
     def ask(self, caller: Caller) -> None:
-        key = key_of(caller.request)
+        key = self.key_of(caller.request)
         rest = self.rests.get(key.digest)
         now = self.now()
         held = self.at_hand.get(key)
@@ -268,15 +270,15 @@ class Life(RuleBasedStateMachine):
         else:
             caller.flight.waiters.add(caller.wake)
 
-    def returned(self, caller: Caller, token: OpenIdToken) -> None:
-        fetch = self.fetches[token.token]
+    def returned(self, caller: Caller, token: Lease) -> None:
+        fetch = self.fetches[token._secret]
         assert fetch.request == caller.request, "another key's token"
         assert fetch.remaining(self.now()) > -ROUNDING, "an expired token"
         assert fetch not in caller.refused, "a token that was thrown away"
         self.seen.append(token)
 
     def raised(self, caller: Caller, error: DevTokenError) -> None:
-        held = self.at_hand.get(key_of(caller.request))
+        held = self.at_hand.get(self.key_of(caller.request))
         if caller.forced or Failure.of(error) is Failure.TERMINAL:
             return
         if held is not None and held is caller.at_hand:
@@ -289,7 +291,7 @@ class Life(RuleBasedStateMachine):
     def invalidate(self, which: int) -> None:
         token = self.seen[which % len(self.seen)]
         self.cache.invalidate(token)
-        self.refused.add(self.fetches[token.token])
+        self.refused.add(self.fetches[token._secret])
         self.thrown_away(lambda _, held: held == token)
 
     @rule(user=st.sampled_from(["ann", "bob"]))
@@ -311,7 +313,7 @@ class Life(RuleBasedStateMachine):
 
     def thrown_away(self, matches: Matches) -> None:
         for fetch in self.in_the_air:
-            key = key_of(fetch.request)
+            key = self.key_of(fetch.request)
             fetch.stale |= matches(key, self.tokens_before.get(key))
         for key, fetch in list(self.at_hand.items()):
             if matches(key, self.tokens_before.get(key)):
@@ -325,7 +327,7 @@ class Life(RuleBasedStateMachine):
         tokens = self.cache._state.entries.leases
         assert len(tokens) <= self.max_entries
         now = self.clock.monotonic()
-        held = {key: self.fetches[token.token] for key, token in tokens.items()}
+        held = {key: self.fetches[token._secret] for key, token in tokens.items()}
         alive = {k: f for k, f in held.items() if now - f.sent.monotonic < f.life}
         self.sweep()
         assert alive == self.at_hand
@@ -360,3 +362,7 @@ class Life(RuleBasedStateMachine):
         while self.hired or self.pacing:
             self.let_a_thread_run()
             self.clock.advance(0.5)
+
+
+class LifeOfBadges(Life):
+    kind = KINDS[1]

@@ -8,8 +8,6 @@ import attrs
 from greenlet import greenlet
 
 from caching import AnyFlight
-from cognito_devtoken import TokenRequest
-from cognito_devtoken._values.key import Key
 from cognito_devtoken.exceptions import (
     CallerDeniedError,
     InternalServiceError,
@@ -18,18 +16,14 @@ from cognito_devtoken.exceptions import (
     TooManyRequestsError,
 )
 from cognito_devtoken.typing import Instant
+from kinds import badges, tokens
 
 
-POOL = "eu-central-1:01234567-89ab-4cde-8f01-23456789abcd"
-PROVIDER = "login.example.com"
 LIFE = 60
 ROUNDING = 1e-6  # a wall clock has seven decimals
 MAX_FETCHES = 2
-REQUESTS = {
-    "ann": TokenRequest(POOL, {PROVIDER: "ann"}, token_duration=LIFE),
-    "ann, tagged": TokenRequest(POOL, {PROVIDER: "ann"}, None, {"a": "b"}, LIFE),
-    "bob": TokenRequest(POOL, {PROVIDER: "bob"}, token_duration=LIFE),
-}
+KINDS = [tokens(LIFE), badges(LIFE)]
+USERS = range(3)  # the places of their requests in those of a kind
 FAILURES: dict[str, Callable[[], BaseException]] = {
     "no network": partial(TokenUnavailableError, "No network."),
     "down": partial(InternalServiceError, "Down."),
@@ -38,10 +32,6 @@ FAILURES: dict[str, Callable[[], BaseException]] = {
     "conflict": partial(ResourceConflictError, "No."),
     "exit": partial(SystemExit, 1),
 }
-
-
-def key_of(request: TokenRequest) -> Key:
-    return Key.of(request, PROVIDER)
 
 
 def age(since: Instant, now: Instant) -> float:
@@ -53,7 +43,7 @@ def age(since: Instant, now: Instant) -> float:
 class Fetch:
     """A call to the fetcher, and the token that it has brought."""
 
-    request: TokenRequest
+    request: Any
     thread: greenlet
     sent: Instant
     life: float = LIFE
@@ -68,7 +58,7 @@ class Fetch:
 class Caller:
     """Somebody who waits for a token."""
 
-    request: TokenRequest
+    request: Any
     steps: Any
     refused: set[Fetch]  # what had been thrown away before it asked, or is too old for it
     forced: bool

@@ -5,29 +5,21 @@ It is the umpire of tests/cache/test_interleavings.py.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 from caching import AnyFlight
-from cognito_devtoken import TokenCache, TokenRequest
 from cognito_devtoken._cache.failures import MAX_MEMORY, Failure
 from cognito_devtoken._cache.flights import DEADLINE
 from cognito_devtoken._values.key import Key
-from cognito_devtoken._values.token import OpenIdToken
+from cognito_devtoken._values.lease import Lease
 from cognito_devtoken.exceptions import DevTokenError, SessionClosedError
 from cognito_devtoken.typing import Instant
+from kinds import Kind, badges, tokens
 from scheduler import Scheduler, Task
 
 
-POOL = "eu-central-1:01234567-89ab-4cde-8f01-23456789abcd"
-PROVIDER = "login.example.com"
 LIFE = 40
-REQUESTS = [
-    TokenRequest(POOL, {PROVIDER: "ann"}, token_duration=LIFE),
-    TokenRequest(POOL, {PROVIDER: "bob"}, token_duration=LIFE),
-    TokenRequest(POOL, {PROVIDER: "ann"}, token_duration=LIFE, principal_tags={"a": "b"}),
-    TokenRequest(POOL, {PROVIDER: "ann", "idp": "x"}, token_duration=LIFE),
-]
-KEYS = {id(request): Key.of(request, PROVIDER) for request in REQUESTS}
-IDENTITIES = {key: f"eu-central-1:{number}" for number, key in enumerate(KEYS.values())}
+KINDS = [tokens(LIFE), badges(LIFE)]
 # For how long a failure is remembered after the rest that it is followed by.
 LINGER = 60
 NEVER = -1
@@ -59,26 +51,28 @@ class Fetch:
 class Call:
     """What a caller wants, and what it may get."""
 
-    def __init__(self, request: TokenRequest, *, forced: bool) -> None:
+    def __init__(self, request: Any, key: Key, *, forced: bool) -> None:
         self.request = request
-        self.key = KEYS[id(request)]
+        self.key = key
         self.forced = forced
         self.planned = NEVER  # the section of the lock in which it was asked for
         self.newer_than = NEVER
-        self.at_hand: OpenIdToken | None = None
+        self.at_hand: Lease | None = None
 
 
 class Invalidation:
     """What a caller throws away."""
 
-    def __init__(self, matches: Callable[[Key, OpenIdToken | None], bool]) -> None:
+    def __init__(self, matches: Callable[[Key, Lease | None], bool]) -> None:
         self.matches = matches
 
 
 class Referee:
     """Looks at the cache whenever its lock has been held, and at what comes in and goes out."""
 
-    def __init__(self, cache: TokenCache, scheduler: Scheduler, max_fetches: int) -> None:
+    def __init__(self, kind: Kind, cache: Any, scheduler: Scheduler, max_fetches: int) -> None:
+        self._key_of = kind.key_of
+        self._keys = [kind.key_of(request) for request in kind.requests]
         self.cache = cache
         self.state = cache._state
         self.scheduler = scheduler
@@ -88,7 +82,7 @@ class Referee:
         self.fetches: dict[str, Fetch] = {}
         self.in_the_air: list[Fetch] = []
         self._max_fetches = max_fetches
-        self._tokens: dict[Key, OpenIdToken] = {}
+        self._tokens: dict[Key, Lease] = {}
         self._thrown_away: dict[Key, int] = {}
         self._known: set[AnyFlight] = set()
         self._sent: set[AnyFlight] = set()
@@ -118,7 +112,7 @@ class Referee:
             deed.planned = self.section
             deed.newer_than = self._thrown_away.get(deed.key, NEVER)
             token = self._tokens.get(deed.key)
-            if token and task.reading and self.fetches[token.token].remaining(task.reading) > 0:
+            if token and task.reading and self.fetches[token._secret].remaining(task.reading) > 0:
                 deed.at_hand = token
         self._look_at_flights(task)
         tokens = self.state.entries.leases
@@ -176,14 +170,14 @@ class Referee:
             return
         since, wait, patient = self._rests[flight.key]
         token = self._tokens.get(flight.key)
-        usable = token and self.fetches[token.token].remaining(task.reading) > 0
+        usable = token and self.fetches[token._secret].remaining(task.reading) > 0
         if not (patient and usable) or call.forced:
             wait = min(wait, MAX_MEMORY)
         long_ago = since.monotonic + wait + LINGER <= self._latest
         if age(since, task.reading) < wait and not long_ago:
             self.wrong("a fetch while the key is to be left alone")
 
-    def _look_at_tokens(self, tokens: dict[Key, OpenIdToken], task: Task, deed: object) -> None:
+    def _look_at_tokens(self, tokens: dict[Key, Lease], task: Task, deed: object) -> None:
         entries = self.state.entries
         if len(tokens) > entries._expiry.maxsize:
             self.wrong("too many entries")
@@ -196,7 +190,7 @@ class Referee:
             old = self._tokens.get(key)
             if token is old:
                 continue
-            if old is None or old.token != token.token:
+            if old is None or old._secret != token._secret:
                 published = True
                 self._look_at_publication(key, token, old, task)
         if self.state.closed:
@@ -209,14 +203,12 @@ class Referee:
             ):
                 self.wrong("a token is lost")
 
-    def _look_at_publication(
-        self, key: Key, token: OpenIdToken, old: OpenIdToken | None, task: Task
-    ) -> None:
-        fetch = self.fetches[token.token]
+    def _look_at_publication(self, key: Key, token: Lease, old: Lease | None, task: Task) -> None:
+        fetch = self.fetches[token._secret]
         now = task.reading
         if token._sent.monotonic < fetch.sent.monotonic - ROUNDING:
             fetch.sent = token._sent  # it was sent before another, which was flown in between
-        if KEYS[id(fetch.flight.request)] != key:
+        if self._key_of(fetch.flight.request) != key:
             self.wrong("a token is kept for another key")
         if fetch.section <= self._thrown_away.get(key, NEVER):
             self.wrong("what was sent before the invalidation is kept")
@@ -224,12 +216,12 @@ class Referee:
             self.wrong("an expired token is kept")
         elif token._sent.monotonic > fetch.sent.monotonic + ROUNDING:
             self.wrong("a token is older than it looks")
-        elif old and fetch.remaining(now) < self.fetches[old.token].remaining(now) - ROUNDING:
+        elif old and fetch.remaining(now) < self.fetches[old._secret].remaining(now) - ROUNDING:
             self.wrong("a token is replaced by one that expires before it")
         self._rests.pop(key, None)
 
-    def _look_at_removal(self, tokens: dict[Key, OpenIdToken], deed: Invalidation) -> None:
-        for key in KEYS.values():
+    def _look_at_removal(self, tokens: dict[Key, Lease], deed: Invalidation) -> None:
+        for key in self._keys:
             if deed.matches(key, self._tokens.get(key)):
                 self._thrown_away[key] = self.section
                 if key in tokens:
@@ -300,7 +292,7 @@ class Referee:
 
     # What comes in and goes out
 
-    def begins(self, request: TokenRequest) -> Fetch | None:
+    def begins(self, request: Any) -> Fetch | None:
         task = self.scheduler.task
         # One that flies for want of a thread may do so in the middle of another.
         departing = self._departing.get(task)
@@ -322,8 +314,8 @@ class Referee:
             self.in_the_air.remove(fetch)
         self._landing[self.scheduler.task] = fetch
 
-    def returned(self, call: Call, token: OpenIdToken) -> None:
-        fetch = self.fetches[token.token]
+    def returned(self, call: Call, token: Lease) -> None:
+        fetch = self.fetches[token._secret]
         now = self.scheduler.task.reading
         if fetch.flight.request is not call.request:
             self.wrong("a caller gets another one's token")
@@ -352,8 +344,8 @@ class Referee:
         kept = self._tokens.get(call.key)
         if (
             kept
-            and kept.token == token.token
-            and self.fetches[token.token].remaining(now) > 2 * ROUNDING
+            and kept._secret == token._secret
+            and self.fetches[token._secret].remaining(now) > 2 * ROUNDING
             and Failure.of(error) is not Failure.TERMINAL
         ):
             self.wrong(f"{type(error).__name__} while there is a valid token")

@@ -238,7 +238,7 @@ def test_a_flight_lands_whatever_the_fetcher_raises(
 def test_a_fetcher_that_returns_something_else_is_found_out(clock: ManualClock) -> None:
     cache = cache_of(Broken("eyJ"), clock)
 
-    with pytest.raises(InvalidTokenResponseError, match="must return an OpenIdToken"):
+    with pytest.raises(InvalidTokenResponseError, match="must return OpenIdToken"):
         cache.get(asking())
 
 

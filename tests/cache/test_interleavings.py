@@ -9,14 +9,22 @@ rule names its seed, and the seed gives the same run again::
 
 import os
 
+import pytest
+
+
+pytest.importorskip("greenlet", reason="greenlet, which runs the interleavings, is not installed")
+
 from interleaving import replay
+from kinds import Kind
+from referee import KINDS
 from thorough import THOROUGH
 
 
 RUNS = 10_000 if THOROUGH else 500
 
 
-def test_no_interleaving_breaks_a_rule() -> None:
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_no_interleaving_breaks_a_rule(kind: Kind) -> None:
     chosen = os.environ.get("INTERLEAVING")
     for seed in [int(chosen)] if chosen else range(RUNS):
-        replay(seed)
+        replay(seed, kind)

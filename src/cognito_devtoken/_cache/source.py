@@ -96,7 +96,7 @@ class FetcherSource(Generic[R, L]):
         lease = self.fetch(flight.request)
         if not isinstance(lease, self._kind):
             raise InvalidTokenResponseError(
-                f"The fetcher must return an {self._kind.__name__}, not {type(lease).__name__}."
+                f"The fetcher must return {self._kind.__name__}, not {type(lease).__name__}."
             )
         return self._state.hold(lease, flight.key, sent)
 

@@ -54,7 +54,7 @@ def main() -> None:
                 print("got", flush=True)
         stats = session.stats()
         problems = stats.store_errors + stats.store_skipped
-        problems += getattr(stats, "store_leases_expired", 0)
+        problems += stats.store_leases_expired
         report = [slowest, stats.fetches_started, stats.store_hits, problems]
         print(json.dumps(report), flush=True)
 

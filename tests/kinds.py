@@ -1,0 +1,145 @@
+"""
+The two kinds of lease that the engine is tested with: OpenID tokens, and badges.
+
+A badge is as little as a lease may be. That the engine knows nothing of tokens is what it proves.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import Any
+
+import attrs
+
+from cognito_devtoken import OpenIdToken, RefreshPolicy, TokenCache, TokenRequest
+from cognito_devtoken._cache.cache import LeaseCache
+from cognito_devtoken._cache.invalidation import Invalidation
+from cognito_devtoken._cache.source import FetcherSource
+from cognito_devtoken._cache.stats import Stats, StatsRecorder
+from cognito_devtoken._values.key import Key
+from cognito_devtoken._values.lease import Lease
+from cognito_devtoken.testing._tokens import token_for
+from cognito_devtoken.typing import Clock, EventHook, Instant
+
+
+POOL = "eu-central-1:01234567-89ab-4cde-8f01-23456789abcd"
+PROVIDER = "login.example.com"
+
+
+@attrs.frozen
+class Kind:
+    """
+    A kind of lease.
+
+    Attributes:
+        name: Of the kind.
+
+        requests: Four of them: two users, and two more requests of the first one.
+
+        key_of: Returns the key of a request.
+
+        open_cache: Makes a cache of a fetcher and the arguments of TokenCache.
+
+        issue: Makes a lease for a request, of a life in seconds and with a serial number.
+    """
+
+    name: str
+    requests: Sequence[Any]
+    key_of: Callable[[Any], Key]
+    open_cache: Callable[..., Any]
+    issue: Callable[[Any, float, int, Clock], Lease]
+
+
+def tokens(life: int) -> Kind:
+    """OpenID tokens, as users have them."""
+    return Kind(
+        "tokens",
+        [
+            TokenRequest(POOL, {PROVIDER: "ann"}, token_duration=life),
+            TokenRequest(POOL, {PROVIDER: "bob"}, token_duration=life),
+            TokenRequest(POOL, {PROVIDER: "ann"}, token_duration=life, principal_tags={"a": "b"}),
+            TokenRequest(POOL, {PROVIDER: "ann", "idp": "x"}, token_duration=life),
+        ],
+        lambda request: Key.of(request, PROVIDER),
+        partial(TokenCache, developer_provider=PROVIDER),
+        _token,
+    )
+
+
+def _token(request: TokenRequest, life: float, serial: int, clock: Clock) -> OpenIdToken:
+    if life != request.token_duration:
+        return token_for(request, life, clock, serial)
+    identity_id = f"eu-central-1:{sum(Key.of(request, PROVIDER)[1]):x}"
+    response = {"IdentityId": identity_id, "Token": f"token {serial}"}
+    return OpenIdToken.from_response(response, request, clock=clock)
+
+
+def badges(life: int) -> Kind:
+    """Badges, by whose they are and for which floor."""
+    requests = [BadgeRequest(*each) for each in (("ann", 1), ("bob", 1), ("ann", 2), ("ann", 3))]
+    return Kind("badges", requests, _key_of_badge, partial(BadgeCache, life), _badge)
+
+
+@attrs.frozen
+class BadgeRequest:
+    """Whose badge, and for which floor."""
+
+    user_id: str
+    floor: int
+
+
+class Badge(Lease):
+    """The smallest lease."""
+
+    __slots__ = ()
+
+
+def _key_of_badge(request: BadgeRequest) -> Key:
+    return Key((request.user_id, bytes([request.floor])))
+
+
+def _badge(request: BadgeRequest, life: float, serial: int, clock: Clock) -> Badge:
+    identity_id = f"{request.user_id} {request.floor}"
+    return Badge._make(identity_id, f"badge {serial}", life, Instant.now(clock), clock)
+
+
+class BadgeCache:
+    """A cache of badges: what TokenCache is for tokens."""
+
+    def __init__(
+        self,
+        life: float,
+        fetcher: Any,
+        *,
+        max_entries: int = 100,
+        max_concurrent_fetches: int = 8,
+        clock: Clock,
+        on_event: Iterable[EventHook] = (),
+    ) -> None:
+        self._leases: LeaseCache[BadgeRequest, Badge] = LeaseCache(
+            lambda request: (_key_of_badge(request), life),
+            lambda state: FetcherSource(state, fetcher.fetch, Badge),
+            policy=RefreshPolicy(),
+            clock=clock,
+            recorder=StatsRecorder(on_event),
+            max_entries=max_entries,
+            max_concurrent=max_concurrent_fetches,
+        )
+        self._state = self._leases.state
+
+    def invalidate(self, badge: Badge) -> None:
+        self._leases.invalidate(badge)
+
+    def forget(self, user_id: str) -> None:
+        self._leases.discard(Invalidation.of_user(user_id, "badges"))
+
+    def forget_identity(self, identity_id: str) -> None:
+        self._leases.discard(Invalidation.of_identity(identity_id))
+
+    def clear(self) -> None:
+        self._leases.discard(Invalidation.of_everything())
+
+    def stats(self) -> Stats:
+        return self._leases.stats()
+
+    def close(self) -> None:
+        self._leases.close()
