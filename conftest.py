@@ -39,7 +39,7 @@ os.environ |= {
     "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
 }
 
-from hypothesis import settings  # noqa: E402
+from hypothesis import HealthCheck, settings  # noqa: E402
 from sybil import Example, Sybil  # noqa: E402
 from sybil.parsers.myst import CodeBlockParser, PythonCodeBlockParser  # noqa: E402
 
@@ -47,7 +47,7 @@ from cognito_devtoken.emulator import Emulator, Pool  # noqa: E402
 
 
 # How long an example takes is the machine's affair.
-settings.register_profile("untimed", deadline=None)
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
 
 
