@@ -150,17 +150,17 @@ class Flights(Generic[R, L]):
         """
         flight = self.table.get(key)
         if flight is None:
-            flight = Flight[R, L](key, request, reason, now)
-            flight.needed = needed
-            self._enqueue(flight)
-            self.table[key] = flight
-            return flight, True
+            made: Flight[R, L] = Flight(key, request, reason, now)
+            made.needed = needed
+            self._enqueue(made)
+            self.table[key] = made
+            return made, True
         if flight.sent and (newer or flight.stale):
             # After it and not beside it: a key never has two in the air.
-            made = flight.successor is None
+            is_new = flight.successor is None
             flight.successor = flight.successor or Flight(key, request, Reason.FORCED, now)
             flight.successor.needed = True
-            return flight.successor, made
+            return flight.successor, is_new
         if needed and not flight.needed:
             flight.needed = True
             self._enqueue(flight)  # among the misses; the other queue skips it
