@@ -4,12 +4,13 @@ import gc
 import threading
 import weakref
 from collections.abc import Callable, Iterator
+from queue import Empty
 from typing import Any
 
 import pytest
 from in_flight import InFlight, calls_answered_by
 
-from caching import PROVIDER, Crew, asking, until
+from caching import PROVIDER, Crew, asking
 from cognito_devtoken import OpenIdToken, TokenCache, TokenRequest
 from cognito_devtoken._sharing.locks import LEASE, RENEW_EVERY, HeldLocks
 from cognito_devtoken.testing import FakeFetcher, ManualClock, MemoryStore
@@ -177,36 +178,48 @@ def test_a_forked_child_holds_no_lease_and_starts_a_thread_of_its_own(
     started: list[object] = []
     locks_of(host).start_thread = started.append
     flight = call(host)
-    flight_of_parent = locks_of(host)._held.copy()
+    of_parent = locks_of(host)._held.copy()
 
     ready = host._leases._before_fork()
     host._leases._after_fork(ready=ready, in_child=True)
 
-    store.renew = lambda *arguments: pytest.fail("it renews")  # type: ignore[method-assign]
     clock.advance(RENEW_EVERY)
-    assert flight_of_parent
-    assert locks_of(host).renew_due() is None
     call(host, asking("another"))
     assert len(started) == 2
+    assert locks_of(host)._held.isdisjoint(of_parent)
     flight.lands()
 
 
 def test_a_cache_that_nobody_closes_is_not_kept_alive_by_the_thread(
     fetcher: FakeFetcher, store: MemoryStore
 ) -> None:
-    cache = TokenCache(fetcher, developer_provider=PROVIDER, store=store)
-    cache._leases.workers.idle_seconds = 0
+    cache = [TokenCache(fetcher, developer_provider=PROVIDER, store=store)]
+    leases: weakref.ref[HeldLocks] = weakref.ref(locks_of(cache[0]))
+    alive: list[bool] = []
+
+    class Pause:
+        """The thread's pause between two looks."""
+
+        def get(self, timeout: float) -> None:
+            if alive:
+                cache.clear()
+                gc.collect()
+            alive.append(leases() is not None)
+            raise Empty
+
     started: list[Callable[[], None]] = []
-    locks_of(cache).start_thread = started.append
-    cache.get(asking())
-    leases: weakref.ref[HeldLocks] = weakref.ref(locks_of(cache))
-    wake = locks_of(cache)._wake
-    del cache
+    locks_of(cache[0]).start_thread = started.append
+    locks_of(cache[0])._wake = Pause()
+    locks_of(cache[0]).hold(lease_for(cache[0], "user-42"))
 
-    def gone() -> bool:
-        gc.collect()
-        return leases() is None
+    started[0]()
 
-    until(gone)
-    wake.put(None)
-    started[0]()  # it ends by itself
+    assert alive == [True, False]
+
+
+def test_a_close_wakes_the_thread(new_host: Hosts) -> None:
+    host = new_host()
+
+    host.close()
+
+    assert locks_of(host)._wake.get_nowait() is None

@@ -207,6 +207,26 @@ def test_a_lease_that_expires_is_noticed_when_it_is_released_too(
     assert (flight.error is not None) is fails
 
 
+@pytest.mark.parametrize("operation", ["write", "release"])
+def test_a_lease_whose_release_fails_is_not_counted(
+    new_host: Hosts,
+    fetcher: FakeFetcher,
+    store: MemoryStore,
+    call: Callable[..., InFlight],
+    operation: str,
+) -> None:
+    host = new_host()
+    flight = call(host)
+    setattr(store, operation, fail)
+    if operation == "release":
+        fetcher.fail_next(InternalServiceError("Down."))
+
+    flight.lands()
+
+    assert host.stats().store_errors == 1
+    assert host.stats().store_leases_expired == 0
+
+
 def test_a_lease_that_is_released_while_it_is_renewed_has_not_expired(
     new_host: Hosts, clock: ManualClock, store: MemoryStore, call: Callable[..., InFlight]
 ) -> None:
