@@ -94,9 +94,9 @@ class Regulars:
 
     def recount(self) -> None:
         """Count from nothing again."""
-        self.served = 0
-        self.errors = 0
-        self.slowest = 0.0
+        self.served: int = 0
+        self.errors: int = 0
+        self.slowest: float = 0.0
 
     @contextmanager
     def at_work(self, sleep: Callable[[float], Awaitable[None]]) -> Generator[None]:
