@@ -1,7 +1,7 @@
 """
 The commands of this project: ``nox`` runs what continuous integration runs, ``nox -l`` lists all.
 
-Every session installs what it needs, into an environment that the next run uses again.
+Every session installs what it needs, into an environment that the next run reuses.
 """
 
 import os
@@ -18,7 +18,7 @@ nox.needs_version = ">=2025.5.1"
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.reuse_venv = "yes"
 nox.options.error_on_external_run = True
-# Each Python that is installed is tested; one that is not is reported as skipped.
+# Test each installed Python; report the others as skipped.
 nox.options.error_on_missing_interpreters = False
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
@@ -28,13 +28,13 @@ EXTRAS = PYPROJECT["project"]["optional-dependencies"]
 
 nox.options.sessions = ["lint", "typing", f"everything-{OLDEST}", "tests", "minimums", "docs"]
 
-# Test files are spread over the processors; all tests of a file run on one.
+# Spread the test files over the processors; all tests of a file run on one.
 PYTEST = ["pytest", "-n", "auto", "--dist", "loadfile"]
-# What needs neither a process nor a server of its own.
+# The tests that start neither a process nor a server.
 LIGHT = ["-m", "not external"]
 
 os.environ["UV_PYTHON_DOWNLOADS"] = "never"
-# pyenv's own python3.12 exists but fails unless that version is active: look behind it.
+# pyenv's python3.12 shim fails unless that version is active: use the real executable.
 VERSIONS = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
 for python in PYTHONS:
     for bin_dir in sorted(VERSIONS.glob(f"{python}.*/bin")):
@@ -42,22 +42,22 @@ for python in PYTHONS:
 
 
 def requirements(*groups: str, editable: bool = False) -> list[str]:
-    """List this package with all its extras, and dependency groups."""
+    """List the requirements: this package with all its extras, and dependency groups."""
     package = f".[{','.join(EXTRAS)}]"
     found = nox.project.dependency_groups(PYPROJECT, *groups)
     return [*(["-e"] if editable else []), package, *found]
 
 
 def install(session: nox.Session, *groups: str, pins: Sequence[str] = ()) -> None:
-    """Install what was built from the sources as they are now, its extras, and groups."""
-    # uv takes an earlier build while pyproject.toml is the same; pip always builds.
-    anew = ["--reinstall-package", "cognito-devtoken"] if session.venv_backend == "uv" else []
-    session.install(*anew, *requirements(*groups), *pins)
+    """Install the package built from the current sources, with its extras and groups."""
+    # uv reuses an earlier build as long as pyproject.toml is unchanged; pip always builds.
+    rebuild = ["--reinstall-package", "cognito-devtoken"] if session.venv_backend == "uv" else []
+    session.install(*rebuild, *requirements(*groups), *pins)
 
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check style, format, and which module imports which."""
+    """Check style, format and import contracts."""
     session.install(*nox.project.dependency_groups(PYPROJECT, "lint"))
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
@@ -66,10 +66,10 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def typing(session: nox.Session) -> None:
-    """Check types: mypy and pyright, both strict, and that every public name has one."""
+    """Check types with mypy and pyright, both strict, and that every public name is typed."""
     install(session, "typing")
     session.run("mypy", "src", "tests", "benchmarks", "docs/conf.py", "noxfile.py")
-    # Each is a program of its own, and two have modules of the same name.
+    # Separately: each is a program of its own, and two have modules of the same name.
     for example in (Path("examples").glob("*.py"), ["examples/browser"], ["examples/django_app"]):
         session.run("mypy", *map(str, example))
     session.run("pyright")
@@ -86,7 +86,7 @@ def everything(session: nox.Session) -> None:
         return
     session.run("coverage", "combine", "--quiet")
     session.run("coverage", "report")
-    # Apart, because coverage doubles the time: all cases of the tests that draw some of them.
+    # Without coverage, which doubles the time: all cases of the tests that usually draw some.
     drawn = ["tests/cache/test_interleavings.py", "tests/cache/test_stateful.py"]
     session.run(*PYTEST, *drawn, env={"THOROUGH": "1"})
 
@@ -100,7 +100,7 @@ def tests(session: nox.Session) -> None:
 
 @nox.session(python=OLDEST)
 def minimums(session: nox.Session) -> None:
-    """Run the same with the oldest dependencies and frameworks that are supported."""
+    """Run the same tests with the oldest supported dependencies and frameworks."""
     frameworks = PYPROJECT["dependency-groups"]["web"]
     required = chain(PYPROJECT["project"]["dependencies"], *EXTRAS.values(), frameworks)
     oldest = [requirement.replace(">=", "==") for requirement in required]
@@ -110,7 +110,7 @@ def minimums(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def quick(session: nox.Session) -> None:
-    """Run, in a minute, the tests that need neither a process nor a server."""
+    """Run the tests that need neither a process nor a server, in less than a minute."""
     install(session, "tests")
     session.run(*PYTEST, *LIGHT, *session.posargs)
 
@@ -124,7 +124,7 @@ def docs(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
-    """Compare with calling boto3 directly, side by side, as ratios."""
+    """Measure ratios to calling boto3 directly, side by side."""
     install(session, "bench")
     for script in sorted(Path("benchmarks").glob("bench_*.py")):
         session.run("python", str(script), *session.posargs)
@@ -132,11 +132,11 @@ def bench(session: nox.Session) -> None:
 
 @nox.session(default=False, venv_backend="none")
 def dev(session: nox.Session) -> None:
-    """Make .venv an environment to work in, with this package as it is in src/."""
+    """Make .venv a working environment, with this package installed from src/."""
     python = Path(".venv", "bin", "python")
     if not python.exists():
         session.run(sys.executable, "-m", "venv", ".venv")
-    # Not pip's --group: the pip of an older Python lacks it.
+    # Not pip's --group, which the pip of an older Python lacks.
     pip = [sys.executable, "-m", "uv", "pip"] if find_spec("uv") else [str(python), "-m", "pip"]
     target = ["--python", str(python)] if find_spec("uv") else []
     session.run(*pip, "install", *target, *requirements("dev", editable=True))

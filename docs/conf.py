@@ -1,4 +1,4 @@
-"""Configuration of Sphinx."""
+"""Sphinx configuration."""
 
 from importlib.metadata import version as version_of
 
@@ -26,7 +26,7 @@ autodoc_typehints_description_target = "documented_params"
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
 
-# The inventories of other projects are not fetched: a build needs no network.
+# Do not fetch the inventories of other projects, so that a build needs no network.
 nitpick_ignore_regex = [
     (
         "py:.*",

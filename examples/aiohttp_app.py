@@ -12,7 +12,7 @@ from cognito_devtoken.svcs import register
 
 
 def current_user(request: web.Request) -> str:
-    # Your own sign-in goes here. This one believes everybody.
+    # Your own sign-in goes here. This one accepts everyone.
     try:
         return request.headers["X-User"]
     except KeyError:
@@ -20,7 +20,7 @@ def current_user(request: web.Request) -> str:
 
 
 async def cognito_token(request: web.Request) -> web.Response:
-    """What the app of the user trades for AWS credentials."""
+    """Return the token that the user's app trades for AWS credentials."""
     session = await svcs.aiohttp.aget(request, AsyncTokenSession)
     try:
         token = await session.get_token(current_user(request))
@@ -30,7 +30,7 @@ async def cognito_token(request: web.Request) -> web.Response:
 
 
 async def health(request: web.Request) -> web.Response:
-    """Whether this host can serve: yes, as long as it answers. The body says how Cognito does."""
+    """Return 200 as long as this host responds. The body says how the calls to Cognito went."""
     session = await svcs.aiohttp.aget(request, AsyncTokenSession)
     return web.json_response(session.health().to_dict())
 

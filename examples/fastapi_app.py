@@ -15,7 +15,7 @@ app = FastAPI(lifespan=lifespan(), exception_handlers=exception_handlers)
 
 
 async def current_user(x_user: Annotated[str | None, Header()] = None) -> str:
-    # Your own sign-in goes here. This one believes everybody.
+    # Your own sign-in goes here. This one accepts everyone.
     if not x_user:
         raise HTTPException(401)
     return x_user
@@ -25,12 +25,12 @@ async def current_user(x_user: Annotated[str | None, Header()] = None) -> str:
 async def cognito_token(
     user_id: Annotated[str, Depends(current_user)], session: TokenSessionDep, response: Response
 ) -> dict[str, str]:
-    """What the app of the user trades for AWS credentials."""
+    """Return the token that the user's app trades for AWS credentials."""
     response.headers["Cache-Control"] = "no-store"
     return (await session.get_token(user_id)).to_aws()
 
 
 @app.get("/health")
 async def health(session: TokenSessionDep) -> dict[str, bool | str | None]:
-    """Whether this host can serve: yes, as long as it answers. The body says how Cognito does."""
+    """Return 200 as long as this host responds. The body says how the calls to Cognito went."""
     return session.health().to_dict()

@@ -15,13 +15,13 @@ register_error_handlers(app)
 
 
 def current_user() -> str:
-    # Your own sign-in goes here. This one believes everybody.
+    # Your own sign-in goes here. This one accepts everyone.
     return request.headers.get("X-User") or abort(401)
 
 
 @app.post("/cognito-token")
 def cognito_token() -> Response:
-    """What the app of the user trades for AWS credentials."""
+    """Return the token that the user's app trades for AWS credentials."""
     response = jsonify(current_session().get_token(current_user()).to_aws())
     response.cache_control.no_store = True
     return response
@@ -29,5 +29,5 @@ def cognito_token() -> Response:
 
 @app.get("/health")
 def health() -> Response:
-    """Whether this host can serve: yes, as long as it answers. The body says how Cognito does."""
+    """Return 200 as long as this host responds. The body says how the calls to Cognito went."""
     return jsonify(current_session().health().to_dict())

@@ -15,7 +15,7 @@ from cognito_devtoken.litestar import DevTokenPlugin, exception_handlers
 
 
 async def current_user(request: Request[Any, Any, Any]) -> str:
-    # Your own sign-in goes here. This one believes everybody.
+    # Your own sign-in goes here. This one accepts everyone.
     try:
         return request.headers["X-User"]
     except KeyError:
@@ -26,7 +26,7 @@ async def current_user(request: Request[Any, Any, Any]) -> str:
 async def cognito_token(
     user_id: NamedDependency[str], token_session: NamedDependency[AsyncTokenSession]
 ) -> Response[dict[str, str]]:
-    """What the app of the user trades for AWS credentials."""
+    """Return the token that the user's app trades for AWS credentials."""
     token = await token_session.get_token(user_id)
     return Response(token.to_aws(), headers={"Cache-Control": "no-store"})
 
@@ -35,7 +35,7 @@ async def cognito_token(
 async def health(
     token_session: NamedDependency[AsyncTokenSession],
 ) -> dict[str, bool | str | None]:
-    """Whether this host can serve: yes, as long as it answers. The body says how Cognito does."""
+    """Return 200 as long as this host responds. The body says how the calls to Cognito went."""
     return token_session.health().to_dict()
 
 

@@ -14,7 +14,7 @@ from cognito_devtoken.starlette import exception_handlers, get_token_session, li
 
 
 def current_user(request: Request) -> str:
-    # Your own sign-in goes here. This one believes everybody.
+    # Your own sign-in goes here. This one accepts everyone.
     try:
         return request.headers["X-User"]
     except KeyError:
@@ -22,13 +22,13 @@ def current_user(request: Request) -> str:
 
 
 async def cognito_token(request: Request) -> JSONResponse:
-    """What the app of the user trades for AWS credentials."""
+    """Return the token that the user's app trades for AWS credentials."""
     token = await get_token_session(request).get_token(current_user(request))
     return JSONResponse(token.to_aws(), headers={"Cache-Control": "no-store"})
 
 
 async def health(request: Request) -> JSONResponse:
-    """Whether this host can serve: yes, as long as it answers. The body says how Cognito does."""
+    """Return 200 as long as this host responds. The body says how the calls to Cognito went."""
     return JSONResponse(get_token_session(request).health().to_dict())
 
 

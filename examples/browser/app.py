@@ -1,5 +1,5 @@
 """
-The backend and its page on this machine, with a Cognito that can be made to fail.
+Serve the backend and its page on this machine, with a Cognito that the page can make fail.
 
     npm ci && npm run build
     python app.py
@@ -20,12 +20,12 @@ from cognito_devtoken.emulator import Emulator
 
 
 PAGE = Path(__file__).parent / "dist"
-# Two requests of the backend, for which boto makes two attempts each.
+# Two requests of the backend; boto makes two attempts for each.
 THROTTLED_CALLS = 4
 
 
 def guard(app: FastAPI, endpoint: str) -> None:
-    """Have the browser run nothing but the page, send nothing but to here and to Cognito."""
+    """Allow the browser to run only the page, and to connect only to this server and Cognito."""
     policy = (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
         f"connect-src 'self' {endpoint}; base-uri 'none'; form-action 'none'; "
@@ -43,7 +43,7 @@ def guard(app: FastAPI, endpoint: str) -> None:
 
 
 def faults(cognito: Emulator) -> APIRouter:
-    """What the page can do to Cognito."""
+    """Return the routes with which the page makes Cognito fail."""
     router = APIRouter(prefix="/demo")
     endpoint, down = cognito.endpoint_url, False
 
@@ -72,7 +72,7 @@ def faults(cognito: Emulator) -> APIRouter:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Run the browser example on this machine.")
-    parser.add_argument("--port", type=int, default=8000, help="0 takes a free one")
+    parser.add_argument("--port", type=int, default=8000, help="0 picks a free one")
     options = parser.parse_args()
     if not PAGE.is_dir():
         parser.error("the page is not built: npm ci && npm run build")
@@ -85,7 +85,7 @@ def main() -> None:
             "AWS_ACCESS_KEY_ID": "any",
             "AWS_SECRET_ACCESS_KEY": "thing",
         }
-        # So short that the bar is seen to move.
+        # Short enough that the user sees the bar move.
         os.environ.setdefault("COGNITO_DEVTOKEN_TOKEN_DURATION", "120")
         guard(app, cognito.endpoint_url)
         app.include_router(sign_in.router)

@@ -1,7 +1,7 @@
 """
-The backend of a page that calls AWS: three routes, for you to copy.
+The backend of a page that calls AWS: three routes for you to copy.
 
-Which user it is comes from sign_in.py, which stands for your own sign-in.
+sign_in.py identifies the user. It stands in for your own sign-in.
 """
 
 from fastapi import FastAPI, Response
@@ -18,7 +18,7 @@ def for_page(token: OpenIdToken, response: Response) -> dict[str, str | float]:
     response.headers["Cache-Control"] = "no-store"
     return {
         **token.to_aws(),
-        # Seconds and not a time: the clock of the user's machine may be wrong.
+        # Seconds instead of a time: the clock of the user's machine may be wrong.
         "ExpiresIn": token.expires_in().total_seconds(),
         "Lifetime": token.lifetime.total_seconds(),
         "Fingerprint": token.fingerprint,  # to name the token without showing it
@@ -29,7 +29,7 @@ def for_page(token: OpenIdToken, response: Response) -> dict[str, str | float]:
 async def get(
     user: CurrentUser, session: TokenSessionDep, response: Response
 ) -> dict[str, str | float]:
-    """The token at hand, or a new one."""
+    """Return the cached token, or a new one."""
     return for_page(await session.get_token(user), response)
 
 
@@ -37,15 +37,15 @@ async def get(
 async def refresh(
     user: CurrentUser, session: TokenSessionDep, response: Response
 ) -> dict[str, str | float]:
-    """A new token. Those given out before stay valid until they expire."""
+    """Return a new token. Tokens issued before stay valid until they expire."""
     return for_page(await session.refresh(user), response)
 
 
 @app.delete("/cognito-token", status_code=204)
 async def revoke(user: CurrentUser, session: TokenSessionDep) -> None:
     """
-    Hand none of the user's tokens out again.
+    Forget the user's tokens.
 
-    Cognito cannot call a token back: who has one can trade it until it expires.
+    Cognito cannot revoke a token: anyone with a copy can still use it until it expires.
     """
     await session.forget(user)

@@ -1,7 +1,7 @@
 """
-A sign-in that believes everybody. Yours goes in its place.
+A sign-in that accepts everyone. Replace it with your own.
 
-The user gets a cookie that no script can read. Whose it is, is known until the process ends.
+The user gets a cookie that no script can read. The process remembers whose it is until it ends.
 """
 
 import secrets
@@ -37,7 +37,7 @@ async def sign_in(
 ) -> None:
     key = secrets.token_urlsafe()
     _users[key] = user
-    # secure=True as well, where it is served over HTTPS.
+    # Add secure=True if you serve this over HTTPS.
     response.set_cookie(_COOKIE, key, httponly=True, samesite="strict")
 
 

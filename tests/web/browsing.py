@@ -208,7 +208,7 @@ class Page:
     def sign_in(self, name: str) -> None:
         self["name"].send_keys(name)
         self["name"].submit()
-        self.wait_for_entry("Cognito gave credentials")
+        self.wait_for_entry("Cognito returned credentials")
 
     def wait_for_entry(self, text: str) -> None:
         self.wait_for(lambda: text in self.text("entries"))
@@ -229,7 +229,7 @@ class Page:
     def wait_for_another(self, fingerprint: str) -> str:
         """Wait for another token, and its credentials."""
         self.wait_for(lambda: self.text("fingerprint") not in (fingerprint, NOTHING))
-        self.wait_for_answer("Cognito gave credentials")
+        self.wait_for_answer("Cognito returned credentials")
         return self.text("fingerprint")
 
     def bar(self) -> float:

@@ -82,7 +82,7 @@ def test_a_bar_shows_how_the_life_of_the_token_passes(page: Page) -> None:
     bar = page["bar"]
     assert (bar.aria_role, bar.accessible_name) == (
         "progressbar",
-        "Life of the token that is left",
+        "Token lifetime remaining",
     )
     page.wait_for(lambda: page.bar() > 0.9)  # it has come in
     shown = page.text("left")
@@ -120,7 +120,7 @@ def test_a_revoked_token_is_forgotten_and_cognito_takes_it_all_the_same(page: Pa
 
     page.click("revoke")
 
-    page.wait_for_answer("Asked once more, Cognito still took the old token.")
+    page.wait_for_answer("Cognito still accepts the old token, until ")
     assert "The backend has forgotten your token" in page.text("entries")
     assert page.text("state") == "None"
     assert [page.text(each) for each in ("fingerprint", "identity", "access-key")] == [NOTHING] * 3
@@ -271,7 +271,7 @@ def test_a_keyboard_is_enough(signed_out: Page) -> None:
 
     assert focused() == "name"
     press("ana" + Keys.ENTER)
-    signed_out.wait_for_entry("Cognito gave credentials")
+    signed_out.wait_for_entry("Cognito returned credentials")
     assert focused() == "token-title"
     order = []
     for _ in range(6):

@@ -1,17 +1,17 @@
-// What the page asks its own backend for. The cookie of the sign-in goes along by itself.
+// The page's requests to its own backend. The browser sends the sign-in cookie by itself.
 
-/** The backend's "no". */
+/** A refusal by the backend. */
 export class Refused extends Error {
   constructor(call, status, { title, detail, retryAfter = 0 }) {
     super(detail || title);
     this.call = call;
     this.status = status;
     this.title = title;
-    this.retryAfter = retryAfter; // in how many seconds another attempt makes sense, if ever
+    this.retryAfter = retryAfter; // seconds until a retry makes sense; 0 if never
   }
 }
 
-/** Call a route, and give what it answers. */
+/** Call a route, and return its response. */
 export async function ask(method, path, body) {
   const call = `${method} ${path}`;
   const headers = body && { "Content-Type": "application/json" };
@@ -31,7 +31,7 @@ export async function ask(method, path, body) {
   });
 }
 
-/** A token. It ages from when it was asked for: it is never taken for younger than it is. */
+/** Get a token. Its age counts from the request, so it never looks younger than it is. */
 export async function askForToken(path) {
   const asked = Date.now();
   const answer = await ask("POST", path);

@@ -1,9 +1,9 @@
-// How this Cognito is made to fail. A page of yours has nothing like it.
+// The buttons that make this Cognito fail. Your own page does not need them.
 
 import { ask } from "./backend.js";
 import { $, note } from "./view.js";
 
-/** Wire the two buttons. Returns where Cognito is. */
+/** Set up the two buttons. Returns Cognito's endpoint. */
 export async function setUpDemo() {
   let { endpoint, down } = await ask("GET", "/demo");
   showOutage(down);

@@ -1,4 +1,4 @@
-// The page. The token and the credentials are in its memory only, and shown nowhere.
+// The page. It keeps the token and the credentials in memory only, and never shows them.
 
 import { Refused, ask, askForToken } from "./backend.js";
 import { getCredentials } from "./cognito.js";
@@ -21,7 +21,7 @@ let credentials;
 let busy = false;
 let waiting;
 
-/** Do one thing at a time. Whatever was to be tried again is given up for it. */
+/** Do one thing at a time. A new action cancels a pending retry. */
 async function act(work) {
   if (busy) return;
   clearInterval(waiting);
@@ -40,7 +40,7 @@ async function act(work) {
   }
 }
 
-/** Before the time that the backend has named, another attempt would be in vain. */
+/** Retry when the backend says so: an earlier attempt would fail. */
 function tryAgain(work, refusal) {
   let seconds = refusal.retryAfter;
   showWaiting(refusal, seconds);
@@ -73,10 +73,10 @@ async function getToken(path, ifAnother, ifSame) {
   note(`POST ${path}`, 200, same ? ifSame : ifAnother);
   hold(got, credentials);
   if (same && credentials) return;
-  hold(got, (await trade(got, "Cognito gave credentials for it.")) ?? credentials);
+  hold(got, (await trade(got, "Cognito returned credentials for it.")) ?? credentials);
 }
 
-/** Trade a token for credentials. If there are none to be had, say so. */
+/** Trade a token for credentials, and log the outcome. Returns undefined if that fails. */
 async function trade(traded, sentence) {
   const call = "GetCredentialsForIdentity";
   try {
@@ -85,7 +85,7 @@ async function trade(traded, sentence) {
     return got;
   } catch (error) {
     const status = error.$metadata?.httpStatusCode;
-    note(call, status, status ? `Cognito said no: ${error.name}.` : "Cognito cannot be reached.");
+    note(call, status, status ? `Cognito refused: ${error.name}.` : "Cognito cannot be reached.");
     return undefined;
   }
 }
@@ -93,15 +93,15 @@ async function trade(traded, sentence) {
 const get = () =>
   getToken(
     "/cognito-token",
-    "The backend gave a token.",
+    "The backend returned a token.",
     "The same token, from the backend's memory.",
   );
 
 const refresh = () =>
   getToken(
     "/cognito-token/refresh",
-    "A new token. Until it expires, the old one is valid, too.",
-    "Within one second, Cognito makes the same token again.",
+    "A new token. The old one stays valid until it expires.",
+    "The same token: Cognito reissues it within one second.",
   );
 
 async function revoke() {
@@ -111,7 +111,7 @@ async function revoke() {
   hold();
   if (!old) return;
   const until = clock(old.expiresAt);
-  await trade(old, `Asked once more, Cognito still took the old token. It does until ${until}.`);
+  await trade(old, `Cognito still accepts the old token, until ${until}.`);
 }
 
 function enter(user) {
@@ -135,7 +135,7 @@ async function signIn(event) {
 
 async function signOut() {
   await ask("DELETE", "/sign-in");
-  location.reload(); // and nothing is left in memory, whatever was going on
+  location.reload(); // nothing stays in memory, whatever was in progress
 }
 
 $("sign-in").addEventListener("submit", signIn);

@@ -1,13 +1,13 @@
-// What is on the page, and how.
+// Everything that the page shows.
 
 export const $ = (id) => document.getElementById(id);
 
 const MEANING = {
   none: "This page has no token. Ask for one.",
-  fresh: "However often you ask, the backend gives you this one, from memory.",
-  due: "Ask now, and you still get this one; the backend fetches the next meanwhile.",
-  grace: "Ask now, and you wait for the next one. If there is none, you still get this one.",
-  expired: "It buys no more credentials. Those that you have are good for longer.",
+  fresh: "However often you ask, the backend returns this token from memory.",
+  due: "If you ask now, you still get this token; the backend fetches the next in the background.",
+  grace: "If you ask now, you wait for the next token. If none is available, you still get this one.",
+  expired: "You can no longer trade it. Credentials that you already have stay valid.",
 };
 const ENTRIES = 30;
 
@@ -16,7 +16,7 @@ export const clock = (time) => new Date(time).toLocaleTimeString("en-GB");
 const minutes = (seconds) =>
   `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
 
-// Only what differs: a screen reader may follow.
+// Change only text that differs, because a screen reader may announce each change.
 function setText(id, text) {
   if ($(id).textContent !== text) $(id).textContent = text;
 }
@@ -39,7 +39,7 @@ export function showTokens(token, credentials) {
   showLife(token);
 }
 
-/** As the backend's session sees it, whose windows are shares of a token's life. */
+/** The state that the backend's session sees: its windows are shares of a token's life. */
 function stateOf(token, share) {
   if (!token) return "none";
   if (share <= 0) return "expired";
@@ -61,7 +61,7 @@ export function showLife(token) {
   $("bar").setAttribute("aria-valuetext", token ? `${$("left").textContent} left` : "no token");
 }
 
-// Disabled, a button would lose the focus.
+// Not "disabled": the button would lose the focus.
 export function showBusy(busy) {
   for (const id of ["ask", "refresh", "revoke"]) $(id).setAttribute("aria-disabled", busy);
 }
@@ -77,7 +77,7 @@ export function hideWaiting() {
   $("waiting").hidden = true;
 }
 
-/** Say what a call has come to, the latest first. Status 0 is none at all. */
+/** Log the outcome of a call, latest first. Status 0 means that no response came. */
 export function note(call, status, sentence) {
   const good = status >= 200 && status < 300;
   const line = element("p", "call", "");

@@ -1,1 +1,1 @@
-"""A project that gives its users Cognito tokens."""
+"""A project that issues Cognito tokens to its users."""

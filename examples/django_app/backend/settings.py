@@ -1,4 +1,4 @@
-"""The settings of the project. What is not said here is Django's default."""
+"""The settings of the project. Everything else is Django's default."""
 
 import os
 
@@ -11,5 +11,5 @@ USE_TZ = True
 INSTALLED_APPS = ["cognito_devtoken.django"]
 MIDDLEWARE = ["cognito_devtoken.django.middleware.DevTokenErrorMiddleware"]
 
-# The pool and the developer provider differ from host to host: the environment has them.
+# The pool and the developer provider differ from host to host, so they come from the environment.
 COGNITO_DEVTOKEN = {"TOKEN_DURATION": 3600}

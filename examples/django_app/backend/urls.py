@@ -1,4 +1,4 @@
-"""Both kinds of views. A project needs one."""
+"""Both kinds of views. A project needs only one."""
 
 from django.urls import path
 

@@ -7,10 +7,10 @@ from cognito_devtoken.django import get_session
 
 
 class CognitoToken(View):
-    """What the app of the user trades for AWS credentials."""
+    """The token that the user's app trades for AWS credentials."""
 
     def post(self, request: HttpRequest) -> HttpResponse:
-        # Your own sign-in goes here. This one believes everybody.
+        # Your own sign-in goes here. This one accepts everyone.
         user_id = request.headers.get("X-User")
         if not user_id:
             return HttpResponse(status=401)
@@ -19,5 +19,5 @@ class CognitoToken(View):
 
 
 def health(request: HttpRequest) -> JsonResponse:
-    """Whether this host can serve: yes, as long as it answers. The body says how Cognito does."""
+    """Return 200 as long as this host responds. The body says how the calls to Cognito went."""
     return JsonResponse(get_session().health().to_dict())

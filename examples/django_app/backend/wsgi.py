@@ -9,4 +9,4 @@ from cognito_devtoken.django import get_session
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backend.settings")
 application = get_wsgi_application()
-get_session()  # What is wrong with the settings stops the server here, not a request.
+get_session()  # A mistake in the settings stops the server here instead of failing a request.
