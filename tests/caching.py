@@ -24,7 +24,7 @@ E = TypeVar("E", bound=Event)
 AnyFlight = Flight[Any, Any]
 
 
-def asking(user_id: str = "user-42", **members: Any) -> TokenRequest:
+def request_for(user_id: str = "user-42", **members: Any) -> TokenRequest:
     return TokenRequest(POOL_ID, {PROVIDER: user_id} | members.pop("logins", {}), **members)
 
 
@@ -48,7 +48,7 @@ class Recorder:
             assert self._told.wait_for(lambda: len(self.of(kind)) >= count, PATIENCE), self.events
 
 
-class Crew:
+class ManualThreads:
     """Threads that work when they are told to."""
 
     def __init__(self) -> None:
@@ -57,15 +57,15 @@ class Crew:
     def start(self, job: Callable[[], None]) -> None:
         self.jobs.append(job)
 
-    def work(self) -> None:
+    def run_all(self) -> None:
         while self.jobs:
             self.jobs.pop(0)()
 
 
-def in_the_air(cache: TokenCache, crew: Crew) -> Callable[[], None]:
+def start_call(cache: TokenCache, threads: ManualThreads) -> Callable[[], None]:
     """Have a worker start the next call. Returns what lets the response arrive."""
-    assert crew.jobs
-    crew.jobs.clear()
+    assert threads.jobs
+    threads.jobs.clear()
     state, workers = cache._state, cache._leases.workers
     flight = state.flights.take(state.now())
     assert flight
@@ -100,7 +100,7 @@ class Caller:
     def __init__(self, cache: TokenCache, user_id: str = "user-42", **options: Any) -> None:
         options = {"min_remaining": None, "timeout": None} | options
         self._steps: Steps[TokenRequest, OpenIdToken] = cache._leases.steps(
-            asking(user_id), **options
+            request_for(user_id), **options
         )
         self.woken = 0
         self.flight, self.seconds = next(self._steps)
@@ -109,31 +109,31 @@ class Caller:
     def _wake(self) -> None:
         self.woken += 1
 
-    def goes_on(self) -> OpenIdToken:
+    def result(self) -> OpenIdToken:
         with pytest.raises(StopIteration) as stop:
             next(self._steps)
         token: OpenIdToken = stop.value.value
         return token
 
 
-def at_once(job: Callable[[], None]) -> None:
+def run_inline(job: Callable[[], None]) -> None:
     """Run at once what would run in a thread of its own."""
     job()
 
 
-def cache_of(
+def make_cache(
     fetcher: TokenFetcher,
     clock: ManualClock,
     *,
-    start_thread: Callable[[Callable[[], None]], None] = at_once,
-    draw: float = 0.0,
+    start_thread: Callable[[Callable[[], None]], None] = run_inline,
+    random_fraction: float = 0.0,
     **arguments: Any,
 ) -> TokenCache:
     """A cache whose flights land before the call that has started them goes on."""
     cache = TokenCache(fetcher, developer_provider=PROVIDER, clock=clock, **arguments)
     cache._leases.workers.start_thread = start_thread
     cache._leases.workers.idle_seconds = 0
-    cache._state.random_fraction = lambda: draw
+    cache._state.random_fraction = lambda: random_fraction
     cache._leases.workers.wait = lambda gate, seconds: False
     if cache._leases.source.shared:
         source: Any = cache._leases.source
@@ -141,7 +141,7 @@ def cache_of(
     return cache
 
 
-def until(holds: Callable[[], bool]) -> None:
+def wait_until(holds: Callable[[], bool]) -> None:
     """Wait for other threads to get somewhere."""
     pause = threading.Event()
     end = time.monotonic() + PATIENCE

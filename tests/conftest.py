@@ -13,7 +13,8 @@ from botocore.loaders import JSONFileLoader
 from botocore.retries.standard import ExponentialBackoff
 from botocore.utils import ContainerMetadataFetcher
 
-from caching import POOL_ID, PROVIDER, Recorder, cache_of
+from blocking_session import BlockingSession
+from caching import POOL_ID, PROVIDER, Recorder, make_cache
 from calling import boto
 from canary import find_leaks
 from cognito_devtoken import (
@@ -27,18 +28,17 @@ from cognito_devtoken.emulator import Emulator
 from cognito_devtoken.stores import StoreKeys
 from cognito_devtoken.stores.redis import RedisStore
 from cognito_devtoken.testing import FakeFetcher, ManualClock, MemoryStore
-from doors import Door
 from externals import (  # noqa: F401  # hooks of pytest
     pytest_collection_modifyitems,
     pytest_runtest_call,
     pytest_runtest_setup,
     pytest_runtest_teardown,
 )
-from hosts import Hosts, locks_of, log_of
+from hosts import HostFactory, locks_of, log_of
 from inner_runs import Passes, run_passing
 from patience import PATIENCE
 from pools import OTHER_POOL, POOL
-from redis_stores import OpensStores, patient
+from redis_stores import StoreOpener, without_time_limits
 from servers import Server, running
 
 
@@ -137,44 +137,46 @@ def fetcher(clock: ManualClock) -> FakeFetcher:
 
 
 @pytest.fixture
-def told() -> Recorder:
+def recorder() -> Recorder:
     return Recorder()
 
 
 @pytest.fixture
-def cache(fetcher: FakeFetcher, clock: ManualClock, told: Recorder) -> TokenCache:
+def cache(fetcher: FakeFetcher, clock: ManualClock, recorder: Recorder) -> TokenCache:
     """A cache without threads, on a clock that stands still."""
-    return cache_of(fetcher, clock, on_event=[told])
+    return make_cache(fetcher, clock, on_event=[recorder])
 
 
 @pytest.fixture(params=[TokenSession, AsyncTokenSession])
-def opened(
+def open_session(
     request: pytest.FixtureRequest,
     run: Callable[[Any], Any],
     fetcher: FakeFetcher,
     clock: ManualClock,
-    told: Recorder,
-) -> Callable[..., Door]:
+    recorder: Recorder,
+) -> Callable[..., BlockingSession]:
     """Opens a session of either kind."""
 
-    def open_session(**arguments: Any) -> Door:
+    def open_one(**arguments: Any) -> BlockingSession:
         arguments = {
             "identity_pool_id": POOL_ID,
             "developer_provider": PROVIDER,
             "client": fetcher,
             "clock": clock,
-            "on_event": [told],
+            "on_event": [recorder],
         } | arguments
-        return Door(request.param(**arguments), run if request.param is AsyncTokenSession else None)
+        return BlockingSession(
+            request.param(**arguments), run if request.param is AsyncTokenSession else None
+        )
 
-    return open_session
+    return open_one
 
 
 @pytest.fixture
-def session(opened: Callable[..., Door]) -> Iterator[Door]:
-    door = opened()
-    yield door
-    door.close()
+def session(open_session: Callable[..., BlockingSession]) -> Iterator[BlockingSession]:
+    session = open_session()
+    yield session
+    session.close()
 
 
 @pytest.fixture
@@ -202,13 +204,15 @@ def store(clock: ManualClock) -> MemoryStore:
 
 
 @pytest.fixture
-def new_host(fetcher: FakeFetcher, clock: ManualClock, store: MemoryStore, told: Recorder) -> Hosts:
+def new_host(
+    fetcher: FakeFetcher, clock: ManualClock, store: MemoryStore, recorder: Recorder
+) -> HostFactory:
     """Makes caches as on different hosts, which listen and renew when they are told to."""
 
     def new(**arguments: Any) -> TokenCache:
         usual: dict[str, Any] = {"fetcher": fetcher, "clock": clock}
-        usual |= {"store": store, "on_event": [told]}
-        cache = cache_of(**(usual | arguments))
+        usual |= {"store": store, "on_event": [recorder]}
+        cache = make_cache(**(usual | arguments))
         log_of(cache).start_thread = lambda run: None
         locks_of(cache).start_thread = lambda run: None
         return cache
@@ -229,15 +233,15 @@ def keys() -> str:
 
 
 @pytest.fixture
-def open_store(keys: str) -> Iterator[OpensStores]:
+def open_store(keys: str) -> Iterator[StoreOpener]:
     """Opens stores without time limits, unless one is given."""
-    opened: list[RedisStore] = []
+    stores: list[RedisStore] = []
 
     def open_one(url: str | None = None, **arguments: Any) -> RedisStore:
         store = RedisStore(url, **({"keys": keys} | arguments))
-        opened.append(store if "timeout" in arguments else patient(store))
+        stores.append(store if "timeout" in arguments else without_time_limits(store))
         return store
 
     yield open_one
-    for store in opened:
+    for store in stores:
         store.close()

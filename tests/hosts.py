@@ -11,7 +11,7 @@ from cognito_devtoken._values.key import Key
 from cognito_devtoken.testing import ManualClock
 
 
-Hosts = Callable[..., TokenCache]
+HostFactory = Callable[..., TokenCache]
 
 
 def source_of(cache: TokenCache) -> SharedSource:
@@ -34,12 +34,12 @@ def listen(*caches: TokenCache) -> None:
         log_of(cache).listen_once()
 
 
-def killed() -> None:
+def do_nothing() -> None:
     """What a host does that was killed: it renews nothing."""
 
 
-def waits_of(
-    cache: TokenCache, clock: ManualClock, meanwhile: Callable[[], object] = killed
+def record_waits(
+    cache: TokenCache, clock: ManualClock, meanwhile: Callable[[], object] = do_nothing
 ) -> list[float]:
     """How long a cache waits, by a manual clock, while other hosts do something."""
     waits: list[float] = []

@@ -19,8 +19,8 @@ from cognito_devtoken.exceptions import (
     TokenUnavailableError,
     TooManyRequestsError,
 )
+from invariants import KINDS, LIFE, Call, Fetch, Invalidation, InvariantChecker
 from kinds import Kind
-from referee import KINDS, LIFE, Call, Fetch, Invalidation, Referee
 from scheduler import Scheduler, Wake
 
 
@@ -59,10 +59,10 @@ class World:
         workers.wait = self.scheduler.wait
         self.cache._state.random_fraction = self.random
         workers.start_thread = self.start_thread
-        self.referee = Referee(kind, self.cache, self.scheduler, max_fetches)
-        self.scheduler.lock.released = self.referee.look
-        self.scheduler.clock.moved = self.referee.time_passed
-        self.scheduler.quiet = self.referee.quiet
+        self.checker = InvariantChecker(kind, self.cache, self.scheduler, max_fetches)
+        self.scheduler.lock.released = self.checker.look
+        self.scheduler.clock.moved = self.checker.time_passed
+        self.scheduler.quiet = self.checker.quiet
         self.fit()
         self.requests = kind.requests[: pick((1, 1, 2, 4))]
         self.failing = pick((0.0, 0.1, 0.3, 0.8))
@@ -80,7 +80,7 @@ class World:
         self.scheduler.start(self.time)
         self.scheduler.run()
         if self.waiting:
-            self.referee.wrong("somebody still waits")
+            self.checker.wrong("somebody still waits")
 
     # What the cache is given
 
@@ -91,12 +91,12 @@ class World:
 
     def start_thread(self, run: Callable[[], None]) -> None:
         if self.random() < self.threadless:
-            self.referee.threads_fail = True
+            self.checker.threads_fail = True
             raise RuntimeError("can't start new thread")
         self.scheduler.start(run)
 
     def fetch(self, request: Any) -> Lease:
-        if self.scheduler.over or not (fetch := self.referee.begins(request)):
+        if self.scheduler.over or not (fetch := self.checker.begins(request)):
             raise ConnectionError("the run is over")
         try:
             self.scheduler.pause()
@@ -108,14 +108,14 @@ class World:
                 raise failure()
             return self.make_lease(fetch)
         finally:
-            self.referee.ends(fetch)
+            self.checker.ends(fetch)
 
     def make_lease(self, fetch: Fetch) -> Lease:
         fetch.life = LIFE / 2 if self.random() < 0.2 else LIFE
         self.made += 1
         clock = self.scheduler.clock
         lease = self.kind.issue(fetch.flight.request, fetch.life, self.made, clock)
-        self.referee.fetches[lease._secret] = fetch
+        self.checker.fetches[lease._secret] = fetch
         return lease
 
     # Those who use it
@@ -186,7 +186,7 @@ class World:
         self.scheduler.drop_others()
         self.waiting.clear()
         leases._after_fork(ready=ready, in_child=True)
-        self.referee.forked()
+        self.checker.forked()
         self.fit()
         self.scheduler.start(self.user)
         self.scheduler.start(self.time)
@@ -222,9 +222,9 @@ class World:
         except StopIteration as stop:
             token: Lease = stop.value
             self.seen.append(token)
-            self.referee.returned(call, token)
+            self.checker.returned(call, token)
         except DevTokenError as error:
-            self.referee.raised(call, error, flight)
+            self.checker.raised(call, error, flight)
         finally:
             if flight is not None:
                 flight.waiters.discard(wake)

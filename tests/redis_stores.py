@@ -10,10 +10,10 @@ from patience import PATIENCE
 
 
 NAME = "a" * 64
-OpensStores = Callable[..., RedisStore]
+StoreOpener = Callable[..., RedisStore]
 
 
-def patient(store: RedisStore) -> RedisStore:
+def without_time_limits(store: RedisStore) -> RedisStore:
     """Lift the time limits of a store and of its client, where they are not what is tested."""
     store._timeout = PATIENCE
     client: Any = store._client

@@ -50,7 +50,7 @@ class Scheduler:
         self.random = Random(seed).random
         self.broken: list[str] = []
         self.quiet: Callable[[], None] = lambda: None
-        self.clock = Hands(self)
+        self.clock = ScheduledClock(self)
         self.lock = CooperativeLock(self)
         self.asleep: dict[Task, float] = {}
         self.gates: dict[Task, Lock] = {}
@@ -84,15 +84,15 @@ class Scheduler:
             raise GreenletExit
         if self.lock.depth:
             self.broken.append("the lock is held over a wait")
-        self.asleep[self.task] = self.clock.hands.monotonic + seconds
+        self.asleep[self.task] = self.clock.instant.monotonic + seconds
         self._hub.switch()
 
     def wait(self, gate: Lock, seconds: float) -> bool:
         """Acquire a real lock as soon as it is open, within so much time."""
         self.pause()
-        until = self.clock.hands.monotonic + seconds
+        until = self.clock.instant.monotonic + seconds
         while not (opened := gate.acquire(blocking=False)):
-            left = until - self.clock.hands.monotonic
+            left = until - self.clock.instant.monotonic
             if left <= 0:
                 break
             self.gates[self.task] = gate
@@ -108,7 +108,9 @@ class Scheduler:
 
     def time_passed(self) -> None:
         """Wake those who have slept long enough."""
-        for task in [t for t, until in self.asleep.items() if until <= self.clock.hands.monotonic]:
+        for task in [
+            t for t, until in self.asleep.items() if until <= self.clock.instant.monotonic
+        ]:
             self.wake(task)
 
     def drop_others(self) -> None:
@@ -149,7 +151,7 @@ class Scheduler:
             return
         # All wake up late, and some very late.
         late = self.pick((0, 0, 3, 12)) + self.random() / 1000
-        self.clock.move(max(first - self.clock.hands.monotonic, 0) + late)
+        self.clock.move(max(first - self.clock.instant.monotonic, 0) + late)
 
     def _end(self) -> None:
         self.over = True
@@ -158,11 +160,11 @@ class Scheduler:
                 task.throw()
 
 
-class Hands:
+class ScheduledClock:
     """A clock at each reading of which another thread may go on."""
 
     def __init__(self, scheduler: Scheduler) -> None:
-        self.hands = Instant(1_000.0, 1_700_000_000.0)
+        self.instant = Instant(1_000.0, 1_700_000_000.0)
         self.moved: Callable[[], None] = lambda: None
         self._scheduler = scheduler
 
@@ -170,19 +172,19 @@ class Hands:
         self._scheduler.pause()
         task = self._scheduler.task
         task.reading = None
-        task.monotonic = self.hands.monotonic
+        task.monotonic = self.instant.monotonic
         return task.monotonic
 
     def time(self) -> float:
         self._scheduler.pause()
         task = self._scheduler.task
-        task.reading = Instant(task.monotonic, self.hands.wall)
-        return self.hands.wall
+        task.reading = Instant(task.monotonic, self.instant.wall)
+        return self.instant.wall
 
     def move(self, seconds: float, *, wall: float | None = None) -> None:
         """Move the monotonic hand, and the other one as far if it is not said how far."""
-        monotonic, shown = self.hands
-        self.hands = Instant(monotonic + seconds, shown + (seconds if wall is None else wall))
+        monotonic, shown = self.instant
+        self.instant = Instant(monotonic + seconds, shown + (seconds if wall is None else wall))
         self.moved()
         self._scheduler.time_passed()
 

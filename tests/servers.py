@@ -151,7 +151,7 @@ def free_port() -> int:
 
 
 @contextmanager
-def impostor(talk: Callable[[socket.socket], None]) -> Generator[str]:
+def fake_server(talk: Callable[[socket.socket], None]) -> Generator[str]:
     """Something on a port of loopback that is no Redis. Gives its URL."""
     listener = socket.create_server(("127.0.0.1", 0))
     threads: list[threading.Thread] = []

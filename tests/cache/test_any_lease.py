@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from caching import Recorder, at_once
+from caching import Recorder, run_inline
 from cognito_devtoken._cache.waiting import wait_async, wait_blocking
 from cognito_devtoken._values.lease import Lease
 from cognito_devtoken.events import FetchSucceeded, ServedInGrace
@@ -49,9 +49,9 @@ def fetcher(kind: Kind, clock: ManualClock) -> Fetcher:
 
 
 @pytest.fixture
-def engine(kind: Kind, fetcher: Fetcher, clock: ManualClock, told: Recorder) -> Any:
-    cache = kind.open_cache(fetcher, clock=clock, on_event=[told])
-    cache._leases.workers.start_thread = at_once
+def engine(kind: Kind, fetcher: Fetcher, clock: ManualClock, recorder: Recorder) -> Any:
+    cache = kind.open_cache(fetcher, clock=clock, on_event=[recorder])
+    cache._leases.workers.start_thread = run_inline
     cache._leases.workers.idle_seconds = 0
     cache._state.random_fraction = lambda: 0.0
     return cache
@@ -86,14 +86,14 @@ def test_a_due_lease_is_returned_and_refreshed(
 
 
 def test_a_lease_in_its_grace_period_is_returned_if_the_refresh_fails(
-    engine: Any, kind: Kind, clock: ManualClock, fetcher: Fetcher, told: Recorder
+    engine: Any, kind: Kind, clock: ManualClock, fetcher: Fetcher, recorder: Recorder
 ) -> None:
     lease = get(engine, kind.requests[0])
     fetcher.error = InternalServiceError("broken")
     clock.advance(LIFE * 0.95)
 
     assert get(engine, kind.requests[0]) == lease
-    assert told.of(ServedInGrace)[0].fingerprint == lease.fingerprint
+    assert recorder.of(ServedInGrace)[0].fingerprint == lease.fingerprint
 
 
 def test_an_expired_lease_is_never_returned(
@@ -138,8 +138,8 @@ def test_anything_but_a_lease_of_its_kind_is_refused(
         get(engine, kind.requests[0])
 
 
-def test_no_event_and_no_repr_shows_the_secret(engine: Any, kind: Kind, told: Recorder) -> None:
+def test_no_event_and_no_repr_shows_the_secret(engine: Any, kind: Kind, recorder: Recorder) -> None:
     lease = get(engine, kind.requests[0])
 
-    assert told.of(FetchSucceeded)[0].fingerprint == lease.fingerprint
-    assert lease._secret not in f"{told.events!r} {lease!r} {lease}"
+    assert recorder.of(FetchSucceeded)[0].fingerprint == lease.fingerprint
+    assert lease._secret not in f"{recorder.events!r} {lease!r} {lease}"

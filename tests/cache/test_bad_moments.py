@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from caching import PROVIDER, Crew, asking, cache_of, in_the_air
+from caching import PROVIDER, ManualThreads, make_cache, request_for, start_call
 from cognito_devtoken import OpenIdToken, RefreshPolicy, TokenCache, TokenRequest
 from cognito_devtoken._cache.flights import DEADLINE
 from cognito_devtoken._fork import Forks
@@ -25,7 +25,7 @@ from cognito_devtoken.testing import FakeFetcher, ManualClock
 
 def begun(cache: TokenCache, user_id: str = "user-42", **options: Any) -> Any:
     """A caller who waits."""
-    steps = cache._leases.steps(asking(user_id), None, None, **options)
+    steps = cache._leases.steps(request_for(user_id), None, None, **options)
     next(steps)
     return steps
 
@@ -81,9 +81,9 @@ class TestThreads:
         def none(job: Any) -> None:
             raise MemoryError
 
-        cache = cache_of(fetcher, clock, start_thread=none)
+        cache = make_cache(fetcher, clock, start_thread=none)
 
-        assert cache.get(asking()).token
+        assert cache.get(request_for()).token
         assert cache._state.flights.workers == 0
 
     def test_an_interrupt_while_a_thread_is_started_loses_no_place(
@@ -92,9 +92,9 @@ class TestThreads:
         def interrupted(job: Any) -> None:
             raise KeyboardInterrupt
 
-        cache = cache_of(fetcher, clock, start_thread=interrupted, max_concurrent_fetches=1)
+        cache = make_cache(fetcher, clock, start_thread=interrupted, max_concurrent_fetches=1)
         with pytest.raises(KeyboardInterrupt):
-            cache.get(asking())
+            cache.get(request_for())
 
         assert cache._state.flights.workers == 0
 
@@ -106,10 +106,10 @@ class TestThreads:
             def fetch(self, request: TokenRequest) -> OpenIdToken:
                 raise error
 
-        cache = cache_of(Interrupted(), clock, start_thread=no_threads)
+        cache = make_cache(Interrupted(), clock, start_thread=no_threads)
 
         with pytest.raises(type(error)):
-            cache.get(asking())
+            cache.get(request_for())
         assert cache.stats().in_flight == 0
 
     def test_without_threads_one_that_hangs_in_its_fetch_does_not_stop_the_others(
@@ -122,27 +122,27 @@ class TestThreads:
                 if not outcomes:
                     clock.advance(DEADLINE)
                     outcomes.append("hangs")
-                    steps = cache._leases.steps(asking("other"), None, None)
+                    steps = cache._leases.steps(request_for("other"), None, None)
                     try:
                         outcomes.append(next(steps))
                     except StopIteration as stop:
                         outcomes.append(stop.value)
                 return FakeFetcher(clock).fetch(request)
 
-        cache = cache_of(Hanging(), clock, start_thread=no_threads)
+        cache = make_cache(Hanging(), clock, start_thread=no_threads)
         with pytest.raises(TokenUnavailableError):
-            cache.get(asking())
+            cache.get(request_for())
 
         assert isinstance(outcomes[-1], OpenIdToken)
 
     def test_without_threads_a_token_in_its_grace_period_is_served(
         self, fetcher: FakeFetcher, clock: ManualClock
     ) -> None:
-        cache = cache_of(fetcher, clock, start_thread=no_threads)
-        token = cache.get(asking())
+        cache = make_cache(fetcher, clock, start_thread=no_threads)
+        token = cache.get(request_for())
         clock.advance(850)
 
-        assert cache.get(asking()) is token
+        assert cache.get(request_for()) is token
         assert len(fetcher.calls) == 1
         assert cache.stats().grace_hits == 1
 
@@ -153,11 +153,11 @@ class TestThreads:
     def test_without_threads_who_wants_another_fetches_it(
         self, fetcher: FakeFetcher, clock: ManualClock, policy: RefreshPolicy, method: str
     ) -> None:
-        cache = cache_of(fetcher, clock, start_thread=no_threads, policy=policy)
-        token = cache.get(asking())
+        cache = make_cache(fetcher, clock, start_thread=no_threads, policy=policy)
+        token = cache.get(request_for())
         clock.advance(850)
 
-        assert getattr(cache, method)(asking()) != token
+        assert getattr(cache, method)(request_for()) != token
         assert len(fetcher.calls) == 2
 
     def test_a_close_wakes_the_threads_that_wait_for_work(self, cache: TokenCache) -> None:
@@ -172,18 +172,18 @@ class TestThreads:
     def test_when_a_flight_is_given_up_what_is_queued_flies(
         self, fetcher: FakeFetcher, clock: ManualClock
     ) -> None:
-        crew = Crew()
-        cache = cache_of(fetcher, clock, start_thread=crew.start, max_concurrent_fetches=1)
+        threads = ManualThreads()
+        cache = make_cache(fetcher, clock, start_thread=threads.start, max_concurrent_fetches=1)
         hung = begun(cache, "hung")
-        in_the_air(cache, crew)
+        start_call(cache, threads)
         clock.advance(DEADLINE - 1)
         queued = begun(cache, "queued")
-        assert not crew.jobs
+        assert not threads.jobs
         clock.advance(1)
 
         with pytest.raises(TokenUnavailableError):
             next(hung)
-        crew.work()
+        threads.run_all()
 
         with pytest.raises(StopIteration):
             next(queued)
@@ -193,22 +193,22 @@ class TestHooks:
     def test_a_thread_that_calls_a_hook_is_not_in_the_way_of_a_fetch(
         self, fetcher: FakeFetcher, clock: ManualClock
     ) -> None:
-        crew = Crew()
+        threads = ManualThreads()
         asked: list[Any] = []
 
         def hook(event: Event) -> None:
             if isinstance(event, FetchSucceeded) and not asked:
                 asked.append(begun(cache, "service"))
-                crew.work()  # another thread has been asked for
+                threads.run_all()  # another thread has been asked for
                 with pytest.raises(StopIteration):
                     next(asked[0])
                 asked.append("served")
 
-        cache = cache_of(
-            fetcher, clock, start_thread=crew.start, max_concurrent_fetches=1, on_event=[hook]
+        cache = make_cache(
+            fetcher, clock, start_thread=threads.start, max_concurrent_fetches=1, on_event=[hook]
         )
         begun(cache)
-        crew.work()
+        threads.run_all()
 
         assert asked[1:] == ["served"]
         assert cache.stats().hook_errors == 0
@@ -217,16 +217,19 @@ class TestHooks:
     def test_who_waits_is_woken_before_a_hook_is_called(
         self, fetcher: FakeFetcher, clock: ManualClock
     ) -> None:
-        crew, order = Crew(), list[str]()
-        cache = cache_of(
-            fetcher, clock, start_thread=crew.start, on_event=[lambda event: order.append("told")]
+        threads, order = ManualThreads(), list[str]()
+        cache = make_cache(
+            fetcher,
+            clock,
+            start_thread=threads.start,
+            on_event=[lambda event: order.append("told")],
         )
-        steps = cache._leases.steps(asking(), None, None)
+        steps = cache._leases.steps(request_for(), None, None)
         flight, _ = next(steps)
         flight.waiters.add(lambda: order.append("woken"))
         order.clear()
 
-        crew.work()
+        threads.run_all()
 
         assert order == ["told", "woken", "told"], "of the start, then the waiter, of the end"
 
@@ -247,9 +250,9 @@ class TestErrors:
             assert error.__traceback__
             return error
 
-        cache = cache_of(Chained(), clock)
+        cache = make_cache(Chained(), clock)
         with pytest.raises(InternalServiceError) as caught:
-            cache.get(asking())
+            cache.get(request_for())
 
         cause = caught.value.__cause__
         assert isinstance(cause, KeyError)
@@ -262,7 +265,7 @@ class TestErrors:
                 raise error from error
 
         with pytest.raises(InternalServiceError):
-            cache_of(Odd(), clock).get(asking())
+            make_cache(Odd(), clock).get(request_for())
 
     @pytest.mark.parametrize(
         ("error", "seconds"),
@@ -277,49 +280,49 @@ class TestErrors:
         seconds: list[float],
     ) -> None:
         fetcher.error = error
-        told = []
+        pauses = []
         for _ in seconds:
             with pytest.raises(type(error)) as caught:
-                cache.get(asking())
-            told.append(caught.value.retry_at.timestamp() - clock.time())
+                cache.get(request_for())
+            pauses.append(caught.value.retry_at.timestamp() - clock.time())
             clock.advance(60)
 
-        assert told == pytest.approx(seconds)
+        assert pauses == pytest.approx(seconds)
 
     def test_a_terminal_error_names_no_time(self, cache: TokenCache, fetcher: FakeFetcher) -> None:
         fetcher.error = ResourceNotFoundError("gone")
 
         with pytest.raises(ResourceNotFoundError) as caught:
-            cache.get(asking())
+            cache.get(request_for())
 
         assert caught.value.retry_at is None
 
     def test_once_a_token_has_expired_failures_are_counted_anew(
         self, cache: TokenCache, fetcher: FakeFetcher, clock: ManualClock
     ) -> None:
-        cache.get(asking())
+        cache.get(request_for())
         fetcher.error = InternalServiceError("no")
         clock.advance(600)
         for _ in range(6):
-            cache.get(asking())
+            cache.get(request_for())
             clock.advance(30)
         clock.advance(300)
 
         with pytest.raises(InternalServiceError) as caught:
-            cache.get(asking())
+            cache.get(request_for())
 
         assert caught.value.retry_at is not None
         assert caught.value.retry_at.timestamp() - clock.time() == pytest.approx(0.25)
 
 
 def test_a_fetch_that_kept_the_pace_is_as_old_as_it_is(
-    fetcher: FakeFetcher, clock: ManualClock, told: Any
+    fetcher: FakeFetcher, clock: ManualClock, recorder: Any
 ) -> None:
-    crew = Crew()
-    cache = cache_of(fetcher, clock, start_thread=crew.start, on_event=[told])
+    threads = ManualThreads()
+    cache = make_cache(fetcher, clock, start_thread=threads.start, on_event=[recorder])
     fetcher.fail_next(TooManyRequestsError("slowly"))
     begun(cache, "first")
-    crew.work()
+    threads.run_all()
     begun(cache, "second")
 
     def wait(gate: object, seconds: float) -> bool:
@@ -327,9 +330,9 @@ def test_a_fetch_that_kept_the_pace_is_as_old_as_it_is(
         return False
 
     cache._leases.workers.wait = wait
-    crew.work()
+    threads.run_all()
 
-    assert [event.queued for event in told.of(FetchStarted)] == [0, 2]
+    assert [event.queued for event in recorder.of(FetchStarted)] == [0, 2]
 
 
 def test_a_rejected_token_is_thrown_away_without_a_look_at_the_others(cache: TokenCache) -> None:
@@ -339,7 +342,7 @@ def test_a_rejected_token_is_thrown_away_without_a_look_at_the_others(cache: Tok
 
         items = __iter__
 
-    token = cache.get(asking())
+    token = cache.get(request_for())
     cache._state.entries.leases = Unwalked(cache._state.entries.leases)
 
     cache.invalidate(token)
@@ -349,4 +352,4 @@ def test_a_rejected_token_is_thrown_away_without_a_look_at_the_others(cache: Tok
 
 def test_a_key_is_not_pickled() -> None:
     with pytest.raises(TypeError, match="pickled"):
-        pickle.dumps(Key.of(asking("user-canary"), PROVIDER))
+        pickle.dumps(Key.of(request_for("user-canary"), PROVIDER))

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from caching import POOL_ID, PROVIDER, Recorder, asking, cache_of, until
+from caching import POOL_ID, PROVIDER, Recorder, make_cache, request_for, wait_until
 from cognito_devtoken import AsyncTokenSession, OpenIdToken, TokenCache, TokenRequest
 from cognito_devtoken.events import FetchSucceeded
 from cognito_devtoken.exceptions import (
@@ -28,8 +28,8 @@ DOWN = TokenUnavailableError("Cognito cannot be reached.")
 
 
 @pytest.fixture
-def threaded(fetcher: FakeFetcher, clock: ManualClock, told: Recorder) -> Iterator[TokenCache]:
-    cache = TokenCache(fetcher, developer_provider=PROVIDER, clock=clock, on_event=[told])
+def threaded(fetcher: FakeFetcher, clock: ManualClock, recorder: Recorder) -> Iterator[TokenCache]:
+    cache = TokenCache(fetcher, developer_provider=PROVIDER, clock=clock, on_event=[recorder])
     yield cache
     cache.close()
 
@@ -37,14 +37,14 @@ def threaded(fetcher: FakeFetcher, clock: ManualClock, told: Recorder) -> Iterat
 def all_at_once(cache: TokenCache, fetcher: FakeFetcher, callers: int) -> list[Any]:
     def call() -> Any:
         try:
-            return cache.get(asking())
+            return cache.get(request_for())
         except Exception as error:  # noqa: BLE001  # the outcome
             return error
 
     with ThreadPoolExecutor(callers) as pool:
         with fetcher.held():
             futures = [pool.submit(call) for _ in range(callers)]
-            until(lambda: cache.stats().joined == callers - 1)
+            wait_until(lambda: cache.stats().joined == callers - 1)
         return [future.result() for future in futures]
 
 
@@ -73,27 +73,27 @@ def test_a_refresh_that_fails_with_minutes_left_does_not_raise(
     cache: TokenCache, fetcher: FakeFetcher, clock: ManualClock, left: float
 ) -> None:
     """Botocore (9 min left), smithy-typescript (5 min), google-auth (3 min)."""
-    token = cache.get(asking())
+    token = cache.get(request_for())
     clock.advance(900 - left)
     fetcher.error = DOWN
 
-    assert cache.get(asking()) == token
+    assert cache.get(request_for()) == token
 
 
 def test_an_expired_token_is_never_served_whatever_is_throttled(
     cache: TokenCache, fetcher: FakeFetcher, clock: ManualClock
 ) -> None:
     """Botocore's SSO token within its 60 s throttle; AWS's credential refresh rules of 2026."""
-    cache.get(asking())
+    cache.get(request_for())
     fetcher.error = DOWN
     clock.advance(880)
     for _ in range(20):
-        cache.get(asking())
+        cache.get(request_for())
         clock.advance(1)
 
     for _ in range(60):
         with pytest.raises(TokenUnavailableError):
-            cache.get(asking())
+            cache.get(request_for())
         clock.advance(1)
 
 
@@ -101,12 +101,12 @@ def test_a_failed_fetch_does_not_wipe_the_good_value(
     cache: TokenCache, fetcher: FakeFetcher
 ) -> None:
     """jpadilla/pyjwt#1162; googleapis/google-cloud-rust#5825."""
-    token = cache.get(asking())
+    token = cache.get(request_for())
     fetcher.fail_next(DOWN)
     with pytest.raises(TokenUnavailableError):
-        cache.refresh(asking())
+        cache.refresh(request_for())
 
-    assert cache.get(asking()) is token
+    assert cache.get(request_for()) is token
 
 
 def in_a_session(
@@ -147,23 +147,23 @@ def test_an_exception_of_the_loader_does_not_leave_the_key_hung(
     for error in (RuntimeError("a bug"), SystemExit(), InternalServiceError("broken")):
         fetcher.fail_next(error)  # type: ignore[arg-type]
         with pytest.raises((TokenUnavailableError, InternalServiceError)):
-            cache.get(asking())
+            cache.get(request_for())
         clock.advance(5)
 
-    assert cache.get(asking()).token
+    assert cache.get(request_for()).token
 
 
 def test_callers_who_do_not_wait_long_enough_finish_a_refresh_together(
-    threaded: TokenCache, fetcher: FakeFetcher, told: Recorder
+    threaded: TokenCache, fetcher: FakeFetcher, recorder: Recorder
 ) -> None:
     """aiobotocore; smithy-lang/smithy-rs#2086."""
     with fetcher.held():
         for _ in range(10):
             with pytest.raises(TokenUnavailableError, match="No token arrived in time"):
-                threaded.get(asking(), timeout=0)
-    told.wait_for(FetchSucceeded)
+                threaded.get(request_for(), timeout=0)
+    recorder.wait_for(FetchSucceeded)
 
-    assert threaded.get(asking(), timeout=0).token
+    assert threaded.get(request_for(), timeout=0).token
     assert len(fetcher.calls) == 1
 
 
@@ -178,7 +178,7 @@ def test_two_event_loops_may_contend(fetcher: FakeFetcher) -> None:
     with ThreadPoolExecutor(2) as pool:
         with fetcher.held():
             loops = [pool.submit(asyncio.run, crowd()) for _ in range(2)]
-            until(lambda: cache.stats().joined == 19)
+            wait_until(lambda: cache.stats().joined == 19)
         tokens = {token for loop in loops for token in loop.result()}
     asyncio.run(session.aclose())
 
@@ -207,10 +207,10 @@ def test_a_monotonic_clock_that_stands_still_keeps_no_token_alive(
     cache: TokenCache, clock: ManualClock
 ) -> None:
     """hashicorp/vault-lambda-extension#113."""
-    token = cache.get(asking())
+    token = cache.get(request_for())
     clock.freeze(3600)
 
-    assert cache.get(asking()) != token
+    assert cache.get(request_for()) != token
 
 
 # "A thread pool used before fork hangs in the child; identical jitter in every worker"
@@ -223,7 +223,7 @@ def test_threads_are_daemons(threaded: TokenCache, fetcher: FakeFetcher) -> None
     before = set(threading.enumerate())
     with fetcher.held():
         with pytest.raises(TokenUnavailableError):
-            threaded.get(asking(), timeout=0)
+            threaded.get(request_for(), timeout=0)
         (thread,) = set(threading.enumerate()) - before
         assert thread.daemon
 
@@ -236,30 +236,30 @@ def test_a_background_refresh_does_not_overwrite_a_newer_token(clock: ManualCloc
             token = super().fetch(request)
             if len(self.calls) == 2:  # while this one is on its way, its flight is given up
                 clock.advance(20)
-                cache.get(asking())
+                cache.get(request_for())
                 clock.advance(5)
-                newer.append(cache.refresh(asking()))
+                newer.append(cache.refresh(request_for()))
             return token
 
     newer: list[OpenIdToken] = []
-    cache = cache_of(Overtaken(clock), clock)
-    cache.get(asking())
+    cache = make_cache(Overtaken(clock), clock)
+    cache.get(request_for())
     clock.advance(600)
-    cache.get(asking())
+    cache.get(request_for())
 
-    assert cache.get(asking()) is newer[0]
+    assert cache.get(request_for()) is newer[0]
 
 
 def test_a_forced_refresh_does_not_return_the_rejected_token(
     cache: TokenCache, fetcher: FakeFetcher, clock: ManualClock
 ) -> None:
     """geppetto#390."""
-    rejected = cache.get(asking())
+    rejected = cache.get(request_for())
     clock.advance(1)
     cache.invalidate(rejected)
 
-    assert cache.refresh(asking()) != rejected
-    assert cache.get(asking()) != rejected
+    assert cache.refresh(request_for()) != rejected
+    assert cache.get(request_for()) != rejected
 
 
 def test_the_key_of_a_flight_is_as_wide_as_that_of_the_cache(
@@ -267,19 +267,19 @@ def test_the_key_of_a_flight_is_as_wide_as_that_of_the_cache(
 ) -> None:
     """Michad/tilegroxy#942; AzureAD/microsoft-authentication-library-for-dotnet#4359."""
     requests = [
-        asking("user-1"),
-        asking("user-2"),
-        asking("user-1", principal_tags={"tenant": "a"}),
-        asking("user-1", principal_tags={"tenant": "b"}),
-        asking("user-1", logins={"accounts.google.com": "eyJ1"}),
-        asking("user-1", logins={"accounts.google.com": "eyJ2"}),
-        asking("user-1", token_duration=60),
-        asking("user-1", identity_id=POOL_ID),
+        request_for("user-1"),
+        request_for("user-2"),
+        request_for("user-1", principal_tags={"tenant": "a"}),
+        request_for("user-1", principal_tags={"tenant": "b"}),
+        request_for("user-1", logins={"accounts.google.com": "eyJ1"}),
+        request_for("user-1", logins={"accounts.google.com": "eyJ2"}),
+        request_for("user-1", token_duration=60),
+        request_for("user-1", identity_id=POOL_ID),
     ]
     with ThreadPoolExecutor(len(requests)) as pool:
         with fetcher.held():
             futures = [pool.submit(threaded.get, request) for request in requests]
-            until(lambda: threaded.stats().in_flight == len(requests))
+            wait_until(lambda: threaded.stats().in_flight == len(requests))
         tokens = [future.result() for future in futures]
 
     assert len(set(tokens)) == len(requests)
@@ -291,7 +291,7 @@ def test_no_token_shows_in_a_repr_an_error_or_a_pickle(
     cache: TokenCache, fetcher: FakeFetcher
 ) -> None:
     """azure-core (repr), aiocache (its log); deepset-ai/haystack#11808."""
-    token = cache.get(asking())
+    token = cache.get(request_for())
 
     shown = f"{cache!r} {vars(cache)!r} {vars(cache._leases)!r} {vars(cache._state)!r}"
     assert token.token not in shown
@@ -304,7 +304,7 @@ def test_a_miss_does_not_look_at_every_entry(
     fetcher: FakeFetcher, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """AzureAD/microsoft-identity-web#3961: unbounded, or 33 minutes for a token."""
-    cache = cache_of(fetcher, clock, max_entries=1000)
+    cache = make_cache(fetcher, clock, max_entries=1000)
     compared = 0
 
     class Counting(str):
@@ -319,10 +319,10 @@ def test_a_miss_does_not_look_at_every_entry(
             return super().__eq__(other)
 
     for number in range(3000):
-        cache.get(asking(Counting(f"user-{number}")))
+        cache.get(request_for(Counting(f"user-{number}")))
     assert cache.stats().entries == 1000
 
     compared = 0
     for number in range(3000, 3100):
-        cache.get(asking(Counting(f"user-{number}")))
+        cache.get(request_for(Counting(f"user-{number}")))
     assert compared < 100 * 30

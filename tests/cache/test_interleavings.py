@@ -15,8 +15,8 @@ import pytest
 pytest.importorskip("greenlet", reason="greenlet, which runs the interleavings, is not installed")
 
 from interleaving import replay
+from invariants import KINDS
 from kinds import Kind
-from referee import KINDS
 from thorough import THOROUGH
 
 

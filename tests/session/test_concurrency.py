@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from caching import POOL_ID, PROVIDER, Recorder, asking, until
+from caching import POOL_ID, PROVIDER, Recorder, request_for, wait_until
 from cognito_devtoken import AsyncTokenSession, OpenIdToken, TokenCache
 from cognito_devtoken.events import FetchSucceeded
 from cognito_devtoken.exceptions import ResourceNotFoundError, TokenUnavailableError
@@ -24,7 +24,7 @@ def crowd(cache: TokenCache, cancelled: Callable[[int], bool] = lambda number: F
     """200 threads and 4 event loops with 50 tasks each ask for one token."""
 
     async def task(number: int) -> Any:
-        asking_for = asyncio.ensure_future(cache.aget(asking()))
+        asking_for = asyncio.ensure_future(cache.aget(request_for()))
         if cancelled(number):
             await asyncio.sleep(0)
             asking_for.cancel()
@@ -35,7 +35,7 @@ def crowd(cache: TokenCache, cancelled: Callable[[int], bool] = lambda number: F
 
     def thread() -> list[Any]:
         try:
-            return [cache.get(asking())]
+            return [cache.get(request_for())]
         except Exception as error:  # noqa: BLE001  # each caller's own
             return [error]
 
@@ -61,7 +61,7 @@ def gathered(cache: TokenCache, fetcher: FakeFetcher) -> Callable[..., list[Any]
         with ThreadPoolExecutor(1) as pool:
             with fetcher.held():
                 outcomes = pool.submit(crowd, cache, **options)
-                until(lambda: cache.stats().joined == CALLERS - 1)
+                wait_until(lambda: cache.stats().joined == CALLERS - 1)
             return outcomes.result()
 
     return run
@@ -99,15 +99,15 @@ def test_half_of_the_tasks_are_cancelled_and_the_token_lands(
     assert len(cancelled) == LOOPS * TASKS / 2
     assert len(tokens) == CALLERS - len(cancelled)
     assert len(fetcher.calls) == 1
-    assert cache.get(asking()) is tokens[0]
+    assert cache.get(request_for()) is tokens[0]
 
 
 def test_all_are_cancelled_and_the_token_lands(
-    fetcher: FakeFetcher, clock: ManualClock, told: Recorder
+    fetcher: FakeFetcher, clock: ManualClock, recorder: Recorder
 ) -> None:
     async def main() -> None:
         session = AsyncTokenSession(
-            POOL_ID, developer_provider=PROVIDER, client=fetcher, clock=clock, on_event=[told]
+            POOL_ID, developer_provider=PROVIDER, client=fetcher, clock=clock, on_event=[recorder]
         )
         async with session:
             with fetcher.held():
@@ -116,7 +116,7 @@ def test_all_are_cancelled_and_the_token_lands(
                 task.cancel()
                 with pytest.raises(asyncio.CancelledError):
                     await task
-            await asyncio.to_thread(told.wait_for, FetchSucceeded)
+            await asyncio.to_thread(recorder.wait_for, FetchSucceeded)
             assert session.stats().entries == 1
 
     asyncio.run(main())
@@ -145,7 +145,7 @@ def test_a_loop_that_is_closed_in_the_middle_takes_nothing_down(
 ) -> None:
     with fetcher.held():
         loop = asyncio.new_event_loop()
-        asked = loop.create_task(cache.aget(asking()))
+        asked = loop.create_task(cache.aget(request_for()))
         loop.run_until_complete(asyncio.sleep(0))
         (flight,) = cache._state.flights.table.values()
         assert len(flight.waiters) == 1
@@ -155,7 +155,7 @@ def test_a_loop_that_is_closed_in_the_middle_takes_nothing_down(
         loop.close()
         flight.waiters |= waiters  # as if the loop had been closed without cancelling it
 
-    assert cache.get(asking()).token
+    assert cache.get(request_for()).token
     assert len(fetcher.calls) == 1
 
 
@@ -180,9 +180,9 @@ def test_callers_who_wait_less_than_a_call_takes_get_the_token_in_the_end(
     with fetcher.held():
         for _ in range(10):
             with pytest.raises(TokenUnavailableError):
-                cache.get(asking(), timeout=0.001)
+                cache.get(request_for(), timeout=0.001)
 
-    assert cache.get(asking()).token
+    assert cache.get(request_for()).token
     assert len(fetcher.calls) == 1
     cache.close()
 
@@ -192,12 +192,12 @@ def test_a_refresh_of_many_tasks_is_two_calls_at_most(
 ) -> None:
     async def main() -> None:
         with fetcher.held():
-            tasks = [asyncio.ensure_future(cache.arefresh(asking())) for _ in range(10)]
+            tasks = [asyncio.ensure_future(cache.arefresh(request_for())) for _ in range(10)]
             await asyncio.sleep(0)
         assert len(set(await asyncio.gather(*tasks))) <= 2, "one in the air, and one behind it"
 
     asyncio.run(main())
-    assert cache.refresh(asking()).token
+    assert cache.refresh(request_for()).token
     assert len(fetcher.calls) <= 3
 
 
@@ -206,20 +206,20 @@ def test_threads_end_when_there_is_nothing_to_do(fetcher: FakeFetcher) -> None:
     cache._leases.workers.idle_seconds = 0.01
     before = threading.active_count()
     for number in range(20):
-        cache.get(asking(f"user-{number}"))
+        cache.get(request_for(f"user-{number}"))
 
-    until(lambda: cache._state.flights.workers == 0)
-    until(lambda: threading.active_count() <= before)
+    wait_until(lambda: cache._state.flights.workers == 0)
+    wait_until(lambda: threading.active_count() <= before)
 
 
 def test_a_thread_waits_for_the_next_miss(cache: TokenCache) -> None:
     for number in range(20):
-        cache.get(asking(f"user-{number}"))
-        until(lambda: len(cache._state.flights.idle) == 1)
+        cache.get(request_for(f"user-{number}"))
+        wait_until(lambda: len(cache._state.flights.idle) == 1)
 
     assert cache._state.flights.workers == 1
     cache.close()
-    until(lambda: cache._state.flights.workers == 0)
+    wait_until(lambda: cache._state.flights.workers == 0)
 
 
 def test_a_thread_that_is_woken_as_it_leaves_stays(cache: TokenCache) -> None:
@@ -235,8 +235,8 @@ def test_a_thread_that_is_woken_as_it_leaves_stays(cache: TokenCache) -> None:
         return gate.acquire(timeout=seconds)
 
     workers.wait = wait
-    cache.get(asking())
+    cache.get(request_for())
 
-    until(lambda: len(cache._state.flights.idle) == 1)
+    wait_until(lambda: len(cache._state.flights.idle) == 1)
     assert cache._state.flights.workers == 1
     cache.close()

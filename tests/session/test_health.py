@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from blocking_session import BlockingSession
 from cognito_devtoken.exceptions import (
     CallerDeniedError,
     ResourceConflictError,
@@ -12,13 +13,14 @@ from cognito_devtoken.exceptions import (
     TokenUnavailableError,
 )
 from cognito_devtoken.testing import FakeFetcher, ManualClock
-from doors import Door
 
 
 START = datetime.fromtimestamp(ManualClock().time(), UTC)
 
 
-def test_it_is_well_before_anything_has_been_asked(session: Door, fetcher: FakeFetcher) -> None:
+def test_it_is_well_before_anything_has_been_asked(
+    session: BlockingSession, fetcher: FakeFetcher
+) -> None:
     health = session.health()
 
     assert health.ok
@@ -27,7 +29,7 @@ def test_it_is_well_before_anything_has_been_asked(session: Door, fetcher: FakeF
 
 
 def test_a_token_that_arrives_is_a_success_and_a_hit_is_none(
-    session: Door, clock: ManualClock
+    session: BlockingSession, clock: ManualClock
 ) -> None:
     session.get_token("ana")
     clock.advance(60)
@@ -38,7 +40,7 @@ def test_a_token_that_arrives_is_a_success_and_a_hit_is_none(
 
 
 def test_it_fails_from_the_first_failure_until_a_token_arrives(
-    session: Door, fetcher: FakeFetcher, clock: ManualClock
+    session: BlockingSession, fetcher: FakeFetcher, clock: ManualClock
 ) -> None:
     session.get_token("ana")
     fetcher.error = TokenUnavailableError("no network")
@@ -64,7 +66,7 @@ def test_it_fails_from_the_first_failure_until_a_token_arrives(
 
 
 def test_what_cognito_says_of_one_user_counts_neither_way(
-    session: Door, fetcher: FakeFetcher
+    session: BlockingSession, fetcher: FakeFetcher
 ) -> None:
     fetcher.fail_next(ResourceConflictError("taken"))
     with pytest.raises(ResourceConflictError):
@@ -80,7 +82,9 @@ def test_what_cognito_says_of_one_user_counts_neither_way(
     assert session.health().last_error == "CallerDeniedError"
 
 
-def test_a_pool_that_is_not_found_is_a_failure(session: Door, fetcher: FakeFetcher) -> None:
+def test_a_pool_that_is_not_found_is_a_failure(
+    session: BlockingSession, fetcher: FakeFetcher
+) -> None:
     fetcher.fail_next(ResourceNotFoundError("IdentityPool 'us-east-1:0' not found."))
     with pytest.raises(ResourceNotFoundError):
         session.get_token("ana")
@@ -93,7 +97,9 @@ def test_a_pool_that_is_not_found_is_a_failure(session: Door, fetcher: FakeFetch
     assert session.health().ok
 
 
-def test_it_goes_into_json_without_what_aws_says(session: Door, fetcher: FakeFetcher) -> None:
+def test_it_goes_into_json_without_what_aws_says(
+    session: BlockingSession, fetcher: FakeFetcher
+) -> None:
     session.get_token("ana")
     fetcher.error = CallerDeniedError("arn:aws:iam::123456789012:user/shop")
     with pytest.raises(CallerDeniedError):

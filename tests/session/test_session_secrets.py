@@ -84,29 +84,32 @@ def test_no_error_shows_a_login(
 
 
 def test_nothing_that_can_be_looked_at_shows_a_secret(
-    opened: Callable[..., Any], emulator: Emulator, caplog: pytest.LogCaptureFixture, told: Recorder
+    open_session: Callable[..., Any],
+    emulator: Emulator,
+    caplog: pytest.LogCaptureFixture,
+    recorder: Recorder,
 ) -> None:
     caplog.set_level(logging.DEBUG)
     client = DevTokenClient(endpoint_url=emulator.endpoint_url)
-    door = opened(
+    blocking = open_session(
         identity_pool_id=POOL.identity_pool_id,
         client=client,
         clock=None,
-        on_event=[told, LoggingHook()],
+        on_event=[recorder, LoggingHook()],
     )
-    token = door.get_token(USER, logins=LOGINS)
-    door.get_token(USER)
-    door.invalidate(token)
+    token = blocking.get_token(USER, logins=LOGINS)
+    blocking.get_token(USER)
+    blocking.invalidate(token)
     emulator.fail_next("InternalErrorException", "broken", status=500, times=9)
     with pytest.raises(DevTokenError):
-        door.refresh(USER, logins=LOGINS)
-    told.wait_for(FetchFailed)
-    session, cache = door.session, door.session._cache
+        blocking.refresh(USER, logins=LOGINS)
+    recorder.wait_for(FetchFailed)
+    session, cache = blocking.session, blocking.session._cache
     state = cache._state
 
     seen = [
         caplog.text,
-        *map(repr, told.events),
+        *map(repr, recorder.events),
         *(
             repr((each, getattr(each, "__dict__", None)))
             for each in (
@@ -122,11 +125,11 @@ def test_nothing_that_can_be_looked_at_shows_a_secret(
     ]
     for secret in (USER, LOGIN, token.token):
         assert not [text for text in seen if secret in text]
-    assert len(told.of(FetchSucceeded)) == 2
+    assert len(recorder.of(FetchSucceeded)) == 2
     for each in (session, cache):
         with pytest.raises(TypeError):
             pickle.dumps(each)
-    door.close()
+    blocking.close()
     client.close()
 
 
@@ -144,10 +147,10 @@ def test_a_forgotten_session_warns_without_a_secret(fetcher: FakeFetcher) -> Non
 
 
 def test_a_debugging_event_loop_shows_nothing(
-    opened: Callable[..., Any], caplog: pytest.LogCaptureFixture, fetcher: FakeFetcher
+    open_session: Callable[..., Any], caplog: pytest.LogCaptureFixture, fetcher: FakeFetcher
 ) -> None:
-    door = opened()
-    session = door.session
+    blocking = open_session()
+    session = blocking.session
     caplog.set_level(logging.DEBUG)
 
     async def main() -> None:
@@ -162,7 +165,7 @@ def test_a_debugging_event_loop_shows_nothing(
             await task
 
     asyncio.run(main(), debug=True)
-    door.close()
+    blocking.close()
 
     assert caplog.records
     assert USER not in caplog.text

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from caching import POOL_ID, PROVIDER, asking
+from caching import POOL_ID, PROVIDER, request_for
 from canary import find_leaks
 from cognito_devtoken import AsyncTokenSession, RefreshPolicy, TokenSession
 from cognito_devtoken.exceptions import ConfigurationError
@@ -147,7 +147,7 @@ def test_a_store_is_opened_and_closed_with_the_session(
     for _ in range(2):
         session = kind.from_env(environ, client=fetcher)
         session._owned_store._timeout = PATIENCE
-        session._cache.get(asking())
+        session._cache.get(request_for())
         session._close()
 
     assert len(fetcher.calls) == 1

@@ -4,14 +4,14 @@ import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
-from caching import asking
+from caching import request_for
 from cognito_devtoken import OpenIdToken, TokenCache, TokenRequest
 from cognito_devtoken.testing import FakeFetcher
 from hosts import source_of
 from patience import PATIENCE
 
 
-class InFlight:
+class CallInFlight:
     """A call of a host that is in flight until it is told to come back."""
 
     def __init__(self, host: TokenCache, request: TokenRequest, answer: FakeFetcher) -> None:
@@ -35,26 +35,26 @@ class InFlight:
         self._back.wait()
         return self._answer.fetch(request)
 
-    def lands(self) -> None:
+    def complete(self) -> None:
         self._back.set()
         self._thread.join()
 
     @property
-    def landed(self) -> bool:
+    def completed(self) -> bool:
         return not self._thread.is_alive()
 
 
 @contextmanager
-def calls_answered_by(fetcher: FakeFetcher) -> Generator[Callable[..., InFlight]]:
+def calls_answered_by(fetcher: FakeFetcher) -> Generator[Callable[..., CallInFlight]]:
     """Have hosts call Cognito, and leave the calls in flight until the end at the latest."""
-    calls: list[InFlight] = []
+    calls: list[CallInFlight] = []
 
-    def begin(host: TokenCache, request: TokenRequest | None = None) -> InFlight:
-        calls.append(InFlight(host, request or asking(), fetcher))
+    def begin(host: TokenCache, request: TokenRequest | None = None) -> CallInFlight:
+        calls.append(CallInFlight(host, request or request_for(), fetcher))
         return calls[-1]
 
     try:
         yield begin
     finally:
         for each in calls:
-            each.lands()
+            each.complete()

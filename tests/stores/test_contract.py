@@ -7,7 +7,7 @@ import pytest
 from cognito_devtoken.stores import StoreKeys
 from cognito_devtoken.stores.redis import RedisStore
 from cognito_devtoken.testing import MemoryStore, TokenStoreContract
-from redis_stores import patient
+from redis_stores import without_time_limits
 from servers import Server
 
 
@@ -30,7 +30,7 @@ class TestRedisStore(TokenStoreContract):
             store.close()
 
     def open_store(self) -> RedisStore:
-        self.stores.append(patient(RedisStore(self.url, keys=StoreKeys.generate())))
+        self.stores.append(without_time_limits(RedisStore(self.url, keys=StoreKeys.generate())))
         return self.stores[-1]
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from caching import until
+from caching import wait_until
 from cognito_devtoken.emulator import Emulator
 from cognito_devtoken.stores import StoreKeys
 from patience import PATIENCE
@@ -112,7 +112,7 @@ def test_a_killed_holder_costs_one_more_call_for_each_lock_it_held(
         locks = client.keys("*:lock")
         assert len(locks) == 8
         begin(others)
-        until(lambda: len(client.keys("*}")) == USERS - 8)
+        wait_until(lambda: len(client.keys("*}")) == USERS - 8)
         assert emulator.calls[OPERATION] == USERS, "nobody else has called for those 8 users yet"
 
         for lock in locks:

@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import pytest
 
-from caching import POOL_ID, Crew, Recorder, asking, in_the_air
+from caching import POOL_ID, ManualThreads, Recorder, request_for, start_call
 from cognito_devtoken import OpenIdToken, TokenCache, TokenRequest
 from cognito_devtoken.events import InvalidatedElsewhere, TokenDiscarded
 from cognito_devtoken.testing import FakeFetcher, MemoryStore
-from hosts import Hosts, listen, log_of, source_of
+from hosts import HostFactory, listen, log_of, source_of
 
 
 Removes = Callable[[TokenCache, OpenIdToken], None]
@@ -28,78 +28,78 @@ def remove(request: pytest.FixtureRequest) -> Removes:
 
 
 def test_the_others_throw_it_away_when_they_hear_of_it_and_take_the_next(
-    new_host: Hosts, fetcher: FakeFetcher, told: Recorder, remove: Removes
+    new_host: HostFactory, fetcher: FakeFetcher, recorder: Recorder, remove: Removes
 ) -> None:
     here, there = new_host(), new_host()
-    old = here.get(asking())
-    assert there.get(asking()) == old
+    old = here.get(request_for())
+    assert there.get(request_for()) == old
 
     remove(here, old)
-    new = here.get(asking())
+    new = here.get(request_for())
     listen(here, there)
 
-    assert there.get(asking()) == new != old
+    assert there.get(request_for()) == new != old
     assert len(fetcher.calls) == 2
-    assert [event.entries for event in told.of(InvalidatedElsewhere)] == [1]
+    assert [event.entries for event in recorder.of(InvalidatedElsewhere)] == [1]
 
 
 def test_whoever_threw_it_away_does_not_take_it_back(
-    new_host: Hosts, fetcher: FakeFetcher, remove: Removes
+    new_host: HostFactory, fetcher: FakeFetcher, remove: Removes
 ) -> None:
     host = new_host()
-    old = host.get(asking())
+    old = host.get(request_for())
 
     remove(host, old)
 
-    assert host.get(asking()) != old
+    assert host.get(request_for()) != old
     assert len(fetcher.calls) == 2
 
 
 def test_a_host_that_comes_later_does_not_take_it_either(
-    new_host: Hosts, fetcher: FakeFetcher, remove: Removes
+    new_host: HostFactory, fetcher: FakeFetcher, remove: Removes
 ) -> None:
     here = new_host()
-    old = here.get(asking())
+    old = here.get(request_for())
     remove(here, old)
     listen(here)
 
-    assert new_host().get(asking()) != old
+    assert new_host().get(request_for()) != old
     assert len(fetcher.calls) == 2
 
 
-def test_another_user_loses_nothing(new_host: Hosts, fetcher: FakeFetcher) -> None:
+def test_another_user_loses_nothing(new_host: HostFactory, fetcher: FakeFetcher) -> None:
     here, there = new_host(), new_host()
-    token = there.get(asking("another"))
-    old = here.get(asking())
+    token = there.get(request_for("another"))
+    old = here.get(request_for())
     here.forget("user-42")
     here.forget_identity(old.identity_id)
-    here.invalidate(here.get(asking()))
+    here.invalidate(here.get(request_for()))
     listen(here, there)
 
-    assert there.get(asking("another")) == token
+    assert there.get(request_for("another")) == token
     assert there.stats().hits == 1
-    assert new_host().get(asking("another")) == token
+    assert new_host().get(request_for("another")) == token
 
 
 def test_the_first_host_keeps_the_token_that_it_got_after_throwing_another_away(
-    new_host: Hosts, remove: Removes
+    new_host: HostFactory, remove: Removes
 ) -> None:
     host = new_host()
-    remove(host, host.get(asking()))
-    new = host.get(asking())
+    remove(host, host.get(request_for()))
+    new = host.get(request_for())
 
     listen(host)
     listen(host)
 
-    assert host.get(asking()) == new
+    assert host.get(request_for()) == new
     assert host.stats().hits == 1
 
 
-def test_a_token_that_is_ignored_is_not_told_of(new_host: Hosts, store: MemoryStore) -> None:
+def test_a_token_that_is_ignored_is_not_told_of(new_host: HostFactory, store: MemoryStore) -> None:
     host = new_host()
-    old = host.get(asking())
+    old = host.get(request_for())
     host.invalidate(old)
-    host.get(asking())
+    host.get(request_for())
     for _ in range(5):
         host.invalidate(old)
     listen(host)
@@ -108,11 +108,11 @@ def test_a_token_that_is_ignored_is_not_told_of(new_host: Hosts, store: MemorySt
 
 
 def test_what_was_asked_for_before_is_refused_though_it_is_stored_later(
-    new_host: Hosts, fetcher: FakeFetcher, store: MemoryStore
+    new_host: HostFactory, fetcher: FakeFetcher, store: MemoryStore
 ) -> None:
-    crew = Crew()
-    slow, here = new_host(start_thread=crew.start), new_host()
-    flight, _ = next(slow._leases.steps(asking(), None, None))
+    threads = ManualThreads()
+    slow, here = new_host(start_thread=threads.start), new_host()
+    flight, _ = next(slow._leases.steps(request_for(), None, None))
 
     class Slow:
         def fetch(self, request: TokenRequest) -> OpenIdToken:
@@ -121,22 +121,22 @@ def test_what_was_asked_for_before_is_refused_though_it_is_stored_later(
             return fetcher.fetch(request)
 
     source_of(slow)._fetcher.fetch = Slow().fetch
-    in_the_air(slow, crew)()
+    start_call(slow, threads)()
     old = flight.lease
     assert old
     assert len(store.values) == 1
 
-    assert here.get(asking()) != old
-    assert new_host().get(asking()) != old
+    assert here.get(request_for()) != old
+    assert new_host().get(request_for()) != old
     listen(slow)
     assert slow.stats().entries == 0
 
 
 def test_what_is_heard_between_reading_and_landing_counts(
-    new_host: Hosts, fetcher: FakeFetcher, told: Recorder
+    new_host: HostFactory, fetcher: FakeFetcher, recorder: Recorder
 ) -> None:
     here, there = new_host(), new_host()
-    old = here.get(asking())
+    old = here.get(request_for())
     state = there._state
     hold = state.hold
 
@@ -148,27 +148,27 @@ def test_what_is_heard_between_reading_and_landing_counts(
 
     state.hold = held_up  # type: ignore[method-assign, assignment]
 
-    assert there.get(asking()) == old, "it was asked for before"
-    assert told.of(TokenDiscarded)
-    assert there.get(asking()) != old
+    assert there.get(request_for()) == old, "it was asked for before"
+    assert recorder.of(TokenDiscarded)
+    assert there.get(request_for()) != old
 
 
 def test_a_token_that_comes_back_from_the_store_is_the_one_that_is_refused(
-    new_host: Hosts,
+    new_host: HostFactory,
 ) -> None:
     host = new_host(max_entries=1)
-    token = host.get(asking())
-    host.get(asking("another"))
-    assert host.get(asking()) == token
+    token = host.get(request_for())
+    host.get(request_for("another"))
+    assert host.get(request_for()) == token
 
     host.invalidate(token)
 
     assert host.stats().invalidations_applied == 1
-    assert host.get(asking()) != token
+    assert host.get(request_for()) != token
 
 
 def test_who_has_never_signed_in_as_a_user_is_not_forgotten_with_one(
-    new_host: Hosts, fetcher: FakeFetcher
+    new_host: HostFactory, fetcher: FakeFetcher
 ) -> None:
     request = TokenRequest(POOL_ID, {"idp.example": "proof"})
     here, there = new_host(), new_host()
@@ -183,9 +183,9 @@ def test_who_has_never_signed_in_as_a_user_is_not_forgotten_with_one(
 
 
 def test_what_is_thrown_away_while_a_flight_begins_is_told_before_it_looks(
-    new_host: Hosts, store: MemoryStore
+    new_host: HostFactory, store: MemoryStore
 ) -> None:
-    new_host().get(asking())
+    new_host().get(request_for())
     host = new_host()
     exchange = log_of(host)
     catch_up = exchange.catch_up
@@ -197,7 +197,7 @@ def test_what_is_thrown_away_while_a_flight_begins_is_told_before_it_looks(
 
     exchange.catch_up = caught_up
 
-    host.get(asking())
+    host.get(request_for())
 
     assert host.stats().store_hits == 0
     assert len(store._messages) == 1
@@ -205,9 +205,9 @@ def test_what_is_thrown_away_while_a_flight_begins_is_told_before_it_looks(
 
 
 def test_who_throws_away_without_end_keeps_no_caller_waiting(
-    new_host: Hosts, store: MemoryStore, fetcher: FakeFetcher
+    new_host: HostFactory, store: MemoryStore, fetcher: FakeFetcher
 ) -> None:
-    new_host().get(asking())
+    new_host().get(request_for())
     host = new_host()
     exchange = log_of(host)
     catch_up = exchange.catch_up
@@ -218,6 +218,6 @@ def test_who_throws_away_without_end_keeps_no_caller_waiting(
 
     exchange.catch_up = caught_up
 
-    assert host.get(asking()).token
+    assert host.get(request_for()).token
     assert len(fetcher.calls) == 2
     assert (host.stats().store_hits, host.stats().store_errors) == (0, 0)

@@ -8,12 +8,12 @@ from queue import Empty
 
 import pytest
 
-from caching import PROVIDER, Crew, asking, in_the_air, until
+from caching import PROVIDER, ManualThreads, request_for, start_call, wait_until
 from cognito_devtoken import TokenCache
 from cognito_devtoken._sharing.invalidation_log import LISTEN_EVERY, InvalidationLog
 from cognito_devtoken.exceptions import TokenUnavailableError
 from cognito_devtoken.testing import FakeFetcher, ManualClock, MemoryStore
-from hosts import Hosts, listen, log_of
+from hosts import HostFactory, listen, log_of
 
 
 def listeners() -> list[threading.Thread]:
@@ -21,11 +21,11 @@ def listeners() -> list[threading.Thread]:
 
 
 def test_a_host_that_only_has_hits_hears_of_it_within_2_s(
-    new_host: Hosts, clock: ManualClock
+    new_host: HostFactory, clock: ManualClock
 ) -> None:
     here, there = new_host(), new_host()
-    crew = Crew()
-    log_of(there).start_thread = crew.start
+    threads = ManualThreads()
+    log_of(there).start_thread = threads.start
     held: list[int] = []
 
     class Pause:
@@ -48,10 +48,10 @@ def test_a_host_that_only_has_hits_hears_of_it_within_2_s(
             raise Empty
 
     log_of(there)._wake = Pause()
-    here.get(asking())
-    there.get(asking())
+    here.get(request_for())
+    there.get(request_for())
 
-    crew.work()
+    threads.run_all()
 
     assert held == [1, 0]
 
@@ -60,62 +60,62 @@ def test_a_real_thread_listens_and_ends_with_its_cache(
     fetcher: FakeFetcher, store: MemoryStore
 ) -> None:
     here, there = (TokenCache(fetcher, developer_provider=PROVIDER, store=store) for _ in "ab")
-    old = here.get(asking())
-    assert there.get(asking()) == old
+    old = here.get(request_for())
+    assert there.get(request_for()) == old
     here.forget("user-42")
-    until(lambda: store._messages != [])
+    wait_until(lambda: store._messages != [])
 
     log_of(there)._wake.put(None)  # it need not wait for its next look
 
-    until(lambda: not there.stats().entries)
+    wait_until(lambda: not there.stats().entries)
     here.close()
     there.close()
-    until(lambda: not listeners())
+    wait_until(lambda: not listeners())
 
 
 def test_the_thread_ends_when_there_is_nothing_to_hear_and_comes_back(
-    new_host: Hosts, clock: ManualClock
+    new_host: HostFactory, clock: ManualClock
 ) -> None:
     host = new_host()
     started: list[object] = []
     log_of(host).start_thread = started.append
-    host.get(asking())
+    host.get(request_for())
     assert len(started) == 1
     assert log_of(host).listen_once()
     host.clear()
     assert log_of(host).listen_once(), "it has something to tell"
     assert not log_of(host).listen_once()
 
-    host.get(asking())
+    host.get(request_for())
     assert len(started) == 2
     host.close()
     assert not log_of(host).listen_once()
 
 
 def test_without_a_thread_each_flight_listens_before_it_looks(
-    new_host: Hosts, fetcher: FakeFetcher
+    new_host: HostFactory, fetcher: FakeFetcher
 ) -> None:
     def fail(run: object) -> None:
         raise RuntimeError("can't start new thread")
 
     here, there = new_host(), new_host()
     log_of(there).start_thread = fail
-    old = there.get(asking())
+    old = there.get(request_for())
     here.forget("user-42")
     listen(here)
-    there.get(asking("another"))
+    there.get(request_for("another"))
 
-    assert there.get(asking()) != old
+    assert there.get(request_for()) != old
 
 
 def test_a_host_that_starts_while_the_store_is_down_hears_once_it_is_back(
-    new_host: Hosts, store: MemoryStore, clock: ManualClock
+    new_host: HostFactory, store: MemoryStore, clock: ManualClock
 ) -> None:
     here, there = new_host(), new_host()
     started: list[Callable[[], None]] = []
     log_of(there).start_thread = started.append
     store.error = ConnectionError("down")
-    old = there.get(asking())
+    old = there.get(request_for())
     store.error = None
     here.forget("user-42")
     listen(here)
@@ -125,29 +125,29 @@ def test_a_host_that_starts_while_the_store_is_down_hears_once_it_is_back(
     listen(there)
 
     assert there.stats().entries == 0
-    assert there.get(asking()) != old
+    assert there.get(request_for()) != old
 
 
 def test_a_token_that_is_given_up_and_lands_late_is_heard_for(
-    new_host: Hosts, clock: ManualClock
+    new_host: HostFactory, clock: ManualClock
 ) -> None:
-    crew = Crew()
-    host = new_host(start_thread=crew.start)
+    threads = ManualThreads()
+    host = new_host(start_thread=threads.start)
     log_of(host).start_thread = lambda run: None
-    steps = host._leases.steps(asking(), None, None)
+    steps = host._leases.steps(request_for(), None, None)
     next(steps)
-    land = in_the_air(host, crew)
+    respond = start_call(host, threads)
     log_of(host).listen_from_now_on()
     clock.advance(20)
     with pytest.raises(TokenUnavailableError):
         next(steps)
 
     assert log_of(host).listen_once(), "it may still come"
-    land()
+    respond()
     assert log_of(host).listen_once()
 
 
-def test_a_signal_handler_may_close_in_the_middle_of_telling(new_host: Hosts) -> None:
+def test_a_signal_handler_may_close_in_the_middle_of_telling(new_host: HostFactory) -> None:
     host = new_host()
     exchange = log_of(host)
     wake = exchange._wake
@@ -173,7 +173,7 @@ def test_a_cache_that_nobody_closes_is_not_kept_alive_by_its_thread(
 ) -> None:
     cache = TokenCache(fetcher, developer_provider=PROVIDER, store=store)
     cache._leases.workers.idle_seconds = 0
-    cache.get(asking())
+    cache.get(request_for())
     exchange: weakref.ref[InvalidationLog] = weakref.ref(log_of(cache))
     wake = log_of(cache)._wake
     del cache
@@ -183,10 +183,12 @@ def test_a_cache_that_nobody_closes_is_not_kept_alive_by_its_thread(
         wake.put(None)
         return exchange() is None and not listeners()
 
-    until(gone)
+    wait_until(gone)
 
 
-def test_an_interrupt_while_a_thread_is_started_leaves_it_to_the_next(new_host: Hosts) -> None:
+def test_an_interrupt_while_a_thread_is_started_leaves_it_to_the_next(
+    new_host: HostFactory,
+) -> None:
     exchange = log_of(new_host())
     started: list[object] = []
 
@@ -202,9 +204,11 @@ def test_an_interrupt_while_a_thread_is_started_leaves_it_to_the_next(new_host: 
     assert len(started) == 2
 
 
-def test_a_store_that_is_left_alone_is_not_listened_to(new_host: Hosts, store: MemoryStore) -> None:
+def test_a_store_that_is_left_alone_is_not_listened_to(
+    new_host: HostFactory, store: MemoryStore
+) -> None:
     host = new_host()
-    host.get(asking())
+    host.get(request_for())
     store.error = ConnectionError("down")
     for _ in range(10):
         assert log_of(host).listen_once()
@@ -213,11 +217,11 @@ def test_a_store_that_is_left_alone_is_not_listened_to(new_host: Hosts, store: M
 
 
 def test_a_forked_child_tells_nothing_for_its_parent_and_listens_for_itself(
-    new_host: Hosts, store: MemoryStore
+    new_host: HostFactory, store: MemoryStore
 ) -> None:
     host = new_host()
-    host.get(asking())
-    host.get(asking("another"))
+    host.get(request_for())
+    host.get(request_for("another"))
     log_of(host)._listening = True
     host.forget("user-42")
 
@@ -232,7 +236,7 @@ def test_a_forked_child_tells_nothing_for_its_parent_and_listens_for_itself(
     assert len(started) == 1
 
 
-def test_a_forked_child_without_a_token_has_nothing_to_hear(new_host: Hosts) -> None:
+def test_a_forked_child_without_a_token_has_nothing_to_hear(new_host: HostFactory) -> None:
     host = new_host()
 
     ready = host._leases._before_fork()

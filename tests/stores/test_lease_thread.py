@@ -7,25 +7,25 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from in_flight import InFlight, calls_answered_by
+from in_flight import CallInFlight, calls_answered_by
 
-from caching import PROVIDER, Crew, asking, until
+from caching import PROVIDER, ManualThreads, request_for, wait_until
 from cognito_devtoken import OpenIdToken, TokenCache, TokenRequest
 from cognito_devtoken._sharing.locks import LEASE, RENEW_EVERY, HeldLocks
 from cognito_devtoken.testing import FakeFetcher, ManualClock, MemoryStore
-from hosts import Hosts, locks_of, waits_of
+from hosts import HostFactory, locks_of, record_waits
 from patience import PATIENCE
 
 
 @pytest.fixture
-def call(fetcher: FakeFetcher) -> Iterator[Callable[..., InFlight]]:
+def call(fetcher: FakeFetcher) -> Iterator[Callable[..., CallInFlight]]:
     """Has a host call Cognito, and leaves the call in flight."""
     with calls_answered_by(fetcher) as begin:
         yield begin
 
 
 def test_one_thread_renews_all_leases_and_ends_when_none_is_held(
-    new_host: Hosts, clock: ManualClock, store: MemoryStore, call: Callable[..., InFlight]
+    new_host: HostFactory, clock: ManualClock, store: MemoryStore, call: Callable[..., CallInFlight]
 ) -> None:
     host = new_host()
     started: list[Callable[[], None]] = []
@@ -38,16 +38,16 @@ def test_one_thread_renews_all_leases_and_ends_when_none_is_held(
         return renew(name, owner, seconds)
 
     store.renew = note  # type: ignore[method-assign]
-    flights = [call(host, asking(user)) for user in ("ana", "bob")]
+    flights = [call(host, request_for(user)) for user in ("ana", "bob")]
     assert len(started) == 1
     clock.advance(RENEW_EVERY)
     assert locks_of(host).renew_due() == RENEW_EVERY
     assert len(set(renewed)) == len(renewed) == 2
     for flight in flights:
-        flight.lands()
+        flight.complete()
     assert locks_of(host).renew_due() is None
 
-    call(host, asking("eve"))
+    call(host, request_for("eve"))
     assert len(started) == 2
 
 
@@ -75,7 +75,7 @@ def test_a_real_thread_renews_a_lease_and_ends_with_its_session(
 
     locks_of(cache).start_thread = start
 
-    cache.get(asking())
+    cache.get(request_for())
     cache.close()
 
     thread[0].join(PATIENCE)
@@ -85,10 +85,10 @@ def test_a_real_thread_renews_a_lease_and_ends_with_its_session(
 
 @pytest.mark.parametrize("error", [RuntimeError, MemoryError])
 def test_without_a_thread_a_lease_lasts_2_s_and_the_next_one_tries_again(
-    new_host: Hosts,
+    new_host: HostFactory,
     fetcher: FakeFetcher,
     clock: ManualClock,
-    call: Callable[..., InFlight],
+    call: Callable[..., CallInFlight],
     error: type[Exception],
 ) -> None:
     holder, loser = new_host(), new_host()
@@ -100,11 +100,11 @@ def test_without_a_thread_a_lease_lasts_2_s_and_the_next_one_tries_again(
 
     locks_of(holder).start_thread = cannot_start
     flight = call(holder)
-    waits = waits_of(loser, clock)
+    waits = record_waits(loser, clock)
 
-    loser.get(asking())
-    flight.lands()
-    holder.get(asking("another"))
+    loser.get(request_for())
+    flight.complete()
+    holder.get(request_for("another"))
 
     assert LEASE <= sum(waits) <= LEASE + 0.25
     assert len(tried) == 2
@@ -113,7 +113,7 @@ def test_without_a_thread_a_lease_lasts_2_s_and_the_next_one_tries_again(
 
 
 def test_an_interrupt_while_the_thread_is_started_leaves_it_to_the_next_lease(
-    new_host: Hosts,
+    new_host: HostFactory,
 ) -> None:
     host = new_host()
     tried: list[object] = []
@@ -138,13 +138,13 @@ def lease_for(host: TokenCache, user: str) -> Any:
 
     now = host._state.now()
     flight = Flight[TokenRequest, OpenIdToken](
-        Key.of(asking(user), PROVIDER), asking(user), Reason.MISS, now
+        Key.of(request_for(user), PROVIDER), request_for(user), Reason.MISS, now
     )
     return HeldLock(flight, user, "owner", now)
 
 
 def test_a_thread_that_dies_is_replaced_for_the_next_lease(
-    new_host: Hosts, call: Callable[..., InFlight]
+    new_host: HostFactory, call: Callable[..., CallInFlight]
 ) -> None:
     class Unreadable(ManualClock):
         broken = False
@@ -156,22 +156,22 @@ def test_a_thread_that_dies_is_replaced_for_the_next_lease(
 
     clock = Unreadable()
     host = new_host(clock=clock)
-    crew = Crew()
-    locks_of(host).start_thread = crew.start
+    threads = ManualThreads()
+    locks_of(host).start_thread = threads.start
     call(host)
     locks_of(host)._wake.put(None)
 
     clock.broken = True
     with pytest.raises(ZeroDivisionError):
-        crew.work()
+        threads.run_all()
     clock.broken = False
 
-    call(host, asking("another"))
-    assert len(crew.jobs) == 1
+    call(host, request_for("another"))
+    assert len(threads.jobs) == 1
 
 
 def test_a_forked_child_holds_no_lease_and_starts_a_thread_of_its_own(
-    new_host: Hosts, clock: ManualClock, store: MemoryStore, call: Callable[..., InFlight]
+    new_host: HostFactory, clock: ManualClock, store: MemoryStore, call: Callable[..., CallInFlight]
 ) -> None:
     host = new_host()
     started: list[object] = []
@@ -186,9 +186,9 @@ def test_a_forked_child_holds_no_lease_and_starts_a_thread_of_its_own(
     clock.advance(RENEW_EVERY)
     assert flight_of_parent
     assert locks_of(host).renew_due() is None
-    call(host, asking("another"))
+    call(host, request_for("another"))
     assert len(started) == 2
-    flight.lands()
+    flight.complete()
 
 
 def test_a_cache_that_nobody_closes_is_not_kept_alive_by_the_thread(
@@ -198,7 +198,7 @@ def test_a_cache_that_nobody_closes_is_not_kept_alive_by_the_thread(
     cache._leases.workers.idle_seconds = 0
     started: list[Callable[[], None]] = []
     locks_of(cache).start_thread = started.append
-    cache.get(asking())
+    cache.get(request_for())
     leases: weakref.ref[HeldLocks] = weakref.ref(locks_of(cache))
     wake = locks_of(cache)._wake
     del cache
@@ -207,6 +207,6 @@ def test_a_cache_that_nobody_closes_is_not_kept_alive_by_the_thread(
         gc.collect()
         return leases() is None
 
-    until(gone)
+    wait_until(gone)
     wake.put(None)
     started[0]()  # it ends by itself

@@ -17,7 +17,7 @@ from cognito_devtoken.exceptions import (
 )
 from cognito_devtoken.stores import PlainText, StoreKeys
 from cognito_devtoken.stores.redis import BOUNDED, RedisStore
-from redis_stores import OpensStores
+from redis_stores import StoreOpener
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ from redis_stores import OpensStores
     ],
 )
 def test_a_client_that_callers_would_wait_for_is_refused(
-    open_store: OpensStores, arguments: dict[str, Any], message: str
+    open_store: StoreOpener, arguments: dict[str, Any], message: str
 ) -> None:
     with redis.Redis(**{**BOUNDED, **arguments}) as client:
         with pytest.raises(ConfigurationError, match=message):
@@ -40,7 +40,7 @@ def test_a_client_that_callers_would_wait_for_is_refused(
 @pytest.mark.skipif(
     not hasattr(Retry, "get_retries"), reason="redis before 6 does not tell how often it retries"
 )
-def test_a_client_that_tries_again_by_itself_is_refused(open_store: OpensStores) -> None:
+def test_a_client_that_tries_again_by_itself_is_refused(open_store: StoreOpener) -> None:
     patient = {**BOUNDED, "retry": Retry(NoBackoff(), 3)}
     message = "must not try again by itself, up to 3 times"
     with redis.Redis(**patient) as client, pytest.raises(ConfigurationError, match=message):
@@ -52,7 +52,7 @@ def test_a_client_that_tries_again_by_itself_is_refused(open_store: OpensStores)
         open_store(client=sentinel.master_for("mymaster", **BOUNDED))
 
 
-def test_a_client_that_is_refused_shows_no_password(open_store: OpensStores) -> None:
+def test_a_client_that_is_refused_shows_no_password(open_store: StoreOpener) -> None:
     with redis.Redis(password="canary-password", socket_timeout=5) as client:
         with pytest.raises(ConfigurationError, match="socket_timeout") as caught:
             open_store(client=client)
@@ -68,7 +68,7 @@ def test_a_client_that_is_refused_shows_no_password(open_store: OpensStores) -> 
     ],
 )
 def test_what_is_no_client_is_refused_without_being_shown(
-    open_store: OpensStores, client: Any, kind: str
+    open_store: StoreOpener, client: Any, kind: str
 ) -> None:
     message = f"client must be a redis.Redis or a redis.cluster.RedisCluster, not {kind}."
     with pytest.raises(TypeError) as caught:

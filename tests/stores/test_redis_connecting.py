@@ -15,8 +15,8 @@ from cognito_devtoken.exceptions import (
     SessionClosedError,
 )
 from cognito_devtoken.stores.redis import BOUNDED, RedisStore
-from redis_stores import NAME, OpensStores
-from servers import Server, free_port, impostor, running
+from redis_stores import NAME, StoreOpener
+from servers import Server, fake_server, free_port, running
 
 
 pytestmark = pytest.mark.external
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.external
 
 @pytest.mark.parametrize("address", ["unix", "tcp"])
 def test_it_connects_by_url_with_user_password_and_database(
-    open_store: OpensStores, address: str
+    open_store: StoreOpener, address: str
 ) -> None:
     port = free_port() if address == "tcp" else 0
     acl = ["--user", "ana", "on", ">secret", "~*", "+@all", "--user", "default", "off"]
@@ -37,7 +37,7 @@ def test_it_connects_by_url_with_user_password_and_database(
             assert client.get(f"cognito-devtoken:{{{NAME}}}") == b"value"
 
 
-def test_it_connects_by_tls(redis_server: Server, open_store: OpensStores, tmp_path: Path) -> None:
+def test_it_connects_by_tls(redis_server: Server, open_store: StoreOpener, tmp_path: Path) -> None:
     certificate, key = certify(tmp_path)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
@@ -54,7 +54,7 @@ def test_it_connects_by_tls(redis_server: Server, open_store: OpensStores, tmp_p
             forward(outside, inside)
             back.join()
 
-    with impostor(speak_tls) as plain:
+    with fake_server(speak_tls) as plain:
         url = plain.replace("redis://", "rediss://")
         store = open_store(f"{url}?ssl_ca_certs={certificate}")
         store.write(NAME, b"value", 600, None)
@@ -102,7 +102,7 @@ def certify(folder: Path) -> tuple[str, str]:
 
 
 def test_it_takes_a_client_of_the_users_own_and_leaves_it_open(
-    redis_server: Server, open_store: OpensStores
+    redis_server: Server, open_store: StoreOpener
 ) -> None:
     with redis_server.client(**BOUNDED) as client:
         store = open_store(client=client)

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from caching import PROVIDER, asking, until
+from caching import PROVIDER, request_for, wait_until
 from cognito_devtoken import TokenCache
 from cognito_devtoken.stores.redis import RedisStore
 from cognito_devtoken.testing import FakeFetcher
 from patience import PATIENCE
-from redis_stores import NAME, OpensStores
+from redis_stores import NAME, StoreOpener
 from servers import Server
 
 
@@ -21,11 +21,11 @@ pytestmark = pytest.mark.external
 
 
 def test_no_connection_and_no_thread_is_left_over(
-    own_redis: Server, open_store: OpensStores
+    own_redis: Server, open_store: StoreOpener
 ) -> None:
     store = open_store(own_redis.url)
     cache = TokenCache(FakeFetcher(), developer_provider=PROVIDER, store=store, max_entries=100)
-    cache.get(asking())
+    cache.get(request_for())
     files = len(list(Path("/proc/self/fd").iterdir()))
     names = [name.hex() for name in (b"a" * 32, b"b" * 32)]
 
@@ -33,20 +33,20 @@ def test_no_connection_and_no_thread_is_left_over(
         store.claim(names[number % 2], "me", 600)
         store.read(names[number % 2])
         store.release(names[number % 2], "me")
-        cache.get(asking(str(number)))
+        cache.get(request_for(str(number)))
     most = 1 + 8 + 1 + 1  # this thread, those that fetch, the one that listens, and that renews
     assert own_redis.connections() <= most
     with own_redis.client() as client:
         for number in range(50):
             client.execute_command("CLIENT", "KILL", "TYPE", "normal")
             store.read(NAME)
-            cache.get(asking(f"reconnecting {number}"))
+            cache.get(request_for(f"reconnecting {number}"))
     assert own_redis.connections() <= most
     assert len(list(Path("/proc/self/fd").iterdir())) <= files + 10
     assert len([t for t in threading.enumerate() if "devtoken" in t.name]) < most
     cache.close()
     store.close()
-    until(lambda: own_redis.connections() == 0)
+    wait_until(lambda: own_redis.connections() == 0)
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")

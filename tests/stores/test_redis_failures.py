@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from caching import POOL_ID, PROVIDER, Recorder, asking
+from caching import POOL_ID, PROVIDER, Recorder, request_for
 from canary import find_leaks
 from cognito_devtoken import TokenSession
 from cognito_devtoken.events import StoreFailed
@@ -20,9 +20,9 @@ from cognito_devtoken.exceptions import (
 from cognito_devtoken.stores import StoreKeys
 from cognito_devtoken.stores.redis import RedisStore
 from cognito_devtoken.testing import FakeFetcher, ManualClock
-from hosts import Hosts
-from redis_stores import OpensStores, patient
-from servers import Server, impostor
+from hosts import HostFactory
+from redis_stores import StoreOpener, without_time_limits
+from servers import Server, fake_server
 
 
 pytestmark = pytest.mark.external
@@ -65,7 +65,7 @@ def ends(connection: socket.socket) -> None:
     connection.recv(1000)
 
 
-IMPOSTORS = {
+FAKE_SERVERS = {
     "hangs": hangs,
     "dribbles": dribbles,
     "floods": floods,
@@ -83,14 +83,14 @@ IMPOSTORS = {
 }
 
 
-@pytest.mark.parametrize("how", list(IMPOSTORS))
+@pytest.mark.parametrize("how", list(FAKE_SERVERS))
 def test_whatever_answers_callers_get_their_tokens_and_three_of_them_wait_for_it(
-    open_store: OpensStores, new_host: Hosts, how: str
+    open_store: StoreOpener, new_host: HostFactory, how: str
 ) -> None:
-    with impostor(IMPOSTORS[how]) as url:
+    with fake_server(FAKE_SERVERS[how]) as url:
         host = new_host(store=open_store(url, timeout=0.1))
         for number in range(12):
-            host.get(asking(str(number)))
+            host.get(request_for(str(number)))
 
     stats = host.stats()
     assert stats.errors == 0
@@ -128,48 +128,52 @@ TROUBLES: dict[str, tuple[Callable[[Server], object], Callable[[Server], object]
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.parametrize("trouble", list(TROUBLES))
 def test_a_server_in_trouble_is_done_without_and_used_again(
-    own_redis: Server, open_store: OpensStores, new_host: Hosts, clock: ManualClock, trouble: str
+    own_redis: Server,
+    open_store: StoreOpener,
+    new_host: HostFactory,
+    clock: ManualClock,
+    trouble: str,
 ) -> None:
     begin, end, errors, skipped = TROUBLES[trouble]
     store = open_store(own_redis.url)
     host = new_host(store=store)
-    host.get(asking("before"))
+    host.get(request_for("before"))
     begin(own_redis)
     if trouble == "paused":
         store._timeout = 0.1
 
     for number in range(12):
-        host.get(asking(str(number)))
+        host.get(request_for(str(number)))
 
     stats = host.stats()
     assert stats.errors == 0
     assert stats.fetches_succeeded == 13
     assert (stats.store_errors, stats.store_skipped) == (errors, skipped)
     end(own_redis)
-    patient(store)
+    without_time_limits(store)
     clock.advance(30)
-    host.get(asking("after"))
+    host.get(request_for("after"))
     assert host.stats().store_errors == errors
     with own_redis.client() as client:
         assert client.keys("*}")
 
 
 def test_a_session_shows_neither_its_password_nor_its_keys(
-    own_redis: Server, told: Recorder, caplog: pytest.LogCaptureFixture
+    own_redis: Server, recorder: Recorder, caplog: pytest.LogCaptureFixture
 ) -> None:
     refusing(own_redis)
     caplog.set_level(logging.DEBUG)
     canaries = ["canary-password", key := StoreKeys.generate(), key.rstrip("=")]
     fetcher = FakeFetcher()
     fetcher.error = TokenUnavailableError("no")
-    store = patient(RedisStore(f"unix://:canary-password@{own_redis.path}", keys=key))
+    store = without_time_limits(RedisStore(f"unix://:canary-password@{own_redis.path}", keys=key))
     usual: dict[str, Any] = {"developer_provider": PROVIDER, "client": fetcher}
-    with store, TokenSession(POOL_ID, **usual, store=store, on_event=[told]) as session:
+    with store, TokenSession(POOL_ID, **usual, store=store, on_event=[recorder]) as session:
         with pytest.raises(TokenUnavailableError) as caught:
             session.get_token("user-42")
-        told.wait_for(StoreFailed)
+        recorder.wait_for(StoreFailed)
 
-    assert told.of(StoreFailed)[0].error == "AuthenticationError"
+    assert recorder.of(StoreFailed)[0].error == "AuthenticationError"
     assert find_leaks(caught.value, *canaries) == []
-    shown = repr(told.events) + caplog.text + repr((store, session))
+    shown = repr(recorder.events) + caplog.text + repr((store, session))
     assert [canary for canary in canaries if canary in shown] == []

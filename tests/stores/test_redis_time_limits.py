@@ -15,8 +15,8 @@ from cognito_devtoken.stores._connection import _Connecting, _operation, _Socket
 from cognito_devtoken.stores.redis import RedisStore
 from cognito_devtoken.testing import ManualClock
 from patience import PATIENCE
-from redis_stores import NAME, OpensStores
-from servers import impostor
+from redis_stores import NAME, StoreOpener
+from servers import fake_server
 
 
 @contextmanager
@@ -69,14 +69,14 @@ def test_an_operation_takes_100_ms_unless_told_otherwise(keys: str) -> None:
 
 
 @pytest.mark.external
-def test_an_answer_that_does_not_end_is_not_read_to_its_end(open_store: OpensStores) -> None:
+def test_an_answer_that_does_not_end_is_not_read_to_its_end(open_store: StoreOpener) -> None:
     looks = count()
 
     def flood(connection: socket.socket) -> None:
         for _ in range(20_000):
             connection.sendall(b"A" * 1000)
 
-    with impostor(flood) as url:
+    with fake_server(flood) as url:
         store = open_store(url)
         store._timeout = 10
         # Each look at the clock takes a second.
@@ -108,7 +108,7 @@ def test_a_name_that_nobody_resolves_takes_no_longer_than_anything_else() -> Non
 
 @pytest.mark.external
 def test_a_server_that_never_answers_in_tls_holds_a_thread_and_a_socket_for_a_second(
-    open_store: OpensStores,
+    open_store: StoreOpener,
 ) -> None:
     ended = threading.Event()
 
@@ -119,7 +119,7 @@ def test_a_server_that_never_answers_in_tls_holds_a_thread_and_a_socket_for_a_se
         finally:
             ended.set()
 
-    with impostor(hang) as url:
+    with fake_server(hang) as url:
         store = open_store(url.replace("redis://", "rediss://"), timeout=0.1)
         assert store._client.connection_pool.connection_kwargs["socket_timeout"] == 1
         with pytest.raises(redis.TimeoutError):

@@ -15,7 +15,7 @@ import redis
 from redis.cluster import RedisCluster
 from redis.sentinel import Sentinel
 
-from caching import PROVIDER, asking
+from caching import PROVIDER, request_for
 from canary import find_leaks
 from cognito_devtoken import TokenCache
 from cognito_devtoken.exceptions import ConfigurationError
@@ -24,8 +24,8 @@ from cognito_devtoken.stores.redis import BOUNDED, RedisStore
 from cognito_devtoken.testing import FakeFetcher
 from hosts import log_of
 from patience import PATIENCE
-from redis_stores import patient
-from servers import Server, free_port, impostor, require_server, running
+from redis_stores import without_time_limits
+from servers import Server, fake_server, free_port, require_server, running
 
 
 # On a machine that may be busy.
@@ -50,15 +50,16 @@ def share(client: Any) -> None:
     fetcher, keys = FakeFetcher(), StoreKeys.generate()
     stores = [RedisStore(client=client, keys=keys) for _ in range(2)]
     caches = [
-        TokenCache(fetcher, developer_provider=PROVIDER, store=patient(store)) for store in stores
+        TokenCache(fetcher, developer_provider=PROVIDER, store=without_time_limits(store))
+        for store in stores
     ]
     for user in ("ana", "bob", "eve"):
-        assert len({cache.get(asking(user)) for cache in caches}) == 1
+        assert len({cache.get(request_for(user)) for cache in caches}) == 1
     assert len(fetcher.calls) == 3
     caches[0].forget("ana")
     wake = log_of(caches[1])._wake  # it need not wait for its next look
     wait_until(lambda: wake.put(None) or caches[1].stats().entries == 2)
-    assert len({cache.get(asking("ana")) for cache in caches}) == 1
+    assert len({cache.get(request_for("ana")) for cache in caches}) == 1
     assert len(fetcher.calls) == 4
     assert [cache.stats().store_errors for cache in caches] == [0, 0]
     for cache in caches:
@@ -152,7 +153,7 @@ def test_sentinels_that_do_not_answer_are_not_waited_for() -> None:
         while connection.recv(1000):
             pass
 
-    with impostor(silent) as url:
+    with fake_server(silent) as url:
         host, port = url.removeprefix("redis://").removesuffix("/0").split(":")
         made: Any = Sentinel
         sentinel = made([(host, int(port))], sentinel_kwargs=BOUNDED, **BOUNDED)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 
-class Door:
+class BlockingSession:
     """A session whose methods block, whichever session it is."""
 
     def __init__(self, session: Any, run: Callable[[Any], Any] | None) -> None:

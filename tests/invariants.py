@@ -67,7 +67,7 @@ class Invalidation:
         self.matches = matches
 
 
-class Referee:
+class InvariantChecker:
     """Looks at the cache whenever its lock has been held, and at what comes in and goes out."""
 
     def __init__(self, kind: Kind, cache: Any, scheduler: Scheduler, max_fetches: int) -> None:
@@ -92,7 +92,7 @@ class Referee:
         self._present: list[AnyFlight] = []
         self._left: dict[AnyFlight, int] = {}
         self._latest = 0.0
-        self._last_wall = scheduler.clock.hands.wall
+        self._last_wall = scheduler.clock.instant.wall
 
     def wrong(self, what: str) -> None:
         if not self.scheduler.over:
@@ -271,10 +271,10 @@ class Referee:
             self.wrong("a flight that nobody flies")
 
     def time_passed(self) -> None:
-        self._last_wall = max(self._last_wall, self.scheduler.clock.hands.wall)
+        self._last_wall = max(self._last_wall, self.scheduler.clock.instant.wall)
 
     def _long_overdue(self, fetch: Fetch) -> bool:
-        now = self.scheduler.clock.hands
+        now = self.scheduler.clock.instant
         if age(fetch.sent, now) < DEADLINE:
             fetch.overdue_since = float("inf")
         else:
@@ -283,7 +283,7 @@ class Referee:
 
     def _flying(self) -> list[Fetch]:
         """Those of which nobody can think that they are overdue."""
-        now = Instant(self.scheduler.clock.hands.monotonic, self._last_wall)
+        now = Instant(self.scheduler.clock.instant.monotonic, self._last_wall)
         return [
             fetch
             for fetch in self.in_the_air
