@@ -1,4 +1,4 @@
-"""What the tests of cache and sessions share: a cache without threads, and what it tells."""
+"""A cache without threads, a recorder of its events, and callers that wait step by step."""
 
 import threading
 import time
@@ -29,27 +29,29 @@ def request_for(user_id: str = "user-42", **members: Any) -> TokenRequest:
 
 
 class Recorder:
-    """A hook that keeps what it is told, and lets a test wait for it."""
+    """A hook that records events and lets a test wait for them."""
 
     def __init__(self) -> None:
         self.events: list[Event] = []
-        self._told = threading.Condition()
+        self._arrived = threading.Condition()
 
     def __call__(self, event: Event) -> None:
-        with self._told:
+        with self._arrived:
             self.events.append(event)
-            self._told.notify_all()
+            self._arrived.notify_all()
 
     def of(self, kind: type[E]) -> list[E]:
         return [event for event in self.events if isinstance(event, kind)]
 
     def wait_for(self, kind: type[Event], count: int = 1) -> None:
-        with self._told:
-            assert self._told.wait_for(lambda: len(self.of(kind)) >= count, PATIENCE), self.events
+        with self._arrived:
+            assert self._arrived.wait_for(lambda: len(self.of(kind)) >= count, PATIENCE), (
+                self.events
+            )
 
 
 class ManualThreads:
-    """Threads that work when they are told to."""
+    """Runs the jobs of threads only when the test calls run_all()."""
 
     def __init__(self) -> None:
         self.jobs: list[Callable[[], None]] = []
@@ -63,17 +65,19 @@ class ManualThreads:
 
 
 def start_call(cache: TokenCache, threads: ManualThreads) -> Callable[[], None]:
-    """Have a worker start the next call. Returns what lets the response arrive."""
+    """Start the next queued call, and return a function that lets its response arrive."""
     assert threads.jobs
     threads.jobs.clear()
     state, workers = cache._state, cache._leases.workers
     flight = state.flights.take(state.now())
     assert flight
     source = cache._leases.source
-    late = _Late(source, source._start(flight)) if isinstance(source, FetcherSource) else source
+    started = (
+        _Started(source, source._start(flight)) if isinstance(source, FetcherSource) else source
+    )
 
     def arrive() -> None:
-        workers._source = late
+        workers._source = started
         workers._fly(flight)
         workers._source = source
         workers._run_hooks()
@@ -81,8 +85,8 @@ def start_call(cache: TokenCache, threads: ManualThreads) -> Callable[[], None]:
     return arrive
 
 
-class _Late:
-    """A source whose call was started before."""
+class _Started:
+    """A source whose call has already been sent."""
 
     def __init__(self, source: FetcherSource[Any, Any], sent: Instant) -> None:
         self._source, self._sent = source, sent
@@ -95,7 +99,7 @@ class _Late:
 
 
 class Caller:
-    """A caller that waits for a token, a step at a time."""
+    """A caller that waits for a token, one step at a time."""
 
     def __init__(self, cache: TokenCache, user_id: str = "user-42", **options: Any) -> None:
         options = {"min_remaining": None, "timeout": None} | options
@@ -117,7 +121,7 @@ class Caller:
 
 
 def run_inline(job: Callable[[], None]) -> None:
-    """Run at once what would run in a thread of its own."""
+    """Run a thread's job in the calling thread."""
     job()
 
 
@@ -129,7 +133,7 @@ def make_cache(
     random_fraction: float = 0.0,
     **arguments: Any,
 ) -> TokenCache:
-    """A cache whose flights land before the call that has started them goes on."""
+    """Make a cache whose flights end before the call that starts them returns."""
     cache = TokenCache(fetcher, developer_provider=PROVIDER, clock=clock, **arguments)
     cache._leases.workers.start_thread = start_thread
     cache._leases.workers.idle_seconds = 0
@@ -142,7 +146,7 @@ def make_cache(
 
 
 def wait_until(holds: Callable[[], bool]) -> None:
-    """Wait for other threads to get somewhere."""
+    """Wait until other threads have made a condition true."""
     pause = threading.Event()
     end = time.monotonic() + PATIENCE
     while not holds():

@@ -1,4 +1,4 @@
-"""What the tests share: an emulator, a client for it, caches, sessions, the search for leaks."""
+"""Shared fixtures: an emulator, a client for it, caches, sessions, stores, a leak search."""
 
 import asyncio
 import functools
@@ -44,7 +44,7 @@ from servers import Server, running
 
 @pytest.fixture(scope="session", autouse=True)
 def _quick_botocore() -> Iterator[None]:
-    """Have botocore parse each of its files once, and not sleep between two attempts."""
+    """Have botocore parse each of its files once and not sleep between attempts."""
     load_file = functools.cache(JSONFileLoader().load_file)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(JSONFileLoader, "load_file", lambda _, path: load_file(path))
@@ -104,7 +104,7 @@ def sts(emulator: Emulator, _sts_of_boto: Any) -> Any:
 
 @pytest.fixture
 def profile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Writes the AWS config file."""
+    """A function that writes the AWS config file."""
 
     def write(text: str) -> None:
         path = tmp_path / "config"
@@ -116,7 +116,7 @@ def profile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 @pytest.fixture(scope="session")
 def run() -> Iterator[Callable[[Any], Any]]:
-    """Runs a coroutine to its end in an event loop of another thread."""
+    """A function that runs a coroutine to its end in another thread's event loop."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
@@ -143,7 +143,7 @@ def recorder() -> Recorder:
 
 @pytest.fixture
 def cache(fetcher: FakeFetcher, clock: ManualClock, recorder: Recorder) -> TokenCache:
-    """A cache without threads, on a clock that stands still."""
+    """A cache without threads, on a manual clock."""
     return make_cache(fetcher, clock, on_event=[recorder])
 
 
@@ -155,7 +155,7 @@ def open_session(
     clock: ManualClock,
     recorder: Recorder,
 ) -> Callable[..., BlockingSession]:
-    """Opens a session of either kind."""
+    """A function that opens a session of the kind under test."""
 
     def open_one(**arguments: Any) -> BlockingSession:
         arguments = {
@@ -186,7 +186,7 @@ def passes(pytester: pytest.Pytester) -> Passes:
 
 @pytest.fixture(scope="session")
 def running_redis() -> Iterator[Server]:
-    # In a short path, because that of a socket is limited.
+    # In a short path, because the path of a Unix socket is limited in length.
     with TemporaryDirectory() as folder, running(Path(folder)) as server:
         yield server
 
@@ -207,12 +207,12 @@ def store(clock: ManualClock) -> MemoryStore:
 def new_host(
     fetcher: FakeFetcher, clock: ManualClock, store: MemoryStore, recorder: Recorder
 ) -> HostFactory:
-    """Makes caches as on different hosts, which listen and renew when they are told to."""
+    """A function that makes caches like those of different hosts, without background threads."""
 
     def new(**arguments: Any) -> TokenCache:
-        usual: dict[str, Any] = {"fetcher": fetcher, "clock": clock}
-        usual |= {"store": store, "on_event": [recorder]}
-        cache = make_cache(**(usual | arguments))
+        defaults: dict[str, Any] = {"fetcher": fetcher, "clock": clock}
+        defaults |= {"store": store, "on_event": [recorder]}
+        cache = make_cache(**(defaults | arguments))
         log_of(cache).start_thread = lambda run: None
         locks_of(cache).start_thread = lambda run: None
         return cache
@@ -222,7 +222,7 @@ def new_host(
 
 @pytest.fixture
 def own_redis() -> Iterator[Server]:
-    """A server that this test alone uses, and may stop or break."""
+    """A server for this test alone, which it may stop or break."""
     with TemporaryDirectory() as folder, running(Path(folder)) as server:
         yield server
 
@@ -234,7 +234,7 @@ def keys() -> str:
 
 @pytest.fixture
 def open_store(keys: str) -> Iterator[StoreOpener]:
-    """Opens stores without time limits, unless one is given."""
+    """A function that opens stores without time limits, unless a timeout is given."""
     stores: list[RedisStore] = []
 
     def open_one(url: str | None = None, **arguments: Any) -> RedisStore:

@@ -1,4 +1,4 @@
-"""The identity pools of the emulator that the tests share."""
+"""The emulator's identity pools, shared by the tests."""
 
 from cognito_devtoken.emulator import Pool
 

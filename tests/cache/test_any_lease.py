@@ -18,7 +18,7 @@ from cognito_devtoken.testing import ManualClock
 from kinds import Kind, badges, tokens
 
 
-LIFE = 900
+LIFETIME = 900
 
 
 class Fetcher:
@@ -34,10 +34,10 @@ class Fetcher:
         self.issued += 1
         if self.error:
             raise self.error
-        return self.answer or self._kind.issue(request, LIFE, self.issued, self._clock)
+        return self.answer or self._kind.issue(request, LIFETIME, self.issued, self._clock)
 
 
-@pytest.fixture(params=[tokens(LIFE), badges(LIFE)], ids=lambda kind: kind.name)
+@pytest.fixture(params=[tokens(LIFETIME), badges(LIFETIME)], ids=lambda kind: kind.name)
 def kind(request: pytest.FixtureRequest) -> Kind:
     found: Kind = request.param
     return found
@@ -78,7 +78,7 @@ def test_a_due_lease_is_returned_and_refreshed(
     engine: Any, kind: Kind, clock: ManualClock, fetcher: Fetcher
 ) -> None:
     lease = get(engine, kind.requests[0])
-    clock.advance(LIFE * 0.7)
+    clock.advance(LIFETIME * 0.7)
 
     assert get(engine, kind.requests[0]) == lease
     assert fetcher.issued == 2
@@ -90,7 +90,7 @@ def test_a_lease_in_its_grace_period_is_returned_if_the_refresh_fails(
 ) -> None:
     lease = get(engine, kind.requests[0])
     fetcher.error = InternalServiceError("broken")
-    clock.advance(LIFE * 0.95)
+    clock.advance(LIFETIME * 0.95)
 
     assert get(engine, kind.requests[0]) == lease
     assert recorder.of(ServedInGrace)[0].fingerprint == lease.fingerprint
@@ -101,7 +101,7 @@ def test_an_expired_lease_is_never_returned(
 ) -> None:
     get(engine, kind.requests[0])
     fetcher.error = TokenUnavailableError("No network.")
-    clock.advance(LIFE)
+    clock.advance(LIFETIME)
 
     with pytest.raises(TokenUnavailableError):
         get(engine, kind.requests[0])
