@@ -1,4 +1,4 @@
-"""What callers get when a fetch fails, and for how long nobody tries again."""
+"""What callers get when a fetch fails, and how long the back-off lasts."""
 
 from datetime import timedelta
 from itertools import pairwise
@@ -53,7 +53,7 @@ def test_a_valid_token_is_served_while_refreshes_fail(
     assert len(fetcher.calls) <= 290 / 8
 
 
-def test_the_next_attempt_comes_after_the_back_off_and_not_before(
+def test_the_next_attempt_is_made_after_the_back_off_and_not_before(
     fetcher: FakeFetcher, clock: ManualClock, recorder: Recorder
 ) -> None:
     cache = make_cache(fetcher, clock, on_event=[recorder], random_fraction=0.999_999)
@@ -72,11 +72,11 @@ def test_the_next_attempt_comes_after_the_back_off_and_not_before(
     gaps = [later - earlier for earlier, later in pairwise(attempts)]
     assert gaps[:4] == pytest.approx([1, 2, 4, 8], abs=0.2)
     assert max(gaps) == pytest.approx(30, abs=0.2)
-    assert gaps[-1] < 1.1, "the closer the expiry, the more often"
+    assert gaps[-1] < 1.1, "attempts become more frequent close to expiry"
     assert [round(event.retry_in) for event in recorder.of(FetchFailed)[:4]] == [1, 2, 4, 8]
 
 
-def test_a_success_clears_the_back_off(
+def test_a_success_resets_the_back_off(
     cache: TokenCache, fetcher: FakeFetcher, clock: ManualClock, recorder: Recorder
 ) -> None:
     for _ in range(3):
@@ -93,7 +93,7 @@ def test_a_success_clears_the_back_off(
     assert [event.retry_in for event in recorder.of(FetchFailed)] == [0.25, 0.5, 1, 0.25]
 
 
-def test_a_transient_failure_is_remembered_without_a_call(
+def test_a_transient_failure_is_remembered_and_no_call_is_made(
     cache: TokenCache, fetcher: FakeFetcher, clock: ManualClock
 ) -> None:
     fetcher.error = InternalServiceError("broken", code="InternalErrorException")
@@ -118,7 +118,7 @@ def test_a_transient_failure_is_remembered_without_a_call(
 @pytest.mark.parametrize(
     "error", [TERMINAL, CallerDeniedError("no"), ConfigurationError("no AWS credentials")]
 )
-def test_what_does_not_mend_itself_is_raised_as_what_it_is(
+def test_a_failure_that_does_not_recover_on_its_own_is_raised_with_its_own_type(
     cache: TokenCache, fetcher: FakeFetcher, clock: ManualClock, error: Exception
 ) -> None:
     fetcher.error = error
@@ -146,7 +146,7 @@ def test_no_error_is_remembered_for_more_than_five_seconds(
         clock.advance(5)
 
 
-def test_a_long_back_off_of_a_token_that_is_gone_is_a_short_one(
+def test_a_long_back_off_becomes_short_once_the_token_is_invalidated(
     cache: TokenCache, fetcher: FakeFetcher, clock: ManualClock
 ) -> None:
     token = cache.get(request_for())
@@ -170,7 +170,9 @@ def test_a_terminal_failure_is_raised_even_while_a_token_is_valid(
     token = cache.get(request_for())
     fetcher.fail_next(TERMINAL)
     clock.advance(600)
-    assert cache.get(request_for()) is token, "whoever starts the refresh does not wait for it"
+    assert cache.get(request_for()) is token, (
+        "the caller that starts the refresh does not wait for it"
+    )
 
     with pytest.raises(ResourceConflictError):
         cache.get(request_for())
@@ -179,7 +181,7 @@ def test_a_terminal_failure_is_raised_even_while_a_token_is_valid(
     assert cache.get(request_for()) != token
 
 
-def test_a_terminal_failure_of_a_forced_refresh_stops_hits_too(
+def test_a_terminal_failure_of_a_forced_refresh_also_stops_hits(
     cache: TokenCache, fetcher: FakeFetcher, clock: ManualClock
 ) -> None:
     token = cache.get(request_for())
@@ -192,7 +194,9 @@ def test_a_terminal_failure_of_a_forced_refresh_stops_hits_too(
 
     clock.advance(1)
     fetcher.fail_next(DOWN)
-    assert cache.get(request_for()) == token, "nobody has said no again, and it is still valid"
+    assert cache.get(request_for()) == token, (
+        "the new failure is transient, and the token is still valid"
+    )
 
 
 def test_a_terminal_failure_in_grace_is_raised(
@@ -206,7 +210,7 @@ def test_a_terminal_failure_in_grace_is_raised(
         cache.get(request_for())
 
 
-def test_a_failed_refresh_leaves_the_token_at_hand_as_it_is(
+def test_a_failed_refresh_leaves_the_cached_token_unchanged(
     cache: TokenCache, fetcher: FakeFetcher
 ) -> None:
     token = cache.get(request_for())
@@ -231,7 +235,7 @@ def test_a_refresh_respects_the_back_off(cache: TokenCache, fetcher: FakeFetcher
     assert cache.stats().back_offs == 1
 
 
-def test_those_who_share_a_failure_raise_objects_of_their_own(
+def test_callers_that_share_a_failure_each_raise_their_own_copy(
     fetcher: FakeFetcher, clock: ManualClock
 ) -> None:
     threads = ManualThreads()
@@ -255,7 +259,7 @@ def test_those_who_share_a_failure_raise_objects_of_their_own(
     assert len(fetcher.calls) == 1
 
 
-def test_a_token_that_lives_shorter_than_the_one_at_hand_does_not_cause_a_storm(
+def test_tokens_that_expire_before_the_cached_one_do_not_cause_a_call_for_each_hit(
     clock: ManualClock,
 ) -> None:
     fetcher = FakeFetcher(clock)
@@ -270,7 +274,7 @@ def test_a_token_that_lives_shorter_than_the_one_at_hand_does_not_cause_a_storm(
     assert len(fetcher.calls) <= 3
 
 
-def test_failures_are_forgotten_after_a_while(
+def test_old_failures_do_not_lengthen_the_back_off(
     cache: TokenCache, fetcher: FakeFetcher, clock: ManualClock, recorder: Recorder
 ) -> None:
     fetcher.error = DOWN
@@ -282,7 +286,9 @@ def test_failures_are_forgotten_after_a_while(
     assert [event.retry_in for event in recorder.of(FetchFailed)] == [0.25, 0.5, 0.25]
 
 
-def test_one_users_failure_is_not_anothers(cache: TokenCache, fetcher: FakeFetcher) -> None:
+def test_a_failure_for_one_user_does_not_affect_another(
+    cache: TokenCache, fetcher: FakeFetcher
+) -> None:
     fetcher.fail_next(TERMINAL)
     with pytest.raises(ResourceConflictError):
         cache.get(request_for("one"))

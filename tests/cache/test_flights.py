@@ -1,4 +1,4 @@
-"""One flight for each key, joined by everyone, belonging to nobody."""
+"""Single flight: one flight for each key, which every caller joins and none owns."""
 
 import threading
 from typing import Any
@@ -28,7 +28,7 @@ def cache(
     return make_cache(fetcher, clock, start_thread=threads.start, on_event=[recorder])
 
 
-def test_all_who_want_the_same_token_share_one_flight(
+def test_callers_for_the_same_token_share_one_flight(
     cache: TokenCache, fetcher: FakeFetcher, threads: ManualThreads
 ) -> None:
     callers = [Caller(cache) for _ in range(50)]
@@ -41,7 +41,7 @@ def test_all_who_want_the_same_token_share_one_flight(
     assert cache.stats().joined == 49
 
 
-def test_each_key_has_a_flight_of_its_own(
+def test_each_key_has_its_own_flight(
     cache: TokenCache, fetcher: FakeFetcher, threads: ManualThreads
 ) -> None:
     callers = [Caller(cache, f"user-{number}") for number in range(5)]
@@ -52,7 +52,7 @@ def test_each_key_has_a_flight_of_its_own(
     assert len(fetcher.calls) == 5
 
 
-def test_so_many_threads_fetch_at_once_and_no_more(
+def test_no_more_than_max_concurrent_fetches_threads_are_started(
     fetcher: FakeFetcher, clock: ManualClock, threads: ManualThreads
 ) -> None:
     cache = make_cache(fetcher, clock, start_thread=threads.start, max_concurrent_fetches=3)
@@ -65,7 +65,7 @@ def test_so_many_threads_fetch_at_once_and_no_more(
     assert len(fetcher.calls) == 10
 
 
-def test_misses_go_before_refreshes(
+def test_misses_are_fetched_before_refreshes(
     cache: TokenCache, fetcher: FakeFetcher, clock: ManualClock, threads: ManualThreads
 ) -> None:
     Caller(cache, "old")
@@ -79,7 +79,7 @@ def test_misses_go_before_refreshes(
     assert fetcher.calls == [request_for("old"), request_for("new"), request_for("old")]
 
 
-def test_a_refresh_that_somebody_waits_for_goes_with_the_misses(
+def test_a_refresh_with_a_waiting_caller_is_queued_with_the_misses(
     cache: TokenCache, fetcher: FakeFetcher, clock: ManualClock, threads: ManualThreads
 ) -> None:
     for user_id in ("first", "second"):
@@ -95,7 +95,7 @@ def test_a_refresh_that_somebody_waits_for_goes_with_the_misses(
     assert fetcher.calls[2:] == [request_for("second"), request_for("first")]
 
 
-def test_who_gives_up_takes_nothing_down(
+def test_a_caller_that_gives_up_does_not_cancel_the_flight(
     cache: TokenCache, fetcher: FakeFetcher, threads: ManualThreads
 ) -> None:
     with pytest.raises(TokenUnavailableError, match="No token arrived in time") as caught:
@@ -107,12 +107,12 @@ def test_who_gives_up_takes_nothing_down(
     assert len(fetcher.calls) == 1
 
 
-def test_a_patient_caller_waits_as_long_as_the_flight_takes(cache: TokenCache) -> None:
+def test_a_caller_without_a_timeout_waits_as_long_as_the_flight_takes(cache: TokenCache) -> None:
     assert Caller(cache).seconds == float("inf")
     assert Caller(cache, timeout=3).seconds == 3
 
 
-def test_in_grace_a_caller_does_not_wait_until_its_token_is_dead(
+def test_in_the_grace_period_a_caller_stops_waiting_before_its_token_expires(
     cache: TokenCache, clock: ManualClock, threads: ManualThreads
 ) -> None:
     Caller(cache)
@@ -126,7 +126,7 @@ def test_in_grace_a_caller_does_not_wait_until_its_token_is_dead(
     assert caller.result().expires_in().total_seconds() == 10
 
 
-def test_refreshes_of_one_moment_share_one_flight_that_starts_after_them(
+def test_concurrent_refreshes_share_one_flight_that_starts_after_them(
     cache: TokenCache, fetcher: FakeFetcher, threads: ManualThreads, recorder: Recorder
 ) -> None:
     early = Caller(cache)
@@ -155,7 +155,7 @@ def test_a_refresh_joins_a_flight_that_has_not_been_sent(
     assert len(fetcher.calls) == 1
 
 
-def test_fetches_start_more_slowly_after_a_throttling(
+def test_the_rate_limiter_slows_fetches_down_after_throttling(
     fetcher: FakeFetcher, clock: ManualClock, recorder: Recorder
 ) -> None:
     cache = make_cache(fetcher, clock, on_event=[recorder], max_concurrent_fetches=1)
@@ -174,14 +174,16 @@ def test_fetches_start_more_slowly_after_a_throttling(
 
     cache.get(request_for("second"))
 
-    assert waits == [2], "half a fetch in a second"
+    assert waits == [2], "half a fetch per second"
 
 
 def no_threads(job: Any) -> None:
     raise RuntimeError("can't start new thread")
 
 
-def test_without_a_thread_the_caller_fetches(fetcher: FakeFetcher, clock: ManualClock) -> None:
+def test_without_a_worker_thread_the_caller_fetches(
+    fetcher: FakeFetcher, clock: ManualClock
+) -> None:
     cache = make_cache(fetcher, clock, start_thread=no_threads)
     cache._leases.workers.idle_seconds = 10
 
@@ -189,7 +191,9 @@ def test_without_a_thread_the_caller_fetches(fetcher: FakeFetcher, clock: Manual
     assert cache._state.flights.workers == 0
 
 
-def test_without_a_thread_a_due_token_is_served(fetcher: FakeFetcher, clock: ManualClock) -> None:
+def test_without_a_worker_thread_a_due_token_is_served(
+    fetcher: FakeFetcher, clock: ManualClock
+) -> None:
     cache = make_cache(fetcher, clock, start_thread=no_threads)
     token = cache.get(request_for())
     clock.advance(600)
@@ -199,7 +203,7 @@ def test_without_a_thread_a_due_token_is_served(fetcher: FakeFetcher, clock: Man
     assert cache.stats().in_flight == 0
 
 
-def test_without_another_thread_those_there_are_do_the_work(
+def test_existing_workers_run_the_flights_if_no_further_thread_can_start(
     fetcher: FakeFetcher, clock: ManualClock, threads: ManualThreads
 ) -> None:
     cache = make_cache(fetcher, clock, start_thread=threads.start)
@@ -212,22 +216,22 @@ def test_without_another_thread_those_there_are_do_the_work(
     assert second.result().token
 
 
-class Broken:
-    def __init__(self, answer: Any) -> None:
-        self.answer = answer
+class BrokenFetcher:
+    def __init__(self, outcome: Any) -> None:
+        self.outcome = outcome
 
     def fetch(self, request: TokenRequest) -> OpenIdToken:
-        if isinstance(self.answer, BaseException):
-            raise self.answer
-        token: OpenIdToken = self.answer
+        if isinstance(self.outcome, BaseException):
+            raise self.outcome
+        token: OpenIdToken = self.outcome
         return token
 
 
 @pytest.mark.parametrize("error", [ValueError("inside"), SystemExit(3), KeyboardInterrupt()])
-def test_a_flight_lands_whatever_the_fetcher_raises(
+def test_a_flight_ends_whatever_the_fetcher_raises(
     clock: ManualClock, error: BaseException
 ) -> None:
-    cache = make_cache(Broken(error), clock)
+    cache = make_cache(BrokenFetcher(error), clock)
     name = type(error).__name__
 
     with pytest.raises(TokenUnavailableError, match=f"The fetcher failed with {name}") as caught:
@@ -237,14 +241,14 @@ def test_a_flight_lands_whatever_the_fetcher_raises(
     assert cache.stats().in_flight == 0
 
 
-def test_a_fetcher_that_returns_something_else_is_found_out(clock: ManualClock) -> None:
-    cache = make_cache(Broken("eyJ"), clock)
+def test_a_fetcher_that_does_not_return_a_token_is_detected(clock: ManualClock) -> None:
+    cache = make_cache(BrokenFetcher("eyJ"), clock)
 
     with pytest.raises(InvalidTokenResponseError, match="must return OpenIdToken"):
         cache.get(request_for())
 
 
-def test_a_hook_may_raise_what_it_likes(
+def test_an_exception_of_a_hook_does_not_reach_the_caller(
     fetcher: FakeFetcher, clock: ManualClock, recorder: Recorder
 ) -> None:
     def broken(event: object) -> None:
@@ -257,7 +261,7 @@ def test_a_hook_may_raise_what_it_likes(
     assert cache.stats().hook_errors == 2
 
 
-def test_an_interrupted_hook_does_not_swallow_ctrl_c(
+def test_a_keyboard_interrupt_in_a_hook_reaches_the_caller(
     fetcher: FakeFetcher, clock: ManualClock, threads: ManualThreads
 ) -> None:
     def interrupted(event: object) -> None:

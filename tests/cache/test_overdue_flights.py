@@ -1,4 +1,4 @@
-"""A flight that is not back in time is given up, and does not stop the others."""
+"""An overdue flight is abandoned and does not block other flights."""
 
 import pytest
 
@@ -24,7 +24,7 @@ def cache(
     return make_cache(fetcher, clock, start_thread=threads.start, on_event=[recorder])
 
 
-def test_a_flight_that_does_not_come_back_is_given_up(
+def test_an_overdue_flight_is_abandoned(
     cache: TokenCache, clock: ManualClock, threads: ManualThreads, recorder: Recorder
 ) -> None:
     caller = Caller(cache)
@@ -39,11 +39,11 @@ def test_a_flight_that_does_not_come_back_is_given_up(
     threads.run_all()
     token = fresh.result()
     respond()
-    assert cache.get(request_for()) is token, "what comes late lives less long"
+    assert cache.get(request_for()) is token, "the late token expires earlier"
     assert cache.stats().tokens_discarded == 1
 
 
-def test_a_token_that_comes_late_is_kept(
+def test_a_late_token_is_kept(
     cache: TokenCache, clock: ManualClock, threads: ManualThreads, fetcher: FakeFetcher
 ) -> None:
     caller = Caller(cache)
@@ -58,7 +58,7 @@ def test_a_token_that_comes_late_is_kept(
     assert len(fetcher.calls) == 1
 
 
-def test_a_failure_that_comes_late_is_not_remembered(
+def test_a_late_failure_is_not_remembered(
     cache: TokenCache, clock: ManualClock, threads: ManualThreads, fetcher: FakeFetcher
 ) -> None:
     caller = Caller(cache)
@@ -74,7 +74,7 @@ def test_a_failure_that_comes_late_is_not_remembered(
     assert Caller(cache).flight.reason is Reason.MISS
 
 
-def test_a_new_caller_gives_up_a_flight_that_nobody_waits_for(
+def test_a_new_caller_abandons_an_overdue_flight_without_callers(
     cache: TokenCache, clock: ManualClock, threads: ManualThreads, fetcher: FakeFetcher
 ) -> None:
     Caller(cache)
@@ -92,7 +92,7 @@ def test_a_new_caller_gives_up_a_flight_that_nobody_waits_for(
     assert len(fetcher.calls) == 2
 
 
-def test_a_queue_that_moves_is_waited_in(
+def test_a_caller_keeps_waiting_in_a_queue_that_moves(
     fetcher: FakeFetcher, clock: ManualClock, threads: ManualThreads
 ) -> None:
     cache = make_cache(fetcher, clock, start_thread=threads.start, max_concurrent_fetches=1)
@@ -107,7 +107,7 @@ def test_a_queue_that_moves_is_waited_in(
     assert last._steps.send(None) == (last.flight, float("inf"))
 
 
-def test_a_queue_that_stands_still_is_left(
+def test_a_caller_leaves_a_queue_that_does_not_move(
     fetcher: FakeFetcher, clock: ManualClock, threads: ManualThreads, recorder: Recorder
 ) -> None:
     cache = make_cache(
@@ -123,7 +123,7 @@ def test_a_queue_that_stands_still_is_left(
     assert not recorder.of(FetchAbandoned)[0].sent
 
 
-def test_threads_that_do_not_come_back_are_replaced_up_to_a_bound(
+def test_hung_threads_are_replaced_up_to_a_limit(
     fetcher: FakeFetcher, clock: ManualClock, threads: ManualThreads
 ) -> None:
     cache = make_cache(fetcher, clock, start_thread=threads.start, max_concurrent_fetches=1)
@@ -140,7 +140,7 @@ def test_threads_that_do_not_come_back_are_replaced_up_to_a_bound(
     assert taken == 4
 
 
-def test_a_thread_that_comes_back_late_is_one_too_many_and_ends(
+def test_a_hung_thread_that_returns_after_its_replacement_ends(
     fetcher: FakeFetcher, clock: ManualClock, threads: ManualThreads
 ) -> None:
     cache = make_cache(fetcher, clock, start_thread=threads.start, max_concurrent_fetches=1)
@@ -160,7 +160,7 @@ def test_a_thread_that_comes_back_late_is_one_too_many_and_ends(
     assert len(fetcher.calls) == 1, "the third one waits for the second"
 
 
-def test_what_waits_behind_a_flight_that_is_given_up_gets_its_turn(
+def test_the_successor_of_an_abandoned_flight_is_sent(
     cache: TokenCache, fetcher: FakeFetcher, clock: ManualClock, threads: ManualThreads
 ) -> None:
     first = Caller(cache)

@@ -1,4 +1,4 @@
-"""Which token a caller gets, at every age of the one at hand."""
+"""The token a caller gets, at every age of the cached one."""
 
 from datetime import timedelta
 from typing import Any
@@ -29,7 +29,7 @@ def test_a_fresh_token_is_returned_without_a_call(
     assert len(fetcher.calls) == 1
 
 
-def test_a_due_token_is_returned_and_refreshed_behind_the_callers_back(
+def test_a_due_token_is_returned_and_refreshed_in_the_background(
     fetcher: FakeFetcher, clock: ManualClock, recorder: Recorder
 ) -> None:
     threads = ManualThreads()
@@ -40,7 +40,7 @@ def test_a_due_token_is_returned_and_refreshed_behind_the_callers_back(
 
     assert cache.get(request_for()) is token
     assert cache.get(request_for()) is token
-    assert len(fetcher.calls) == 1, "nobody has waited for it"
+    assert len(fetcher.calls) == 1, "no caller waited for it"
     threads.run_all()
 
     new = cache.get(request_for())
@@ -49,7 +49,7 @@ def test_a_due_token_is_returned_and_refreshed_behind_the_callers_back(
     assert cache.stats().due_hits == 2
 
 
-def test_the_jitter_is_drawn_once_for_a_token(fetcher: FakeFetcher, clock: ManualClock) -> None:
+def test_jitter_is_drawn_once_for_each_token(fetcher: FakeFetcher, clock: ManualClock) -> None:
     drawn = iter([0.5])
     cache = make_cache(fetcher, clock)
     cache._state.random_fraction = lambda: next(drawn)
@@ -71,7 +71,7 @@ def test_in_grace_a_caller_waits_for_a_new_token(
     assert reasons(recorder)[-1] is Reason.GRACE
 
 
-def test_in_grace_the_old_token_is_returned_when_no_new_one_can_be_had(
+def test_in_grace_the_old_token_is_returned_if_no_new_one_is_available(
     cache: TokenCache, fetcher: FakeFetcher, clock: ManualClock, recorder: Recorder
 ) -> None:
     token = cache.get(request_for())
@@ -79,13 +79,15 @@ def test_in_grace_the_old_token_is_returned_when_no_new_one_can_be_had(
     fetcher.error = DOWN
 
     assert cache.get(request_for()) == token
-    assert cache.get(request_for()) == token, "and in the back-off"
+    assert cache.get(request_for()) == token, "also during the back-off"
     assert len(fetcher.calls) == 2
     assert [event.remaining for event in recorder.of(ServedInGrace)] == [1, 1]
     assert cache.stats().grace_hits == 2
 
 
-def test_strict_grace_raises_instead(fetcher: FakeFetcher, clock: ManualClock) -> None:
+def test_strict_grace_raises_if_no_new_token_is_available(
+    fetcher: FakeFetcher, clock: ManualClock
+) -> None:
     cache = make_cache(fetcher, clock, policy=RefreshPolicy(strict_grace=True))
     cache.get(request_for())
     clock.advance(850)
@@ -99,7 +101,9 @@ def test_strict_grace_raises_instead(fetcher: FakeFetcher, clock: ManualClock) -
     assert cache.stats().grace_hits == 0
 
 
-def test_strict_grace_raises_when_time_is_over(fetcher: FakeFetcher, clock: ManualClock) -> None:
+def test_strict_grace_raises_when_the_timeout_expires(
+    fetcher: FakeFetcher, clock: ManualClock
+) -> None:
     cache = make_cache(fetcher, clock, policy=RefreshPolicy(strict_grace=True))
     cache.get(request_for())
     clock.advance(850)
@@ -124,11 +128,11 @@ def test_an_expired_token_is_never_returned(
     assert cache.get(request_for()) != token
 
 
-def test_a_token_that_a_frozen_process_has_outlived_is_expired(
+def test_a_token_that_expired_while_the_process_was_suspended_is_not_returned(
     cache: TokenCache, fetcher: FakeFetcher, clock: ManualClock, recorder: Recorder
 ) -> None:
     token = cache.get(request_for())
-    clock.freeze(900)  # and it is the wall clock alone that tells
+    clock.freeze(900)  # only the wall clock advances
 
     assert cache.get(request_for()) != token
     assert reasons(recorder)[-1] is Reason.EXPIRED
@@ -143,14 +147,14 @@ def test_a_wall_clock_set_back_does_not_make_a_token_younger(
     clock.advance(400)
     clock.set_wall(-3600)
 
-    assert cache.get(request_for()) is token, "it is served by the other hand"
-    assert reasons(recorder)[-1] is Reason.CLOCK, "and refreshed soon"
+    assert cache.get(request_for()) is token, "the monotonic clock says that it is fresh"
+    assert reasons(recorder)[-1] is Reason.CLOCK, "and it is refreshed"
     assert recorder.of(ClockStepped) == [ClockStepped(-3600)]
     clock.advance(500)
     assert cache.get(request_for()) != token
 
 
-def test_a_wall_clock_that_is_adjusted_by_little_changes_nothing(
+def test_a_small_adjustment_of_the_wall_clock_changes_nothing(
     cache: TokenCache, fetcher: FakeFetcher, clock: ManualClock, recorder: Recorder
 ) -> None:
     token = cache.get(request_for())
@@ -161,7 +165,7 @@ def test_a_wall_clock_that_is_adjusted_by_little_changes_nothing(
     assert not recorder.of(ClockStepped)
 
 
-def test_more_life_than_the_token_has_left_gets_another(
+def test_min_remaining_above_the_remaining_lifetime_gets_a_new_token(
     cache: TokenCache, fetcher: FakeFetcher, clock: ManualClock, recorder: Recorder
 ) -> None:
     token = cache.get(request_for())
@@ -172,7 +176,7 @@ def test_more_life_than_the_token_has_left_gets_another(
     assert reasons(recorder) == [Reason.MISS, Reason.MIN_REMAINING]
 
 
-def test_a_valid_token_is_returned_if_one_with_more_life_cannot_be_had(
+def test_a_valid_token_is_returned_if_none_that_lives_longer_is_available(
     cache: TokenCache, fetcher: FakeFetcher, clock: ManualClock, recorder: Recorder
 ) -> None:
     token = cache.get(request_for())
@@ -193,7 +197,7 @@ def test_a_valid_token_is_returned_if_one_with_more_life_cannot_be_had(
         ({"timeout": "5"}, TypeError, "timeout must be seconds or a timedelta, not str"),
     ],
 )
-def test_what_no_token_can_give_is_refused(
+def test_an_invalid_min_remaining_or_timeout_is_refused(
     cache: TokenCache,
     fetcher: FakeFetcher,
     arguments: Any,
@@ -205,16 +209,16 @@ def test_what_no_token_can_give_is_refused(
     assert not fetcher.calls
 
 
-def test_the_life_of_a_longer_token_may_be_asked_for(cache: TokenCache) -> None:
+def test_min_remaining_may_be_as_long_as_a_longer_token_duration_allows(cache: TokenCache) -> None:
     assert cache.get(request_for(token_duration=3600), min_remaining=3599).token
 
 
-def test_anything_but_a_request_is_refused(cache: TokenCache) -> None:
+def test_anything_but_a_token_request_is_refused(cache: TokenCache) -> None:
     with pytest.raises(TypeError, match="request must be a TokenRequest, not str"):
         cache.get("user-42")  # type: ignore[arg-type]
 
 
-def test_a_refresh_asks_anew_whatever_is_at_hand(
+def test_a_refresh_fetches_although_a_fresh_token_is_cached(
     cache: TokenCache, fetcher: FakeFetcher, clock: ManualClock, recorder: Recorder
 ) -> None:
     token = cache.get(request_for())
@@ -227,7 +231,7 @@ def test_a_refresh_asks_anew_whatever_is_at_hand(
     assert reasons(recorder) == [Reason.MISS, Reason.FORCED]
 
 
-def test_a_token_that_lives_less_long_than_the_one_at_hand_is_not_kept(
+def test_a_token_that_expires_before_the_cached_one_is_not_kept(
     cache: TokenCache, fetcher: FakeFetcher
 ) -> None:
     token = cache.get(request_for())
@@ -240,7 +244,7 @@ def test_a_token_that_lives_less_long_than_the_one_at_hand_is_not_kept(
     assert cache.stats().tokens_discarded == 1
 
 
-def test_a_token_that_has_expired_on_its_way_is_not_returned(clock: ManualClock) -> None:
+def test_a_token_that_expires_before_it_arrives_is_not_returned(clock: ManualClock) -> None:
     class Slow(FakeFetcher):
         def fetch(self, request: Any) -> Any:
             token = super().fetch(request)
@@ -254,7 +258,7 @@ def test_a_token_that_has_expired_on_its_way_is_not_returned(clock: ManualClock)
     assert cache.stats().entries == 0
 
 
-def test_the_age_of_a_token_counts_from_when_it_was_asked_for(clock: ManualClock) -> None:
+def test_the_age_of_a_token_counts_from_its_request(clock: ManualClock) -> None:
     class Slow(FakeFetcher):
         def fetch(self, request: Any) -> Any:
             clock.advance(7)
@@ -265,7 +269,7 @@ def test_the_age_of_a_token_counts_from_when_it_was_asked_for(clock: ManualClock
     assert cache.get(request_for()).expires_in() == timedelta(seconds=893)
 
 
-def test_where_threads_freeze_between_requests_a_due_refresh_is_waited_for(
+def test_where_threads_freeze_between_requests_a_caller_waits_for_a_due_refresh(
     fetcher: FakeFetcher, clock: ManualClock, monkeypatch: pytest.MonkeyPatch, recorder: Recorder
 ) -> None:
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "tokens")
@@ -273,15 +277,15 @@ def test_where_threads_freeze_between_requests_a_due_refresh_is_waited_for(
     token = cache.get(request_for())
     clock.advance(600)
 
-    assert cache.get(request_for()) != token, "the new one, and not the next time"
+    assert cache.get(request_for()) != token, "the new token, in the same call"
 
     clock.advance(600)
     fetcher.error = DOWN
-    assert cache.get(request_for()).token, "and the old one if that fails"
+    assert cache.get(request_for()).token, "the old token if the refresh fails"
     assert not recorder.of(ServedInGrace)
 
 
-def test_where_threads_freeze_a_due_refresh_is_waited_for_a_second_at_most(
+def test_where_threads_freeze_a_caller_waits_at_most_a_second_for_a_due_refresh(
     fetcher: FakeFetcher, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "tokens")
@@ -303,7 +307,7 @@ def test_where_threads_freeze_a_due_refresh_is_waited_for_a_second_at_most(
 
 @pytest.mark.parametrize("lifetime", [1, 10, 900])
 @pytest.mark.parametrize("behind", [0, 0.05, 1.9])
-def test_a_token_that_is_refreshed_as_late_as_can_be_does_not_outlive_itself(
+def test_without_grace_and_refresh_ahead_a_token_is_served_until_it_expires(
     clock: ManualClock, lifetime: float, behind: float
 ) -> None:
     policy = RefreshPolicy(grace=0, refresh_ahead=0)
