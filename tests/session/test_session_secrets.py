@@ -1,4 +1,4 @@
-"""A canary token and a canary login are looked for wherever something shows."""
+"""A canary token and a canary login show nowhere: no error, repr, event, log or pickle."""
 
 import asyncio
 import copy
@@ -29,15 +29,15 @@ LOGINS = {"idp.example": LOGIN}
 
 
 def shown(error: BaseException) -> str:
-    """A traceback as a crash reporter writes it, with the locals of every frame."""
+    """Format a traceback as a crash reporter does, with the locals of every frame."""
     out = io.StringIO()
     traceback.TracebackException.from_exception(error, capture_locals=True).print(file=out)
-    # The frames of tests hold the canaries by right.
+    # The frames of tests may hold the canaries.
     return "\n".join(block for block in out.getvalue().split("  File ") if TESTS not in block)
 
 
 def ways_to_fail(session: Any, fetcher: FakeFetcher, clock: ManualClock) -> Any:
-    """Calls that fail in every way there is."""
+    """Yield calls that fail, one for each way to fail."""
     down = DevTokenError("down")
 
     def failing(error: Exception | None) -> None:
@@ -83,7 +83,7 @@ def test_no_error_shows_a_login(
     assert failures >= 15
 
 
-def test_nothing_that_can_be_looked_at_shows_a_secret(
+def test_no_log_event_or_repr_shows_a_secret(
     open_session: Callable[..., Any],
     emulator: Emulator,
     caplog: pytest.LogCaptureFixture,
@@ -133,7 +133,7 @@ def test_nothing_that_can_be_looked_at_shows_a_secret(
     client.close()
 
 
-def test_a_forgotten_session_warns_without_a_secret(fetcher: FakeFetcher) -> None:
+def test_the_warning_of_an_unclosed_session_shows_no_secret(fetcher: FakeFetcher) -> None:
     session = TokenSession(POOL_ID, developer_provider=PROVIDER, client=fetcher)
     session.get_token(USER)
 
@@ -146,7 +146,7 @@ def test_a_forgotten_session_warns_without_a_secret(fetcher: FakeFetcher) -> Non
     assert USER not in str(caught[0].message)
 
 
-def test_a_debugging_event_loop_shows_nothing(
+def test_an_event_loop_in_debug_mode_logs_no_secret(
     open_session: Callable[..., Any], caplog: pytest.LogCaptureFixture, fetcher: FakeFetcher
 ) -> None:
     blocking = open_session()

@@ -1,4 +1,4 @@
-"""Calls to Cognito that stay in flight until a test lands them."""
+"""Calls to Cognito that stay in flight until a test completes them."""
 
 import threading
 from collections.abc import Callable, Generator
@@ -12,19 +12,19 @@ from patience import PATIENCE
 
 
 class CallInFlight:
-    """A call of a host that is in flight until it is told to come back."""
+    """A call of a host that stays in flight until complete() is called."""
 
-    def __init__(self, host: TokenCache, request: TokenRequest, answer: FakeFetcher) -> None:
+    def __init__(self, host: TokenCache, request: TokenRequest, fetcher: FakeFetcher) -> None:
         self.host = host
         self.error: Exception | None = None
-        self._sent, self._back = threading.Event(), threading.Event()
-        self._answer = answer
+        self._sent, self._released = threading.Event(), threading.Event()
+        self._fetcher = fetcher
         source_of(host)._fetcher.fetch = self.fetch
-        self._thread = threading.Thread(target=self._ask, args=(request,))
+        self._thread = threading.Thread(target=self._get, args=(request,))
         self._thread.start()
         assert self._sent.wait(PATIENCE)
 
-    def _ask(self, request: TokenRequest) -> None:
+    def _get(self, request: TokenRequest) -> None:
         try:
             self.host.get(request)
         except Exception as error:  # noqa: BLE001
@@ -32,11 +32,11 @@ class CallInFlight:
 
     def fetch(self, request: TokenRequest) -> OpenIdToken:
         self._sent.set()
-        self._back.wait()
-        return self._answer.fetch(request)
+        self._released.wait()
+        return self._fetcher.fetch(request)
 
     def complete(self) -> None:
-        self._back.set()
+        self._released.set()
         self._thread.join()
 
     @property
@@ -46,7 +46,7 @@ class CallInFlight:
 
 @contextmanager
 def calls_answered_by(fetcher: FakeFetcher) -> Generator[Callable[..., CallInFlight]]:
-    """Have hosts call Cognito, and leave the calls in flight until the end at the latest."""
+    """Yield a function that starts calls; complete the remaining ones at the end."""
     calls: list[CallInFlight] = []
 
     def begin(host: TokenCache, request: TokenRequest | None = None) -> CallInFlight:

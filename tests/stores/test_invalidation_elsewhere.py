@@ -1,4 +1,4 @@
-"""What one host throws away, the others do not go on handing out."""
+"""Once a host invalidates a token, the other hosts stop returning it."""
 
 from collections.abc import Callable
 
@@ -11,10 +11,10 @@ from cognito_devtoken.testing import FakeFetcher, MemoryStore
 from hosts import HostFactory, listen, log_of, source_of
 
 
-Removes = Callable[[TokenCache, OpenIdToken], None]
+Invalidates = Callable[[TokenCache, OpenIdToken], None]
 
 
-WAYS: dict[str, Removes] = {
+WAYS: dict[str, Invalidates] = {
     "invalidate": lambda cache, token: cache.invalidate(token),
     "forget": lambda cache, token: cache.forget("user-42"),
     "forget_identity": lambda cache, token: cache.forget_identity(token.identity_id),
@@ -23,69 +23,69 @@ WAYS: dict[str, Removes] = {
 
 
 @pytest.fixture(params=list(WAYS))
-def remove(request: pytest.FixtureRequest) -> Removes:
+def invalidate(request: pytest.FixtureRequest) -> Invalidates:
     return WAYS[request.param]
 
 
-def test_the_others_throw_it_away_when_they_hear_of_it_and_take_the_next(
-    new_host: HostFactory, fetcher: FakeFetcher, recorder: Recorder, remove: Removes
+def test_other_hosts_discard_the_token_when_they_read_the_log_and_adopt_the_next(
+    new_host: HostFactory, fetcher: FakeFetcher, recorder: Recorder, invalidate: Invalidates
 ) -> None:
-    here, there = new_host(), new_host()
-    old = here.get(request_for())
-    assert there.get(request_for()) == old
+    first, second = new_host(), new_host()
+    old = first.get(request_for())
+    assert second.get(request_for()) == old
 
-    remove(here, old)
-    new = here.get(request_for())
-    listen(here, there)
+    invalidate(first, old)
+    new = first.get(request_for())
+    listen(first, second)
 
-    assert there.get(request_for()) == new != old
+    assert second.get(request_for()) == new != old
     assert len(fetcher.calls) == 2
     assert [event.entries for event in recorder.of(InvalidatedElsewhere)] == [1]
 
 
-def test_whoever_threw_it_away_does_not_take_it_back(
-    new_host: HostFactory, fetcher: FakeFetcher, remove: Removes
+def test_the_invalidating_host_does_not_adopt_the_token_again(
+    new_host: HostFactory, fetcher: FakeFetcher, invalidate: Invalidates
 ) -> None:
     host = new_host()
     old = host.get(request_for())
 
-    remove(host, old)
+    invalidate(host, old)
 
     assert host.get(request_for()) != old
     assert len(fetcher.calls) == 2
 
 
-def test_a_host_that_comes_later_does_not_take_it_either(
-    new_host: HostFactory, fetcher: FakeFetcher, remove: Removes
+def test_a_host_that_starts_later_does_not_adopt_the_token(
+    new_host: HostFactory, fetcher: FakeFetcher, invalidate: Invalidates
 ) -> None:
-    here = new_host()
-    old = here.get(request_for())
-    remove(here, old)
-    listen(here)
+    first = new_host()
+    old = first.get(request_for())
+    invalidate(first, old)
+    listen(first)
 
     assert new_host().get(request_for()) != old
     assert len(fetcher.calls) == 2
 
 
-def test_another_user_loses_nothing(new_host: HostFactory, fetcher: FakeFetcher) -> None:
-    here, there = new_host(), new_host()
-    token = there.get(request_for("another"))
-    old = here.get(request_for())
-    here.forget("user-42")
-    here.forget_identity(old.identity_id)
-    here.invalidate(here.get(request_for()))
-    listen(here, there)
+def test_the_tokens_of_other_users_are_kept(new_host: HostFactory, fetcher: FakeFetcher) -> None:
+    first, second = new_host(), new_host()
+    token = second.get(request_for("another"))
+    old = first.get(request_for())
+    first.forget("user-42")
+    first.forget_identity(old.identity_id)
+    first.invalidate(first.get(request_for()))
+    listen(first, second)
 
-    assert there.get(request_for("another")) == token
-    assert there.stats().hits == 1
+    assert second.get(request_for("another")) == token
+    assert second.stats().hits == 1
     assert new_host().get(request_for("another")) == token
 
 
-def test_the_first_host_keeps_the_token_that_it_got_after_throwing_another_away(
-    new_host: HostFactory, remove: Removes
+def test_the_invalidating_host_keeps_its_new_token_when_it_reads_its_own_message(
+    new_host: HostFactory, invalidate: Invalidates
 ) -> None:
     host = new_host()
-    remove(host, host.get(request_for()))
+    invalidate(host, host.get(request_for()))
     new = host.get(request_for())
 
     listen(host)
@@ -95,7 +95,9 @@ def test_the_first_host_keeps_the_token_that_it_got_after_throwing_another_away(
     assert host.stats().hits == 1
 
 
-def test_a_token_that_is_ignored_is_not_told_of(new_host: HostFactory, store: MemoryStore) -> None:
+def test_an_ignored_invalidation_is_not_announced(
+    new_host: HostFactory, store: MemoryStore
+) -> None:
     host = new_host()
     old = host.get(request_for())
     host.invalidate(old)
@@ -107,17 +109,17 @@ def test_a_token_that_is_ignored_is_not_told_of(new_host: HostFactory, store: Me
     assert len(store._messages) == 1
 
 
-def test_what_was_asked_for_before_is_refused_though_it_is_stored_later(
+def test_a_token_requested_before_an_invalidation_and_stored_after_it_is_not_adopted(
     new_host: HostFactory, fetcher: FakeFetcher, store: MemoryStore
 ) -> None:
     threads = ManualThreads()
-    slow, here = new_host(start_thread=threads.start), new_host()
+    slow, first = new_host(start_thread=threads.start), new_host()
     flight, _ = next(slow._leases.steps(request_for(), None, None))
 
     class Slow:
         def fetch(self, request: TokenRequest) -> OpenIdToken:
-            here.forget("user-42")
-            listen(here)
+            first.forget("user-42")
+            listen(first)
             return fetcher.fetch(request)
 
     source_of(slow)._fetcher.fetch = Slow().fetch
@@ -126,34 +128,34 @@ def test_what_was_asked_for_before_is_refused_though_it_is_stored_later(
     assert old
     assert len(store.values) == 1
 
-    assert here.get(request_for()) != old
+    assert first.get(request_for()) != old
     assert new_host().get(request_for()) != old
     listen(slow)
     assert slow.stats().entries == 0
 
 
-def test_what_is_heard_between_reading_and_landing_counts(
+def test_an_invalidation_read_while_a_token_is_being_adopted_discards_the_token(
     new_host: HostFactory, fetcher: FakeFetcher, recorder: Recorder
 ) -> None:
-    here, there = new_host(), new_host()
-    old = here.get(request_for())
-    state = there._state
+    first, second = new_host(), new_host()
+    old = first.get(request_for())
+    state = second._state
     hold = state.hold
 
-    def held_up(*arguments: object) -> OpenIdToken:
-        here.forget("user-42")
-        listen(here, there)
+    def hold_late(*arguments: object) -> OpenIdToken:
+        first.forget("user-42")
+        listen(first, second)
         state.hold = hold  # type: ignore[method-assign]
         return hold(*arguments)  # type: ignore[arg-type]
 
-    state.hold = held_up  # type: ignore[method-assign, assignment]
+    state.hold = hold_late  # type: ignore[method-assign, assignment]
 
-    assert there.get(request_for()) == old, "it was asked for before"
+    assert second.get(request_for()) == old, "the request came before the invalidation"
     assert recorder.of(TokenDiscarded)
-    assert there.get(request_for()) != old
+    assert second.get(request_for()) != old
 
 
-def test_a_token_that_comes_back_from_the_store_is_the_one_that_is_refused(
+def test_a_token_adopted_again_after_its_eviction_can_be_invalidated(
     new_host: HostFactory,
 ) -> None:
     host = new_host(max_entries=1)
@@ -167,56 +169,56 @@ def test_a_token_that_comes_back_from_the_store_is_the_one_that_is_refused(
     assert host.get(request_for()) != token
 
 
-def test_who_has_never_signed_in_as_a_user_is_not_forgotten_with_one(
+def test_forget_does_not_affect_requests_without_the_developer_provider(
     new_host: HostFactory, fetcher: FakeFetcher
 ) -> None:
     request = TokenRequest(POOL_ID, {"idp.example": "proof"})
-    here, there = new_host(), new_host()
-    token = there.get(request)
-    here.get(request)
-    here.forget("user-42")
-    here.forget("proof")
-    listen(here, there)
+    first, second = new_host(), new_host()
+    token = second.get(request)
+    first.get(request)
+    first.forget("user-42")
+    first.forget("proof")
+    listen(first, second)
 
-    assert there.get(request) == token
-    assert there.stats().hits == 1
+    assert second.get(request) == token
+    assert second.stats().hits == 1
 
 
-def test_what_is_thrown_away_while_a_flight_begins_is_told_before_it_looks(
+def test_an_invalidation_during_the_start_of_a_flight_is_announced_before_the_store_is_read(
     new_host: HostFactory, store: MemoryStore
 ) -> None:
     new_host().get(request_for())
     host = new_host()
-    exchange = log_of(host)
-    catch_up = exchange.catch_up
+    log = log_of(host)
+    catch_up = log.catch_up
 
-    def caught_up() -> None:
+    def catch_up_and_forget() -> None:
         catch_up()
-        exchange.catch_up = catch_up
+        log.catch_up = catch_up
         host.forget("user-42")
 
-    exchange.catch_up = caught_up
+    log.catch_up = catch_up_and_forget
 
     host.get(request_for())
 
     assert host.stats().store_hits == 0
     assert len(store._messages) == 1
-    assert host.stats().entries == 1, "what it has fetched since"
+    assert host.stats().entries == 1, "the token fetched since"
 
 
-def test_who_throws_away_without_end_keeps_no_caller_waiting(
+def test_endless_invalidations_do_not_keep_a_caller_waiting(
     new_host: HostFactory, store: MemoryStore, fetcher: FakeFetcher
 ) -> None:
     new_host().get(request_for())
     host = new_host()
-    exchange = log_of(host)
-    catch_up = exchange.catch_up
+    log = log_of(host)
+    catch_up = log.catch_up
 
-    def caught_up() -> None:
+    def catch_up_and_forget() -> None:
         catch_up()
         host.forget("user-42")
 
-    exchange.catch_up = caught_up
+    log.catch_up = catch_up_and_forget
 
     assert host.get(request_for()).token
     assert len(fetcher.calls) == 2

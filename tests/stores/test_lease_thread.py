@@ -19,7 +19,7 @@ from patience import PATIENCE
 
 @pytest.fixture
 def call(fetcher: FakeFetcher) -> Iterator[Callable[..., CallInFlight]]:
-    """Has a host call Cognito, and leaves the call in flight."""
+    """A function that has a host call Cognito, and leaves the call in flight."""
     with calls_answered_by(fetcher) as begin:
         yield begin
 
@@ -33,11 +33,11 @@ def test_one_thread_renews_all_leases_and_ends_when_none_is_held(
     renewed: list[str] = []
     renew = store.renew
 
-    def note(name: str, owner: str, seconds: float) -> bool:
+    def record_renewal(name: str, owner: str, seconds: float) -> bool:
         renewed.append(owner)
         return renew(name, owner, seconds)
 
-    store.renew = note  # type: ignore[method-assign]
+    store.renew = record_renewal  # type: ignore[method-assign]
     flights = [call(host, request_for(user)) for user in ("ana", "bob")]
     assert len(started) == 1
     clock.advance(RENEW_EVERY)
@@ -84,14 +84,14 @@ def test_a_real_thread_renews_a_lease_and_ends_with_its_session(
 
 
 @pytest.mark.parametrize("error", [RuntimeError, MemoryError])
-def test_without_a_thread_a_lease_lasts_2_s_and_the_next_one_tries_again(
+def test_without_a_thread_a_lease_lasts_2_s_and_the_next_lease_tries_to_start_one(
     new_host: HostFactory,
     fetcher: FakeFetcher,
     clock: ManualClock,
     call: Callable[..., CallInFlight],
     error: type[Exception],
 ) -> None:
-    holder, loser = new_host(), new_host()
+    holder, waiter = new_host(), new_host()
     tried: list[object] = []
 
     def cannot_start(run: object) -> None:
@@ -100,9 +100,9 @@ def test_without_a_thread_a_lease_lasts_2_s_and_the_next_one_tries_again(
 
     locks_of(holder).start_thread = cannot_start
     flight = call(holder)
-    waits = record_waits(loser, clock)
+    waits = record_waits(waiter, clock)
 
-    loser.get(request_for())
+    waiter.get(request_for())
     flight.complete()
     holder.get(request_for("another"))
 
@@ -112,7 +112,7 @@ def test_without_a_thread_a_lease_lasts_2_s_and_the_next_one_tries_again(
     assert holder.stats().errors == 0
 
 
-def test_an_interrupt_while_the_thread_is_started_leaves_it_to_the_next_lease(
+def test_an_interrupt_while_the_thread_starts_leaves_the_start_to_the_next_lease(
     new_host: HostFactory,
 ) -> None:
     host = new_host()
@@ -146,7 +146,7 @@ def lease_for(host: TokenCache, user: str) -> Any:
 def test_a_thread_that_dies_is_replaced_for_the_next_lease(
     new_host: HostFactory, call: Callable[..., CallInFlight]
 ) -> None:
-    class Unreadable(ManualClock):
+    class BrokenClock(ManualClock):
         broken = False
 
         def monotonic(self) -> float:
@@ -154,7 +154,7 @@ def test_a_thread_that_dies_is_replaced_for_the_next_lease(
                 raise ZeroDivisionError
             return super().monotonic()
 
-    clock = Unreadable()
+    clock = BrokenClock()
     host = new_host(clock=clock)
     threads = ManualThreads()
     locks_of(host).start_thread = threads.start
@@ -170,7 +170,7 @@ def test_a_thread_that_dies_is_replaced_for_the_next_lease(
     assert len(threads.jobs) == 1
 
 
-def test_a_forked_child_holds_no_lease_and_starts_a_thread_of_its_own(
+def test_a_forked_child_holds_no_lease_and_starts_its_own_thread(
     new_host: HostFactory, clock: ManualClock, store: MemoryStore, call: Callable[..., CallInFlight]
 ) -> None:
     host = new_host()
@@ -182,7 +182,7 @@ def test_a_forked_child_holds_no_lease_and_starts_a_thread_of_its_own(
     ready = host._leases._before_fork()
     host._leases._after_fork(ready=ready, in_child=True)
 
-    store.renew = lambda *arguments: pytest.fail("it renews")  # type: ignore[method-assign]
+    store.renew = lambda *arguments: pytest.fail("it renews a lease")  # type: ignore[method-assign]
     clock.advance(RENEW_EVERY)
     assert flight_of_parent
     assert locks_of(host).renew_due() is None
@@ -191,7 +191,7 @@ def test_a_forked_child_holds_no_lease_and_starts_a_thread_of_its_own(
     flight.complete()
 
 
-def test_a_cache_that_nobody_closes_is_not_kept_alive_by_the_thread(
+def test_the_thread_does_not_keep_an_unclosed_cache_alive(
     fetcher: FakeFetcher, store: MemoryStore
 ) -> None:
     cache = TokenCache(fetcher, developer_provider=PROVIDER, store=store)
@@ -209,4 +209,4 @@ def test_a_cache_that_nobody_closes_is_not_kept_alive_by_the_thread(
 
     wait_until(gone)
     wake.put(None)
-    started[0]()  # it ends by itself
+    started[0]()  # it ends on its own
