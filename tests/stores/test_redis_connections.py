@@ -1,4 +1,4 @@
-"""A store leaves no connection behind, and a forked child makes its own."""
+"""A store leaves no connection open, and a forked child opens its own."""
 
 import json
 import subprocess
@@ -20,7 +20,7 @@ from servers import Server
 pytestmark = pytest.mark.external
 
 
-def test_no_connection_and_no_thread_is_left_over(
+def test_no_connection_and_no_thread_is_left_open(
     own_redis: Server, open_store: StoreOpener
 ) -> None:
     store = open_store(own_redis.url)
@@ -34,7 +34,7 @@ def test_no_connection_and_no_thread_is_left_over(
         store.read(names[number % 2])
         store.release(names[number % 2], "me")
         cache.get(request_for(str(number)))
-    most = 1 + 8 + 1 + 1  # this thread, those that fetch, the one that listens, and that renews
+    most = 1 + 8 + 1 + 1  # this thread, the workers, the log reader, the lease renewer
     assert own_redis.connections() <= most
     with own_redis.client() as client:
         for number in range(50):
@@ -50,30 +50,30 @@ def test_no_connection_and_no_thread_is_left_over(
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_a_fork_makes_connections_of_its_own(redis_server: Server, keys: str) -> None:
+def test_a_forked_child_opens_its_own_connections(redis_server: Server, keys: str) -> None:
     script = """
 import json, os, sys
 from cognito_devtoken import TokenSession
 from cognito_devtoken.stores import redis
 from cognito_devtoken.testing import FakeFetcher
 
-redis._LONGEST = 300.0  # on a machine that may be busy
+redis._LONGEST = 300.0  # the machine may be busy
 store = redis.RedisStore(sys.argv[1], keys=sys.argv[2], timeout=300)
 session = TokenSession("a:0", developer_provider="b", client=FakeFetcher(), store=store)
 
-def who():
+def client_id():
     session.get_token(f"user-{os.getpid()}")
     stats = session.stats()
     assert not stats.store_errors, stats
     return store._client.client_id()
 
-parent = who()
+parent = client_id()
 read, write = os.pipe()
 if not os.fork():
-    os.write(write, json.dumps(who()).encode())
+    os.write(write, json.dumps(client_id()).encode())
     os._exit(0)
 child = json.loads(os.read(read, 1000))
-print(json.dumps([parent, child, who()]))
+print(json.dumps([parent, child, client_id()]))
 session.close(); store.close()
 """
     command = [sys.executable, "-Wignore::DeprecationWarning", "-c", script, redis_server.url]
@@ -84,7 +84,7 @@ session.close(); store.close()
     assert again == parent
 
 
-def test_in_a_forked_child_it_has_another_client(keys: str) -> None:
+def test_a_store_has_another_client_in_a_forked_child(keys: str) -> None:
     store = RedisStore("redis://localhost", keys=keys)
     own = store._client
 

@@ -1,4 +1,4 @@
-"""Hosts that share a store share their tokens: on a manual clock, and without a thread."""
+"""Hosts that share a store share their tokens, here on a manual clock and without threads."""
 
 from collections.abc import Callable
 
@@ -17,7 +17,7 @@ from cognito_devtoken.testing import FakeFetcher, ManualClock, MemoryStore
 from hosts import HostFactory
 
 
-def test_one_host_calls_and_the_others_take_what_it_got(
+def test_one_host_calls_cognito_and_the_others_adopt_its_token(
     new_host: HostFactory, fetcher: FakeFetcher, recorder: Recorder
 ) -> None:
     hosts = [new_host() for _ in range(5)]
@@ -35,7 +35,7 @@ def test_one_host_calls_and_the_others_take_what_it_got(
     assert adopted.remaining == 900
 
 
-def test_sessions_of_both_kinds_share(
+def test_sessions_that_share_a_store_share_a_token(
     open_session: Callable[..., BlockingSession], fetcher: FakeFetcher, store: MemoryStore
 ) -> None:
     one, other = open_session(store=store), open_session(store=store)
@@ -58,7 +58,9 @@ def test_a_hit_does_not_touch_the_store(new_host: HostFactory, store: MemoryStor
     assert host.stats().store_errors == 0
 
 
-def test_different_requests_share_nothing(new_host: HostFactory, fetcher: FakeFetcher) -> None:
+def test_different_requests_do_not_share_a_token(
+    new_host: HostFactory, fetcher: FakeFetcher
+) -> None:
     new_host().get(request_for())
 
     new_host().get(request_for("another"))
@@ -68,7 +70,7 @@ def test_different_requests_share_nothing(new_host: HostFactory, fetcher: FakeFe
     assert len(fetcher.calls) == 4
 
 
-def test_a_token_is_as_old_as_where_it_comes_from_whatever_the_clocks_show(
+def test_an_adopted_token_keeps_its_age_although_the_clocks_differ(
     new_host: HostFactory, fetcher: FakeFetcher, store: MemoryStore, clock: ManualClock
 ) -> None:
     ahead = ManualClock(clock.time() + 600)
@@ -88,7 +90,7 @@ def test_a_token_is_as_old_as_where_it_comes_from_whatever_the_clocks_show(
     assert len(fetcher.calls) == 2
 
 
-def test_a_refresh_takes_a_better_token_of_another_host(
+def test_a_refresh_adopts_a_newer_token_of_another_host(
     new_host: HostFactory, fetcher: FakeFetcher, clock: ManualClock, recorder: Recorder
 ) -> None:
     early, late = new_host(random_fraction=1.0), new_host()
@@ -96,7 +98,7 @@ def test_a_refresh_takes_a_better_token_of_another_host(
     assert late.get(request_for()) == old
     clock.advance(550)
 
-    early.get(request_for())  # is due here, and refreshed
+    early.get(request_for())  # due on this host, which refreshes it
     new = early.get(request_for())
     clock.advance(60)
     late.get(request_for())
@@ -106,7 +108,7 @@ def test_a_refresh_takes_a_better_token_of_another_host(
     assert recorder.of(TokenAdopted)[-1].reason is Reason.DUE
 
 
-def test_the_same_token_is_no_better_and_so_the_first_whose_it_is_due_fetches(
+def test_a_refresh_does_not_adopt_the_token_that_the_host_already_has(
     new_host: HostFactory, fetcher: FakeFetcher, clock: ManualClock
 ) -> None:
     host = new_host()
@@ -120,7 +122,7 @@ def test_the_same_token_is_no_better_and_so_the_first_whose_it_is_due_fetches(
 
 
 @pytest.mark.parametrize(("age", "calls"), [(800, 1), (811, 2)])
-def test_a_token_in_its_grace_period_is_not_taken(
+def test_a_token_in_its_grace_period_is_not_adopted(
     new_host: HostFactory, fetcher: FakeFetcher, clock: ManualClock, age: float, calls: int
 ) -> None:
     new_host().get(request_for())
@@ -131,20 +133,24 @@ def test_a_token_in_its_grace_period_is_not_taken(
     assert len(fetcher.calls) == calls
 
 
-@pytest.mark.parametrize(("least", "calls"), [(299, 1), (301, 2)])
-def test_a_token_with_less_life_than_wanted_is_not_taken(
-    new_host: HostFactory, fetcher: FakeFetcher, clock: ManualClock, least: float, calls: int
+@pytest.mark.parametrize(("min_remaining", "calls"), [(299, 1), (301, 2)])
+def test_a_token_that_expires_before_min_remaining_is_not_adopted(
+    new_host: HostFactory,
+    fetcher: FakeFetcher,
+    clock: ManualClock,
+    min_remaining: float,
+    calls: int,
 ) -> None:
     new_host().get(request_for())
     clock.advance(600)
 
-    token = new_host().get(request_for(), min_remaining=least)
+    token = new_host().get(request_for(), min_remaining=min_remaining)
 
     assert len(fetcher.calls) == calls
-    assert token.expires_in().total_seconds() >= least
+    assert token.expires_in().total_seconds() >= min_remaining
 
 
-def test_a_forced_refresh_takes_nothing_from_the_store_and_puts_into_it(
+def test_a_forced_refresh_adopts_no_token_and_stores_its_own(
     new_host: HostFactory, fetcher: FakeFetcher
 ) -> None:
     old = new_host().get(request_for())
@@ -156,7 +162,7 @@ def test_a_forced_refresh_takes_nothing_from_the_store_and_puts_into_it(
     assert len(fetcher.calls) == 2
 
 
-def test_a_token_that_is_no_jwt_is_shared_too(
+def test_a_token_that_is_not_a_jwt_is_shared(
     new_host: HostFactory, clock: ManualClock, recorder: Recorder
 ) -> None:
     class Opaque:
@@ -164,8 +170,8 @@ def test_a_token_that_is_no_jwt_is_shared_too(
 
         def fetch(self, request: TokenRequest) -> OpenIdToken:
             self.calls += 1
-            answer = {"IdentityId": "us-east-1:0", "Token": f"opaque {self.calls}"}
-            return OpenIdToken.from_response(answer, request, clock=clock)
+            response = {"IdentityId": "us-east-1:0", "Token": f"opaque {self.calls}"}
+            return OpenIdToken.from_response(response, request, clock=clock)
 
     fetcher = Opaque()
     new_host(fetcher=fetcher).get(request_for())

@@ -31,7 +31,7 @@ def test_every_changed_bit_is_a_miss_with_an_event_and_a_count(
     name, value = stored(store)
     host = new_host()
 
-    # One of each byte here; test_sealing.py changes them all.
+    # One bit of each byte; test_sealing.py changes every bit.
     for bit in range(0, len(value) * 8, 8):
         bit += bit // 8 % 8  # noqa: PLW2901
         changed = bytearray(value)
@@ -53,7 +53,7 @@ def test_every_changed_bit_is_a_miss_with_an_event_and_a_count(
     assert len(fetcher.calls) == 1 + len(value)
 
 
-def test_a_value_that_was_moved_to_another_users_name_is_a_miss(
+def test_a_value_moved_to_the_name_of_another_user_is_a_miss(
     new_host: HostFactory, fetcher: FakeFetcher, store: MemoryStore, recorder: Recorder
 ) -> None:
     token = new_host().get(request_for("mallory"))
@@ -84,7 +84,7 @@ def test_garbage_is_a_miss(new_host: HostFactory, store: MemoryStore, value: byt
 @pytest.mark.parametrize(
     "answer", [b"", b"[]", b"{}", b"null", b'"a"', b'{"Since": 0, "Token": 1}', b'{"Since": "x"}']
 )
-def test_what_is_sealed_and_is_no_token_is_a_miss(
+def test_a_sealed_value_that_is_not_a_token_is_a_miss(
     new_host: HostFactory, store: MemoryStore, recorder: Recorder, answer: bytes
 ) -> None:
     new_host().get(request_for())
@@ -100,7 +100,7 @@ def test_what_is_sealed_and_is_no_token_is_a_miss(
     assert host.stats().store_undecryptable == 1
 
 
-def test_an_unknown_key_is_a_miss_and_a_rotated_one_loses_nothing(
+def test_an_unknown_key_is_a_miss_and_key_rotation_loses_no_token(
     new_host: HostFactory, fetcher: FakeFetcher, store: MemoryStore, recorder: Recorder
 ) -> None:
     old, new = StoreKeys.generate(), StoreKeys.generate()
@@ -109,7 +109,7 @@ def test_an_unknown_key_is_a_miss_and_a_rotated_one_loses_nothing(
         return new_host(store=WithKeys(store, *keys))
 
     token = host(old).get(request_for())
-    # Behind the old one on all hosts, then first, then alone.
+    # The new key comes second on all hosts, then first, then alone.
     for keys in ([old], [old, new], [new, old], [old, new]):
         assert host(*keys).get(request_for()) == token
     assert len(fetcher.calls) == 1
@@ -118,11 +118,11 @@ def test_an_unknown_key_is_a_miss_and_a_rotated_one_loses_nothing(
         assert host(*keys).get(request_for()) == newer
     assert len(fetcher.calls) == 2
     assert recorder.of(StoredValueRefused) == []
-    # By its own name it is not even found; in the place of another it does not open.
-    lonely = StoreKeys.generate()
-    name = StoreKeys(lonely).names(digest_of(request_for()))[0]
+    # A stranger does not find the value, and cannot open it when it is moved to its name.
+    unknown = StoreKeys.generate()
+    name = StoreKeys(unknown).names(digest_of(request_for()))[0]
     put(store, name, stored_by(store, StoreKeys(old), digest_of(request_for())))
-    stranger = host(lonely)
+    stranger = host(unknown)
     assert stranger.get(request_for()) != newer
     assert [event.why for event in recorder.of(StoredValueRefused)] == ["unknown key"]
 
@@ -132,7 +132,7 @@ def stored_by(store: MemoryStore, keys: StoreKeys, digest: bytes) -> bytes:
 
 
 class WithKeys:
-    """The same store, in the hands of one who has other keys."""
+    """The same store with other keys."""
 
     def __init__(self, store: MemoryStore, *keys: str) -> None:
         self._store = store

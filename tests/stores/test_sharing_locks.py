@@ -17,7 +17,7 @@ from cognito_devtoken.testing import FakeFetcher, ManualClock, MemoryStore
 from hosts import HostFactory, digest_of, record_waits, source_of
 
 
-def test_whoever_comes_second_waits_for_the_first(
+def test_the_second_host_waits_for_the_first_until_its_lease_expires(
     new_host: HostFactory, fetcher: FakeFetcher, clock: ManualClock
 ) -> None:
     threads = ManualThreads()
@@ -26,23 +26,23 @@ def test_whoever_comes_second_waits_for_the_first(
     next(steps)
     calls: list[Any] = []
 
-    class Inner:
+    class OverlappingFetcher:
         def fetch(self, request: Any) -> Any:
             calls.append(second.get(request_for()))
             return fetcher.fetch(request)
 
-    source_of(first)._fetcher.fetch = Inner().fetch
+    source_of(first)._fetcher.fetch = OverlappingFetcher().fetch
     waits = record_waits(second, clock)
     respond = start_call(first, threads)
 
     respond()
 
     assert waits[:6] == pytest.approx([0.05, 0.075, 0.1125, 0.16875, 0.25, 0.25])
-    assert LEASE <= sum(waits) <= LEASE + 0.25, "a lock is not waited for when its time is over"
+    assert LEASE <= sum(waits) <= LEASE + 0.25, "it does not wait beyond the lease"
     assert len(fetcher.calls) == 2
 
 
-def test_a_lock_that_does_not_fall_free_is_waited_for_10_s_and_no_longer(
+def test_a_host_waits_for_a_lock_for_10_s_at_most(
     new_host: HostFactory, fetcher: FakeFetcher, clock: ManualClock, store: MemoryStore
 ) -> None:
     host = new_host()
@@ -55,17 +55,17 @@ def test_a_lock_that_does_not_fall_free_is_waited_for_10_s_and_no_longer(
     assert len(fetcher.calls) == 1
 
 
-def test_a_waiter_takes_what_the_first_one_brings(
+def test_a_waiting_host_adopts_the_token_of_the_first(
     new_host: HostFactory, fetcher: FakeFetcher, clock: ManualClock, store: MemoryStore
 ) -> None:
     first, second = new_host(), new_host()
     second.get(request_for("other"))
-    brought: list[Any] = []
+    adopted: list[Any] = []
 
     def wait(gate: object, seconds: float) -> bool:
-        if not brought:
+        if not adopted:
             locks.clear()
-            brought.append(first.get(request_for()))
+            adopted.append(first.get(request_for()))
         return False
 
     locks = store._locks
@@ -75,11 +75,11 @@ def test_a_waiter_takes_what_the_first_one_brings(
 
     token = second.get(request_for())
 
-    assert token == brought[0]
+    assert token == adopted[0]
     assert len(fetcher.calls) == 2
 
 
-def test_a_fetch_that_fails_gives_the_lock_back(
+def test_a_failed_fetch_releases_the_lock(
     new_host: HostFactory, fetcher: FakeFetcher, store: MemoryStore
 ) -> None:
     fetcher.fail_next(InternalServiceError("Down."))
@@ -91,7 +91,7 @@ def test_a_fetch_that_fails_gives_the_lock_back(
     host.get(request_for())
 
 
-def test_a_token_that_is_thrown_away_before_it_has_arrived_is_not_stored(
+def test_a_token_invalidated_before_it_arrives_is_not_stored(
     new_host: HostFactory, fetcher: FakeFetcher, store: MemoryStore
 ) -> None:
     host = new_host()
@@ -106,10 +106,10 @@ def test_a_token_that_is_thrown_away_before_it_has_arrived_is_not_stored(
     host.get(request_for())
 
     assert store.values == {}
-    assert store._locks == {}, "it is given back all the same"
+    assert store._locks == {}, "the lock is still released"
 
 
-def test_a_token_that_has_expired_on_its_way_is_not_stored(
+def test_a_token_that_expires_before_it_arrives_is_not_stored(
     new_host: HostFactory, fetcher: FakeFetcher, store: MemoryStore, clock: ManualClock
 ) -> None:
     host = new_host()
@@ -129,7 +129,7 @@ def test_a_token_that_has_expired_on_its_way_is_not_stored(
     assert store.values == {}
 
 
-def test_a_token_that_another_host_has_stored_meanwhile_is_taken_and_the_lock_given_back(
+def test_a_token_stored_by_another_host_meanwhile_is_adopted_and_the_lock_released(
     new_host: HostFactory, fetcher: FakeFetcher, store: MemoryStore
 ) -> None:
     read = store.read
@@ -148,7 +148,7 @@ def test_a_token_that_another_host_has_stored_meanwhile_is_taken_and_the_lock_gi
     assert store._locks == {}
 
 
-def test_a_throttled_fleet_is_slow_to_call_and_not_to_share(
+def test_the_rate_limiter_delays_calls_and_not_adoptions(
     new_host: HostFactory, fetcher: FakeFetcher, clock: ManualClock
 ) -> None:
     host = new_host()
