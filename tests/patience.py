@@ -1,3 +1,3 @@
-"""Seconds that a test waits for something that happens at once or never; ends a hung run."""
+"""How many seconds a test waits for what happens at once or never. It only ends a hung run."""
 
 PATIENCE = 300.0

@@ -1,4 +1,4 @@
-"""The emulator's identity pools, shared by the tests."""
+"""The identity pools of the emulator that the tests share."""
 
 from cognito_devtoken.emulator import Pool
 

@@ -1,7 +1,7 @@
 """
-Whether randomised tests run all of their cases or only some.
+Whether tests that draw their cases draw all of them, or only some.
 
-One nox session sets THOROUGH=1. The others run a fraction of the cases.
+One lane sets THOROUGH=1. The others run the same tests in a fraction of the time.
 """
 
 import os

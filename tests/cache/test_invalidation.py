@@ -39,7 +39,7 @@ def test_a_token_is_invalidated_by_value_and_an_unknown_one_is_ignored(
     cache: TokenCache, fetcher: FakeFetcher
 ) -> None:
     cache.get(request_for())
-    cache.invalidate(make_token("somebody"))
+    cache.invalidate(make_token("another"))
 
     assert cache.stats().invalidations_ignored == 1
 
@@ -217,14 +217,14 @@ def test_close_wakes_waiting_callers_with_an_error(
     manual_cache: TokenCache, threads: ManualThreads
 ) -> None:
     sent, respond = start_flight(manual_cache, threads)
-    behind = manual_cache._leases.steps(request_for(), None, None, forced=True)
+    successor = manual_cache._leases.steps(request_for(), None, None, forced=True)
     queued = manual_cache._leases.steps(request_for("another"), None, None)
-    for steps in (behind, queued):
+    for steps in (successor, queued):
         next(steps)
 
     manual_cache.close()
 
-    for steps in (sent, behind, queued):
+    for steps in (sent, successor, queued):
         with pytest.raises(SessionClosedError):
             next(steps)
     respond()

@@ -306,9 +306,9 @@ def test_where_threads_freeze_a_caller_waits_at_most_a_second_for_a_due_refresh(
 
 
 @pytest.mark.parametrize("lifetime", [1, 10, 900])
-@pytest.mark.parametrize("behind", [0, 0.05, 1.9])
+@pytest.mark.parametrize("seconds_back", [0, 0.05, 1.9])
 def test_without_grace_and_refresh_ahead_a_token_is_served_until_it_expires(
-    clock: ManualClock, lifetime: float, behind: float
+    clock: ManualClock, lifetime: float, seconds_back: float
 ) -> None:
     policy = RefreshPolicy(grace=0, refresh_ahead=0)
     fetcher = FakeFetcher(clock, lifetime=lifetime)
@@ -316,7 +316,7 @@ def test_without_grace_and_refresh_ahead_a_token_is_served_until_it_expires(
         POOL_ID, developer_provider=PROVIDER, client=fetcher, clock=clock, policy=policy
     ) as session:
         token = session.get_token("user-42")
-        clock.set_wall(-behind)
+        clock.set_wall(-seconds_back)
         clock.advance(lifetime - 1e-6)
         assert session.get_token("user-42") == token
         clock.advance(2e-6)

@@ -45,16 +45,16 @@ class CallInFlight:
 
 
 @contextmanager
-def calls_answered_by(fetcher: FakeFetcher) -> Generator[Callable[..., CallInFlight]]:
+def open_calls(fetcher: FakeFetcher) -> Generator[Callable[..., CallInFlight]]:
     """Yield a function that starts calls; complete the remaining ones at the end."""
     calls: list[CallInFlight] = []
 
-    def begin(host: TokenCache, request: TokenRequest | None = None) -> CallInFlight:
+    def start(host: TokenCache, request: TokenRequest | None = None) -> CallInFlight:
         calls.append(CallInFlight(host, request or request_for(), fetcher))
         return calls[-1]
 
     try:
-        yield begin
+        yield start
     finally:
         for each in calls:
             each.complete()

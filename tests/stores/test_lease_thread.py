@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from in_flight import CallInFlight, calls_answered_by
+from in_flight import CallInFlight, open_calls
 
 from caching import PROVIDER, ManualThreads, request_for, wait_until
 from cognito_devtoken import OpenIdToken, TokenCache, TokenRequest
@@ -20,8 +20,8 @@ from patience import PATIENCE
 @pytest.fixture
 def call(fetcher: FakeFetcher) -> Iterator[Callable[..., CallInFlight]]:
     """A function that has a host call Cognito, and leaves the call in flight."""
-    with calls_answered_by(fetcher) as begin:
-        yield begin
+    with open_calls(fetcher) as start:
+        yield start
 
 
 def test_one_thread_renews_all_leases_and_ends_when_none_is_held(

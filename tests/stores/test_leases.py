@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from in_flight import CallInFlight, calls_answered_by
+from in_flight import CallInFlight, open_calls
 
 from caching import Recorder, request_for
 from cognito_devtoken import TokenCache
@@ -19,8 +19,8 @@ from hosts import HostFactory, locks_of, record_waits
 @pytest.fixture
 def call(fetcher: FakeFetcher) -> Iterator[Callable[..., CallInFlight]]:
     """A function that has a host call Cognito, and leaves the call in flight."""
-    with calls_answered_by(fetcher) as begin:
-        yield begin
+    with open_calls(fetcher) as start:
+        yield start
 
 
 def renewing(host: TokenCache) -> Callable[[], None]:

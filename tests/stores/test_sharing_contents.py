@@ -82,15 +82,15 @@ def test_garbage_is_a_miss(new_host: HostFactory, store: MemoryStore, value: byt
 
 
 @pytest.mark.parametrize(
-    "answer", [b"", b"[]", b"{}", b"null", b'"a"', b'{"Since": 0, "Token": 1}', b'{"Since": "x"}']
+    "content", [b"", b"[]", b"{}", b"null", b'"a"', b'{"Since": 0, "Token": 1}', b'{"Since": "x"}']
 )
 def test_a_sealed_value_that_is_not_a_token_is_a_miss(
-    new_host: HostFactory, store: MemoryStore, recorder: Recorder, answer: bytes
+    new_host: HostFactory, store: MemoryStore, recorder: Recorder, content: bytes
 ) -> None:
     new_host().get(request_for())
     name, _ = stored(store)
     host = new_host()
-    put(store, name, store.keys.seal(answer, digest_of(request_for())))
+    put(store, name, store.keys.seal(content, digest_of(request_for())))
 
     host.get(request_for())
 

@@ -71,7 +71,7 @@ def test_a_waiting_host_adopts_the_token_of_the_first(
     locks = store._locks
     source_of(second).wait = wait
     (name,) = store.keys.names(digest_of(request_for()))
-    assert store.claim(name, "somebody", 30.0)[0]
+    assert store.claim(name, "another host", 30.0)[0]
 
     token = second.get(request_for())
 

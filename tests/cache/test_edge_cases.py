@@ -48,13 +48,13 @@ def test_a_hung_flight_without_callers_and_its_successor_do_not_block_their_key(
     clock.advance(700)
     manual_cache.get(request_for())  # due: no caller waits for this flight
     respond = start_call(manual_cache, threads)
-    behind = wait_for_token(manual_cache, forced=True)
+    successor = wait_for_token(manual_cache, forced=True)
     clock.advance(DEADLINE + 1)
 
-    assert next(behind)[1] == float("inf"), "its deadline starts when it is sent"
+    assert next(successor)[1] == float("inf"), "its deadline starts when it is sent"
     threads.run_all()
     with pytest.raises(StopIteration):
-        next(behind)
+        next(successor)
     respond()
     clock.advance(3000)
     later = wait_for_token(manual_cache)
@@ -195,12 +195,12 @@ def test_a_caller_that_waits_in_the_forking_thread_gets_an_error_in_the_child(
     manual_cache: TokenCache, threads: ManualThreads
 ) -> None:
     waiting = wait_for_token(manual_cache)
-    behind = wait_for_token(manual_cache, forced=True)
+    successor = wait_for_token(manual_cache, forced=True)
 
     ready = manual_cache._leases._before_fork()
     manual_cache._leases._after_fork(ready=ready, in_child=True)
 
-    for steps in (waiting, behind):
+    for steps in (waiting, successor):
         with pytest.raises(TokenUnavailableError, match="The process has forked"):
             next(steps)
 
