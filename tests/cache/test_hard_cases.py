@@ -306,7 +306,7 @@ class ClockWithoutTime:
         return 0.0
 
 
-async def async_hook(event: Any) -> None:
+async def awaited(event: Any) -> None:
     pass
 
 
@@ -320,7 +320,7 @@ async def async_hook(event: Any) -> None:
         ({"policy": RefreshPolicy}, "policy must be of RefreshPolicy, not type"),
         ({"clock": ClockWithoutTime}, r"clock must have a method time\(\)"),
         ({"on_event": ["log"]}, r"on_event must have a method __call__\(\)"),
-        ({"on_event": [async_hook]}, "on_event must not be a coroutine function"),
+        ({"on_event": [awaited]}, "on_event must not be a coroutine function"),
     ],
 )
 def test_an_injected_object_of_the_wrong_kind_is_refused(arguments: Any, message: str) -> None:

@@ -317,6 +317,6 @@ def test_forget_needs_a_user_id_and_a_developer_provider(
 
 
 def test_a_session_cannot_be_copied_or_pickled(session: Any) -> None:
-    for copy_it in (copy.copy, pickle.dumps):
+    for take in (copy.copy, pickle.dumps):
         with pytest.raises(TypeError, match="cannot be copied or pickled: open one in each proc"):
-            copy_it(session.session)
+            take(session.session)
