@@ -79,7 +79,7 @@ def typing(session: nox.Session) -> None:
 @nox.session(python=PYTHONS)
 def everything(session: nox.Session) -> None:
     """Run all tests on the built package, with coverage; arguments go to pytest."""
-    install(session, "tests", "external", "coverage")
+    install(session, "tests", "external", "peers", "coverage")
     session.run("coverage", "erase")
     session.run("coverage", "run", "-m", *PYTEST, *session.posargs)
     if session.posargs:

@@ -1,4 +1,4 @@
-"""What the tests of cache and sessions share: a cache without threads, and what it tells."""
+"""A cache without threads, a recorder of its events, and callers that wait step by step."""
 
 import threading
 import time
@@ -24,32 +24,34 @@ E = TypeVar("E", bound=Event)
 AnyFlight = Flight[Any, Any]
 
 
-def asking(user_id: str = "user-42", **members: Any) -> TokenRequest:
+def request_for(user_id: str = "user-42", **members: Any) -> TokenRequest:
     return TokenRequest(POOL_ID, {PROVIDER: user_id} | members.pop("logins", {}), **members)
 
 
 class Recorder:
-    """A hook that keeps what it is told, and lets a test wait for it."""
+    """A hook that records events and lets a test wait for them."""
 
     def __init__(self) -> None:
         self.events: list[Event] = []
-        self._told = threading.Condition()
+        self._arrived = threading.Condition()
 
     def __call__(self, event: Event) -> None:
-        with self._told:
+        with self._arrived:
             self.events.append(event)
-            self._told.notify_all()
+            self._arrived.notify_all()
 
     def of(self, kind: type[E]) -> list[E]:
         return [event for event in self.events if isinstance(event, kind)]
 
     def wait_for(self, kind: type[Event], count: int = 1) -> None:
-        with self._told:
-            assert self._told.wait_for(lambda: len(self.of(kind)) >= count, PATIENCE), self.events
+        with self._arrived:
+            assert self._arrived.wait_for(lambda: len(self.of(kind)) >= count, PATIENCE), (
+                self.events
+            )
 
 
-class Crew:
-    """Threads that work when they are told to."""
+class ManualThreads:
+    """Runs the jobs of threads only when the test calls run_all()."""
 
     def __init__(self) -> None:
         self.jobs: list[Callable[[], None]] = []
@@ -57,23 +59,25 @@ class Crew:
     def start(self, job: Callable[[], None]) -> None:
         self.jobs.append(job)
 
-    def work(self) -> None:
+    def run_all(self) -> None:
         while self.jobs:
             self.jobs.pop(0)()
 
 
-def in_the_air(cache: TokenCache, crew: Crew) -> Callable[[], None]:
-    """Have a worker start the next call. Returns what lets the response arrive."""
-    assert crew.jobs
-    crew.jobs.clear()
+def start_call(cache: TokenCache, threads: ManualThreads) -> Callable[[], None]:
+    """Start the next queued call, and return a function that lets its response arrive."""
+    assert threads.jobs
+    threads.jobs.clear()
     state, workers = cache._state, cache._leases.workers
     flight = state.flights.take(state.now())
     assert flight
     source = cache._leases.source
-    late = _Late(source, source._start(flight)) if isinstance(source, FetcherSource) else source
+    started = (
+        _Started(source, source._start(flight)) if isinstance(source, FetcherSource) else source
+    )
 
     def arrive() -> None:
-        workers._source = late
+        workers._source = started
         workers._fly(flight)
         workers._source = source
         workers._run_hooks()
@@ -81,8 +85,8 @@ def in_the_air(cache: TokenCache, crew: Crew) -> Callable[[], None]:
     return arrive
 
 
-class _Late:
-    """A source whose call was started before."""
+class _Started:
+    """A source whose call has already been sent."""
 
     def __init__(self, source: FetcherSource[Any, Any], sent: Instant) -> None:
         self._source, self._sent = source, sent
@@ -95,12 +99,12 @@ class _Late:
 
 
 class Caller:
-    """A caller that waits for a token, a step at a time."""
+    """A caller that waits for a token, one step at a time."""
 
     def __init__(self, cache: TokenCache, user_id: str = "user-42", **options: Any) -> None:
         options = {"min_remaining": None, "timeout": None} | options
         self._steps: Steps[TokenRequest, OpenIdToken] = cache._leases.steps(
-            asking(user_id), **options
+            request_for(user_id), **options
         )
         self.woken = 0
         self.flight, self.seconds = next(self._steps)
@@ -109,31 +113,31 @@ class Caller:
     def _wake(self) -> None:
         self.woken += 1
 
-    def goes_on(self) -> OpenIdToken:
+    def result(self) -> OpenIdToken:
         with pytest.raises(StopIteration) as stop:
             next(self._steps)
         token: OpenIdToken = stop.value.value
         return token
 
 
-def at_once(job: Callable[[], None]) -> None:
-    """Run at once what would run in a thread of its own."""
+def run_inline(job: Callable[[], None]) -> None:
+    """Run a thread's job in the calling thread."""
     job()
 
 
-def cache_of(
+def make_cache(
     fetcher: TokenFetcher,
     clock: ManualClock,
     *,
-    start_thread: Callable[[Callable[[], None]], None] = at_once,
-    draw: float = 0.0,
+    start_thread: Callable[[Callable[[], None]], None] = run_inline,
+    random_fraction: float = 0.0,
     **arguments: Any,
 ) -> TokenCache:
-    """A cache whose flights land before the call that has started them goes on."""
+    """Make a cache whose flights end before the call that starts them returns."""
     cache = TokenCache(fetcher, developer_provider=PROVIDER, clock=clock, **arguments)
     cache._leases.workers.start_thread = start_thread
     cache._leases.workers.idle_seconds = 0
-    cache._state.random_fraction = lambda: draw
+    cache._state.random_fraction = lambda: random_fraction
     cache._leases.workers.wait = lambda gate, seconds: False
     if cache._leases.source.shared:
         source: Any = cache._leases.source
@@ -141,8 +145,8 @@ def cache_of(
     return cache
 
 
-def until(holds: Callable[[], bool]) -> None:
-    """Wait for other threads to get somewhere."""
+def wait_until(holds: Callable[[], bool]) -> None:
+    """Wait until other threads have made a condition true."""
     pause = threading.Event()
     end = time.monotonic() + PATIENCE
     while not holds():

@@ -1,4 +1,4 @@
-"""Where does a secret show in an error?"""
+"""Find the places where an error shows a secret."""
 
 import pickle
 import traceback
@@ -12,8 +12,10 @@ TESTS = str(Path(__file__).parent)
 
 def find_leaks(error: BaseException, *canaries: str) -> list[str]:
     """
-    Every place in which a canary shows: the texts of an error, its attributes, the locals
-    of its frames, and the same of its cause and its context. Frames of tests do not count.
+    Return every place where a canary shows.
+
+    The search covers the error's texts, its attributes, the locals of its frames, and the same
+    for its cause and context. It skips the frames of tests.
     """
     return [
         f"{place}: {text[:300]}"
@@ -44,5 +46,5 @@ def _locals(tb: TracebackType | None) -> Iterator[tuple[str, str]]:
 
 
 def _deep_repr(value: object) -> str:
-    """What a crash reporter that looks into objects shows: their repr and attributes."""
+    """Show a value as a crash reporter that inspects objects does: repr and attributes."""
     return repr((value, getattr(value, "__dict__", None)))

@@ -1,4 +1,4 @@
-"""What the tests share: an emulator, a client for it, caches, sessions, the search for leaks."""
+"""Shared fixtures: an emulator, a client for it, caches, sessions, stores, a leak search."""
 
 import asyncio
 import functools
@@ -13,7 +13,8 @@ from botocore.loaders import JSONFileLoader
 from botocore.retries.standard import ExponentialBackoff
 from botocore.utils import ContainerMetadataFetcher
 
-from caching import POOL_ID, PROVIDER, Recorder, cache_of
+from blocking_session import BlockingSession
+from caching import POOL_ID, PROVIDER, Recorder, make_cache
 from calling import boto
 from canary import find_leaks
 from cognito_devtoken import (
@@ -27,24 +28,23 @@ from cognito_devtoken.emulator import Emulator
 from cognito_devtoken.stores import StoreKeys
 from cognito_devtoken.stores.redis import RedisStore
 from cognito_devtoken.testing import FakeFetcher, ManualClock, MemoryStore
-from doors import Door
 from externals import (  # noqa: F401  # hooks of pytest
     pytest_collection_modifyitems,
     pytest_runtest_call,
     pytest_runtest_setup,
     pytest_runtest_teardown,
 )
-from hosts import Hosts, locks_of, log_of
+from hosts import HostFactory, locks_of, log_of
 from inner_runs import Passes, run_passing
 from patience import PATIENCE
 from pools import OTHER_POOL, POOL
-from redis_stores import OpensStores, patient
+from redis_stores import StoreOpener, without_time_limits
 from servers import Server, running
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _quick_botocore() -> Iterator[None]:
-    """Have botocore parse each of its files once, and not sleep between two attempts."""
+    """Have botocore parse each of its files once and not sleep between attempts."""
     load_file = functools.cache(JSONFileLoader().load_file)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(JSONFileLoader, "load_file", lambda _, path: load_file(path))
@@ -104,7 +104,7 @@ def sts(emulator: Emulator, _sts_of_boto: Any) -> Any:
 
 @pytest.fixture
 def profile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Writes the AWS config file."""
+    """A function that writes the AWS config file."""
 
     def write(text: str) -> None:
         path = tmp_path / "config"
@@ -116,7 +116,7 @@ def profile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 @pytest.fixture(scope="session")
 def run() -> Iterator[Callable[[Any], Any]]:
-    """Runs a coroutine to its end in an event loop of another thread."""
+    """A function that runs a coroutine to its end in another thread's event loop."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
@@ -137,44 +137,46 @@ def fetcher(clock: ManualClock) -> FakeFetcher:
 
 
 @pytest.fixture
-def told() -> Recorder:
+def recorder() -> Recorder:
     return Recorder()
 
 
 @pytest.fixture
-def cache(fetcher: FakeFetcher, clock: ManualClock, told: Recorder) -> TokenCache:
-    """A cache without threads, on a clock that stands still."""
-    return cache_of(fetcher, clock, on_event=[told])
+def cache(fetcher: FakeFetcher, clock: ManualClock, recorder: Recorder) -> TokenCache:
+    """A cache without threads, on a manual clock."""
+    return make_cache(fetcher, clock, on_event=[recorder])
 
 
 @pytest.fixture(params=[TokenSession, AsyncTokenSession])
-def opened(
+def open_session(
     request: pytest.FixtureRequest,
     run: Callable[[Any], Any],
     fetcher: FakeFetcher,
     clock: ManualClock,
-    told: Recorder,
-) -> Callable[..., Door]:
-    """Opens a session of either kind."""
+    recorder: Recorder,
+) -> Callable[..., BlockingSession]:
+    """A function that opens a session of the kind under test."""
 
-    def open_session(**arguments: Any) -> Door:
+    def open_one(**arguments: Any) -> BlockingSession:
         arguments = {
             "identity_pool_id": POOL_ID,
             "developer_provider": PROVIDER,
             "client": fetcher,
             "clock": clock,
-            "on_event": [told],
+            "on_event": [recorder],
         } | arguments
-        return Door(request.param(**arguments), run if request.param is AsyncTokenSession else None)
+        return BlockingSession(
+            request.param(**arguments), run if request.param is AsyncTokenSession else None
+        )
 
-    return open_session
+    return open_one
 
 
 @pytest.fixture
-def session(opened: Callable[..., Door]) -> Iterator[Door]:
-    door = opened()
-    yield door
-    door.close()
+def session(open_session: Callable[..., BlockingSession]) -> Iterator[BlockingSession]:
+    session = open_session()
+    yield session
+    session.close()
 
 
 @pytest.fixture
@@ -184,7 +186,7 @@ def passes(pytester: pytest.Pytester) -> Passes:
 
 @pytest.fixture(scope="session")
 def running_redis() -> Iterator[Server]:
-    # In a short path, because that of a socket is limited.
+    # In a short path, because the path of a Unix socket is limited in length.
     with TemporaryDirectory() as folder, running(Path(folder)) as server:
         yield server
 
@@ -202,13 +204,15 @@ def store(clock: ManualClock) -> MemoryStore:
 
 
 @pytest.fixture
-def new_host(fetcher: FakeFetcher, clock: ManualClock, store: MemoryStore, told: Recorder) -> Hosts:
-    """Makes caches as on different hosts, which listen and renew when they are told to."""
+def new_host(
+    fetcher: FakeFetcher, clock: ManualClock, store: MemoryStore, recorder: Recorder
+) -> HostFactory:
+    """A function that makes caches like those of different hosts, without background threads."""
 
     def new(**arguments: Any) -> TokenCache:
-        usual: dict[str, Any] = {"fetcher": fetcher, "clock": clock}
-        usual |= {"store": store, "on_event": [told]}
-        cache = cache_of(**(usual | arguments))
+        defaults: dict[str, Any] = {"fetcher": fetcher, "clock": clock}
+        defaults |= {"store": store, "on_event": [recorder]}
+        cache = make_cache(**(defaults | arguments))
         log_of(cache).start_thread = lambda run: None
         locks_of(cache).start_thread = lambda run: None
         return cache
@@ -218,7 +222,7 @@ def new_host(fetcher: FakeFetcher, clock: ManualClock, store: MemoryStore, told:
 
 @pytest.fixture
 def own_redis() -> Iterator[Server]:
-    """A server that this test alone uses, and may stop or break."""
+    """A server for this test alone, which it may stop or break."""
     with TemporaryDirectory() as folder, running(Path(folder)) as server:
         yield server
 
@@ -229,15 +233,15 @@ def keys() -> str:
 
 
 @pytest.fixture
-def open_store(keys: str) -> Iterator[OpensStores]:
-    """Opens stores without time limits, unless one is given."""
-    opened: list[RedisStore] = []
+def open_store(keys: str) -> Iterator[StoreOpener]:
+    """A function that opens stores without time limits, unless a timeout is given."""
+    stores: list[RedisStore] = []
 
     def open_one(url: str | None = None, **arguments: Any) -> RedisStore:
         store = RedisStore(url, **({"keys": keys} | arguments))
-        opened.append(store if "timeout" in arguments else patient(store))
+        stores.append(store if "timeout" in arguments else without_time_limits(store))
         return store
 
     yield open_one
-    for store in opened:
+    for store in stores:
         store.close()

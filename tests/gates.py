@@ -1,4 +1,4 @@
-"""An emulator whose answers wait until the test lets them go."""
+"""An emulator that holds its responses back until the test releases them."""
 
 import threading
 from collections.abc import Generator
@@ -9,7 +9,7 @@ from patience import PATIENCE
 
 
 class Gate:
-    """Holds back every answer until it is opened."""
+    """Holds every response back until the gate is opened."""
 
     def __init__(self) -> None:
         self._reached, self._opened = threading.Event(), threading.Event()
@@ -19,7 +19,7 @@ class Gate:
         assert self._opened.wait(PATIENCE)
 
     def wait_for_a_call(self) -> None:
-        """Wait until the emulator has carried out a call, which it has not answered."""
+        """Wait until the emulator has processed a call without responding to it."""
         assert self._reached.wait(PATIENCE)
 
     def open(self) -> None:

@@ -1,4 +1,4 @@
-"""Caches as on different hosts, which share a store, without a thread."""
+"""Caches that share a store like caches on different hosts, without threads."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +11,7 @@ from cognito_devtoken._values.key import Key
 from cognito_devtoken.testing import ManualClock
 
 
-Hosts = Callable[..., TokenCache]
+HostFactory = Callable[..., TokenCache]
 
 
 def source_of(cache: TokenCache) -> SharedSource:
@@ -29,19 +29,19 @@ def locks_of(cache: TokenCache) -> Any:
 
 
 def listen(*caches: TokenCache) -> None:
-    """Have them hear what there is to hear, as they do every 2 s."""
+    """Have each cache read the invalidation log once, as it does every 2 s."""
     for cache in caches:
         log_of(cache).listen_once()
 
 
-def killed() -> None:
-    """What a host does that was killed: it renews nothing."""
+def do_nothing() -> None:
+    """Stand in for a killed host, which renews no lease."""
 
 
-def waits_of(
-    cache: TokenCache, clock: ManualClock, meanwhile: Callable[[], object] = killed
+def record_waits(
+    cache: TokenCache, clock: ManualClock, meanwhile: Callable[[], object] = do_nothing
 ) -> list[float]:
-    """How long a cache waits, by a manual clock, while other hosts do something."""
+    """Record how long a cache waits, by a manual clock, while other hosts act."""
     waits: list[float] = []
 
     def wait(gate: object, seconds: float) -> bool:
@@ -55,5 +55,5 @@ def waits_of(
 
 
 def digest_of(request: TokenRequest) -> bytes:
-    """What a store names the token for a request by."""
+    """Return the digest under which a store names the token for a request."""
     return digest_of_key(Key.of(request, PROVIDER))

@@ -1,7 +1,7 @@
 """
-One run of a cache, of those who use it, and of what befalls them, as a seed draws it.
+One simulated run of a cache, its callers, failures, forks and clock changes, drawn from a seed.
 
-The scheduler runs the threads, and the referee looks on.
+The scheduler runs the threads, and the checker looks for violations of the rules.
 """
 
 from collections.abc import Callable
@@ -19,12 +19,12 @@ from cognito_devtoken.exceptions import (
     TokenUnavailableError,
     TooManyRequestsError,
 )
+from invariants import KINDS, LIFETIME, Call, Fetch, Invalidation, InvariantChecker
 from kinds import Kind
-from referee import KINDS, LIFE, Call, Fetch, Invalidation, Referee
-from scheduler import Scheduler, Wake
+from scheduler import Scheduler, Waker
 
 
-SPANS = (0.1, 0.1, 0.6, 2, 5, LIFE * 0.3, LIFE * 0.6, LIFE)
+INTERVALS = (0.1, 0.1, 0.6, 2, 5, LIFETIME * 0.3, LIFETIME * 0.6, LIFETIME)
 FAILURES: list[Callable[[], BaseException]] = [
     partial(TokenUnavailableError, "No network."),
     partial(TokenUnavailableError, "No network."),
@@ -37,8 +37,8 @@ FAILURES: list[Callable[[], BaseException]] = [
 ]
 
 
-class World:
-    """One run: a cache, those who use it, and what befalls them."""
+class Simulation:
+    """One run of a cache, its callers and the events around them."""
 
     def __init__(self, seed: int, kind: Kind) -> None:
         self.kind = kind
@@ -59,30 +59,30 @@ class World:
         workers.wait = self.scheduler.wait
         self.cache._state.random_fraction = self.random
         workers.start_thread = self.start_thread
-        self.referee = Referee(kind, self.cache, self.scheduler, max_fetches)
-        self.scheduler.lock.released = self.referee.look
-        self.scheduler.clock.moved = self.referee.time_passed
-        self.scheduler.quiet = self.referee.quiet
-        self.fit()
+        self.checker = InvariantChecker(kind, self.cache, self.scheduler, max_fetches)
+        self.scheduler.lock.on_release = self.checker.check
+        self.scheduler.clock.on_advance = self.checker.time_passed
+        self.scheduler.on_idle = self.checker.check_idle
+        self.install_lock()
         self.requests = kind.requests[: pick((1, 1, 2, 4))]
-        self.failing = pick((0.0, 0.1, 0.3, 0.8))
-        self.threadless = pick((0.0, 0.0, 0.1, 1.0))
-        self.seen: list[Lease] = []
+        self.failure_rate = pick((0.0, 0.1, 0.3, 0.8))
+        self.thread_failure_rate = pick((0.0, 0.0, 0.1, 1.0))
+        self.received: list[Lease] = []
         self.waiting: set[Call] = set()
-        self.served = self.made = 0
+        self.callers = self.issued = 0
 
-    def fit(self) -> None:
+    def install_lock(self) -> None:
         self.cache._state.lock = self.scheduler.lock
 
     def run(self) -> None:
         for _ in range(self.pick((2, 3, 4))):
-            self.scheduler.start(self.user)
-        self.scheduler.start(self.time)
+            self.scheduler.start(self.use_cache)
+        self.scheduler.start(self.pass_time)
         self.scheduler.run()
         if self.waiting:
-            self.referee.wrong("somebody still waits")
+            self.checker.violation("a caller still waits")
 
-    # What the cache is given
+    # What the cache calls
 
     def hook(self, event: Event) -> None:
         self.scheduler.pause()
@@ -90,61 +90,61 @@ class World:
             raise ValueError("a hook's bug")
 
     def start_thread(self, run: Callable[[], None]) -> None:
-        if self.random() < self.threadless:
-            self.referee.threads_fail = True
+        if self.random() < self.thread_failure_rate:
+            self.checker.threads_fail = True
             raise RuntimeError("can't start new thread")
         self.scheduler.start(run)
 
     def fetch(self, request: Any) -> Lease:
-        if self.scheduler.over or not (fetch := self.referee.begins(request)):
+        if self.scheduler.finished or not (fetch := self.checker.fetch_started(request)):
             raise ConnectionError("the run is over")
         try:
             self.scheduler.pause()
             if self.random() < 0.2:
                 self.scheduler.sleep(self.pick((0.3, 3, 14, 17, 40, float("inf"))))
             self.scheduler.pause()
-            if self.random() < self.failing:
+            if self.random() < self.failure_rate:
                 failure = self.pick(FAILURES)
                 raise failure()
             return self.make_lease(fetch)
         finally:
-            self.referee.ends(fetch)
+            self.checker.fetch_ended(fetch)
 
     def make_lease(self, fetch: Fetch) -> Lease:
-        fetch.life = LIFE / 2 if self.random() < 0.2 else LIFE
-        self.made += 1
+        fetch.lifetime = LIFETIME / 2 if self.random() < 0.2 else LIFETIME
+        self.issued += 1
         clock = self.scheduler.clock
-        lease = self.kind.issue(fetch.flight.request, fetch.life, self.made, clock)
-        self.referee.fetches[lease._secret] = fetch
+        lease = self.kind.issue(fetch.flight.request, fetch.lifetime, self.issued, clock)
+        self.checker.fetches[lease._secret] = fetch
         return lease
 
-    # Those who use it
+    # What calls the cache
 
-    def time(self) -> None:
+    def pass_time(self) -> None:
         clock = self.scheduler.clock
         for _ in range(self.pick((0, 4, 8, 16))):
             for _ in range(self.pick((1, 10, 40))):
                 self.scheduler.pause()
             draw = self.random()
-            seconds = self.pick(SPANS) + self.random() / 1000
+            seconds = self.pick(INTERVALS) + self.random() / 1000
             if draw < 0.8:
-                clock.move(seconds)
+                clock.advance(seconds)
             elif draw < 0.88:
-                clock.move(0, wall=seconds)
+                clock.advance(0, wall=seconds)
             elif draw < 0.94:
-                clock.move(seconds, wall=0)
+                clock.advance(seconds, wall=0)
             else:
-                clock.move(0, wall=-seconds)
+                clock.advance(0, wall=-seconds)
 
-    def user(self) -> None:
+    def use_cache(self) -> None:
         for _ in range(self.pick((1, 2, 4, 6))):
             self.scheduler.pause()
             draw = self.random()
             try:
                 if draw < 0.72:
-                    self.ask(forced=draw > 0.6)
+                    self.request_lease(forced=draw > 0.6)
                 elif draw < 0.94:
-                    self.throw_away()
+                    self.invalidate_something()
                 elif draw < 0.96:
                     self.cache.close()
                 else:
@@ -153,28 +153,28 @@ class World:
                 if not self.cache._state.closed:
                     raise
             except SystemExit:
-                pass  # the fetcher's, which this task has had to call for want of a thread
+                pass  # from the fetcher, which this task called because no thread could start
 
-    def throw_away(self) -> None:
+    def invalidate_something(self) -> None:
         draw = self.random()
         cache = self.cache
         task = self.scheduler.task
         if draw < 0.6:
-            if self.seen:
-                token = self.pick(self.seen)
-                task.doing = Invalidation(lambda _, held: held == token)
+            if self.received:
+                token = self.pick(self.received)
+                task.action = Invalidation(lambda _, held: held == token)
                 cache.invalidate(token)
         elif draw < 0.75:
             user = self.pick(("ann", "bob"))
-            task.doing = Invalidation(lambda key, _: key[0] == user)
+            task.action = Invalidation(lambda key, _: key[0] == user)
             cache.forget(user)
         elif draw < 0.9:
-            if self.seen:
-                identity = self.pick(self.seen).identity_id
-                task.doing = Invalidation(lambda _, held: not held or held.identity_id == identity)
+            if self.received:
+                identity = self.pick(self.received).identity_id
+                task.action = Invalidation(lambda _, held: not held or held.identity_id == identity)
                 cache.forget_identity(identity)
         else:
-            task.doing = Invalidation(lambda _key, _held: True)
+            task.action = Invalidation(lambda _key, _held: True)
             cache.clear()
 
     def fork(self) -> None:
@@ -186,30 +186,32 @@ class World:
         self.scheduler.drop_others()
         self.waiting.clear()
         leases._after_fork(ready=ready, in_child=True)
-        self.referee.forked()
-        self.fit()
-        self.scheduler.start(self.user)
-        self.scheduler.start(self.time)
+        self.checker.forked()
+        self.install_lock()
+        self.scheduler.start(self.use_cache)
+        self.scheduler.start(self.pass_time)
 
-    def ask(self, *, forced: bool) -> None:
-        """The third door: like those for threads and tasks, and it may be cancelled."""
+    def request_lease(self, *, forced: bool) -> None:
+        """Wait for a lease as a thread or a task does; the wait may be cancelled."""
         request = self.pick(self.requests)
         task = self.scheduler.task
         task.reading = None
-        task.doing = task.call = call = Call(request, self.kind.key_of(request), forced=forced)
-        least = None if forced else self.pick((None, None, None, 1, LIFE / 4, LIFE / 2 - 1))
+        task.action = task.call = call = Call(request, self.kind.key_of(request), forced=forced)
+        min_remaining = (
+            None if forced else self.pick((None, None, None, 1, LIFETIME / 4, LIFETIME / 2 - 1))
+        )
         timeout = self.pick((None, None, None, None, 0, 4, 30))
         cancel = 0.1 if self.random() < 0.2 else 0.0
-        steps = self.cache._leases.steps(request, least, timeout, forced=forced)
-        self.served += 1
-        wake = Wake(self.scheduler, task, self.served)
+        steps = self.cache._leases.steps(request, min_remaining, timeout, forced=forced)
+        self.callers += 1
+        waker = Waker(self.scheduler, task, self.callers)
         flight = None
         self.waiting.add(call)
         try:
             while True:
                 flight, seconds = next(steps)
                 self.scheduler.pause()
-                flight.waiters.add(wake)
+                flight.waiters.add(waker)
                 self.scheduler.pause()
                 if self.random() < cancel:
                     steps.close()
@@ -221,24 +223,26 @@ class World:
                 task.reading = None
         except StopIteration as stop:
             token: Lease = stop.value
-            self.seen.append(token)
-            self.referee.returned(call, token)
+            self.received.append(token)
+            self.checker.returned(call, token)
         except DevTokenError as error:
-            self.referee.raised(call, error, flight)
+            self.checker.raised(call, error, flight)
         finally:
             if flight is not None:
-                flight.waiters.discard(wake)
+                flight.waiters.discard(waker)
             self.waiting.discard(call)
             task.call = None
 
 
 def replay(seed: int, kind: Kind = KINDS[0]) -> Scheduler:
-    """Run the interleaving of a seed."""
-    world = World(seed, kind)
+    """Run the interleaving that a seed gives."""
+    simulation = Simulation(seed, kind)
     try:
-        world.run()
+        simulation.run()
     except BaseException as error:
         error.add_note(f"Replay it with INTERLEAVING={seed}.")
         raise
-    assert not world.scheduler.broken, f"INTERLEAVING={seed}: {world.scheduler.broken[0]}"
-    return world.scheduler
+    assert not simulation.scheduler.violations, (
+        f"INTERLEAVING={seed}: {simulation.scheduler.violations[0]}"
+    )
+    return simulation.scheduler

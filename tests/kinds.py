@@ -1,7 +1,7 @@
 """
-The two kinds of lease that the engine is tested with: OpenID tokens, and badges.
+The two kinds of lease that the cache is tested with: OpenID tokens and badges.
 
-A badge is as little as a lease may be. That the engine knows nothing of tokens is what it proves.
+A badge is the smallest possible lease. It proves that the cache knows nothing about tokens.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -31,15 +31,15 @@ class Kind:
     A kind of lease.
 
     Attributes:
-        name: Of the kind.
+        name: The name of the kind.
 
-        requests: Four of them: two users, and two more requests of the first one.
+        requests: Four requests: one for each of two users, and two more for the first user.
 
         key_of: Returns the key of a request.
 
-        open_cache: Makes a cache of a fetcher and the arguments of TokenCache.
+        open_cache: Makes a cache from a fetcher and the arguments of TokenCache.
 
-        issue: Makes a lease for a request, of a life in seconds and with a serial number.
+        issue: Makes a lease from a request, a lifetime in seconds and a serial number.
     """
 
     name: str
@@ -49,15 +49,17 @@ class Kind:
     issue: Callable[[Any, float, int, Clock], Lease]
 
 
-def tokens(life: int) -> Kind:
-    """OpenID tokens, as users have them."""
+def tokens(lifetime: int) -> Kind:
+    """Return the kind whose leases are OpenID tokens."""
     return Kind(
         "tokens",
         [
-            TokenRequest(POOL, {PROVIDER: "ann"}, token_duration=life),
-            TokenRequest(POOL, {PROVIDER: "bob"}, token_duration=life),
-            TokenRequest(POOL, {PROVIDER: "ann"}, token_duration=life, principal_tags={"a": "b"}),
-            TokenRequest(POOL, {PROVIDER: "ann", "idp": "x"}, token_duration=life),
+            TokenRequest(POOL, {PROVIDER: "ann"}, token_duration=lifetime),
+            TokenRequest(POOL, {PROVIDER: "bob"}, token_duration=lifetime),
+            TokenRequest(
+                POOL, {PROVIDER: "ann"}, token_duration=lifetime, principal_tags={"a": "b"}
+            ),
+            TokenRequest(POOL, {PROVIDER: "ann", "idp": "x"}, token_duration=lifetime),
         ],
         lambda request: Key.of(request, PROVIDER),
         partial(TokenCache, developer_provider=PROVIDER),
@@ -65,30 +67,30 @@ def tokens(life: int) -> Kind:
     )
 
 
-def _token(request: TokenRequest, life: float, serial: int, clock: Clock) -> OpenIdToken:
-    if life != request.token_duration:
-        return token_for(request, life, clock, serial)
+def _token(request: TokenRequest, lifetime: float, serial: int, clock: Clock) -> OpenIdToken:
+    if lifetime != request.token_duration:
+        return token_for(request, lifetime, clock, serial)
     identity_id = f"eu-central-1:{sum(Key.of(request, PROVIDER)[1]):x}"
     response = {"IdentityId": identity_id, "Token": f"token {serial}"}
     return OpenIdToken.from_response(response, request, clock=clock)
 
 
-def badges(life: int) -> Kind:
-    """Badges, by whose they are and for which floor."""
+def badges(lifetime: int) -> Kind:
+    """Return the kind whose leases are badges, keyed by user and floor."""
     requests = [BadgeRequest(*each) for each in (("ann", 1), ("bob", 1), ("ann", 2), ("ann", 3))]
-    return Kind("badges", requests, _key_of_badge, partial(BadgeCache, life), _badge)
+    return Kind("badges", requests, _key_of_badge, partial(BadgeCache, lifetime), _badge)
 
 
 @attrs.frozen
 class BadgeRequest:
-    """Whose badge, and for which floor."""
+    """A request for one user's badge for one floor."""
 
     user_id: str
     floor: int
 
 
 class Badge(Lease):
-    """The smallest lease."""
+    """The smallest possible lease."""
 
     __slots__ = ()
 
@@ -97,17 +99,17 @@ def _key_of_badge(request: BadgeRequest) -> Key:
     return Key((request.user_id, bytes([request.floor])))
 
 
-def _badge(request: BadgeRequest, life: float, serial: int, clock: Clock) -> Badge:
+def _badge(request: BadgeRequest, lifetime: float, serial: int, clock: Clock) -> Badge:
     identity_id = f"{request.user_id} {request.floor}"
-    return Badge._make(identity_id, f"badge {serial}", life, Instant.now(clock), clock)
+    return Badge._make(identity_id, f"badge {serial}", lifetime, Instant.now(clock), clock)
 
 
 class BadgeCache:
-    """A cache of badges: what TokenCache is for tokens."""
+    """A cache of badges, as TokenCache is a cache of tokens."""
 
     def __init__(
         self,
-        life: float,
+        lifetime: float,
         fetcher: Any,
         *,
         max_entries: int = 100,
@@ -116,7 +118,7 @@ class BadgeCache:
         on_event: Iterable[EventHook] = (),
     ) -> None:
         self._leases: LeaseCache[BadgeRequest, Badge] = LeaseCache(
-            lambda request: (_key_of_badge(request), life),
+            lambda request: (_key_of_badge(request), lifetime),
             lambda state: FetcherSource(state, fetcher.fetch, Badge),
             policy=RefreshPolicy(),
             clock=clock,

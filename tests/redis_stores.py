@@ -1,4 +1,4 @@
-"""Stores on a real server, whose operations may take as long as the machine does."""
+"""Stores on a real server, without time limits, so that a slow machine fails no test."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,11 +10,11 @@ from patience import PATIENCE
 
 
 NAME = "a" * 64
-OpensStores = Callable[..., RedisStore]
+StoreOpener = Callable[..., RedisStore]
 
 
-def patient(store: RedisStore) -> RedisStore:
-    """Lift the time limits of a store and of its client, where they are not what is tested."""
+def without_time_limits(store: RedisStore) -> RedisStore:
+    """Remove the time limits of a store and its client, for tests of something else."""
     store._timeout = PATIENCE
     client: Any = store._client
     if isinstance(client, RedisCluster):
@@ -25,5 +25,5 @@ def patient(store: RedisStore) -> RedisStore:
     for each in clients:
         limits = {"socket_timeout": PATIENCE, "socket_connect_timeout": PATIENCE}
         each.connection_pool.connection_kwargs.update(limits)
-        each.connection_pool.disconnect()  # what is open has the limits of before
+        each.connection_pool.disconnect()  # open connections keep their old limits
     return store

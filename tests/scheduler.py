@@ -1,8 +1,8 @@
 """
-A scheduler that runs threads one at a time, in an order that is drawn from a seed.
+A scheduler that runs threads one at a time, in an order drawn from a seed.
 
-Its threads are greenlets. They change only where they pause: at a reading of the clock, around
-the lock, and wherever else the test says. So a seed gives the same run again.
+Its threads are greenlets. It switches between them only where they pause: when they read the
+clock, around the lock, and wherever else the test says. So a seed always gives the same run.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,49 +19,49 @@ from cognito_devtoken.typing import Instant
 
 Item = TypeVar("Item")
 
-# More turns than any run needs that comes to an end.
-_ENDLESS = 20_000
+# More turns than any run that ends needs.
+_MAX_TURNS = 20_000
 
 
 class Task(greenlet):
-    """What runs as a thread, and what is known of it."""
+    """A simulated thread and its state."""
 
     def __init__(self, run: Callable[[], Any], scheduler: greenlet) -> None:
         super().__init__(run, scheduler)
         self.monotonic = 0.0
-        self.reading: Instant | None = None  # the last one of the clock, since it last slept
+        self.reading: Instant | None = None  # of the clock, since the task last slept
         self.waits_for: Any = None
         self.call: Any = None
-        self.doing: Any = None  # the next time that it holds the lock
+        self.action: Any = None  # what it does the next time it holds the lock
 
 
 class Scheduler:
     """
-    Tasks, of which one runs at a time.
+    Runs tasks, one at a time.
 
     Attributes:
-        broken: What has gone against the rules. It is collected and not raised, because what
-            a fetcher or a hook raises is caught.
+        violations: The rules that were broken. They are collected and not raised, because the
+            cache catches what a fetcher or a hook raises.
 
-        quiet: Called when no task can run before time passes.
+        on_idle: Called when no task can run before time passes.
     """
 
     def __init__(self, seed: int) -> None:
         self.random = Random(seed).random
-        self.broken: list[str] = []
-        self.quiet: Callable[[], None] = lambda: None
-        self.clock = Hands(self)
+        self.violations: list[str] = []
+        self.on_idle: Callable[[], None] = lambda: None
+        self.clock = ScheduledClock(self)
         self.lock = CooperativeLock(self)
-        self.asleep: dict[Task, float] = {}
+        self.sleeping: dict[Task, float] = {}
         self.gates: dict[Task, Lock] = {}
-        self.over = False
+        self.finished = False
         self._hub = greenlet.getcurrent()
         self._ready: list[Task] = []
         self._dropped: list[Task] = []
         self.task: Task
 
     def pick(self, items: Sequence[Item]) -> Item:
-        """One of several."""
+        """Return one of the items."""
         return items[int(self.random() * len(items))]
 
     def start(self, run: Callable[[], Any]) -> None:
@@ -69,134 +69,136 @@ class Scheduler:
         self._ready.append(Task(run, self._hub))
 
     def pause(self) -> None:
-        """A place where another thread may go on."""
-        if self.over:
+        """Let another thread run here."""
+        if self.finished:
             raise GreenletExit
         if self.lock.depth:
-            self.broken.append("the lock is held over a clock, a fetch, a hook or a wait")
+            self.violations.append("the lock is held over a clock, a fetch, a hook or a wait")
         elif self.random() < 0.4:
             self._ready.append(self.task)
             self._hub.switch()
 
     def sleep(self, seconds: float) -> None:
-        """Let the others go on until so much time has passed, or until wake()."""
-        if self.over:
+        """Let the other threads run until the time has passed or wake() is called."""
+        if self.finished:
             raise GreenletExit
         if self.lock.depth:
-            self.broken.append("the lock is held over a wait")
-        self.asleep[self.task] = self.clock.hands.monotonic + seconds
+            self.violations.append("the lock is held over a wait")
+        self.sleeping[self.task] = self.clock.instant.monotonic + seconds
         self._hub.switch()
 
     def wait(self, gate: Lock, seconds: float) -> bool:
-        """Acquire a real lock as soon as it is open, within so much time."""
+        """Acquire a real lock as soon as it is free, within the given time."""
         self.pause()
-        until = self.clock.hands.monotonic + seconds
-        while not (opened := gate.acquire(blocking=False)):
-            left = until - self.clock.hands.monotonic
+        until = self.clock.instant.monotonic + seconds
+        while not (acquired := gate.acquire(blocking=False)):
+            left = until - self.clock.instant.monotonic
             if left <= 0:
                 break
             self.gates[self.task] = gate
             self.sleep(left)
         self.pause()
-        return opened
+        return acquired
 
     def wake(self, task: Task) -> None:
-        """Have a sleeping task go on."""
+        """Make a sleeping task ready."""
         self.gates.pop(task, None)
-        if self.asleep.pop(task, None) is not None:
+        if self.sleeping.pop(task, None) is not None:
             self._ready.append(task)
 
     def time_passed(self) -> None:
-        """Wake those who have slept long enough."""
-        for task in [t for t, until in self.asleep.items() if until <= self.clock.hands.monotonic]:
+        """Wake the tasks that have slept long enough."""
+        for task in [
+            t for t, until in self.sleeping.items() if until <= self.clock.instant.monotonic
+        ]:
             self.wake(task)
 
     def drop_others(self) -> None:
-        """Have no other thread go on, as in a forked child."""
-        self._dropped += [*self._ready, *self.asleep]
+        """Stop all other threads, as a fork does in the child."""
+        self._dropped += [*self._ready, *self.sleeping]
         self._ready.clear()
-        self.asleep.clear()
+        self.sleeping.clear()
         self.gates.clear()
 
     def run(self) -> None:
-        """Run the tasks until all have ended."""
+        """Run the tasks until all have finished."""
         turns = 0
-        while self._ready or self.asleep:
+        while self._ready or self.sleeping:
             while self._ready:
                 ready = self._ready
                 index = int(self.random() * len(ready))
                 ready[index], ready[-1] = ready[-1], ready[index]
                 self.task = ready.pop()
                 self.task.switch()
-                self._look_at_gates()
+                self._wake_opened_gates()
                 turns += 1
-                if turns > _ENDLESS:
-                    raise AssertionError("it goes on for ever")
-            if self.asleep:
-                self.quiet()
-                self._let_time_pass()
+                if turns > _MAX_TURNS:
+                    raise AssertionError("the run does not end")
+            if self.sleeping:
+                self.on_idle()
+                self._advance_time()
         self._end()
 
-    def _look_at_gates(self) -> None:
+    def _wake_opened_gates(self) -> None:
         for task in [task for task, gate in self.gates.items() if not gate.locked()]:
             self.wake(task)
 
-    def _let_time_pass(self) -> None:
-        first = min(self.asleep.values())
+    def _advance_time(self) -> None:
+        first = min(self.sleeping.values())
         if first == float("inf"):
-            for task in list(self.asleep):
+            for task in list(self.sleeping):
                 self.wake(task)
             return
-        # All wake up late, and some very late.
+        # Every task wakes late, and some wake very late.
         late = self.pick((0, 0, 3, 12)) + self.random() / 1000
-        self.clock.move(max(first - self.clock.hands.monotonic, 0) + late)
+        self.clock.advance(max(first - self.clock.instant.monotonic, 0) + late)
 
     def _end(self) -> None:
-        self.over = True
+        self.finished = True
         for task in self._dropped:
-            with suppress(Exception):  # what it was at work on is gone
+            with suppress(Exception):  # its work is discarded
                 task.throw()
 
 
-class Hands:
-    """A clock at each reading of which another thread may go on."""
+class ScheduledClock:
+    """A clock that lets another thread run whenever it is read."""
 
     def __init__(self, scheduler: Scheduler) -> None:
-        self.hands = Instant(1_000.0, 1_700_000_000.0)
-        self.moved: Callable[[], None] = lambda: None
+        self.instant = Instant(1_000.0, 1_700_000_000.0)
+        self.on_advance: Callable[[], None] = lambda: None
         self._scheduler = scheduler
 
     def monotonic(self) -> float:
         self._scheduler.pause()
         task = self._scheduler.task
         task.reading = None
-        task.monotonic = self.hands.monotonic
+        task.monotonic = self.instant.monotonic
         return task.monotonic
 
     def time(self) -> float:
         self._scheduler.pause()
         task = self._scheduler.task
-        task.reading = Instant(task.monotonic, self.hands.wall)
-        return self.hands.wall
+        task.reading = Instant(task.monotonic, self.instant.wall)
+        return self.instant.wall
 
-    def move(self, seconds: float, *, wall: float | None = None) -> None:
-        """Move the monotonic hand, and the other one as far if it is not said how far."""
-        monotonic, shown = self.hands
-        self.hands = Instant(monotonic + seconds, shown + (seconds if wall is None else wall))
-        self.moved()
+    def advance(self, seconds: float, *, wall: float | None = None) -> None:
+        """Move the monotonic clock, and the wall clock by the same amount unless told otherwise."""
+        monotonic, wall_time = self.instant
+        self.instant = Instant(monotonic + seconds, wall_time + (seconds if wall is None else wall))
+        self.on_advance()
         self._scheduler.time_passed()
 
 
 class CooperativeLock:
     """
-    A reentrant lock before and after which another thread may go on.
+    A reentrant lock that lets another thread run before it is acquired and after it is released.
 
-    While it is held none can, so nobody ever waits for it.
+    No other thread runs while it is held, so no thread ever waits for it.
     """
 
     def __init__(self, scheduler: Scheduler) -> None:
         self.depth = 0
-        self.released: Callable[[], None] = lambda: None
+        self.on_release: Callable[[], None] = lambda: None
         self._scheduler = scheduler
 
     def acquire(self, *, timeout: float = -1) -> bool:
@@ -207,7 +209,7 @@ class CooperativeLock:
 
     def release(self) -> None:
         if self.depth == 1:
-            self.released()
+            self.on_release()
         self.depth -= 1
         if not self.depth:
             self._scheduler.pause()
@@ -224,8 +226,8 @@ class CooperativeLock:
         self.release()
 
 
-class Wake:
-    """Wakes a task. Its place in a set is the same in every run."""
+class Waker:
+    """Wakes a task. Its position in a set is the same in every run."""
 
     def __init__(self, scheduler: Scheduler, task: Task, number: int) -> None:
         self._scheduler, self._task, self._number = scheduler, task, number

@@ -1,4 +1,4 @@
-"""Real servers of Redis or Valkey on this machine, which do what a test wants them to suffer."""
+"""Real Redis or Valkey servers on this machine, which a test can stop, pause or impersonate."""
 
 import os
 import shutil
@@ -22,7 +22,7 @@ from patience import PATIENCE
 
 
 def require_server() -> str:
-    """A server. It is installed if that can be done, or the test is skipped."""
+    """Return the path of a server, installing it if possible; skip the test otherwise."""
     if found := find_server():
         return found
     if os.geteuid() or not shutil.which("apt-get"):
@@ -37,7 +37,7 @@ def require_server() -> str:
 
 
 class Server:
-    """One server, on a Unix socket in a folder, and on a port of loopback if that is wanted."""
+    """One server, on a Unix socket in a folder and, if a port is given, on loopback."""
 
     def __init__(self, folder: Path, *options: str, port: int = 0) -> None:
         self.path = folder / "redis.sock"
@@ -60,7 +60,7 @@ class Server:
         pause = threading.Event()
         end = time.monotonic() + PATIENCE
         while time.monotonic() < end:
-            assert self._process.poll() is None, f"{self._command} has ended"
+            assert self._process.poll() is None, f"{self._command} has exited"
             try:
                 with self.client() as client:
                     client.execute_command("PING")
@@ -70,7 +70,7 @@ class Server:
                 pause.wait(0.01)
             else:
                 return self
-        raise AssertionError("the server has not started")
+        raise AssertionError("the server did not start")
 
     def stop(self) -> None:
         if self._process:
@@ -100,13 +100,13 @@ class Server:
         return redis.Redis(unix_socket_path=str(self.path), **(once | arguments))
 
     def connections(self) -> int:
-        """How many there are, without the one that asks."""
+        """Count the connections, without the one that counts them."""
         with self.client() as client:
             return len(client.client_list()) - 1
 
     @contextmanager
     def monitored(self) -> Generator[list[str]]:
-        """What MONITOR shows meanwhile."""
+        """Collect what MONITOR shows inside the block."""
         seen: list[str] = []
         client = self.client()
         with client.monitor() as monitor:
@@ -128,7 +128,7 @@ class Server:
         client.close()
 
     def dump(self) -> bytes:
-        """The database as it would be written to a disk."""
+        """Return the database as the server writes it to disk."""
         with self.client() as client:
             client.config_set("rdbcompression", "no")
             client.execute_command("SAVE")
@@ -151,8 +151,8 @@ def free_port() -> int:
 
 
 @contextmanager
-def impostor(talk: Callable[[socket.socket], None]) -> Generator[str]:
-    """Something on a port of loopback that is no Redis. Gives its URL."""
+def fake_server(talk: Callable[[socket.socket], None]) -> Generator[str]:
+    """Run a server on loopback that is not Redis, and yield its URL."""
     listener = socket.create_server(("127.0.0.1", 0))
     threads: list[threading.Thread] = []
     accepted: list[socket.socket] = []

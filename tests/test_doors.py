@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from caching import PROVIDER, asking
+from caching import PROVIDER, request_for
 from cognito_devtoken import OpenIdToken, TokenRequest
 from cognito_devtoken._cache.flights import Flight, Steps
 from cognito_devtoken._cache.waiting import wait_async, wait_blocking
@@ -26,7 +26,7 @@ def landing(flight: Flight[TokenRequest, OpenIdToken]) -> Steps[TokenRequest, Op
 
 @pytest.fixture
 def flight() -> Flight[TokenRequest, OpenIdToken]:
-    return Flight(Key.of(asking(), PROVIDER), asking(), Reason.MISS, Instant(0, 0))
+    return Flight(Key.of(request_for(), PROVIDER), request_for(), Reason.MISS, Instant(0, 0))
 
 
 def in_a_loop(steps: Steps[TokenRequest, OpenIdToken]) -> OpenIdToken:

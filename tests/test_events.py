@@ -6,7 +6,7 @@ from typing import Any
 import attrs
 import pytest
 
-from caching import Recorder, asking, cache_of
+from caching import Recorder, make_cache, request_for
 from cognito_devtoken import TokenCache, events
 from cognito_devtoken.events import (
     Event,
@@ -31,7 +31,7 @@ KINDS = [
 def test_a_fetch_is_told_from_its_start_to_its_end(
     fetcher: FakeFetcher, clock: ManualClock
 ) -> None:
-    told = Recorder()
+    recorder = Recorder()
 
     class Slow(FakeFetcher):
         def fetch(self, request: Any) -> Any:
@@ -39,14 +39,14 @@ def test_a_fetch_is_told_from_its_start_to_its_end(
             return super().fetch(request)
 
     slow = Slow(clock)
-    cache = cache_of(slow, clock, on_event=[told])
-    token = cache.get(asking())
+    cache = make_cache(slow, clock, on_event=[recorder])
+    token = cache.get(request_for())
     slow.error = InternalServiceError("broken", code="InternalErrorException")
     clock.advance(600)
-    cache.get(asking())
+    cache.get(request_for())
 
     key = "6307b4b3ccd466b4"
-    assert told.events == [
+    assert recorder.events == [
         FetchStarted(key, Reason.MISS, queued=0),
         FetchSucceeded(key, Reason.MISS, 0.25, token.fingerprint, 900),
         FetchStarted(key, Reason.DUE, queued=0),
@@ -74,16 +74,16 @@ def test_events_are_frozen_and_say_what_they_hold(kind: Any) -> None:
 
 
 def test_what_needs_attention_is_a_warning(
-    cache: TokenCache, fetcher: FakeFetcher, caplog: pytest.LogCaptureFixture, told: Recorder
+    cache: TokenCache, fetcher: FakeFetcher, caplog: pytest.LogCaptureFixture, recorder: Recorder
 ) -> None:
     hook = LoggingHook()
     caplog.set_level(logging.DEBUG)
-    token = cache.get(asking())
+    token = cache.get(request_for())
     cache.invalidate(token)
     fetcher.error = InternalServiceError("broken", code="InternalErrorException")
     with pytest.raises(InternalServiceError):
-        cache.get(asking())
-    for event in told.events:
+        cache.get(request_for())
+    for event in recorder.events:
         hook(event)
 
     assert [(record.name, record.levelname) for record in caplog.records] == [

@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 import pytest
 
-from caching import asking, cache_of
+from caching import make_cache, request_for
 from cognito_devtoken import Stats, TokenCache
 from cognito_devtoken._metrics import COUNTERS, HELD, Watched
 from cognito_devtoken.testing import FakeFetcher, ManualClock
@@ -24,7 +24,7 @@ def watched() -> Watched:
 
 @pytest.fixture
 def new(fetcher: FakeFetcher, clock: ManualClock) -> Callable[[], TokenCache]:
-    return lambda: cache_of(fetcher, clock)
+    return lambda: make_cache(fetcher, clock)
 
 
 def test_every_figure_of_stats_is_shown_once_but_for_those_of_the_histograms() -> None:
@@ -38,7 +38,7 @@ def test_what_is_watched_is_summed(watched: Watched, new: Callable[[], TokenCach
     one, two = new(), new()
     for cache in (one, two, one):
         watched.add(cache)
-        cache.get(asking())
+        cache.get(request_for())
 
     assert watched.figures()["misses"] == 2
     assert watched.figures()["hits"] == 1
@@ -50,7 +50,7 @@ def test_what_is_gone_holds_nothing_and_its_counts_do_not_fall(
 ) -> None:
     cache = new()
     watched.add(cache)
-    cache.get(asking())
+    cache.get(request_for())
     before = watched.figures()
 
     del cache
@@ -77,7 +77,7 @@ def test_two_readers_at_once_count_what_is_gone_once(
     here, gone = MeetingPoint(fetcher), new()
     watched.add(here)
     watched.add(gone)
-    gone.get(asking())
+    gone.get(request_for())
     assert watched.figures()["misses"] == 1
     del gone
     gc.collect()
@@ -108,7 +108,7 @@ def test_a_reader_that_was_overtaken_takes_no_counts_back(
     watched.add(cache)
     overtaken.start()
     assert has_read.wait(PATIENCE)
-    cache.get(asking())
+    cache.get(request_for())
     assert watched.figures()["misses"] == 1
     may_go_on.set()
     overtaken.join()
@@ -124,7 +124,7 @@ def test_a_forked_child_begins_at_zero(
 ) -> None:
     cache: Any = new()
     watched.add(cache)
-    cache.get(asking())
+    cache.get(request_for())
     assert watched.figures()["misses"] == 1
 
     ready = cache._leases._before_fork()
@@ -134,5 +134,5 @@ def test_a_forked_child_begins_at_zero(
 
     assert watched.figures()["misses"] == 0
     assert watched.figures()["entries"] == 1
-    cache.get(asking())
+    cache.get(request_for())
     assert watched.figures()["hits"] == 1

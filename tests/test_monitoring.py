@@ -29,14 +29,14 @@ def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
 
 @pytest.fixture
 def session(
-    fetcher: FakeFetcher, clock: ManualClock, told: Recorder, backend: Backend
+    fetcher: FakeFetcher, clock: ManualClock, recorder: Recorder, backend: Backend
 ) -> Iterator[TokenSession]:
     with TokenSession(
         POOL.identity_pool_id,
         developer_provider=POOL.developer_provider,
         client=fetcher,
         clock=clock,
-        on_event=[backend.metrics, told],
+        on_event=[backend.metrics, recorder],
     ) as session:
         backend.metrics.watch(session)
         yield session
@@ -44,22 +44,22 @@ def session(
 
 @pytest.fixture
 def outage(
-    session: TokenSession, clock: ManualClock, fetcher: FakeFetcher, told: Recorder
+    session: TokenSession, clock: ManualClock, fetcher: FakeFetcher, recorder: Recorder
 ) -> Callable[[], None]:
     def ride_out() -> None:
         """A miss, three hits, a refresh that fails, and two more hits in the grace period."""
         session.get_token(USER)
-        told.wait_for(FetchSucceeded)
+        recorder.wait_for(FetchSucceeded)
         for _ in range(3):
             session.get_token(USER)
         fetcher.error = TokenUnavailableError("Cognito is down.")
         clock.advance(700)
         session.get_token(USER)
-        told.wait_for(FetchFailed)
+        recorder.wait_for(FetchFailed)
         clock.advance(150)
         session.get_token(USER)
         session.get_token(USER)
-        told.wait_for(FetchFailed, count=2)
+        recorder.wait_for(FetchFailed, count=2)
 
     return ride_out
 
@@ -90,16 +90,16 @@ def test_the_duration_of_a_fetch_is_in_seconds(
     session: TokenSession,
     clock: ManualClock,
     fetcher: FakeFetcher,
-    told: Recorder,
+    recorder: Recorder,
     backend: Backend,
 ) -> None:
     with fetcher.held():
         waiter = Thread(target=session.get_token, args=[USER])
         waiter.start()
-        told.wait_for(FetchStarted)
+        recorder.wait_for(FetchStarted)
         clock.advance(3)
     waiter.join()
-    told.wait_for(FetchSucceeded)
+    recorder.wait_for(FetchSucceeded)
 
     took = backend.histogram("fetch_duration", reason="miss")
     assert (took.sum, took.buckets) == (3, {5: 1})
@@ -163,18 +163,18 @@ def test_what_is_collected_shows_neither_user_nor_token_nor_key(
     session: TokenSession,
     clock: ManualClock,
     fetcher: FakeFetcher,
-    told: Recorder,
+    recorder: Recorder,
     backend: Backend,
 ) -> None:
     fetcher.error = CallerDeniedError(f"No, {USER}.", code="AccessDenied")
     with pytest.raises(CallerDeniedError):
         session.get_token(USER)
-    told.wait_for(FetchFailed)
+    recorder.wait_for(FetchFailed)
     fetcher.error = None
     clock.advance(5)
     token = session.get_token(USER)
-    told.wait_for(FetchSucceeded)
-    keys = {event.key for event in told.events if isinstance(event, FetchStarted)}
+    recorder.wait_for(FetchSucceeded)
+    keys = {event.key for event in recorder.events if isinstance(event, FetchStarted)}
 
     text = backend.text()
 

@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from caching import asking, until
+from caching import request_for, wait_until
 from cognito_devtoken.pytest_plugin import _Fetcher
 from cognito_devtoken.testing import FakeFetcher
 from inner_runs import Passes, run_alone
@@ -100,7 +100,7 @@ class TestIsolation:
 
             import pytest
 
-            from caching import until
+            from caching import wait_until
             from cognito_devtoken import TokenRequest
             from cognito_devtoken.exceptions import TokenUnavailableError
             from patience import PATIENCE
@@ -112,7 +112,7 @@ class TestIsolation:
             @pytest.mark.cognito(latency=60)
             def test_one(token_session):
                 calls.append(pool.submit(token_session._client.fetch, request))
-                until(lambda: token_session._client._under_way)
+                wait_until(lambda: token_session._client._under_way)
                 with pytest.raises(TokenUnavailableError, match="in time"):
                     token_session.get_token("user-42", timeout=0.05)
 
@@ -163,10 +163,10 @@ class TestIsolation:
         fetcher = _Fetcher(cognito)
         with ThreadPoolExecutor() as pool:
             with cognito.held():
-                call = pool.submit(fetcher.fetch, asking())
-                until(lambda: len(cognito.calls) == 1)
+                call = pool.submit(fetcher.fetch, request_for())
+                wait_until(lambda: len(cognito.calls) == 1)
                 end = pool.submit(fetcher.end)
-                until(lambda: fetcher._ended)
+                wait_until(lambda: fetcher._ended)
                 assert not end.done()
             end.result()
             assert call.result().token

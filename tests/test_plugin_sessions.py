@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from caching import asking
+from caching import request_for
 from cognito_devtoken import TokenSession
 from cognito_devtoken.exceptions import SessionClosedError
 from cognito_devtoken.pytest_plugin import _Cognito
@@ -156,7 +156,7 @@ class TestSessions:
                 cognito.emulator.endpoint_url  # noqa: B018
         assert cognito._client
         with pytest.raises(SessionClosedError):
-            cognito._client.fetch(asking())
+            cognito._client.fetch(request_for())
 
     def test_a_forked_child_needs_nothing_of_the_environment_either(
         self, passes: Passes, monkeypatch: pytest.MonkeyPatch

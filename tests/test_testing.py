@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from caching import POOL_ID, PROVIDER, asking, until
+from caching import POOL_ID, PROVIDER, request_for, wait_until
 from cognito_devtoken import TokenRequest, TokenSession
 from cognito_devtoken.exceptions import ConfigurationError, TooManyRequestsError
 from cognito_devtoken.testing import FakeFetcher, ManualClock, make_token
@@ -29,14 +29,19 @@ def test_the_hands_of_a_clock_move_together_and_apart() -> None:
 
 def test_every_token_is_another_and_the_identity_the_same() -> None:
     fetcher = FakeFetcher()
-    one, two = fetcher.fetch(asking()), fetcher.fetch(asking())
+    one, two = fetcher.fetch(request_for()), fetcher.fetch(request_for())
 
     assert one != two
     assert one.identity_id == two.identity_id
-    assert fetcher.fetch(asking("another")).identity_id != one.identity_id
-    assert fetcher.fetch(asking(identity_id=POOL_ID)).identity_id == POOL_ID
-    assert fetcher.calls == [asking(), asking(), asking("another"), asking(identity_id=POOL_ID)]
-    linked = fetcher.fetch(asking(logins={"accounts.google.com": "eyJ"}))
+    assert fetcher.fetch(request_for("another")).identity_id != one.identity_id
+    assert fetcher.fetch(request_for(identity_id=POOL_ID)).identity_id == POOL_ID
+    assert fetcher.calls == [
+        request_for(),
+        request_for(),
+        request_for("another"),
+        request_for(identity_id=POOL_ID),
+    ]
+    linked = fetcher.fetch(request_for(logins={"accounts.google.com": "eyJ"}))
     assert linked.claims["amr"] == ("authenticated", PROVIDER, "accounts.google.com")
 
 
@@ -48,7 +53,7 @@ def test_tokens_live_as_long_as_asked_for_unless_told_otherwise(
     lifetime: float | None, duration: int | None, seconds: int
 ) -> None:
     clock = ManualClock()
-    token = FakeFetcher(clock, lifetime=lifetime).fetch(asking(token_duration=duration))
+    token = FakeFetcher(clock, lifetime=lifetime).fetch(request_for(token_duration=duration))
 
     assert token.lifetime == timedelta(seconds=seconds)
     clock.advance(10)
@@ -62,17 +67,17 @@ def test_calls_fail_as_often_as_told() -> None:
 
     for error in (TooManyRequestsError, TooManyRequestsError, ConfigurationError):
         with pytest.raises(error):
-            fetcher.fetch(asking())
+            fetcher.fetch(request_for())
     fetcher.error = None
-    assert fetcher.fetch(asking()).token
+    assert fetcher.fetch(request_for()).token
 
 
 def test_calls_that_are_held_have_begun_and_do_not_come_back() -> None:
     fetcher = FakeFetcher()
-    caller = threading.Thread(target=fetcher.fetch, args=[asking()])
+    caller = threading.Thread(target=fetcher.fetch, args=[request_for()])
     with fetcher.held():
         caller.start()
-        until(lambda: len(fetcher.calls) == 1)
+        wait_until(lambda: len(fetcher.calls) == 1)
         assert caller.is_alive()
     caller.join()
 

@@ -1,11 +1,11 @@
-"""What callers get when a fetch fails, and for how long nobody tries again."""
+"""What callers get when a fetch fails, and how long the back-off lasts."""
 
 from datetime import timedelta
 from itertools import pairwise
 
 import pytest
 
-from caching import Crew, Recorder, asking, cache_of
+from caching import ManualThreads, Recorder, make_cache, request_for
 from cognito_devtoken import TokenCache
 from cognito_devtoken.events import FetchFailed
 from cognito_devtoken.exceptions import (
@@ -43,28 +43,28 @@ TERMINAL = ResourceConflictError("A login is linked already.", code="ResourceCon
 def test_a_valid_token_is_served_while_refreshes_fail(
     cache: TokenCache, fetcher: FakeFetcher, clock: ManualClock, error: Exception
 ) -> None:
-    token = cache.get(asking())
+    token = cache.get(request_for())
     fetcher.error = error
     clock.advance(600)
     for _ in range(290):
-        assert cache.get(asking()) == token
+        assert cache.get(request_for()) == token
         clock.advance(1)
 
     assert len(fetcher.calls) <= 290 / 8
 
 
-def test_the_next_attempt_comes_after_the_back_off_and_not_before(
-    fetcher: FakeFetcher, clock: ManualClock, told: Recorder
+def test_the_next_attempt_is_made_after_the_back_off_and_not_before(
+    fetcher: FakeFetcher, clock: ManualClock, recorder: Recorder
 ) -> None:
-    cache = cache_of(fetcher, clock, on_event=[told], draw=0.999_999)
-    cache.get(asking())
+    cache = make_cache(fetcher, clock, on_event=[recorder], random_fraction=0.999_999)
+    cache.get(request_for())
     fetcher.error = DOWN
     clock.advance(600)
     attempts = []
     for tenth in range(3000):
         before = len(fetcher.calls)
         if tenth < 2990:
-            cache.get(asking())
+            cache.get(request_for())
         if len(fetcher.calls) > before:
             attempts.append(tenth / 10)
         clock.advance(0.1)
@@ -72,39 +72,39 @@ def test_the_next_attempt_comes_after_the_back_off_and_not_before(
     gaps = [later - earlier for earlier, later in pairwise(attempts)]
     assert gaps[:4] == pytest.approx([1, 2, 4, 8], abs=0.2)
     assert max(gaps) == pytest.approx(30, abs=0.2)
-    assert gaps[-1] < 1.1, "the closer the expiry, the more often"
-    assert [round(event.retry_in) for event in told.of(FetchFailed)[:4]] == [1, 2, 4, 8]
+    assert gaps[-1] < 1.1, "attempts become more frequent close to expiry"
+    assert [round(event.retry_in) for event in recorder.of(FetchFailed)[:4]] == [1, 2, 4, 8]
 
 
-def test_a_success_clears_the_back_off(
-    cache: TokenCache, fetcher: FakeFetcher, clock: ManualClock, told: Recorder
+def test_a_success_resets_the_back_off(
+    cache: TokenCache, fetcher: FakeFetcher, clock: ManualClock, recorder: Recorder
 ) -> None:
     for _ in range(3):
         fetcher.fail_next(DOWN)
         with pytest.raises(TokenUnavailableError):
-            cache.get(asking())
+            cache.get(request_for())
         clock.advance(5)
-    cache.get(asking())
+    cache.get(request_for())
     cache.clear()
     fetcher.fail_next(DOWN)
     with pytest.raises(TokenUnavailableError):
-        cache.get(asking())
+        cache.get(request_for())
 
-    assert [event.retry_in for event in told.of(FetchFailed)] == [0.25, 0.5, 1, 0.25]
+    assert [event.retry_in for event in recorder.of(FetchFailed)] == [0.25, 0.5, 1, 0.25]
 
 
-def test_a_transient_failure_is_remembered_without_a_call(
+def test_a_transient_failure_is_remembered_and_no_call_is_made(
     cache: TokenCache, fetcher: FakeFetcher, clock: ManualClock
 ) -> None:
     fetcher.error = InternalServiceError("broken", code="InternalErrorException")
     with pytest.raises(InternalServiceError):
-        cache.get(asking())
+        cache.get(request_for())
 
     with pytest.raises(
         TokenUnavailableError,
         match=r"^Backing off until \d\d:\d\d:\d\d UTC after InternalServiceError\.",
     ) as caught:
-        cache.get(asking())
+        cache.get(request_for())
 
     assert isinstance(caught.value.last_error, InternalServiceError)
     assert caught.value.retry_at is not None
@@ -112,25 +112,25 @@ def test_a_transient_failure_is_remembered_without_a_call(
     assert len(fetcher.calls) == 1
     clock.advance(0.25)
     fetcher.error = None
-    assert cache.get(asking()).token
+    assert cache.get(request_for()).token
 
 
 @pytest.mark.parametrize(
     "error", [TERMINAL, CallerDeniedError("no"), ConfigurationError("no AWS credentials")]
 )
-def test_what_does_not_mend_itself_is_raised_as_what_it_is(
+def test_a_failure_that_does_not_recover_on_its_own_is_raised_with_its_own_type(
     cache: TokenCache, fetcher: FakeFetcher, clock: ManualClock, error: Exception
 ) -> None:
     fetcher.error = error
     for _ in range(3):
         with pytest.raises(type(error), match=str(error)):
-            cache.get(asking())
+            cache.get(request_for())
         clock.advance(0.3)
 
     assert len(fetcher.calls) == 1
     clock.advance(0.2)
     with pytest.raises(type(error)):
-        cache.get(asking())
+        cache.get(request_for())
     assert len(fetcher.calls) == 2
 
 
@@ -141,106 +141,110 @@ def test_no_error_is_remembered_for_more_than_five_seconds(
     fetcher.error = error
     for count in range(1, 20):
         with pytest.raises(type(error)):
-            cache.get(asking())
+            cache.get(request_for())
         assert len(fetcher.calls) == count
         clock.advance(5)
 
 
-def test_a_long_back_off_of_a_token_that_is_gone_is_a_short_one(
+def test_a_long_back_off_becomes_short_once_the_token_is_invalidated(
     cache: TokenCache, fetcher: FakeFetcher, clock: ManualClock
 ) -> None:
-    token = cache.get(asking())
+    token = cache.get(request_for())
     fetcher.error = TooManyRequestsError("slow down")
     clock.advance(600)
     for _ in range(40):
-        cache.get(asking())
+        cache.get(request_for())
         clock.advance(1)
     calls = len(fetcher.calls)
     cache.invalidate(token)
     fetcher.error = None
     clock.advance(5)
 
-    assert cache.get(asking()) != token
+    assert cache.get(request_for()) != token
     assert len(fetcher.calls) == calls + 1
 
 
 def test_a_terminal_failure_is_raised_even_while_a_token_is_valid(
     cache: TokenCache, fetcher: FakeFetcher, clock: ManualClock
 ) -> None:
-    token = cache.get(asking())
+    token = cache.get(request_for())
     fetcher.fail_next(TERMINAL)
     clock.advance(600)
-    assert cache.get(asking()) is token, "whoever starts the refresh does not wait for it"
+    assert cache.get(request_for()) is token, (
+        "the caller that starts the refresh does not wait for it"
+    )
 
     with pytest.raises(ResourceConflictError):
-        cache.get(asking())
+        cache.get(request_for())
     assert len(fetcher.calls) == 2
     clock.advance(1)
-    assert cache.get(asking()) != token
+    assert cache.get(request_for()) != token
 
 
-def test_a_terminal_failure_of_a_forced_refresh_stops_hits_too(
+def test_a_terminal_failure_of_a_forced_refresh_also_stops_hits(
     cache: TokenCache, fetcher: FakeFetcher, clock: ManualClock
 ) -> None:
-    token = cache.get(asking())
+    token = cache.get(request_for())
     fetcher.fail_next(ResourceNotFoundError("gone"))
 
     with pytest.raises(ResourceNotFoundError):
-        cache.refresh(asking())
+        cache.refresh(request_for())
     with pytest.raises(ResourceNotFoundError):
-        cache.get(asking())
+        cache.get(request_for())
 
     clock.advance(1)
     fetcher.fail_next(DOWN)
-    assert cache.get(asking()) == token, "nobody has said no again, and it is still valid"
+    assert cache.get(request_for()) == token, (
+        "the new failure is transient, and the token is still valid"
+    )
 
 
 def test_a_terminal_failure_in_grace_is_raised(
     cache: TokenCache, fetcher: FakeFetcher, clock: ManualClock
 ) -> None:
-    cache.get(asking())
+    cache.get(request_for())
     clock.advance(850)
     fetcher.error = NotAuthorizedError("Logins don't match.")
 
     with pytest.raises(NotAuthorizedError):
-        cache.get(asking())
+        cache.get(request_for())
 
 
-def test_a_failed_refresh_leaves_the_token_at_hand_as_it_is(
+def test_a_failed_refresh_leaves_the_cached_token_unchanged(
     cache: TokenCache, fetcher: FakeFetcher
 ) -> None:
-    token = cache.get(asking())
+    token = cache.get(request_for())
     fetcher.fail_next(DOWN)
 
     with pytest.raises(TokenUnavailableError):
-        cache.refresh(asking())
+        cache.refresh(request_for())
 
-    assert cache.get(asking()) is token
+    assert cache.get(request_for()) is token
 
 
 def test_a_refresh_respects_the_back_off(cache: TokenCache, fetcher: FakeFetcher) -> None:
-    cache.get(asking())
+    cache.get(request_for())
     fetcher.error = DOWN
     with pytest.raises(TokenUnavailableError):
-        cache.refresh(asking())
+        cache.refresh(request_for())
 
     with pytest.raises(TokenUnavailableError, match="Backing off until"):
-        cache.refresh(asking())
+        cache.refresh(request_for())
 
     assert len(fetcher.calls) == 2
     assert cache.stats().back_offs == 1
 
 
-def test_those_who_share_a_failure_raise_objects_of_their_own(
+def test_callers_that_share_a_failure_each_raise_their_own_copy(
     fetcher: FakeFetcher, clock: ManualClock
 ) -> None:
-    crew = Crew()
-    cache = cache_of(fetcher, clock, start_thread=crew.start)
+    threads = ManualThreads()
+    cache = make_cache(fetcher, clock, start_thread=threads.start)
     fetcher.error = TERMINAL
-    callers = [cache._leases.steps(asking(), None, None) for _ in range(3)]
+    callers = [cache._leases.steps(request_for(), None, None) for _ in range(3)]
     for steps in callers:
         next(steps)
-    crew.work()
+    threads.run_all()
 
     errors = []
     for steps in callers:
@@ -255,36 +259,38 @@ def test_those_who_share_a_failure_raise_objects_of_their_own(
     assert len(fetcher.calls) == 1
 
 
-def test_a_token_that_lives_shorter_than_the_one_at_hand_does_not_cause_a_storm(
+def test_tokens_that_expire_before_the_cached_one_do_not_cause_a_call_for_each_hit(
     clock: ManualClock,
 ) -> None:
     fetcher = FakeFetcher(clock)
-    cache = cache_of(fetcher, clock)
-    token = cache.get(asking())
+    cache = make_cache(fetcher, clock)
+    token = cache.get(request_for())
     fetcher._lifetime = 100
     clock.advance(600)
     for _ in range(100):
-        assert cache.get(asking()) == token
+        assert cache.get(request_for()) == token
         clock.advance(0.01)
 
     assert len(fetcher.calls) <= 3
 
 
-def test_failures_are_forgotten_after_a_while(
-    cache: TokenCache, fetcher: FakeFetcher, clock: ManualClock, told: Recorder
+def test_old_failures_do_not_lengthen_the_back_off(
+    cache: TokenCache, fetcher: FakeFetcher, clock: ManualClock, recorder: Recorder
 ) -> None:
     fetcher.error = DOWN
     for pause in (1, 120, 1):
         with pytest.raises(TokenUnavailableError):
-            cache.get(asking())
+            cache.get(request_for())
         clock.advance(timedelta(seconds=pause))
 
-    assert [event.retry_in for event in told.of(FetchFailed)] == [0.25, 0.5, 0.25]
+    assert [event.retry_in for event in recorder.of(FetchFailed)] == [0.25, 0.5, 0.25]
 
 
-def test_one_users_failure_is_not_anothers(cache: TokenCache, fetcher: FakeFetcher) -> None:
+def test_a_failure_for_one_user_does_not_affect_another(
+    cache: TokenCache, fetcher: FakeFetcher
+) -> None:
     fetcher.fail_next(TERMINAL)
     with pytest.raises(ResourceConflictError):
-        cache.get(asking("one"))
+        cache.get(request_for("one"))
 
-    assert cache.get(asking("two")).token
+    assert cache.get(request_for("two")).token

@@ -1,11 +1,11 @@
-"""What hangs, what is forgotten, what comes at a bad moment."""
+"""Hung calls, abandoned flights, forks, closes and interrupts at unusual moments."""
 
 import sys
 from typing import Any
 
 import pytest
 
-from caching import POOL_ID, PROVIDER, Crew, Recorder, asking, cache_of, in_the_air
+from caching import POOL_ID, PROVIDER, ManualThreads, Recorder, make_cache, request_for, start_call
 from cognito_devtoken import RefreshPolicy, TokenCache, TokenSession
 from cognito_devtoken._cache.failures import copy_of
 from cognito_devtoken._cache.flights import DEADLINE
@@ -22,79 +22,81 @@ from cognito_devtoken.testing import FakeFetcher, ManualClock, make_token
 
 
 @pytest.fixture
-def crew() -> Crew:
-    return Crew()
+def threads() -> ManualThreads:
+    return ManualThreads()
 
 
 @pytest.fixture
-def slow(fetcher: FakeFetcher, clock: ManualClock, crew: Crew, told: Recorder) -> TokenCache:
-    return cache_of(fetcher, clock, start_thread=crew.start, on_event=[told])
+def manual_cache(
+    fetcher: FakeFetcher, clock: ManualClock, threads: ManualThreads, recorder: Recorder
+) -> TokenCache:
+    return make_cache(fetcher, clock, start_thread=threads.start, on_event=[recorder])
 
 
-def begun(cache: TokenCache, user_id: str = "user-42", **options: Any) -> Any:
-    """A caller who waits."""
-    steps = cache._leases.steps(asking(user_id), None, None, **options)
+def wait_for_token(cache: TokenCache, user_id: str = "user-42", **options: Any) -> Any:
+    """Start a caller that waits, and return its steps."""
+    steps = cache._leases.steps(request_for(user_id), None, None, **options)
     next(steps)
     return steps
 
 
-def test_a_flight_that_nobody_waits_for_and_one_behind_it_do_not_block_their_key(
-    slow: TokenCache, clock: ManualClock, crew: Crew
+def test_a_hung_flight_without_callers_and_its_successor_do_not_block_their_key(
+    manual_cache: TokenCache, clock: ManualClock, threads: ManualThreads
 ) -> None:
-    begun(slow)
-    crew.work()
+    wait_for_token(manual_cache)
+    threads.run_all()
     clock.advance(700)
-    slow.get(asking())  # due: nobody waits for this one
-    land = in_the_air(slow, crew)
-    behind = begun(slow, forced=True)
+    manual_cache.get(request_for())  # due: no caller waits for this flight
+    respond = start_call(manual_cache, threads)
+    successor = wait_for_token(manual_cache, forced=True)
     clock.advance(DEADLINE + 1)
 
-    assert next(behind)[1] == float("inf"), "its own time begins when it is sent"
-    crew.work()
+    assert next(successor)[1] == float("inf"), "its deadline starts when it is sent"
+    threads.run_all()
     with pytest.raises(StopIteration):
-        next(behind)
-    land()
+        next(successor)
+    respond()
     clock.advance(3000)
-    again_ = begun(slow)
-    crew.work()
+    later = wait_for_token(manual_cache)
+    threads.run_all()
     with pytest.raises(StopIteration):
-        next(again_)
-    assert slow.stats().in_flight == 0
+        next(later)
+    assert manual_cache.stats().in_flight == 0
 
 
-def test_flights_that_hang_and_that_nobody_asks_after_do_not_stop_other_keys(
-    fetcher: FakeFetcher, clock: ManualClock, crew: Crew
+def test_hung_flights_without_callers_do_not_block_other_keys(
+    fetcher: FakeFetcher, clock: ManualClock, threads: ManualThreads
 ) -> None:
-    cache = cache_of(fetcher, clock, start_thread=crew.start, max_concurrent_fetches=2)
+    cache = make_cache(fetcher, clock, start_thread=threads.start, max_concurrent_fetches=2)
     for number in range(2):
         with pytest.raises(TokenUnavailableError):
-            cache.get(asking(f"hung-{number}"), timeout=0)
-        in_the_air(cache, crew)
+            cache.get(request_for(f"hung-{number}"), timeout=0)
+        start_call(cache, threads)
     clock.advance(DEADLINE)
 
-    other = begun(cache, "other")
-    assert crew.jobs
-    crew.work()
+    other = wait_for_token(cache, "other")
+    assert threads.jobs
+    threads.run_all()
     with pytest.raises(StopIteration):
         next(other)
 
 
-def test_what_nobody_waits_for_any_more_is_not_fetched_after_an_outage(
-    fetcher: FakeFetcher, clock: ManualClock, crew: Crew
+def test_queued_flights_whose_callers_gave_up_are_not_sent_after_an_outage(
+    fetcher: FakeFetcher, clock: ManualClock, threads: ManualThreads
 ) -> None:
-    cache = cache_of(fetcher, clock, start_thread=crew.start, max_concurrent_fetches=1)
+    cache = make_cache(fetcher, clock, start_thread=threads.start, max_concurrent_fetches=1)
     for number in range(250):
         with pytest.raises(TokenUnavailableError):
-            cache.get(asking(f"gone-{number}"), timeout=0)
+            cache.get(request_for(f"gone-{number}"), timeout=0)
     clock.advance(DEADLINE)
-    live = begun(cache, "live")
+    live = wait_for_token(cache, "live")
     for _ in range(2):
         with pytest.raises(TokenUnavailableError):
-            cache.get(asking("another"), timeout=0)
+            cache.get(request_for("another"), timeout=0)
 
-    crew.work()
+    threads.run_all()
 
-    assert asking("live") in fetcher.calls
+    assert request_for("live") in fetcher.calls
     assert len(fetcher.calls) == 2
     with pytest.raises(StopIteration):
         next(live)
@@ -103,40 +105,40 @@ def test_what_nobody_waits_for_any_more_is_not_fetched_after_an_outage(
 def test_strict_grace_remembers_no_error_for_more_than_five_seconds(
     fetcher: FakeFetcher, clock: ManualClock
 ) -> None:
-    cache = cache_of(fetcher, clock, policy=RefreshPolicy(strict_grace=True))
-    cache.get(asking())
+    cache = make_cache(fetcher, clock, policy=RefreshPolicy(strict_grace=True))
+    cache.get(request_for())
     clock.advance(600)
     fetcher.error = TooManyRequestsError("slow down")
     for _ in range(210):
-        cache.get(asking())
+        cache.get(request_for())
         clock.advance(1)
     fetcher.error = None
     clock.advance(5)
 
-    assert cache.get(asking()).expires_in().total_seconds() == 900
+    assert cache.get(request_for()).expires_in().total_seconds() == 900
 
 
 def test_two_refreshes_in_a_row_both_succeed(cache: TokenCache) -> None:
-    one, two = cache.refresh(asking()), cache.refresh(asking())
+    one, two = cache.refresh(request_for()), cache.refresh(request_for())
 
     assert one != two
-    assert cache.get(asking()) is two
+    assert cache.get(request_for()) is two
 
 
-def test_without_threads_a_caller_flies_no_more_than_one_flight_at_a_time(
+def test_without_threads_a_caller_runs_one_flight_per_step(
     fetcher: FakeFetcher, clock: ManualClock
 ) -> None:
     def none(job: Any) -> None:
         raise RuntimeError("can't start new thread")
 
-    crew = Crew()
-    cache = cache_of(fetcher, clock, start_thread=crew.start)
-    others = [begun(cache, f"user-{number}") for number in range(3)]
-    crew.jobs.clear()
+    threads = ManualThreads()
+    cache = make_cache(fetcher, clock, start_thread=threads.start)
+    others = [wait_for_token(cache, f"user-{number}") for number in range(3)]
+    threads.jobs.clear()
     cache._state.flights.workers = 0
     cache._leases.workers.start_thread = none
 
-    mine = cache._leases.steps(asking("me"), None, None)
+    mine = cache._leases.steps(request_for("me"), None, None)
     next(mine)
     assert len(fetcher.calls) == 1
     for _ in range(3):
@@ -145,22 +147,22 @@ def test_without_threads_a_caller_flies_no_more_than_one_flight_at_a_time(
     assert len(fetcher.calls) == 4
 
 
-def test_a_hung_thread_does_not_count_as_one_that_comes_to_it(
-    fetcher: FakeFetcher, clock: ManualClock, crew: Crew
+def test_a_caller_fetches_itself_if_the_only_worker_hangs(
+    fetcher: FakeFetcher, clock: ManualClock, threads: ManualThreads
 ) -> None:
-    cache = cache_of(fetcher, clock, start_thread=crew.start)
-    begun(cache, "hung")
-    in_the_air(cache, crew)
+    cache = make_cache(fetcher, clock, start_thread=threads.start)
+    wait_for_token(cache, "hung")
+    start_call(cache, threads)
     clock.advance(DEADLINE)
 
     def none(job: Any) -> None:
         raise RuntimeError("can't start new thread")
 
     cache._leases.workers.start_thread = none
-    assert cache.get(asking("me")).token
+    assert cache.get(request_for("me")).token
 
 
-def test_errors_that_are_shared_share_nothing_that_can_be_changed() -> None:
+def test_copies_of_a_shared_error_have_no_mutable_state_in_common() -> None:
     class Odd(DevTokenError):
         def __init__(self, code: int, *, why: str) -> None:
             super().__init__(f"{code}: {why}")
@@ -177,52 +179,56 @@ def test_errors_that_are_shared_share_nothing_that_can_be_changed() -> None:
 
 
 def test_a_fork_does_not_undo_a_terminal_failure(cache: TokenCache, fetcher: FakeFetcher) -> None:
-    cache.get(asking())
+    cache.get(request_for())
     fetcher.fail_next(ResourceNotFoundError("gone"))
     with pytest.raises(ResourceNotFoundError):
-        cache.refresh(asking())
+        cache.refresh(request_for())
 
     ready = cache._leases._before_fork()
     cache._leases._after_fork(ready=ready, in_child=True)
 
     with pytest.raises(ResourceNotFoundError):
-        cache.get(asking())
+        cache.get(request_for())
 
 
-def test_who_waits_in_the_thread_that_forks_is_told(slow: TokenCache, crew: Crew) -> None:
-    waiting = begun(slow)
-    behind = begun(slow, forced=True)
+def test_a_caller_that_waits_in_the_forking_thread_gets_an_error_in_the_child(
+    manual_cache: TokenCache, threads: ManualThreads
+) -> None:
+    waiting = wait_for_token(manual_cache)
+    successor = wait_for_token(manual_cache, forced=True)
 
-    ready = slow._leases._before_fork()
-    slow._leases._after_fork(ready=ready, in_child=True)
+    ready = manual_cache._leases._before_fork()
+    manual_cache._leases._after_fork(ready=ready, in_child=True)
 
-    for steps in (waiting, behind):
+    for steps in (waiting, successor):
         with pytest.raises(TokenUnavailableError, match="The process has forked"):
             next(steps)
 
 
-def test_a_fork_without_the_lock_goes_on_all_the_same(cache: TokenCache) -> None:
-    token = cache.get(asking())
+def test_a_cache_works_in_a_child_that_was_forked_without_its_lock(cache: TokenCache) -> None:
+    token = cache.get(request_for())
 
     cache._leases._after_fork(ready=False, in_child=True)
 
-    assert cache.get(asking()) == token
+    assert cache.get(request_for()) == token
 
 
-def test_more_life_than_the_token_at_hand_has_in_all_is_refused(clock: ManualClock) -> None:
+def test_min_remaining_beyond_the_lifetime_of_the_cached_token_is_refused(
+    clock: ManualClock,
+) -> None:
     fetcher = FakeFetcher(clock, lifetime=300)
-    cache = cache_of(fetcher, clock)
-    cache.get(asking(), min_remaining=600)
+    cache = make_cache(fetcher, clock)
+    cache.get(request_for(), min_remaining=600)
 
     with pytest.raises(ValueError, match="min_remaining must be less than the life of 300 s"):
-        cache.get(asking(), min_remaining=600)
+        cache.get(request_for(), min_remaining=600)
     assert len(fetcher.calls) == 1
 
 
-def test_a_close_in_the_middle_of_a_call_is_noticed(
+def test_a_caller_notices_a_close_in_the_middle_of_its_call(
     fetcher: FakeFetcher, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cache = cache_of(fetcher, clock)
+    cache = make_cache(fetcher, clock)
     table = cache._state.flights.table
 
     class Closing(dict[Any, Any]):
@@ -234,67 +240,67 @@ def test_a_close_in_the_middle_of_a_call_is_noticed(
     cache._state.flights.table = Closing(table)
 
     with pytest.raises(SessionClosedError):
-        cache.get(asking())
+        cache.get(request_for())
     assert cache.stats().in_flight == 0
     assert not fetcher.calls
 
 
-def test_a_token_that_lands_in_a_closed_cache_is_nobodys(
-    slow: TokenCache, crew: Crew, fetcher: FakeFetcher
+def test_a_token_that_arrives_after_close_is_not_returned(
+    manual_cache: TokenCache, threads: ManualThreads, fetcher: FakeFetcher
 ) -> None:
-    waiting = begun(slow)
-    land = in_the_air(slow, crew)
-    slow._state.closed = True  # and the flight is still in the table
-    land()
+    waiting = wait_for_token(manual_cache)
+    respond = start_call(manual_cache, threads)
+    manual_cache._state.closed = True  # and the flight is still in the table
+    respond()
 
     with pytest.raises(SessionClosedError):
         next(waiting)
-    assert slow.stats().entries == 0
+    assert manual_cache.stats().entries == 0
 
 
-def test_while_the_interpreter_ends_what_is_valid_is_served_and_no_call_is_made(
+def test_valid_tokens_are_served_and_no_call_is_made_while_the_interpreter_shuts_down(
     cache: TokenCache,
     fetcher: FakeFetcher,
     clock: ManualClock,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    token = cache.get(asking())
+    token = cache.get(request_for())
     monkeypatch.setattr(sys, "is_finalizing", lambda: True)
     for age in (600, 250):
         clock.advance(age)
-        assert cache.get(asking()) == token
+        assert cache.get(request_for()) == token
 
     clock.advance(50)
     with pytest.raises(TokenUnavailableError, match="while the interpreter shuts down"):
-        cache.get(asking())
+        cache.get(request_for())
     assert len(fetcher.calls) == 1
 
 
-def test_a_token_that_its_fetcher_has_had_for_a_while_is_as_old_as_it_is(
+def test_a_token_that_the_fetcher_had_cached_keeps_its_age(
     clock: ManualClock,
 ) -> None:
     kept = make_token("user-42", identity_pool_id=POOL_ID, clock=clock)
     clock.advance(500)
 
-    class Caching:
+    class CachingFetcher:
         def fetch(self, request: Any) -> Any:
             return kept
 
-    cache = cache_of(Caching(), clock)
+    cache = make_cache(CachingFetcher(), clock)
 
-    assert cache.get(asking()).expires_in().total_seconds() == 400
+    assert cache.get(request_for()).expires_in().total_seconds() == 400
 
 
-def test_a_token_that_the_bounds_do_not_take_is_not_held(cache: TokenCache) -> None:
+def test_a_token_that_the_bounded_index_rejects_is_not_held(cache: TokenCache) -> None:
     token = make_token()
-    cache._state.entries._now = 1e12  # by rounding, say
+    cache._state.entries._now = 1e12  # for example by rounding
 
-    cache._state.entries.store(Key.of(asking("other"), PROVIDER), token)
+    cache._state.entries.store(Key.of(request_for("other"), PROVIDER), token)
 
     assert len(cache._state.entries._expiry) == len(cache._state.entries.leases)
 
 
-class HalfAClock:
+class ClockWithoutTime:
     @staticmethod
     def monotonic() -> float:
         return 0.0
@@ -312,22 +318,22 @@ async def awaited(event: Any) -> None:
         ({"policy": {}}, "policy must be of RefreshPolicy, not dict"),
         ({"on_event": print}, "on_event must be of Iterable, not builtin_function_or_method"),
         ({"policy": RefreshPolicy}, "policy must be of RefreshPolicy, not type"),
-        ({"clock": HalfAClock}, r"clock must have a method time\(\)"),
+        ({"clock": ClockWithoutTime}, r"clock must have a method time\(\)"),
         ({"on_event": ["log"]}, r"on_event must have a method __call__\(\)"),
         ({"on_event": [awaited]}, "on_event must not be a coroutine function"),
     ],
 )
-def test_what_is_injected_must_be_of_its_kind(arguments: Any, message: str) -> None:
+def test_an_injected_object_of_the_wrong_kind_is_refused(arguments: Any, message: str) -> None:
     arguments = {"client": FakeFetcher()} | arguments
     with pytest.raises(TypeError, match=message):
         TokenSession(POOL_ID, developer_provider=PROVIDER, **arguments)
 
 
-def test_a_thread_that_breaks_is_no_longer_counted(
-    fetcher: FakeFetcher, clock: ManualClock, crew: Crew
+def test_a_worker_that_dies_is_no_longer_counted(
+    fetcher: FakeFetcher, clock: ManualClock, threads: ManualThreads
 ) -> None:
-    cache = cache_of(fetcher, clock, start_thread=crew.start)
-    begun(cache)
+    cache = make_cache(fetcher, clock, start_thread=threads.start)
+    wait_for_token(cache)
     workers = cache._leases.workers
 
     def broken(gate: object, seconds: float) -> bool:
@@ -335,12 +341,12 @@ def test_a_thread_that_breaks_is_no_longer_counted(
 
     workers.idle_seconds, workers.wait = 1, broken
     with pytest.raises(SystemExit):
-        crew.work()
+        threads.run_all()
 
     assert cache._state.flights.workers == 0
 
 
-def test_a_fork_goes_on_without_the_lock_of_the_list() -> None:
+def test_a_fork_proceeds_without_the_lock_of_the_registry() -> None:
     forks = Forks(patience=0)
     forks._lock.acquire()
     forks.before()
@@ -350,33 +356,33 @@ def test_a_fork_goes_on_without_the_lock_of_the_list() -> None:
     assert forks._lock.locked()
 
 
-def test_a_refresh_that_stands_in_both_queues_is_given_up_once(
-    fetcher: FakeFetcher, clock: ManualClock, crew: Crew
+def test_a_refresh_in_both_queues_is_abandoned_once(
+    fetcher: FakeFetcher, clock: ManualClock, threads: ManualThreads
 ) -> None:
-    cache = cache_of(fetcher, clock, start_thread=crew.start, max_concurrent_fetches=1)
-    begun(cache, "due")
-    crew.work()
+    cache = make_cache(fetcher, clock, start_thread=threads.start, max_concurrent_fetches=1)
+    wait_for_token(cache, "due")
+    threads.run_all()
     clock.advance(600)
-    begun(cache, "busy")
-    in_the_air(cache, crew)
-    cache.get(asking("due"))
-    cache.get(asking("due"), min_remaining=800, timeout=0)  # now it goes with the misses
+    wait_for_token(cache, "busy")
+    start_call(cache, threads)
+    cache.get(request_for("due"))
+    cache.get(request_for("due"), min_remaining=800, timeout=0)  # now it is queued with the misses
     clock.advance(DEADLINE)
 
-    cache.get(asking("due"))
+    cache.get(request_for("due"))
 
     assert cache.stats().fetches_abandoned == 2
 
 
-def test_a_thread_that_kept_the_pace_may_find_that_another_has_done_the_work(
-    fetcher: FakeFetcher, clock: ManualClock, crew: Crew
+def test_a_worker_may_find_its_flight_taken_after_waiting_for_the_rate_limiter(
+    fetcher: FakeFetcher, clock: ManualClock, threads: ManualThreads
 ) -> None:
-    cache = cache_of(fetcher, clock, start_thread=crew.start)
+    cache = make_cache(fetcher, clock, start_thread=threads.start)
     workers = cache._leases.workers
     fetcher.fail_next(TooManyRequestsError("slow down"))
-    begun(cache, "first")
-    crew.work()
-    begun(cache, "second")
+    wait_for_token(cache, "first")
+    threads.run_all()
+    wait_for_token(cache, "second")
 
     def wait(gate: object, seconds: float) -> bool:
         flight = cache._state.flights.take(cache._state.now())
@@ -385,7 +391,7 @@ def test_a_thread_that_kept_the_pace_may_find_that_another_has_done_the_work(
         return False
 
     workers.wait = wait
-    crew.work()
+    threads.run_all()
 
     assert len(fetcher.calls) == 2
     assert cache._state.flights.workers == 0

@@ -1,8 +1,8 @@
 """
-The engine under many interleavings of publish, invalidate, fail, cancel, fork and close.
+The cache under many interleavings of publish, invalidate, fail, cancel, fork and close.
 
-What may happen in a run is drawn from its seed, and so is who goes on when. A run that breaks a
-rule names its seed, and the seed gives the same run again::
+The seed of a run decides what happens in it and which thread runs when. A run that breaks a rule
+reports its seed, which replays the same run::
 
     INTERLEAVING=4711 pytest tests/cache/test_interleavings.py
 """
@@ -15,8 +15,8 @@ import pytest
 pytest.importorskip("greenlet", reason="greenlet, which runs the interleavings, is not installed")
 
 from interleaving import replay
+from invariants import KINDS
 from kinds import Kind
-from referee import KINDS
 from thorough import THOROUGH
 
 

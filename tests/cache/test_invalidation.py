@@ -1,33 +1,33 @@
-"""What is thrown away, and that nothing brings it back."""
+"""An invalidated token is gone, and nothing brings it back."""
 
 from typing import Any
 
 import pytest
 
-from caching import Crew, Recorder, asking, cache_of, in_the_air
+from caching import ManualThreads, Recorder, make_cache, request_for, start_call
 from cognito_devtoken import OpenIdToken, TokenCache
 from cognito_devtoken.events import Forgotten, Invalidated, TokenDiscarded
 from cognito_devtoken.exceptions import SessionClosedError
 from cognito_devtoken.testing import FakeFetcher, ManualClock, make_token
 
 
-def test_a_refused_token_is_not_returned_again(cache: TokenCache, told: Recorder) -> None:
-    token = cache.get(asking())
+def test_an_invalidated_token_is_not_returned_again(cache: TokenCache, recorder: Recorder) -> None:
+    token = cache.get(request_for())
 
     cache.invalidate(token)
 
-    assert cache.get(asking()) != token
-    assert told.of(Invalidated) == [Invalidated(token.fingerprint, applied=True)]
+    assert cache.get(request_for()) != token
+    assert recorder.of(Invalidated) == [Invalidated(token.fingerprint, applied=True)]
 
 
-def test_ten_callers_with_one_refused_token_cause_one_call(
+def test_ten_callers_that_invalidate_the_same_token_cause_one_call(
     cache: TokenCache, fetcher: FakeFetcher
 ) -> None:
-    token = cache.get(asking())
+    token = cache.get(request_for())
     got = set()
     for _ in range(10):
         cache.invalidate(token)
-        got.add(cache.get(asking()))
+        got.add(cache.get(request_for()))
 
     assert len(got) == 1
     assert len(fetcher.calls) == 2
@@ -35,11 +35,11 @@ def test_ten_callers_with_one_refused_token_cause_one_call(
     assert cache.stats().invalidations_ignored == 9
 
 
-def test_a_token_of_another_cache_is_known_by_what_it_is(
+def test_a_token_is_invalidated_by_value_and_an_unknown_one_is_ignored(
     cache: TokenCache, fetcher: FakeFetcher
 ) -> None:
-    cache.get(asking())
-    cache.invalidate(make_token("somebody"))
+    cache.get(request_for())
+    cache.invalidate(make_token("another"))
 
     assert cache.stats().invalidations_ignored == 1
 
@@ -47,139 +47,145 @@ def test_a_token_of_another_cache_is_known_by_what_it_is(
         def fetch(self, request: Any) -> Any:
             return token
 
-    token = make_token("user-42", identity_pool_id=asking().identity_pool_id)
-    other = cache_of(Same(), ManualClock())
-    other.get(asking())
+    token = make_token("user-42", identity_pool_id=request_for().identity_pool_id)
+    other = make_cache(Same(), ManualClock())
+    other.get(request_for())
     other.invalidate(token)
     assert other.stats().invalidations_applied == 1
 
 
-def begin(cache: TokenCache, crew: Crew, **options: Any) -> tuple[Any, Any]:
-    """A caller whose flight is in the air, and what brings the flight back."""
-    steps = cache._leases.steps(asking(), None, None, **options)
+def start_flight(cache: TokenCache, threads: ManualThreads, **options: Any) -> tuple[Any, Any]:
+    """Start a caller and its call; return its steps, and what lets the response arrive."""
+    steps = cache._leases.steps(request_for(), None, None, **options)
     next(steps)
-    return steps, in_the_air(cache, crew)
+    return steps, start_call(cache, threads)
 
 
 @pytest.fixture
-def crew() -> Crew:
-    return Crew()
+def threads() -> ManualThreads:
+    return ManualThreads()
 
 
 @pytest.fixture
-def slow(fetcher: FakeFetcher, clock: ManualClock, crew: Crew, told: Recorder) -> TokenCache:
-    return cache_of(fetcher, clock, start_thread=crew.start, on_event=[told])
+def manual_cache(
+    fetcher: FakeFetcher, clock: ManualClock, threads: ManualThreads, recorder: Recorder
+) -> TokenCache:
+    return make_cache(fetcher, clock, start_thread=threads.start, on_event=[recorder])
 
 
 @pytest.mark.parametrize("how", ["invalidate", "forget", "forget_identity", "clear"])
-def test_a_flight_that_was_sent_before_does_not_bring_it_back(
-    slow: TokenCache, clock: ManualClock, crew: Crew, told: Recorder, how: str
+def test_a_flight_sent_before_an_invalidation_does_not_cache_its_token(
+    manual_cache: TokenCache,
+    clock: ManualClock,
+    threads: ManualThreads,
+    recorder: Recorder,
+    how: str,
 ) -> None:
-    steps = slow._leases.steps(asking(), None, None)
+    steps = manual_cache._leases.steps(request_for(), None, None)
     next(steps)
-    crew.work()
-    token = slow.get(asking())
+    threads.run_all()
+    token = manual_cache.get(request_for())
     clock.advance(1)
-    early, land = begin(slow, crew, forced=True)
+    early, respond = start_flight(manual_cache, threads, forced=True)
     argument: dict[str, list[Any]] = {
         "invalidate": [token],
         "forget": ["user-42"],
         "forget_identity": [token.identity_id],
         "clear": [],
     }
-    getattr(slow, how)(*argument[how])
-    late = slow._leases.steps(asking(), None, None)
+    getattr(manual_cache, how)(*argument[how])
+    late = manual_cache._leases.steps(request_for(), None, None)
     next(late)
 
-    land()
-    assert slow.stats().entries == 0, "it is for those who have waited, and not kept"
+    respond()
+    assert manual_cache.stats().entries == 0, (
+        "its callers get the token, and the cache does not keep it"
+    )
     with pytest.raises(StopIteration) as first:
         next(early)
-    crew.work()
+    threads.run_all()
     with pytest.raises(StopIteration) as second:
         next(late)
 
     assert first.value.value != second.value.value
-    assert slow.get(asking()) == second.value.value
-    assert len(told.of(TokenDiscarded)) == 1
+    assert manual_cache.get(request_for()) == second.value.value
+    assert len(recorder.of(TokenDiscarded)) == 1
 
 
-def test_neither_does_one_that_was_given_up(
-    slow: TokenCache, clock: ManualClock, crew: Crew
+def test_an_abandoned_flight_sent_before_an_invalidation_does_not_cache_its_token(
+    manual_cache: TokenCache, clock: ManualClock, threads: ManualThreads
 ) -> None:
-    early, land = begin(slow, crew)
+    early, respond = start_flight(manual_cache, threads)
     clock.advance(15)
     with pytest.raises(Exception, match="has not answered"):
         next(early)
-    slow.clear()
+    manual_cache.clear()
 
-    land()
+    respond()
 
-    assert slow.stats().entries == 0
+    assert manual_cache.stats().entries == 0
 
 
-def test_a_failure_from_before_says_nothing_of_after(
-    slow: TokenCache, fetcher: FakeFetcher, crew: Crew
+def test_a_failure_of_a_flight_sent_before_an_invalidation_is_not_remembered(
+    manual_cache: TokenCache, fetcher: FakeFetcher, threads: ManualThreads
 ) -> None:
-    early, land = begin(slow, crew)
-    slow.clear()
+    early, respond = start_flight(manual_cache, threads)
+    manual_cache.clear()
     fetcher.fail_next(SessionClosedError("whatever"))
-    land()
+    respond()
     with pytest.raises(SessionClosedError):
         next(early)
 
-    steps = slow._leases.steps(asking(), None, None)
+    steps = manual_cache._leases.steps(request_for(), None, None)
     next(steps)
-    crew.work()
-    assert slow.get(asking()).token
+    threads.run_all()
+    assert manual_cache.get(request_for()).token
 
 
-def test_who_waits_in_grace_does_not_get_a_token_that_was_refused_meanwhile(
-    slow: TokenCache, fetcher: FakeFetcher, clock: ManualClock, crew: Crew
+def test_a_caller_that_waits_in_grace_does_not_get_a_token_invalidated_meanwhile(
+    manual_cache: TokenCache, fetcher: FakeFetcher, clock: ManualClock, threads: ManualThreads
 ) -> None:
-    steps = slow._leases.steps(asking(), None, None)
+    steps = manual_cache._leases.steps(request_for(), None, None)
     next(steps)
-    crew.work()
-    token = slow.get(asking())
+    threads.run_all()
+    token = manual_cache.get(request_for())
     clock.advance(850)
-    waiting, land = begin(slow, crew)
-    slow.invalidate(token)
+    waiting, respond = start_flight(manual_cache, threads)
+    manual_cache.invalidate(token)
     fetcher.fail_next(ConnectionError())
-    land()
+    respond()
 
     with pytest.raises(Exception, match="The fetcher failed with ConnectionError"):
         next(waiting)
 
 
-def test_forgetting_a_user_takes_whatever_was_asked_for_with_it(
-    cache: TokenCache, told: Recorder
-) -> None:
-    cache.get(asking("user-42"))
-    cache.get(asking("user-42", token_duration=60))
-    cache.get(asking("user-42", logins={"accounts.google.com": "eyJ"}))
-    other = cache.get(asking("user-4"))
+def test_forget_removes_all_tokens_of_the_user(cache: TokenCache, recorder: Recorder) -> None:
+    cache.get(request_for("user-42"))
+    cache.get(request_for("user-42", token_duration=60))
+    cache.get(request_for("user-42", logins={"accounts.google.com": "eyJ"}))
+    other = cache.get(request_for("user-4"))
 
     cache.forget("user-42")
 
     assert cache.stats().entries == 1
-    assert cache.get(asking("user-4")) is other
-    assert told.of(Forgotten) == [Forgotten(3)]
+    assert cache.get(request_for("user-4")) is other
+    assert recorder.of(Forgotten) == [Forgotten(3)]
 
 
-def test_forgetting_an_identity_takes_all_its_tokens(cache: TokenCache) -> None:
-    token = cache.get(asking("user-42"))
-    cache.get(asking("user-42", token_duration=60))
-    other = cache.get(asking("user-4"))
+def test_forget_identity_removes_all_tokens_of_the_identity(cache: TokenCache) -> None:
+    token = cache.get(request_for("user-42"))
+    cache.get(request_for("user-42", token_duration=60))
+    other = cache.get(request_for("user-4"))
 
     cache.forget_identity(token.identity_id)
 
     assert cache.stats().entries == 1
-    assert cache.get(asking("user-4")) is other
+    assert cache.get(request_for("user-4")) is other
 
 
-def test_clearing_takes_everything(cache: TokenCache, fetcher: FakeFetcher) -> None:
+def test_clear_removes_everything(cache: TokenCache, fetcher: FakeFetcher) -> None:
     for number in range(5):
-        cache.get(asking(f"user-{number}"))
+        cache.get(request_for(f"user-{number}"))
 
     cache.clear()
 
@@ -189,14 +195,14 @@ def test_clearing_takes_everything(cache: TokenCache, fetcher: FakeFetcher) -> N
 def test_a_closed_cache_keeps_nothing_and_refuses_everything(
     cache: TokenCache, fetcher: FakeFetcher
 ) -> None:
-    token = cache.get(asking())
+    token = cache.get(request_for())
     cache.close()
     cache.close()
 
     assert cache.stats().entries == 0
     for call in (
-        lambda: cache.get(asking()),
-        lambda: cache.refresh(asking()),
+        lambda: cache.get(request_for()),
+        lambda: cache.refresh(request_for()),
         lambda: cache.invalidate(token),
         lambda: cache.forget("user-42"),
         lambda: cache.forget_identity(token.identity_id),
@@ -207,40 +213,42 @@ def test_a_closed_cache_keeps_nothing_and_refuses_everything(
     assert len(fetcher.calls) == 1
 
 
-def test_closing_ends_the_waiting(slow: TokenCache, crew: Crew) -> None:
-    in_the_air, land = begin(slow, crew)
-    behind = slow._leases.steps(asking(), None, None, forced=True)
-    queued = slow._leases.steps(asking("another"), None, None)
-    for steps in (behind, queued):
+def test_close_wakes_waiting_callers_with_an_error(
+    manual_cache: TokenCache, threads: ManualThreads
+) -> None:
+    sent, respond = start_flight(manual_cache, threads)
+    successor = manual_cache._leases.steps(request_for(), None, None, forced=True)
+    queued = manual_cache._leases.steps(request_for("another"), None, None)
+    for steps in (successor, queued):
         next(steps)
 
-    slow.close()
+    manual_cache.close()
 
-    for steps in (in_the_air, behind, queued):
+    for steps in (sent, successor, queued):
         with pytest.raises(SessionClosedError):
             next(steps)
-    land()
-    assert slow.stats().entries == 0
-    assert slow.stats().fetches_succeeded == 1
+    respond()
+    assert manual_cache.stats().entries == 0
+    assert manual_cache.stats().fetches_succeeded == 1
 
 
-def test_a_failure_after_closing_is_nobodys(
-    slow: TokenCache, fetcher: FakeFetcher, crew: Crew
+def test_a_failure_after_close_is_counted_and_reaches_no_caller(
+    manual_cache: TokenCache, fetcher: FakeFetcher, threads: ManualThreads
 ) -> None:
-    _, land = begin(slow, crew)
-    slow.close()
+    _, respond = start_flight(manual_cache, threads)
+    manual_cache.close()
     fetcher.error = ConnectionError()
 
-    land()
+    respond()
 
-    assert slow.stats().fetches_failed == 1
-    crew.work()
+    assert manual_cache.stats().fetches_failed == 1
+    threads.run_all()
 
 
-def test_a_token_of_the_same_second_is_another_though_its_text_is_the_same(
+def test_a_token_of_the_same_second_with_the_same_text_counts_as_new(
     clock: ManualClock,
 ) -> None:
-    text = make_token("user-42", identity_pool_id=asking().identity_pool_id, clock=clock)
+    text = make_token("user-42", identity_pool_id=request_for().identity_pool_id, clock=clock)
 
     class SameSecond:
         calls = 0
@@ -252,10 +260,10 @@ def test_a_token_of_the_same_second_is_another_though_its_text_is_the_same(
             return OpenIdToken.from_response(response, request, clock=clock)
 
     fetcher = SameSecond()
-    cache = cache_of(fetcher, clock)
-    refused = cache.get(asking())
+    cache = make_cache(fetcher, clock)
+    rejected = cache.get(request_for())
     for _ in range(10):
-        cache.invalidate(refused)
-        assert cache.get(asking()) == refused
+        cache.invalidate(rejected)
+        assert cache.get(request_for()) == rejected
 
     assert fetcher.calls == 2

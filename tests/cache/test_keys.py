@@ -1,4 +1,4 @@
-"""What a token is held under, and how many are held."""
+"""The key of a token, and the limits on how many tokens and failures are held."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from caching import POOL_ID, PROVIDER, Recorder, asking, cache_of
+from caching import POOL_ID, PROVIDER, Recorder, make_cache, request_for
 from cognito_devtoken import TokenCache, TokenRequest
 from cognito_devtoken._values.key import Key
 from cognito_devtoken.events import Evicted
@@ -27,7 +27,7 @@ members = st.fixed_dictionaries(
 
 
 @given(members, members, st.sampled_from([None, PROVIDER, "a"]))
-def test_two_requests_have_one_key_only_if_they_are_equal(
+def test_two_requests_have_the_same_key_only_if_they_are_equal(
     one: Mapping[str, Any], two: Mapping[str, Any], provider: str | None
 ) -> None:
     first, second = TokenRequest(**one), TokenRequest(**two)
@@ -38,94 +38,96 @@ def test_two_requests_have_one_key_only_if_they_are_equal(
 @pytest.mark.parametrize(
     ("one", "two"),
     [
-        (asking("a"), asking("A")),
-        (asking("a", logins={"b": "c"}), asking("a", logins={"bc": "."})),
-        (asking("x", logins={"a:b": "c"}), asking("x", logins={"a": "b:c"})),
-        (asking("x", principal_tags={"a": "b"}), asking("x", logins={"a": "b"})),
-        (asking("x", token_duration=900), asking("x")),
+        (request_for("a"), request_for("A")),
+        (request_for("a", logins={"b": "c"}), request_for("a", logins={"bc": "."})),
+        (request_for("x", logins={"a:b": "c"}), request_for("x", logins={"a": "b:c"})),
+        (request_for("x", principal_tags={"a": "b"}), request_for("x", logins={"a": "b"})),
+        (request_for("x", token_duration=900), request_for("x")),
         (TokenRequest(POOL_ID, {PROVIDER: "x"}), TokenRequest("eu-west-1:0", {PROVIDER: "x"})),
     ],
 )
-def test_each_member_makes_a_difference(
+def test_requests_that_differ_in_any_field_get_different_tokens(
     cache: TokenCache, one: TokenRequest, two: TokenRequest
 ) -> None:
     assert cache.get(one) != cache.get(two)
     assert cache.stats().entries == 2
 
 
-def test_the_order_of_a_map_makes_none(cache: TokenCache) -> None:
+def test_the_order_of_a_mapping_does_not_matter(cache: TokenCache) -> None:
     one = TokenRequest(POOL_ID, {PROVIDER: "x", "b": "y"}, principal_tags={"k": "1", "l": "2"})
     two = TokenRequest(POOL_ID, {"b": "y", PROVIDER: "x"}, principal_tags={"l": "2", "k": "1"})
 
     assert cache.get(one) is cache.get(two)
 
 
-def test_of_a_providers_token_a_key_holds_a_digest_only() -> None:
-    key = Key.of(asking("user-42", logins={"accounts.google.com": "eyJcanary"}), PROVIDER)
+def test_a_key_holds_only_a_digest_of_a_providers_token() -> None:
+    key = Key.of(request_for("user-42", logins={"accounts.google.com": "eyJcanary"}), PROVIDER)
 
     assert "canary" not in repr(tuple(key))
     assert repr(key) == "<Key <hidden>>"
 
 
-def test_no_event_names_a_user_and_the_digest_is_the_same_on_every_host() -> None:
-    assert Key.of(asking(), PROVIDER).digest == "6307b4b3ccd466b4"
-    assert Key.of(asking("other"), PROVIDER).digest != Key.of(asking(), PROVIDER).digest
-    assert Key.of(asking(), None).digest
+def test_the_digest_of_a_key_hides_the_user_and_is_the_same_on_every_host() -> None:
+    assert Key.of(request_for(), PROVIDER).digest == "6307b4b3ccd466b4"
+    assert Key.of(request_for("other"), PROVIDER).digest != Key.of(request_for(), PROVIDER).digest
+    assert Key.of(request_for(), None).digest
 
 
-def test_no_more_tokens_are_held_than_allowed(
-    fetcher: FakeFetcher, clock: ManualClock, told: Recorder
+def test_no_more_than_max_entries_tokens_are_held(
+    fetcher: FakeFetcher, clock: ManualClock, recorder: Recorder
 ) -> None:
-    cache = cache_of(fetcher, clock, max_entries=10, on_event=[told])
+    cache = make_cache(fetcher, clock, max_entries=10, on_event=[recorder])
     for number in range(25):
-        cache.get(asking(f"user-{number}"))
+        cache.get(request_for(f"user-{number}"))
         assert cache.stats().entries <= 10
 
     assert cache.stats().evictions == 15
-    assert [event.remaining for event in told.of(Evicted)] == [900] * 15
+    assert [event.remaining for event in recorder.of(Evicted)] == [900] * 15
     assert len(cache._state.entries.leases) == len(cache._state.entries._expiry) == 10
 
 
-def test_those_that_were_fetched_longest_ago_make_room(
+def test_the_token_fetched_longest_ago_is_evicted_first(
     fetcher: FakeFetcher, clock: ManualClock
 ) -> None:
-    cache = cache_of(fetcher, clock, max_entries=2)
-    cache.get(asking("old"))
-    cache.get(asking("used"))
+    cache = make_cache(fetcher, clock, max_entries=2)
+    cache.get(request_for("old"))
+    cache.get(request_for("used"))
     clock.advance(1)
-    cache.refresh(asking("old"))
-    cache.get(asking("new"))
+    cache.refresh(request_for("old"))
+    cache.get(request_for("new"))
 
-    assert cache.get(asking("old")).token
+    assert cache.get(request_for("old")).token
     assert len(fetcher.calls) == 4
 
 
-def test_the_expired_leave_memory_without_traffic_on_their_key(
+def test_expired_tokens_are_removed_without_a_request_for_their_key(
     cache: TokenCache, clock: ManualClock
 ) -> None:
     for number in range(5):
-        cache.get(asking(f"user-{number}"))
+        cache.get(request_for(f"user-{number}"))
     clock.advance(900)
 
-    cache.get(asking("another"))
+    cache.get(request_for("another"))
 
     assert cache.stats().entries == 1
     assert cache.stats().expirations == 5
     assert len(cache._state.entries._expiry) == 1
 
 
-def test_failures_are_held_within_a_bound(fetcher: FakeFetcher, clock: ManualClock) -> None:
-    cache = cache_of(fetcher, clock, max_entries=10)
+def test_the_number_of_remembered_failures_is_bounded(
+    fetcher: FakeFetcher, clock: ManualClock
+) -> None:
+    cache = make_cache(fetcher, clock, max_entries=10)
     fetcher.error = ConnectionError()
     for number in range(1010):
         with pytest.raises(Exception, match="ConnectionError"):
-            cache.get(asking(f"user-{number}"))
+            cache.get(request_for(f"user-{number}"))
 
     assert len(cache._state.entries._failures) == 1000
 
 
 @pytest.mark.parametrize("name", ["max_entries", "max_concurrent_fetches"])
-def test_a_bound_is_a_whole_number_of_one_or_more(fetcher: FakeFetcher, name: str) -> None:
+def test_a_limit_must_be_a_whole_number_of_one_or_more(fetcher: FakeFetcher, name: str) -> None:
     with pytest.raises(ValueError, match=f"{name} must be at least 1, not 0"):
         TokenCache(fetcher, **{name: 0})  # type: ignore[arg-type]
     for value in (True, 2.0, "3"):

@@ -1,8 +1,8 @@
-"""A flight that is not back in time is given up, and does not stop the others."""
+"""An overdue flight is abandoned and does not block other flights."""
 
 import pytest
 
-from caching import Caller, Crew, Recorder, asking, cache_of, in_the_air
+from caching import Caller, ManualThreads, Recorder, make_cache, request_for, start_call
 from cognito_devtoken import TokenCache
 from cognito_devtoken._cache.flights import DEADLINE
 from cognito_devtoken.events import FetchAbandoned, Reason
@@ -13,161 +13,163 @@ from cognito_devtoken.testing import FakeFetcher, ManualClock
 
 
 @pytest.fixture
-def crew() -> Crew:
-    return Crew()
+def threads() -> ManualThreads:
+    return ManualThreads()
 
 
 @pytest.fixture
-def cache(fetcher: FakeFetcher, clock: ManualClock, told: Recorder, crew: Crew) -> TokenCache:
-    return cache_of(fetcher, clock, start_thread=crew.start, on_event=[told])
+def cache(
+    fetcher: FakeFetcher, clock: ManualClock, recorder: Recorder, threads: ManualThreads
+) -> TokenCache:
+    return make_cache(fetcher, clock, start_thread=threads.start, on_event=[recorder])
 
 
-def test_a_flight_that_does_not_come_back_is_given_up(
-    cache: TokenCache, clock: ManualClock, crew: Crew, told: Recorder
+def test_an_overdue_flight_is_abandoned(
+    cache: TokenCache, clock: ManualClock, threads: ManualThreads, recorder: Recorder
 ) -> None:
     caller = Caller(cache)
-    held = in_the_air(cache, crew)
+    respond = start_call(cache, threads)
     clock.advance(DEADLINE)
 
     with pytest.raises(TokenUnavailableError, match="has not answered within 15 s"):
-        caller.goes_on()
-    assert told.of(FetchAbandoned)[0].sent
+        caller.result()
+    assert recorder.of(FetchAbandoned)[0].sent
     clock.advance(5)
     fresh = Caller(cache)
-    crew.work()
-    token = fresh.goes_on()
-    held()
-    assert cache.get(asking()) is token, "what comes late lives less long"
+    threads.run_all()
+    token = fresh.result()
+    respond()
+    assert cache.get(request_for()) is token, "the late token expires earlier"
     assert cache.stats().tokens_discarded == 1
 
 
-def test_a_token_that_comes_late_is_kept(
-    cache: TokenCache, clock: ManualClock, crew: Crew, fetcher: FakeFetcher
+def test_a_late_token_is_kept(
+    cache: TokenCache, clock: ManualClock, threads: ManualThreads, fetcher: FakeFetcher
 ) -> None:
     caller = Caller(cache)
-    held = in_the_air(cache, crew)
+    respond = start_call(cache, threads)
     clock.advance(DEADLINE)
     with pytest.raises(TokenUnavailableError):
-        caller.goes_on()
+        caller.result()
 
-    held()
+    respond()
 
-    assert cache.get(asking()).token
+    assert cache.get(request_for()).token
     assert len(fetcher.calls) == 1
 
 
-def test_a_failure_that_comes_late_is_not_remembered(
-    cache: TokenCache, clock: ManualClock, crew: Crew, fetcher: FakeFetcher
+def test_a_late_failure_is_not_remembered(
+    cache: TokenCache, clock: ManualClock, threads: ManualThreads, fetcher: FakeFetcher
 ) -> None:
     caller = Caller(cache)
-    held = in_the_air(cache, crew)
+    respond = start_call(cache, threads)
     clock.advance(DEADLINE)
     with pytest.raises(TokenUnavailableError):
-        caller.goes_on()
+        caller.result()
     clock.advance(1)
     fetcher.error = TokenUnavailableError("too late")
-    held()
+    respond()
     fetcher.error = None
 
     assert Caller(cache).flight.reason is Reason.MISS
 
 
-def test_a_new_caller_gives_up_a_flight_that_nobody_waits_for(
-    cache: TokenCache, clock: ManualClock, crew: Crew, fetcher: FakeFetcher
+def test_a_new_caller_abandons_an_overdue_flight_without_callers(
+    cache: TokenCache, clock: ManualClock, threads: ManualThreads, fetcher: FakeFetcher
 ) -> None:
     Caller(cache)
-    crew.work()
+    threads.run_all()
     clock.advance(600)
-    cache.get(asking())
-    in_the_air(cache, crew)
+    cache.get(request_for())
+    start_call(cache, threads)
     clock.advance(DEADLINE)
 
-    assert cache.get(asking()).token, "still due, and served"
+    assert cache.get(request_for()).token, "still due, and served"
     assert cache.stats().fetches_abandoned == 1
     clock.advance(1)
-    cache.get(asking())
-    crew.work()
+    cache.get(request_for())
+    threads.run_all()
     assert len(fetcher.calls) == 2
 
 
-def test_a_queue_that_moves_is_waited_in(
-    fetcher: FakeFetcher, clock: ManualClock, crew: Crew
+def test_a_caller_keeps_waiting_in_a_queue_that_moves(
+    fetcher: FakeFetcher, clock: ManualClock, threads: ManualThreads
 ) -> None:
-    cache = cache_of(fetcher, clock, start_thread=crew.start, max_concurrent_fetches=1)
+    cache = make_cache(fetcher, clock, start_thread=threads.start, max_concurrent_fetches=1)
     Caller(cache, "first")
-    held = in_the_air(cache, crew)
+    respond = start_call(cache, threads)
     last = Caller(cache, "last")
     clock.advance(DEADLINE - 1)
-    held()
+    respond()
     clock.advance(DEADLINE - 1)
 
     assert not last.flight.done
     assert last._steps.send(None) == (last.flight, float("inf"))
 
 
-def test_a_queue_that_stands_still_is_left(
-    fetcher: FakeFetcher, clock: ManualClock, crew: Crew, told: Recorder
+def test_a_caller_leaves_a_queue_that_does_not_move(
+    fetcher: FakeFetcher, clock: ManualClock, threads: ManualThreads, recorder: Recorder
 ) -> None:
-    cache = cache_of(
-        fetcher, clock, start_thread=crew.start, max_concurrent_fetches=1, on_event=[told]
+    cache = make_cache(
+        fetcher, clock, start_thread=threads.start, max_concurrent_fetches=1, on_event=[recorder]
     )
     Caller(cache, "first")
-    in_the_air(cache, crew)
+    start_call(cache, threads)
     last = Caller(cache, "last")
     clock.advance(DEADLINE)
 
     with pytest.raises(TokenUnavailableError, match="No worker was free for the fetch within 15 s"):
-        last.goes_on()
-    assert not told.of(FetchAbandoned)[0].sent
+        last.result()
+    assert not recorder.of(FetchAbandoned)[0].sent
 
 
-def test_threads_that_do_not_come_back_are_replaced_up_to_a_bound(
-    fetcher: FakeFetcher, clock: ManualClock, crew: Crew
+def test_hung_threads_are_replaced_up_to_a_limit(
+    fetcher: FakeFetcher, clock: ManualClock, threads: ManualThreads
 ) -> None:
-    cache = cache_of(fetcher, clock, start_thread=crew.start, max_concurrent_fetches=1)
+    cache = make_cache(fetcher, clock, start_thread=threads.start, max_concurrent_fetches=1)
     taken = 0
     for number in range(10):
         caller = Caller(cache, f"user-{number}")
-        if crew.jobs:
-            in_the_air(cache, crew)
+        if threads.jobs:
+            start_call(cache, threads)
             taken += 1
         clock.advance(DEADLINE)
         with pytest.raises(TokenUnavailableError):
-            caller.goes_on()
+            caller.result()
 
     assert taken == 4
 
 
-def test_a_thread_that_comes_back_late_is_one_too_many_and_ends(
-    fetcher: FakeFetcher, clock: ManualClock, crew: Crew
+def test_a_hung_thread_that_returns_after_its_replacement_ends(
+    fetcher: FakeFetcher, clock: ManualClock, threads: ManualThreads
 ) -> None:
-    cache = cache_of(fetcher, clock, start_thread=crew.start, max_concurrent_fetches=1)
+    cache = make_cache(fetcher, clock, start_thread=threads.start, max_concurrent_fetches=1)
     caller = Caller(cache, "first")
-    held = in_the_air(cache, crew)
+    respond = start_call(cache, threads)
     clock.advance(DEADLINE)
     with pytest.raises(TokenUnavailableError):
-        caller.goes_on()
+        caller.result()
     Caller(cache, "second")
-    in_the_air(cache, crew)
+    start_call(cache, threads)
     Caller(cache, "third")
 
-    held()
+    respond()
     cache._leases.workers._work()  # as the first thread does now
 
     assert cache._state.flights.workers == 1
     assert len(fetcher.calls) == 1, "the third one waits for the second"
 
 
-def test_what_waits_behind_a_flight_that_is_given_up_gets_its_turn(
-    cache: TokenCache, fetcher: FakeFetcher, clock: ManualClock, crew: Crew
+def test_the_successor_of_an_abandoned_flight_is_sent(
+    cache: TokenCache, fetcher: FakeFetcher, clock: ManualClock, threads: ManualThreads
 ) -> None:
     first = Caller(cache)
-    in_the_air(cache, crew)
+    start_call(cache, threads)
     forced = Caller(cache, forced=True)
     clock.advance(DEADLINE)
     with pytest.raises(TokenUnavailableError):
-        first.goes_on()
+        first.result()
 
-    crew.work()
+    threads.run_all()
 
-    assert forced.goes_on().token
+    assert forced.result().token

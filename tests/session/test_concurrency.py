@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from caching import POOL_ID, PROVIDER, Recorder, asking, until
+from caching import POOL_ID, PROVIDER, Recorder, request_for, wait_until
 from cognito_devtoken import AsyncTokenSession, OpenIdToken, TokenCache
 from cognito_devtoken.events import FetchSucceeded
 from cognito_devtoken.exceptions import ResourceNotFoundError, TokenUnavailableError
@@ -20,23 +20,25 @@ THREADS, LOOPS, TASKS = 200, 4, 50
 CALLERS = THREADS + LOOPS * TASKS
 
 
-def crowd(cache: TokenCache, cancelled: Callable[[int], bool] = lambda number: False) -> list[Any]:
-    """200 threads and 4 event loops with 50 tasks each ask for one token."""
+def get_from_all_callers(
+    cache: TokenCache, cancelled: Callable[[int], bool] = lambda number: False
+) -> list[Any]:
+    """Request one token from 200 threads and from 4 event loops with 50 tasks each."""
 
     async def task(number: int) -> Any:
-        asking_for = asyncio.ensure_future(cache.aget(asking()))
+        request = asyncio.ensure_future(cache.aget(request_for()))
         if cancelled(number):
             await asyncio.sleep(0)
-            asking_for.cancel()
-        return (await asyncio.gather(asking_for, return_exceptions=True))[0]
+            request.cancel()
+        return (await asyncio.gather(request, return_exceptions=True))[0]
 
     async def tasks() -> list[Any]:
         return await asyncio.gather(*map(task, range(TASKS)))
 
     def thread() -> list[Any]:
         try:
-            return [cache.get(asking())]
-        except Exception as error:  # noqa: BLE001  # each caller's own
+            return [cache.get(request_for())]
+        except Exception as error:  # noqa: BLE001  # the outcome
             return [error]
 
     with ThreadPoolExecutor(THREADS + LOOPS) as pool:
@@ -54,23 +56,23 @@ def cache(fetcher: FakeFetcher, clock: ManualClock) -> Any:
 
 
 @pytest.fixture
-def gathered(cache: TokenCache, fetcher: FakeFetcher) -> Callable[..., list[Any]]:
-    """The outcomes of a crowd that has gathered before the answer comes."""
+def run_callers(cache: TokenCache, fetcher: FakeFetcher) -> Callable[..., list[Any]]:
+    """A function that lets all callers join one flight, and returns their outcomes."""
 
     def run(**options: Any) -> list[Any]:
         with ThreadPoolExecutor(1) as pool:
             with fetcher.held():
-                outcomes = pool.submit(crowd, cache, **options)
-                until(lambda: cache.stats().joined == CALLERS - 1)
+                outcomes = pool.submit(get_from_all_callers, cache, **options)
+                wait_until(lambda: cache.stats().joined == CALLERS - 1)
             return outcomes.result()
 
     return run
 
 
-def test_a_crowd_causes_one_call(
-    gathered: Callable[..., list[Any]], cache: TokenCache, fetcher: FakeFetcher
+def test_concurrent_callers_share_one_call(
+    run_callers: Callable[..., list[Any]], cache: TokenCache, fetcher: FakeFetcher
 ) -> None:
-    outcomes = gathered()
+    outcomes = run_callers()
 
     assert len(outcomes) == CALLERS
     assert len({id(token) for token in outcomes}) == 1
@@ -79,35 +81,37 @@ def test_a_crowd_causes_one_call(
     assert cache.stats().joined == CALLERS - 1
 
 
-def test_a_crowd_shares_a_failure(gathered: Callable[..., list[Any]], fetcher: FakeFetcher) -> None:
+def test_concurrent_callers_share_a_failure(
+    run_callers: Callable[..., list[Any]], fetcher: FakeFetcher
+) -> None:
     fetcher.error = ResourceNotFoundError("gone", code="ResourceNotFoundException")
 
-    outcomes = gathered()
+    outcomes = run_callers()
 
     assert {type(error) for error in outcomes} == {ResourceNotFoundError}
     assert len({id(error) for error in outcomes}) == CALLERS
     assert len(fetcher.calls) == 1
 
 
-def test_half_of_the_tasks_are_cancelled_and_the_token_lands(
-    gathered: Callable[..., list[Any]], cache: TokenCache, fetcher: FakeFetcher
+def test_cancelled_tasks_do_not_affect_the_other_callers(
+    run_callers: Callable[..., list[Any]], cache: TokenCache, fetcher: FakeFetcher
 ) -> None:
-    outcomes = gathered(cancelled=lambda number: number % 2)
+    outcomes = run_callers(cancelled=lambda number: number % 2)
 
     cancelled = [each for each in outcomes if isinstance(each, asyncio.CancelledError)]
     tokens = [each for each in outcomes if isinstance(each, OpenIdToken)]
     assert len(cancelled) == LOOPS * TASKS / 2
     assert len(tokens) == CALLERS - len(cancelled)
     assert len(fetcher.calls) == 1
-    assert cache.get(asking()) is tokens[0]
+    assert cache.get(request_for()) is tokens[0]
 
 
-def test_all_are_cancelled_and_the_token_lands(
-    fetcher: FakeFetcher, clock: ManualClock, told: Recorder
+def test_the_token_is_cached_although_every_caller_is_cancelled(
+    fetcher: FakeFetcher, clock: ManualClock, recorder: Recorder
 ) -> None:
     async def main() -> None:
         session = AsyncTokenSession(
-            POOL_ID, developer_provider=PROVIDER, client=fetcher, clock=clock, on_event=[told]
+            POOL_ID, developer_provider=PROVIDER, client=fetcher, clock=clock, on_event=[recorder]
         )
         async with session:
             with fetcher.held():
@@ -116,13 +120,15 @@ def test_all_are_cancelled_and_the_token_lands(
                 task.cancel()
                 with pytest.raises(asyncio.CancelledError):
                     await task
-            await asyncio.to_thread(told.wait_for, FetchSucceeded)
+            await asyncio.to_thread(recorder.wait_for, FetchSucceeded)
             assert session.stats().entries == 1
 
     asyncio.run(main())
 
 
-def test_the_loop_goes_round_while_a_call_hangs(fetcher: FakeFetcher, clock: ManualClock) -> None:
+def test_the_event_loop_keeps_running_while_a_call_hangs(
+    fetcher: FakeFetcher, clock: ManualClock
+) -> None:
     async def main() -> None:
         session = AsyncTokenSession(
             POOL_ID, developer_provider=PROVIDER, client=fetcher, clock=clock
@@ -131,7 +137,7 @@ def test_the_loop_goes_round_while_a_call_hangs(fetcher: FakeFetcher, clock: Man
             with fetcher.held():
                 users = [f"user-{number}" for number in range(100)]
                 tasks = [asyncio.ensure_future(session.get_token(user)) for user in users]
-                for _ in range(1000):  # which would never end if one of them held the loop
+                for _ in range(1000):  # would hang if a task blocked the loop
                     await asyncio.sleep(0)
                 assert not any(task.done() for task in tasks)
             tokens = await asyncio.gather(*tasks)
@@ -140,26 +146,26 @@ def test_the_loop_goes_round_while_a_call_hangs(fetcher: FakeFetcher, clock: Man
     asyncio.run(main())
 
 
-def test_a_loop_that_is_closed_in_the_middle_takes_nothing_down(
+def test_an_event_loop_that_closes_during_a_call_does_not_affect_other_callers(
     cache: TokenCache, fetcher: FakeFetcher
 ) -> None:
     with fetcher.held():
         loop = asyncio.new_event_loop()
-        asked = loop.create_task(cache.aget(asking()))
+        task = loop.create_task(cache.aget(request_for()))
         loop.run_until_complete(asyncio.sleep(0))
         (flight,) = cache._state.flights.table.values()
         assert len(flight.waiters) == 1
-        asked.cancel()
+        task.cancel()
         waiters = set(flight.waiters)
-        loop.run_until_complete(asyncio.gather(asked, return_exceptions=True))
+        loop.run_until_complete(asyncio.gather(task, return_exceptions=True))
         loop.close()
-        flight.waiters |= waiters  # as if the loop had been closed without cancelling it
+        flight.waiters |= waiters  # as if the loop had been closed without cancelling the task
 
-    assert cache.get(asking()).token
+    assert cache.get(request_for()).token
     assert len(fetcher.calls) == 1
 
 
-def test_a_session_serves_one_loop_after_the_other(fetcher: FakeFetcher) -> None:
+def test_a_session_can_be_used_in_several_event_loops_in_turn(fetcher: FakeFetcher) -> None:
     session = AsyncTokenSession(POOL_ID, developer_provider=PROVIDER, client=fetcher)
 
     async def contended() -> None:
@@ -173,56 +179,56 @@ def test_a_session_serves_one_loop_after_the_other(fetcher: FakeFetcher) -> None
     assert len(fetcher.calls) == 3
 
 
-def test_callers_who_wait_less_than_a_call_takes_get_the_token_in_the_end(
+def test_a_fetch_completes_although_its_callers_timed_out(
     fetcher: FakeFetcher,
 ) -> None:
     cache = TokenCache(fetcher, developer_provider=PROVIDER)
     with fetcher.held():
         for _ in range(10):
             with pytest.raises(TokenUnavailableError):
-                cache.get(asking(), timeout=0.001)
+                cache.get(request_for(), timeout=0.001)
 
-    assert cache.get(asking()).token
+    assert cache.get(request_for()).token
     assert len(fetcher.calls) == 1
     cache.close()
 
 
-def test_a_refresh_of_many_tasks_is_two_calls_at_most(
+def test_concurrent_refreshes_cause_at_most_two_calls(
     cache: TokenCache, fetcher: FakeFetcher
 ) -> None:
     async def main() -> None:
         with fetcher.held():
-            tasks = [asyncio.ensure_future(cache.arefresh(asking())) for _ in range(10)]
+            tasks = [asyncio.ensure_future(cache.arefresh(request_for())) for _ in range(10)]
             await asyncio.sleep(0)
-        assert len(set(await asyncio.gather(*tasks))) <= 2, "one in the air, and one behind it"
+        assert len(set(await asyncio.gather(*tasks))) <= 2, "one in flight, and its successor"
 
     asyncio.run(main())
-    assert cache.refresh(asking()).token
+    assert cache.refresh(request_for()).token
     assert len(fetcher.calls) <= 3
 
 
-def test_threads_end_when_there_is_nothing_to_do(fetcher: FakeFetcher) -> None:
+def test_idle_worker_threads_end(fetcher: FakeFetcher) -> None:
     cache = TokenCache(fetcher)
     cache._leases.workers.idle_seconds = 0.01
     before = threading.active_count()
     for number in range(20):
-        cache.get(asking(f"user-{number}"))
+        cache.get(request_for(f"user-{number}"))
 
-    until(lambda: cache._state.flights.workers == 0)
-    until(lambda: threading.active_count() <= before)
+    wait_until(lambda: cache._state.flights.workers == 0)
+    wait_until(lambda: threading.active_count() <= before)
 
 
-def test_a_thread_waits_for_the_next_miss(cache: TokenCache) -> None:
+def test_an_idle_worker_waits_for_the_next_miss(cache: TokenCache) -> None:
     for number in range(20):
-        cache.get(asking(f"user-{number}"))
-        until(lambda: len(cache._state.flights.idle) == 1)
+        cache.get(request_for(f"user-{number}"))
+        wait_until(lambda: len(cache._state.flights.idle) == 1)
 
     assert cache._state.flights.workers == 1
     cache.close()
-    until(lambda: cache._state.flights.workers == 0)
+    wait_until(lambda: cache._state.flights.workers == 0)
 
 
-def test_a_thread_that_is_woken_as_it_leaves_stays(cache: TokenCache) -> None:
+def test_a_worker_that_is_reserved_as_it_times_out_stays(cache: TokenCache) -> None:
     state, workers = cache._state, cache._leases.workers
     wakings: list[int] = []
 
@@ -230,13 +236,13 @@ def test_a_thread_that_is_woken_as_it_leaves_stays(cache: TokenCache) -> None:
         if not wakings:
             wakings.append(1)
             with state.lock:
-                state.flights.reserve_worker()  # in the moment in which its time is over
+                state.flights.reserve_worker()  # just as its idle time ends
             return False
         return gate.acquire(timeout=seconds)
 
     workers.wait = wait
-    cache.get(asking())
+    cache.get(request_for())
 
-    until(lambda: len(cache._state.flights.idle) == 1)
+    wait_until(lambda: len(cache._state.flights.idle) == 1)
     assert cache._state.flights.workers == 1
     cache.close()

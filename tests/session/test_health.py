@@ -1,10 +1,11 @@
-"""What a session knows of Cognito without asking it."""
+"""What health() reports about Cognito without calling it."""
 
 import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from blocking_session import BlockingSession
 from cognito_devtoken.exceptions import (
     CallerDeniedError,
     ResourceConflictError,
@@ -12,13 +13,14 @@ from cognito_devtoken.exceptions import (
     TokenUnavailableError,
 )
 from cognito_devtoken.testing import FakeFetcher, ManualClock
-from doors import Door
 
 
 START = datetime.fromtimestamp(ManualClock().time(), UTC)
 
 
-def test_it_is_well_before_anything_has_been_asked(session: Door, fetcher: FakeFetcher) -> None:
+def test_a_session_is_healthy_before_its_first_call(
+    session: BlockingSession, fetcher: FakeFetcher
+) -> None:
     health = session.health()
 
     assert health.ok
@@ -26,8 +28,8 @@ def test_it_is_well_before_anything_has_been_asked(session: Door, fetcher: FakeF
     assert not fetcher.calls
 
 
-def test_a_token_that_arrives_is_a_success_and_a_hit_is_none(
-    session: Door, clock: ManualClock
+def test_a_fetched_token_counts_as_a_success_and_a_hit_does_not(
+    session: BlockingSession, clock: ManualClock
 ) -> None:
     session.get_token("ana")
     clock.advance(60)
@@ -37,8 +39,8 @@ def test_a_token_that_arrives_is_a_success_and_a_hit_is_none(
     assert session.health().last_success == START
 
 
-def test_it_fails_from_the_first_failure_until_a_token_arrives(
-    session: Door, fetcher: FakeFetcher, clock: ManualClock
+def test_a_session_is_unhealthy_from_the_first_failure_until_a_token_arrives(
+    session: BlockingSession, fetcher: FakeFetcher, clock: ManualClock
 ) -> None:
     session.get_token("ana")
     fetcher.error = TokenUnavailableError("no network")
@@ -57,14 +59,14 @@ def test_it_fails_from_the_first_failure_until_a_token_arrives(
     assert failing.last_error == "TokenUnavailableError"
     assert failing.retry_at is not None
     assert timedelta(0) < failing.retry_at - START - timedelta(seconds=20) <= timedelta(seconds=5)
-    well = session.health()
-    assert well.ok
-    assert well.last_success == START + timedelta(seconds=30)
-    assert well.failing_since is well.last_error is well.retry_at is None
+    healthy = session.health()
+    assert healthy.ok
+    assert healthy.last_success == START + timedelta(seconds=30)
+    assert healthy.failing_since is healthy.last_error is healthy.retry_at is None
 
 
-def test_what_cognito_says_of_one_user_counts_neither_way(
-    session: Door, fetcher: FakeFetcher
+def test_an_error_about_a_single_user_is_ignored(
+    session: BlockingSession, fetcher: FakeFetcher
 ) -> None:
     fetcher.fail_next(ResourceConflictError("taken"))
     with pytest.raises(ResourceConflictError):
@@ -80,7 +82,9 @@ def test_what_cognito_says_of_one_user_counts_neither_way(
     assert session.health().last_error == "CallerDeniedError"
 
 
-def test_a_pool_that_is_not_found_is_a_failure(session: Door, fetcher: FakeFetcher) -> None:
+def test_a_pool_that_does_not_exist_is_a_failure(
+    session: BlockingSession, fetcher: FakeFetcher
+) -> None:
     fetcher.fail_next(ResourceNotFoundError("IdentityPool 'us-east-1:0' not found."))
     with pytest.raises(ResourceNotFoundError):
         session.get_token("ana")
@@ -93,17 +97,19 @@ def test_a_pool_that_is_not_found_is_a_failure(session: Door, fetcher: FakeFetch
     assert session.health().ok
 
 
-def test_it_goes_into_json_without_what_aws_says(session: Door, fetcher: FakeFetcher) -> None:
+def test_health_can_be_written_as_json_without_the_message_of_aws(
+    session: BlockingSession, fetcher: FakeFetcher
+) -> None:
     session.get_token("ana")
     fetcher.error = CallerDeniedError("arn:aws:iam::123456789012:user/shop")
     with pytest.raises(CallerDeniedError):
         session.get_token("bob")
 
-    told = json.loads(json.dumps(session.health().to_dict()))
+    report = json.loads(json.dumps(session.health().to_dict()))
 
-    retry_at = told.pop("retry_at")
+    retry_at = report.pop("retry_at")
     assert datetime.fromisoformat(retry_at) > START
-    assert told == {
+    assert report == {
         "ok": False,
         "last_success": "2023-11-14T22:13:20+00:00",
         "failing_since": "2023-11-14T22:13:20+00:00",

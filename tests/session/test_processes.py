@@ -37,12 +37,12 @@ def open_session(**arguments):
 
 
 def command(script: str, url: str = "") -> list[str]:
-    # From Python 3.12 on, a process with threads is warned of a fork.
+    # From Python 3.12 on, forking a process with threads raises a warning.
     return [sys.executable, "-Wignore::DeprecationWarning", "-c", SESSION + script, url]
 
 
-class Talk:
-    """A process that a test tells when to go on."""
+class ChildProcess:
+    """A process that a test controls by lines of text."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
@@ -50,24 +50,24 @@ class Talk:
     def send_signal(self, number: int) -> None:
         self._process.send_signal(number)
 
-    def say(self, line: str) -> None:
+    def write_line(self, line: str) -> None:
         assert self._process.stdin
         self._process.stdin.write(line + "\n")
         self._process.stdin.flush()
 
-    def hear(self) -> str:
+    def read_line(self) -> str:
         assert self._process.stdout
         return self._process.stdout.readline().rstrip()
 
-    def hear_the_rest(self) -> list[str]:
+    def read_rest(self) -> list[str]:
         out, _ = self._process.communicate(timeout=PATIENCE)
         assert self._process.returncode == 0
         return out.splitlines()
 
 
 @contextmanager
-def ended_in_the_end(process: subprocess.Popen[str]) -> Generator[None]:
-    """Kill a process that is still there afterwards, or for too long."""
+def killed_at_the_end(process: subprocess.Popen[str]) -> Generator[None]:
+    """Kill a process that still runs after the block, or that runs for too long."""
     watchdog = threading.Timer(PATIENCE, process.kill)
     watchdog.start()
     try:
@@ -78,13 +78,13 @@ def ended_in_the_end(process: subprocess.Popen[str]) -> Generator[None]:
 
 
 @contextmanager
-def talking(script: str, emulator: Emulator) -> Generator[Talk]:
+def child_process(script: str, emulator: Emulator) -> Generator[ChildProcess]:
     pipe = subprocess.PIPE
     with subprocess.Popen(
         command(script, emulator.endpoint_url), stdin=pipe, stdout=pipe, text=True
     ) as process:
-        with ended_in_the_end(process):
-            yield Talk(process)
+        with killed_at_the_end(process):
+            yield ChildProcess(process)
 
 
 def run(script: str, url: str = "") -> Any:
@@ -93,13 +93,13 @@ def run(script: str, url: str = "") -> Any:
     return json.loads(done.stdout or "null")
 
 
-def test_a_child_forked_in_the_middle_of_a_flight_gets_an_answer() -> None:
+def test_a_child_forked_during_a_flight_gets_a_token() -> None:
     script = """
 session = open_session(client=DevTokenClient(endpoint_url=sys.argv[1]))
-answers = []
-caller = threading.Thread(target=lambda: answers.append(session.get_token("user-42")))
+tokens = []
+caller = threading.Thread(target=lambda: tokens.append(session.get_token("user-42")))
 caller.start()
-sys.stdin.readline()  # until the call is in the middle
+sys.stdin.readline()  # until the call is in flight
 read, write = os.pipe()
 if not os.fork():
     token = session.get_token("user-42")
@@ -110,24 +110,24 @@ if not os.fork():
 print("forked", flush=True)
 child = json.loads(os.read(read, 1000))
 caller.join()
-print(json.dumps([answers[0].identity_id, child]))
+print(json.dumps([tokens[0].identity_id, child]))
 session.close()
 """
-    with gated(POOL) as (emulator, gate), talking(script, emulator) as process:
+    with gated(POOL) as (emulator, gate), child_process(script, emulator) as process:
         gate.wait_for_a_call()
-        process.say("fork")
-        assert process.hear() == "forked"
+        process.write_line("fork")
+        assert process.read_line() == "forked"
         gate.open()
-        (out,) = process.hear_the_rest()
+        (out,) = process.read_rest()
 
-    identity_id, (childs, succeeded, threads) = json.loads(out)
-    assert childs == identity_id
+    identity_id, (child_identity_id, succeeded, threads) = json.loads(out)
+    assert child_identity_id == identity_id
     assert succeeded == 1
-    assert threads == 2, "the one that has forked, and one of its own"
+    assert threads == 2, "the main thread and one worker"
     assert emulator.calls["GetOpenIdTokenForDeveloperIdentity"] == 2
 
 
-def test_a_child_keeps_the_tokens_and_draws_its_own_jitter() -> None:
+def test_a_child_keeps_the_tokens_and_draws_new_jitter() -> None:
     dues, hits = run(
         """
 session = open_session(client=FakeFetcher())
@@ -150,11 +150,11 @@ session.close()
     )
 
     assert hits == [True] * 4
-    assert dues[0] == dues[-1], "the parent keeps its own"
+    assert dues[0] == dues[-1], "the parent keeps its jitter"
     assert len({due for each in dues for due in each}) == 15
 
 
-def test_a_child_makes_connections_of_its_own(emulator: Emulator) -> None:
+def test_a_child_opens_its_own_connections(emulator: Emulator) -> None:
     ports = run(
         """
 client = DevTokenClient(endpoint_url=sys.argv[1])
@@ -188,7 +188,7 @@ client.close()
 
 
 def test_a_lock_that_another_thread_holds_at_the_fork_is_free_in_the_child() -> None:
-    """The fork gives up waiting for it, because it is never released."""
+    """The fork stops waiting for the lock, because the thread never releases it."""
     status, still_held = run(
         """
 from cognito_devtoken import _fork
@@ -225,10 +225,10 @@ print(json.dumps([status, still_held]))
     )
 
     assert status == 0
-    assert still_held == [True, True], "the parent's locks are left alone"
+    assert still_held == [True, True], "the parent's locks are unchanged"
 
 
-def test_a_fork_waits_for_a_change_that_another_thread_is_making() -> None:
+def test_a_fork_waits_until_another_thread_has_completed_its_change() -> None:
     order = run(
         """
 from cognito_devtoken._cache import cache
@@ -267,7 +267,7 @@ session.close()
 
 
 def test_the_interpreter_ends_while_a_fetch_hangs() -> None:
-    """How quickly it ends is measured in benchmarks/bench_exit.py."""
+    """benchmarks/bench_exit.py measures how quickly it ends."""
     ended, daemons = run(
         """
 hanging = threading.Event()
@@ -285,10 +285,10 @@ print(json.dumps(["ended", [thread.daemon for thread in others]]))
     )
 
     assert ended == "ended"
-    assert daemons == [True, True], "the caller, and the thread of the fetch"
+    assert daemons == [True, True], "the caller, and the worker"
 
 
-def test_ctrl_c_ends_the_waiting_and_not_the_fetch() -> None:
+def test_ctrl_c_interrupts_the_caller_and_not_the_fetch() -> None:
     script = """
 session = open_session(client=DevTokenClient(endpoint_url=sys.argv[1]))
 try:
@@ -299,12 +299,12 @@ except KeyboardInterrupt:
     print(session.stats().fetches_started)
 session.close()
 """
-    with gated(POOL) as (emulator, gate), talking(script, emulator) as process:
+    with gated(POOL) as (emulator, gate), child_process(script, emulator) as process:
         gate.wait_for_a_call()
         process.send_signal(signal.SIGINT)
-        assert process.hear() == "interrupted"
+        assert process.read_line() == "interrupted"
         gate.open()
-        out = process.hear_the_rest()
+        out = process.read_rest()
 
     assert out[1:] == ["1"]
 
@@ -314,19 +314,21 @@ import json, os, urllib.parse
 from cognito_devtoken import TokenSession
 
 session = TokenSession.from_env()
-session.get_token("preloaded")  # with threads and connections of the parent
+session.get_token("preloaded")  # starts threads and connections in the parent
 
 def app(environ, start_response):
     user_id = urllib.parse.parse_qs(environ["QUERY_STRING"])["user"][0]
     token = session.get_token(user_id)
     stats = session.stats()
-    answer = [os.getpid(), token.identity_id, token._due, stats.fetches_started]
+    report = [os.getpid(), token.identity_id, token._due, stats.fetches_started]
     start_response("200 OK", [("Content-Type", "application/json")])
-    return [json.dumps(answer).encode()]
+    return [json.dumps(report).encode()]
 """
 
 
-def test_gunicorn_with_preload_and_four_workers(emulator: Emulator, tmp_path: Path) -> None:
+def test_workers_of_gunicorn_share_preloaded_tokens_and_draw_their_own_jitter(
+    emulator: Emulator, tmp_path: Path
+) -> None:
     known = {setting.name for setting in pytest.importorskip("gunicorn.config").KNOWN_SETTINGS}
     (tmp_path / "app.py").write_text(APP)
     environment = {
@@ -335,7 +337,7 @@ def test_gunicorn_with_preload_and_four_workers(emulator: Emulator, tmp_path: Pa
         "AWS_ENDPOINT_URL_COGNITO_IDENTITY": emulator.endpoint_url,
     }
     options = ["--preload", "--workers=4", "--threads=2", "--bind=127.0.0.1:0"]
-    options += ["--timeout=0"]  # a worker that is slow is not killed
+    options += ["--timeout=0"]  # do not kill a slow worker
     options += ["--no-control-socket"] if "control_socket_disable" in known else []
     command = [sys.executable, "-m", "gunicorn", *options, "app:app"]
     with subprocess.Popen(
@@ -345,7 +347,7 @@ def test_gunicorn_with_preload_and_four_workers(emulator: Emulator, tmp_path: Pa
         stderr=subprocess.PIPE,
         text=True,
     ) as server:
-        with ended_in_the_end(server):
+        with killed_at_the_end(server):
             assert server.stderr is not None
             lines: list[str] = []
             url = ""
@@ -356,30 +358,32 @@ def test_gunicorn_with_preload_and_four_workers(emulator: Emulator, tmp_path: Pa
                     url = lines[-1].partition("Listening at: ")[2].split()[0]
             users = ["preloaded", "ana", "bob"] * 40
             with ThreadPoolExecutor(12) as pool:
-                answers = list(pool.map(lambda user: get(f"{url}/?user={user}"), users))
+                responses = list(pool.map(lambda user: get(f"{url}/?user={user}"), users))
             server.terminate()
             server.stderr.read()
 
     identities: dict[str, set[str]] = {}
     preloaded: dict[int, set[float]] = {}
-    for user, (pid, identity_id, due, _) in zip(users, answers, strict=True):
+    for user, (pid, identity_id, due, _) in zip(users, responses, strict=True):
         identities.setdefault(user, set()).add(identity_id)
         if user == "preloaded":
             preloaded.setdefault(pid, set()).add(due)
     assert all(len(found) == 1 for found in identities.values()), "never another user's"
     assert len({next(iter(found)) for found in identities.values()}) == 3
-    assert all(len(found) == 1 for found in preloaded.values()), "one jitter for each process"
-    assert len(set.union(*preloaded.values())) == len(preloaded), "and for each another one"
+    assert all(len(found) == 1 for found in preloaded.values()), "each process draws jitter once"
+    assert len(set.union(*preloaded.values())) == len(preloaded), (
+        "and no two processes draw the same"
+    )
     calls = emulator.calls["GetOpenIdTokenForDeveloperIdentity"]
     assert calls <= 1 + 2 * 4, "one before the fork, and two in each worker"
 
 
 def get(url: str) -> Any:
-    with urllib.request.urlopen(url, timeout=PATIENCE) as answer:
-        return json.load(answer)
+    with urllib.request.urlopen(url, timeout=PATIENCE) as response:
+        return json.load(response)
 
 
-def test_a_first_call_imports_nothing_so_that_a_fork_may_come_at_any_time(
+def test_the_first_call_imports_nothing_so_that_a_fork_is_safe_at_any_time(
     emulator: Emulator,
 ) -> None:
     imported = run(

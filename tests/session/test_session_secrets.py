@@ -1,4 +1,4 @@
-"""A canary token and a canary login are looked for wherever something shows."""
+"""A canary token and a canary login show nowhere: no error, repr, event, log or pickle."""
 
 import asyncio
 import copy
@@ -29,15 +29,15 @@ LOGINS = {"idp.example": LOGIN}
 
 
 def shown(error: BaseException) -> str:
-    """A traceback as a crash reporter writes it, with the locals of every frame."""
+    """Format a traceback as a crash reporter does, with the locals of every frame."""
     out = io.StringIO()
     traceback.TracebackException.from_exception(error, capture_locals=True).print(file=out)
-    # The frames of tests hold the canaries by right.
+    # The frames of tests may hold the canaries.
     return "\n".join(block for block in out.getvalue().split("  File ") if TESTS not in block)
 
 
 def ways_to_fail(session: Any, fetcher: FakeFetcher, clock: ManualClock) -> Any:
-    """Calls that fail in every way there is."""
+    """Yield calls that fail, one for each way to fail."""
     down = DevTokenError("down")
 
     def failing(error: Exception | None) -> None:
@@ -83,30 +83,33 @@ def test_no_error_shows_a_login(
     assert failures >= 15
 
 
-def test_nothing_that_can_be_looked_at_shows_a_secret(
-    opened: Callable[..., Any], emulator: Emulator, caplog: pytest.LogCaptureFixture, told: Recorder
+def test_no_log_event_or_repr_shows_a_secret(
+    open_session: Callable[..., Any],
+    emulator: Emulator,
+    caplog: pytest.LogCaptureFixture,
+    recorder: Recorder,
 ) -> None:
     caplog.set_level(logging.DEBUG)
     client = DevTokenClient(endpoint_url=emulator.endpoint_url)
-    door = opened(
+    blocking = open_session(
         identity_pool_id=POOL.identity_pool_id,
         client=client,
         clock=None,
-        on_event=[told, LoggingHook()],
+        on_event=[recorder, LoggingHook()],
     )
-    token = door.get_token(USER, logins=LOGINS)
-    door.get_token(USER)
-    door.invalidate(token)
+    token = blocking.get_token(USER, logins=LOGINS)
+    blocking.get_token(USER)
+    blocking.invalidate(token)
     emulator.fail_next("InternalErrorException", "broken", status=500, times=9)
     with pytest.raises(DevTokenError):
-        door.refresh(USER, logins=LOGINS)
-    told.wait_for(FetchFailed)
-    session, cache = door.session, door.session._cache
+        blocking.refresh(USER, logins=LOGINS)
+    recorder.wait_for(FetchFailed)
+    session, cache = blocking.session, blocking.session._cache
     state = cache._state
 
     seen = [
         caplog.text,
-        *map(repr, told.events),
+        *map(repr, recorder.events),
         *(
             repr((each, getattr(each, "__dict__", None)))
             for each in (
@@ -122,15 +125,15 @@ def test_nothing_that_can_be_looked_at_shows_a_secret(
     ]
     for secret in (USER, LOGIN, token.token):
         assert not [text for text in seen if secret in text]
-    assert len(told.of(FetchSucceeded)) == 2
+    assert len(recorder.of(FetchSucceeded)) == 2
     for each in (session, cache):
         with pytest.raises(TypeError):
             pickle.dumps(each)
-    door.close()
+    blocking.close()
     client.close()
 
 
-def test_a_forgotten_session_warns_without_a_secret(fetcher: FakeFetcher) -> None:
+def test_the_warning_of_an_unclosed_session_shows_no_secret(fetcher: FakeFetcher) -> None:
     session = TokenSession(POOL_ID, developer_provider=PROVIDER, client=fetcher)
     session.get_token(USER)
 
@@ -143,11 +146,11 @@ def test_a_forgotten_session_warns_without_a_secret(fetcher: FakeFetcher) -> Non
     assert USER not in str(caught[0].message)
 
 
-def test_a_debugging_event_loop_shows_nothing(
-    opened: Callable[..., Any], caplog: pytest.LogCaptureFixture, fetcher: FakeFetcher
+def test_an_event_loop_in_debug_mode_logs_no_secret(
+    open_session: Callable[..., Any], caplog: pytest.LogCaptureFixture, fetcher: FakeFetcher
 ) -> None:
-    door = opened()
-    session = door.session
+    blocking = open_session()
+    session = blocking.session
     caplog.set_level(logging.DEBUG)
 
     async def main() -> None:
@@ -162,7 +165,7 @@ def test_a_debugging_event_loop_shows_nothing(
             await task
 
     asyncio.run(main(), debug=True)
-    door.close()
+    blocking.close()
 
     assert caplog.records
     assert USER not in caplog.text

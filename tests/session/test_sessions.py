@@ -1,4 +1,4 @@
-"""What both sessions do."""
+"""The behaviour that both kinds of session share."""
 
 import copy
 import gc
@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from caching import POOL_ID, PROVIDER, Recorder, asking
+from caching import POOL_ID, PROVIDER, Recorder, request_for
 from cognito_devtoken import AsyncTokenSession, TokenRequest, TokenSession
 from cognito_devtoken.emulator import Emulator
 from cognito_devtoken.events import FetchSucceeded
@@ -24,21 +24,23 @@ from cognito_devtoken.testing import FakeFetcher, ManualClock
 from pools import POOL
 
 
-def test_a_user_gets_a_token_and_gets_it_again(session: Any, fetcher: FakeFetcher) -> None:
+def test_a_second_request_for_a_user_returns_the_cached_token(
+    session: Any, fetcher: FakeFetcher
+) -> None:
     token = session.get_token("user-42")
 
     assert session.get_token("user-42") is token
-    assert fetcher.calls == [asking("user-42")]
+    assert fetcher.calls == [request_for("user-42")]
     assert session.stats().hits == 1
     assert session.stats().misses == 1
 
 
-def test_everything_that_may_be_asked_for_is_asked_for(
-    opened: Callable[..., Any], fetcher: FakeFetcher
+def test_all_options_of_get_token_reach_the_request(
+    open_session: Callable[..., Any], fetcher: FakeFetcher
 ) -> None:
-    with opened(token_duration=timedelta(hours=1)) as session:
+    with open_session(token_duration=timedelta(hours=1)) as session:
         pass
-    session = opened(token_duration=timedelta(hours=1))
+    session = open_session(token_duration=timedelta(hours=1))
     session.get_token(
         "user-42",
         logins={"accounts.google.com": "eyJ"},
@@ -59,15 +61,15 @@ def test_everything_that_may_be_asked_for_is_asked_for(
             {"team": "blue"},
             60,
         ),
-        asking("user-42", token_duration=3600),
+        request_for("user-42", token_duration=3600),
     ]
 
 
-def test_a_request_and_a_user_id_that_ask_for_the_same_share_a_token(
+def test_equal_requests_by_user_id_and_by_token_request_share_a_token(
     session: Any, fetcher: FakeFetcher
 ) -> None:
-    assert session.get(asking("user-42")) is session.get_token("user-42")
-    assert session.get(asking("user-42"), min_remaining=1, timeout=1).token
+    assert session.get(request_for("user-42")) is session.get_token("user-42")
+    assert session.get(request_for("user-42"), min_remaining=1, timeout=1).token
     assert len(fetcher.calls) == 1
 
 
@@ -81,31 +83,31 @@ def test_a_request_for_another_pool_is_refused(session: Any, fetcher: FakeFetche
     assert not fetcher.calls
 
 
-def test_a_due_hit_is_refreshed_behind_the_callers_back(
-    session: Any, fetcher: FakeFetcher, clock: ManualClock, told: Recorder
+def test_a_due_token_is_refreshed_in_the_background(
+    session: Any, fetcher: FakeFetcher, clock: ManualClock, recorder: Recorder
 ) -> None:
     token = session.get_token("user-42")
     clock.advance(601)
 
     assert session.get_token("user-42") is token
-    told.wait_for(FetchSucceeded, 2)
+    recorder.wait_for(FetchSucceeded, 2)
     assert session.get_token("user-42") != token
 
 
 @pytest.mark.parametrize("step", [-2.1, -3600, 900])
-def test_a_hit_notices_a_clock_that_has_stepped(
-    session: Any, clock: ManualClock, told: Recorder, step: float
+def test_a_hit_detects_a_stepped_clock(
+    session: Any, clock: ManualClock, recorder: Recorder, step: float
 ) -> None:
     session.get_token("user-42")
     clock.set_wall(step)
 
     session.get_token("user-42")
 
-    told.wait_for(FetchSucceeded, 2)
+    recorder.wait_for(FetchSucceeded, 2)
     assert session.stats().clock_steps == 1
 
 
-def test_a_refresh_asks_anew(session: Any, clock: ManualClock) -> None:
+def test_refresh_fetches_a_new_token(session: Any, clock: ManualClock) -> None:
     token = session.get_token("user-42")
     clock.advance(1)
 
@@ -113,15 +115,15 @@ def test_a_refresh_asks_anew(session: Any, clock: ManualClock) -> None:
     assert session.refresh("user-42", token_duration=60).lifetime == timedelta(seconds=60)
 
 
-def test_what_is_thrown_away_is_fetched_anew(session: Any, fetcher: FakeFetcher) -> None:
-    throws = [
+def test_an_invalidated_token_is_fetched_again(session: Any, fetcher: FakeFetcher) -> None:
+    invalidations = [
         session.invalidate,
         lambda token: session.forget("user-42"),
         lambda token: session.forget_identity(token.identity_id),
         lambda token: session.clear(),
     ]
-    for count, throw in enumerate(throws, start=1):
-        throw(session.get_token("user-42"))
+    for count, invalidate in enumerate(invalidations, start=1):
+        invalidate(session.get_token("user-42"))
         assert len(fetcher.calls) == count
         assert session.stats().entries == 0
 
@@ -133,7 +135,7 @@ def test_a_failure_reaches_the_caller(session: Any, fetcher: FakeFetcher) -> Non
         session.get_token("user-42")
 
 
-def test_a_caller_waits_as_long_as_it_wants_to(session: Any, fetcher: FakeFetcher) -> None:
+def test_a_caller_waits_no_longer_than_its_timeout(session: Any, fetcher: FakeFetcher) -> None:
     with fetcher.held():
         with pytest.raises(TokenUnavailableError, match="No token arrived in time"):
             session.get_token("user-42", timeout=0)
@@ -156,7 +158,7 @@ def test_a_caller_waits_as_long_as_it_wants_to(session: Any, fetcher: FakeFetche
         ("a", {"identity_id": "b"}, r"identity_id must be REGION:GUID"),
     ],
 )
-def test_a_wrong_argument_is_named_before_anything_is_sent(
+def test_an_invalid_argument_is_refused_by_name_before_any_call(
     session: Any, fetcher: FakeFetcher, user_id: Any, options: Any, message: str
 ) -> None:
     for call in (session.get_token, session.refresh):
@@ -165,7 +167,7 @@ def test_a_wrong_argument_is_named_before_anything_is_sent(
     assert not fetcher.calls
 
 
-def test_an_unknown_keyword_is_refused_in_the_words_of_python(session: Any) -> None:
+def test_an_unknown_keyword_raises_the_type_error_of_python(session: Any) -> None:
     with pytest.raises(TypeError, match=r"get_token\(\) got an unexpected .* 'min_remainin'"):
         session.get_token("user-42", min_remainin=5)
     with pytest.raises(TypeError, match=r"refresh\(\) got an unexpected .* 'min_remaining'"):
@@ -173,7 +175,7 @@ def test_an_unknown_keyword_is_refused_in_the_words_of_python(session: Any) -> N
 
 
 @pytest.mark.parametrize("kind", [TokenSession, AsyncTokenSession])
-def test_the_keywords_show_in_the_signature(kind: Any) -> None:
+def test_the_signature_lists_the_keywords(kind: Any) -> None:
     keywords = ["logins", "identity_id", "principal_tags", "token_duration"]
 
     parameters = inspect.signature(kind.get_token).parameters
@@ -191,77 +193,81 @@ def test_the_keywords_show_in_the_signature(kind: Any) -> None:
         ({"token_duration": 0}, "token_duration must be a whole number of seconds"),
     ],
 )
-def test_a_session_with_a_wrong_argument_does_not_open(
-    opened: Callable[..., Any], arguments: Any, message: str
+def test_a_session_with_an_invalid_argument_does_not_open(
+    open_session: Callable[..., Any], arguments: Any, message: str
 ) -> None:
     with pytest.raises(InvalidRequestError, match=message):
-        opened(**arguments)
-    gc.collect()  # and what is left of it warns of nothing
+        open_session(**arguments)
+    gc.collect()  # the half-built session must not warn
 
 
 def test_a_user_id_needs_a_developer_provider_and_a_request_does_not(
-    opened: Callable[..., Any],
+    open_session: Callable[..., Any],
 ) -> None:
-    session = opened(developer_provider=None)
+    session = open_session(developer_provider=None)
 
     with pytest.raises(ConfigurationError, match="A user id needs the session's developer_prov"):
         session.get_token("user-42")
-    assert session.get(asking("user-42")).token
+    assert session.get(request_for("user-42")).token
     session.close()
 
 
-def test_a_session_closes_with_its_block(opened: Callable[..., Any]) -> None:
-    door = opened()
-    with door as session:
-        assert session is door.session
+def test_a_session_closes_at_the_end_of_its_with_block(open_session: Callable[..., Any]) -> None:
+    blocking = open_session()
+    with blocking as session:
+        assert session is blocking.session
         assert repr(session) == f"<{type(session).__name__} of {POOL_ID}, open>"
-        door.get_token("user-42")
-    door.close()
+        blocking.get_token("user-42")
+    blocking.close()
 
     assert repr(session).endswith(", closed>")
-    assert door.stats().misses == 1
+    assert blocking.stats().misses == 1
     for call in (
-        lambda: door.get_token("user-42"),
-        lambda: door.get(asking()),
-        lambda: door.refresh("user-42"),
-        lambda: door.forget("user-42"),
-        door.clear,
-        door.__enter__,
+        lambda: blocking.get_token("user-42"),
+        lambda: blocking.get(request_for()),
+        lambda: blocking.refresh("user-42"),
+        lambda: blocking.forget("user-42"),
+        blocking.clear,
+        blocking.__enter__,
     ):
         with pytest.raises(SessionClosedError, match="This session is closed"):
             call()
 
 
-def test_a_session_that_is_not_closed_says_so(opened: Callable[..., Any]) -> None:
-    door = opened()
-    door.get_token("user-42")
+def test_an_unclosed_session_raises_a_resource_warning(open_session: Callable[..., Any]) -> None:
+    blocking = open_session()
+    blocking.get_token("user-42")
 
     with pytest.warns(ResourceWarning, match=r"Session of .*, open> was not closed"):
-        door.__dict__.clear()
+        blocking.__dict__.clear()
 
 
-def test_a_session_that_has_done_nothing_need_not_be_closed(opened: Callable[..., Any]) -> None:
-    opened()
+def test_an_unused_session_does_not_warn_if_it_is_not_closed(
+    open_session: Callable[..., Any],
+) -> None:
+    open_session()
     gc.collect()
 
 
-def test_a_session_closes_the_client_that_it_has_made_and_no_other(
-    opened: Callable[..., Any], fetcher: FakeFetcher
+def test_a_session_closes_only_the_client_that_it_created(
+    open_session: Callable[..., Any], fetcher: FakeFetcher
 ) -> None:
-    own = opened(client=None)
+    own = open_session(client=None)
     own.close()
-    given = opened()
+    given = open_session()
     given.close()
 
     with pytest.raises(SessionClosedError):
-        own.session._client.fetch(asking())
-    assert fetcher.fetch(asking()).token
+        own.session._client.fetch(request_for())
+    assert fetcher.fetch(request_for()).token
 
 
-def test_sessions_do_not_share_tokens(opened: Callable[..., Any], fetcher: FakeFetcher) -> None:
-    with opened():
+def test_sessions_do_not_share_tokens(
+    open_session: Callable[..., Any], fetcher: FakeFetcher
+) -> None:
+    with open_session():
         pass
-    one, two = opened(), opened()
+    one, two = open_session(), open_session()
     one.get_token("user-42")
     two.get_token("user-42")
 
@@ -271,10 +277,10 @@ def test_sessions_do_not_share_tokens(opened: Callable[..., Any], fetcher: FakeF
 
 
 def test_a_session_works_over_http(
-    opened: Callable[..., Any], emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+    open_session: Callable[..., Any], emulator: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_COGNITO_IDENTITY", emulator.endpoint_url)
-    session = opened(
+    session = open_session(
         identity_pool_id=POOL.identity_pool_id,
         developer_provider=POOL.developer_provider,
         client=None,
@@ -287,7 +293,7 @@ def test_a_session_works_over_http(
     assert emulator.calls["GetOpenIdTokenForDeveloperIdentity"] == 1
 
 
-def test_a_text_is_no_token_and_shows_in_no_frame(
+def test_invalidate_refuses_a_string_without_showing_it(
     session: Any, leaks: Callable[..., list[str]]
 ) -> None:
     with pytest.raises(TypeError, match=r"invalidate\(\) takes an OpenIdToken, not str") as caught:
@@ -296,18 +302,18 @@ def test_a_text_is_no_token_and_shows_in_no_frame(
     assert not leaks(caught.value, "eyJcanary")
 
 
-def test_only_a_user_can_be_forgotten_and_only_by_a_provider(
-    opened: Callable[..., Any], session: Any, leaks: Callable[..., list[str]]
+def test_forget_needs_a_user_id_and_a_developer_provider(
+    open_session: Callable[..., Any], session: Any, leaks: Callable[..., list[str]]
 ) -> None:
     with pytest.raises(TypeError, match="user_id must be a string, not list"):
         session.forget(["user-42"])
-    with opened(developer_provider=None):
+    with open_session(developer_provider=None):
         pass
-    door = opened(developer_provider=None)
+    blocking = open_session(developer_provider=None)
     with pytest.raises(ConfigurationError, match=r"forget\(\) needs the dev") as caught:
-        door.forget("canary-user")
+        blocking.forget("canary-user")
     assert not leaks(caught.value, "canary-user")
-    door.close()
+    blocking.close()
 
 
 def test_a_session_cannot_be_copied_or_pickled(session: Any) -> None:

@@ -1,11 +1,11 @@
-"""A session as the environment says."""
+"""Sessions configured from environment variables."""
 
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from caching import POOL_ID, PROVIDER, asking
+from caching import POOL_ID, PROVIDER, request_for
 from canary import find_leaks
 from cognito_devtoken import AsyncTokenSession, RefreshPolicy, TokenSession
 from cognito_devtoken.exceptions import ConfigurationError
@@ -19,7 +19,7 @@ POOL = {"COGNITO_DEVTOKEN_IDENTITY_POOL_ID": POOL_ID}
 
 
 @pytest.mark.parametrize("kind", [TokenSession, AsyncTokenSession])
-def test_the_environment_says_everything(kind: Any) -> None:
+def test_from_env_reads_every_setting(kind: Any) -> None:
     session = kind.from_env(
         POOL
         | {
@@ -43,20 +43,22 @@ def test_the_environment_says_everything(kind: Any) -> None:
     )
 
 
-def test_it_is_that_of_the_process_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_from_env_reads_the_environment_of_the_process_by_default(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv(*next(iter(POOL.items())))
 
     assert TokenSession.from_env()._pool == POOL_ID
 
 
-def test_what_is_set_to_nothing_is_not_set() -> None:
+def test_an_empty_variable_counts_as_unset() -> None:
     session = TokenSession.from_env(POOL | {"COGNITO_DEVTOKEN_TOKEN_DURATION": ""})
 
     assert session._duration is None
     assert session._cache._state.policy == RefreshPolicy()
 
 
-def test_arguments_win_over_the_environment() -> None:
+def test_arguments_take_precedence_over_the_environment() -> None:
     client = FakeFetcher()
     session = TokenSession.from_env(
         POOL | {"COGNITO_DEVTOKEN_TOKEN_DURATION": "60"}, token_duration=90, client=client
@@ -107,7 +109,9 @@ def test_arguments_win_over_the_environment() -> None:
         ({"POOL_ID": "x"}, "COGNITO_DEVTOKEN_POOL_ID is none of COGNITO_DEVTOKEN_IDENTITY_POOL_ID"),
     ],
 )
-def test_a_mistake_names_its_variable(variables: dict[str, str], message: str) -> None:
+def test_an_invalid_setting_is_refused_by_the_name_of_its_variable(
+    variables: dict[str, str], message: str
+) -> None:
     environ = POOL | {f"COGNITO_DEVTOKEN_{name}": value for name, value in variables.items()}
 
     with pytest.raises(ConfigurationError) as caught:
@@ -118,12 +122,12 @@ def test_a_mistake_names_its_variable(variables: dict[str, str], message: str) -
         assert find_leaks(caught.value, "canary-key", "canary-password") == []
 
 
-def test_a_mistake_of_the_program_is_none_of_the_environment() -> None:
+def test_an_invalid_argument_is_not_reported_as_a_variable() -> None:
     with pytest.raises(ValueError, match="max_entries must be at least 1, not 0"):
         TokenSession.from_env(POOL, max_entries=0)
 
 
-def test_what_the_program_says_need_not_be_in_the_environment() -> None:
+def test_variables_overridden_by_arguments_are_not_read() -> None:
     policy = RefreshPolicy(grace=5)
     session = TokenSession.from_env(
         {"COGNITO_DEVTOKEN_GRACE": "much"}, identity_pool_id=POOL_ID, policy=policy
@@ -147,14 +151,14 @@ def test_a_store_is_opened_and_closed_with_the_session(
     for _ in range(2):
         session = kind.from_env(environ, client=fetcher)
         session._owned_store._timeout = PATIENCE
-        session._cache.get(asking())
+        session._cache.get(request_for())
         session._close()
 
     assert len(fetcher.calls) == 1
     assert redis_server.connections() == 0
 
 
-def test_a_store_of_the_program_wins_and_stays_open() -> None:
+def test_a_store_passed_as_an_argument_takes_precedence_and_stays_open() -> None:
     store = MemoryStore()
     environ = POOL | {"COGNITO_DEVTOKEN_STORE_URL": "nonsense"}
 
@@ -164,6 +168,6 @@ def test_a_store_of_the_program_wins_and_stays_open() -> None:
     session.close()
 
 
-def test_what_is_no_store_is_refused() -> None:
+def test_an_object_that_is_not_a_store_is_refused() -> None:
     with pytest.raises(TypeError, match=r"store must have a method claim\(\)"):
         TokenSession(POOL_ID, store="redis://localhost")  # type: ignore[arg-type]

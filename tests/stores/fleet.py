@@ -1,13 +1,13 @@
 """
-Processes of a fleet: each asks for the tokens of many users at once, and reports.
+Run the processes of a fleet: each requests the tokens of many users at once, and reports.
 
 The argument is a JSON object, see ``test_fleet.py``. The processes are forked, which is cheaper
-than starting each. Each prints ``ready``; a line on standard input makes them begin together. In a
-fleet that is to *hang*, each answer of Cognito's prints ``answered`` and is never passed on. The
-others print a report as JSON in the end.
+than starting each. Each prints ``ready``; a line on standard input starts them together. In a
+fleet with *hang* set, each response of Cognito prints ``answered`` and is never passed on. The
+other processes print a report as JSON at the end.
 
 No time limit of the library applies, so that the number of calls does not depend on how fast the
-machine is: no lease expires, no call or operation times out, and nobody gives up waiting.
+machine is: no lease expires, no call or operation times out, and no caller gives up waiting.
 """
 
 import json
@@ -32,27 +32,27 @@ from cognito_devtoken.stores.redis import RedisStore
 NEVER = 86_400.0
 
 
-class Hanging:
-    """A client whose answers never arrive."""
+class HangingClient:
+    """A client whose responses never arrive."""
 
     def __init__(self, client: DevTokenClient) -> None:
         self._client = client
 
     def fetch(self, request: TokenRequest) -> OpenIdToken:
         self._client.fetch(request)
-        say("answered")
+        print_line("answered")
         threading.Event().wait()
         raise AssertionError
 
     def close(self) -> None: ...
 
 
-def say(line: str) -> None:
-    """Write a line in one piece, as the processes share their standard output."""
+def print_line(line: str) -> None:
+    """Write a line in one piece, because the processes share their standard output."""
     os.write(sys.stdout.fileno(), f"{line}\n".encode())
 
 
-def lift_the_limits() -> None:
+def remove_time_limits() -> None:
     modules: list[Any] = [invalidation_log, flights, locks, source]
     for module in modules:
         for name in ("DEADLINE", "LEASE", "PATIENCE"):
@@ -61,46 +61,47 @@ def lift_the_limits() -> None:
 
 
 def main() -> None:
-    told = json.loads(sys.argv[1])
-    lift_the_limits()
-    gate, opener = os.pipe()
+    options = json.loads(sys.argv[1])
+    remove_time_limits()
+    gate, gate_opener = os.pipe()
     children = []
-    for _ in range(told["processes"]):
+    for _ in range(options["processes"]):
         if child := os.fork():
             children.append(child)
         else:
-            os.close(opener)
-            work(told, gate)
+            os.close(gate_opener)
+            run_process(options, gate)
             os._exit(0)
     sys.stdin.readline()
-    os.close(opener)
+    os.close(gate_opener)
     for child in children:
         os.waitpid(child, 0)
 
 
-def work(told: dict[str, Any], gate: int) -> None:
-    store = RedisStore(told["url"], keys=told["keys"], timeout=1)
+def run_process(options: dict[str, Any], gate: int) -> None:
+    store = RedisStore(options["url"], keys=options["keys"], timeout=1)
     store._timeout = NEVER
     limits = {"socket_timeout": NEVER, "socket_connect_timeout": NEVER}
     store._client.connection_pool.connection_kwargs.update(limits)
     config = Config(connect_timeout=NEVER, read_timeout=NEVER)
-    client = DevTokenClient(endpoint_url=told["endpoint"], config=config)
+    client = DevTokenClient(endpoint_url=options["endpoint"], config=config)
     session = TokenSession(
-        told["pool"],
-        developer_provider=told["provider"],
-        client=Hanging(client) if told["hang"] else client,
+        options["pool"],
+        developer_provider=options["provider"],
+        client=HangingClient(client) if options["hang"] else client,
         store=store,
-        max_concurrent_fetches=told["at_once"],
+        max_concurrent_fetches=options["max_concurrent_fetches"],
     )
     tokens: list[OpenIdToken] = []
 
-    def ask(user_id: str) -> None:
+    def get_token(user_id: str) -> None:
         tokens.append(session.get_token(user_id))
 
     threads = [
-        threading.Thread(target=ask, args=(f"user-{number}",)) for number in range(told["users"])
+        threading.Thread(target=get_token, args=(f"user-{number}",))
+        for number in range(options["users"])
     ]
-    say("ready")
+    print_line("ready")
     os.read(gate, 1)  # until the parent closes its end
     for thread in threads:
         thread.start()
@@ -109,7 +110,7 @@ def work(told: dict[str, Any], gate: int) -> None:
     stats = session.stats()
     names = ("fetches_started", "errors", "store_hits", "store_errors", "store_leases_expired")
     report = {name: getattr(stats, name) for name in names} | {"tokens": len(tokens)}
-    say(json.dumps(report))
+    print_line(json.dumps(report))
     session.close()
     client.close()
     store.close()

@@ -1,30 +1,30 @@
-"""Calls to Cognito that stay in flight until a test lands them."""
+"""Calls to Cognito that stay in flight until a test completes them."""
 
 import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
-from caching import asking
+from caching import request_for
 from cognito_devtoken import OpenIdToken, TokenCache, TokenRequest
 from cognito_devtoken.testing import FakeFetcher
 from hosts import source_of
 from patience import PATIENCE
 
 
-class InFlight:
-    """A call of a host that is in flight until it is told to come back."""
+class CallInFlight:
+    """A call of a host that stays in flight until complete() is called."""
 
-    def __init__(self, host: TokenCache, request: TokenRequest, answer: FakeFetcher) -> None:
+    def __init__(self, host: TokenCache, request: TokenRequest, fetcher: FakeFetcher) -> None:
         self.host = host
         self.error: Exception | None = None
-        self._sent, self._back = threading.Event(), threading.Event()
-        self._answer = answer
+        self._sent, self._released = threading.Event(), threading.Event()
+        self._fetcher = fetcher
         source_of(host)._fetcher.fetch = self.fetch
-        self._thread = threading.Thread(target=self._ask, args=(request,))
+        self._thread = threading.Thread(target=self._get, args=(request,))
         self._thread.start()
         assert self._sent.wait(PATIENCE)
 
-    def _ask(self, request: TokenRequest) -> None:
+    def _get(self, request: TokenRequest) -> None:
         try:
             self.host.get(request)
         except Exception as error:  # noqa: BLE001
@@ -32,29 +32,29 @@ class InFlight:
 
     def fetch(self, request: TokenRequest) -> OpenIdToken:
         self._sent.set()
-        self._back.wait()
-        return self._answer.fetch(request)
+        self._released.wait()
+        return self._fetcher.fetch(request)
 
-    def lands(self) -> None:
-        self._back.set()
+    def complete(self) -> None:
+        self._released.set()
         self._thread.join()
 
     @property
-    def landed(self) -> bool:
+    def completed(self) -> bool:
         return not self._thread.is_alive()
 
 
 @contextmanager
-def calls_answered_by(fetcher: FakeFetcher) -> Generator[Callable[..., InFlight]]:
-    """Have hosts call Cognito, and leave the calls in flight until the end at the latest."""
-    calls: list[InFlight] = []
+def open_calls(fetcher: FakeFetcher) -> Generator[Callable[..., CallInFlight]]:
+    """Yield a function that starts calls; complete the remaining ones at the end."""
+    calls: list[CallInFlight] = []
 
-    def begin(host: TokenCache, request: TokenRequest | None = None) -> InFlight:
-        calls.append(InFlight(host, request or asking(), fetcher))
+    def start(host: TokenCache, request: TokenRequest | None = None) -> CallInFlight:
+        calls.append(CallInFlight(host, request or request_for(), fetcher))
         return calls[-1]
 
     try:
-        yield begin
+        yield start
     finally:
         for each in calls:
-            each.lands()
+            each.complete()

@@ -1,4 +1,4 @@
-"""Every store is held to the same contract."""
+"""Every store fulfils the same contract."""
 
 from collections.abc import Iterator
 
@@ -7,13 +7,13 @@ import pytest
 from cognito_devtoken.stores import StoreKeys
 from cognito_devtoken.stores.redis import RedisStore
 from cognito_devtoken.testing import MemoryStore, TokenStoreContract
-from redis_stores import patient
+from redis_stores import without_time_limits
 from servers import Server
 
 
 class TestMemoryStore(TokenStoreContract):
     @pytest.fixture(autouse=True)
-    def opened(self) -> None:
+    def set_up(self) -> None:
         self.store = MemoryStore()
 
     def open_store(self) -> MemoryStore:
@@ -22,7 +22,7 @@ class TestMemoryStore(TokenStoreContract):
 
 class TestRedisStore(TokenStoreContract):
     @pytest.fixture(autouse=True)
-    def opened(self, redis_server: Server) -> Iterator[None]:
+    def set_up(self, redis_server: Server) -> Iterator[None]:
         self.url = redis_server.url
         self.stores: list[RedisStore] = []
         yield
@@ -30,11 +30,11 @@ class TestRedisStore(TokenStoreContract):
             store.close()
 
     def open_store(self) -> RedisStore:
-        self.stores.append(patient(RedisStore(self.url, keys=StoreKeys.generate())))
+        self.stores.append(without_time_limits(RedisStore(self.url, keys=StoreKeys.generate())))
         return self.stores[-1]
 
 
-class RenewsForAnybody(MemoryStore):
+class RenewsForAnyOwner(MemoryStore):
     def renew(self, name: str, owner: str, seconds: float) -> bool:
         return self._owner(name) is not None
 
@@ -69,7 +69,7 @@ class SaysLostWithoutAnOwner(MemoryStore):
 @pytest.mark.parametrize(
     ("broken", "caught_by"),
     {
-        RenewsForAnybody: "test_a_lock_is_renewed_by_its_owner_and_nobody_else",
+        RenewsForAnyOwner: "test_a_lock_is_renewed_by_its_owner_and_nobody_else",
         DoesNotExtend: "test_a_renewed_lock_lasts_from_its_renewal_on",
         ClaimsAgain: "test_a_lock_that_has_expired_is_not_renewed_though_nobody_has_taken_it",
         AlwaysSaysReleased: "test_a_lock_is_released_by_its_owner_and_nobody_else",
@@ -90,13 +90,13 @@ def test_a_store_with_broken_leases_fails_the_contract(
         getattr(Tests(), caught_by)()
 
 
-def test_a_machine_too_slow_to_renew_in_time_is_not_held_against_the_store() -> None:
+def test_a_store_passes_the_contract_although_the_machine_is_too_slow_to_renew_in_time() -> None:
     class Slow(MemoryStore):
         late = True
 
         def renew(self, name: str, owner: str, seconds: float) -> bool:
             if self.late:
-                self._locks.clear()  # they have expired before this call
+                self._locks.clear()  # as if they had expired before this call
             self.late = False
             return super().renew(name, owner, seconds)
 
@@ -109,6 +109,6 @@ def test_a_machine_too_slow_to_renew_in_time_is_not_held_against_the_store() -> 
     Tests().test_a_renewed_lock_lasts_from_its_renewal_on()
 
 
-def test_it_says_what_is_missing() -> None:
+def test_the_contract_requires_open_store() -> None:
     with pytest.raises(NotImplementedError):
         TokenStoreContract().open_store()

@@ -1,4 +1,4 @@
-"""Processes that start cold at the same moment share one server: how often they call Cognito."""
+"""How often processes that share a server call Cognito when they all start cold at once."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from caching import until
+from caching import wait_until
 from cognito_devtoken.emulator import Emulator
 from cognito_devtoken.stores import StoreKeys
 from patience import PATIENCE
@@ -28,7 +28,7 @@ Process = subprocess.Popen[str]
 
 
 class Fleet:
-    """Starts ``fleet.py``, whose processes begin when they are told to."""
+    """Starts ``fleet.py``, whose processes wait for a line before they begin."""
 
     def __init__(self, server: Server, emulator: Emulator, opened: ExitStack) -> None:
         self._opened = opened
@@ -40,12 +40,16 @@ class Fleet:
             "provider": POOL.developer_provider,
             "keys": StoreKeys.generate(),
         }
-        # One that is killed would leave half a file of coverage data.
+        # A killed process would leave a truncated file of coverage data.
         self._environ = {k: v for k, v in os.environ.items() if not k.startswith("COVERAGE_")}
 
     def start(self, processes: int, **options: object) -> Process:
-        usual = self._arguments | {"processes": processes, "at_once": 8, "hang": False}
-        arguments = json.dumps(usual | options)
+        defaults = self._arguments | {
+            "processes": processes,
+            "max_concurrent_fetches": 8,
+            "hang": False,
+        }
+        arguments = json.dumps(defaults | options)
         process = self._opened.enter_context(
             subprocess.Popen(
                 [sys.executable, str(Path(__file__).with_name("fleet.py")), arguments],
@@ -69,7 +73,7 @@ def fleet(redis_server: Server, emulator: Emulator) -> Iterator[Fleet]:
 
 
 def kill(fleet: Process) -> None:
-    """Kill all its processes at once."""
+    """Kill all processes of the fleet at once."""
     if fleet.poll() is None:
         os.killpg(fleet.pid, signal.SIGKILL)
 
@@ -86,12 +90,12 @@ def read_line(process: Process) -> str:
 
 
 def totals(fleet: Process) -> Counter[str]:
-    """The sums of what its processes report at the end, without those that are 0."""
+    """Sum up the reports of the processes, without the values that are 0."""
     reports = fleet.communicate(timeout=PATIENCE)[0].splitlines()
     return sum((Counter(json.loads(report)) for report in reports), Counter())
 
 
-def test_8_processes_call_once_for_each_of_50_users_as_long_as_no_lease_expires(
+def test_8_processes_make_one_call_for_each_of_50_users_while_no_lease_expires(
     fleet: Fleet, emulator: Emulator
 ) -> None:
     eight = fleet.start(8)
@@ -104,7 +108,7 @@ def test_8_processes_call_once_for_each_of_50_users_as_long_as_no_lease_expires(
 def test_a_killed_holder_costs_one_more_call_for_each_lock_it_held(
     fleet: Fleet, redis_server: Server, emulator: Emulator
 ) -> None:
-    holder, others = fleet.start(1, hang=True), fleet.start(3, at_once=16)
+    holder, others = fleet.start(1, hang=True), fleet.start(3, max_concurrent_fetches=16)
     begin(holder)
     assert [read_line(holder) for _ in range(8)] == ["answered"] * 8
     kill(holder)
@@ -112,11 +116,13 @@ def test_a_killed_holder_costs_one_more_call_for_each_lock_it_held(
         locks = client.keys("*:lock")
         assert len(locks) == 8
         begin(others)
-        until(lambda: len(client.keys("*}")) == USERS - 8)
-        assert emulator.calls[OPERATION] == USERS, "nobody else has called for those 8 users yet"
+        wait_until(lambda: len(client.keys("*}")) == USERS - 8)
+        assert emulator.calls[OPERATION] == USERS, (
+            "no other process has called for those 8 users yet"
+        )
 
         for lock in locks:
-            assert client.pexpire(lock, 1)  # the end of a lease
+            assert client.pexpire(lock, 1)  # so that the lease expires
 
         found = totals(others)
         assert client.keys("*:lock") == []

@@ -8,28 +8,28 @@ from queue import Empty
 
 import pytest
 
-from caching import PROVIDER, Crew, asking, in_the_air, until
+from caching import PROVIDER, ManualThreads, request_for, start_call, wait_until
 from cognito_devtoken import TokenCache
 from cognito_devtoken._sharing.invalidation_log import LISTEN_EVERY, InvalidationLog
 from cognito_devtoken.exceptions import TokenUnavailableError
 from cognito_devtoken.testing import FakeFetcher, ManualClock, MemoryStore
-from hosts import Hosts, listen, log_of
+from hosts import HostFactory, listen, log_of
 
 
 def listeners() -> list[threading.Thread]:
     return [each for each in threading.enumerate() if each.name == "cognito-devtoken"]
 
 
-def test_a_host_that_only_has_hits_hears_of_it_within_2_s(
-    new_host: Hosts, clock: ManualClock
+def test_a_host_with_hits_only_reads_an_invalidation_within_2_s(
+    new_host: HostFactory, clock: ManualClock
 ) -> None:
-    here, there = new_host(), new_host()
-    crew = Crew()
-    log_of(there).start_thread = crew.start
-    held: list[int] = []
+    first, second = new_host(), new_host()
+    threads = ManualThreads()
+    log_of(second).start_thread = threads.start
+    entries: list[int] = []
 
     class Pause:
-        """The thread's pause between two looks, by the manual clock."""
+        """The thread's pause between two reads, by the manual clock."""
 
         def empty(self) -> bool:
             return True
@@ -39,118 +39,118 @@ def test_a_host_that_only_has_hits_hears_of_it_within_2_s(
         def get(self, timeout: float) -> None:
             assert timeout == LISTEN_EVERY == 2
             clock.advance(timeout)
-            held.append(there.stats().entries)
-            if len(held) == 1:
-                here.forget("user-42")
-                listen(here)
-            if len(held) == 2:
-                there.close()
+            entries.append(second.stats().entries)
+            if len(entries) == 1:
+                first.forget("user-42")
+                listen(first)
+            if len(entries) == 2:
+                second.close()
             raise Empty
 
-    log_of(there)._wake = Pause()
-    here.get(asking())
-    there.get(asking())
+    log_of(second)._wake = Pause()
+    first.get(request_for())
+    second.get(request_for())
 
-    crew.work()
+    threads.run_all()
 
-    assert held == [1, 0]
+    assert entries == [1, 0]
 
 
-def test_a_real_thread_listens_and_ends_with_its_cache(
+def test_a_real_thread_reads_the_log_and_ends_with_its_cache(
     fetcher: FakeFetcher, store: MemoryStore
 ) -> None:
-    here, there = (TokenCache(fetcher, developer_provider=PROVIDER, store=store) for _ in "ab")
-    old = here.get(asking())
-    assert there.get(asking()) == old
-    here.forget("user-42")
-    until(lambda: store._messages != [])
+    first, second = (TokenCache(fetcher, developer_provider=PROVIDER, store=store) for _ in "ab")
+    old = first.get(request_for())
+    assert second.get(request_for()) == old
+    first.forget("user-42")
+    wait_until(lambda: store._messages != [])
 
-    log_of(there)._wake.put(None)  # it need not wait for its next look
+    log_of(second)._wake.put(None)  # so that it reads the log now
 
-    until(lambda: not there.stats().entries)
-    here.close()
-    there.close()
-    until(lambda: not listeners())
+    wait_until(lambda: not second.stats().entries)
+    first.close()
+    second.close()
+    wait_until(lambda: not listeners())
 
 
-def test_the_thread_ends_when_there_is_nothing_to_hear_and_comes_back(
-    new_host: Hosts, clock: ManualClock
+def test_the_thread_ends_when_the_cache_is_empty_and_restarts_with_the_next_token(
+    new_host: HostFactory, clock: ManualClock
 ) -> None:
     host = new_host()
     started: list[object] = []
     log_of(host).start_thread = started.append
-    host.get(asking())
+    host.get(request_for())
     assert len(started) == 1
     assert log_of(host).listen_once()
     host.clear()
-    assert log_of(host).listen_once(), "it has something to tell"
+    assert log_of(host).listen_once(), "it has an invalidation to announce"
     assert not log_of(host).listen_once()
 
-    host.get(asking())
+    host.get(request_for())
     assert len(started) == 2
     host.close()
     assert not log_of(host).listen_once()
 
 
-def test_without_a_thread_each_flight_listens_before_it_looks(
-    new_host: Hosts, fetcher: FakeFetcher
+def test_without_a_thread_each_flight_reads_the_log_before_the_store(
+    new_host: HostFactory, fetcher: FakeFetcher
 ) -> None:
     def fail(run: object) -> None:
         raise RuntimeError("can't start new thread")
 
-    here, there = new_host(), new_host()
-    log_of(there).start_thread = fail
-    old = there.get(asking())
-    here.forget("user-42")
-    listen(here)
-    there.get(asking("another"))
+    first, second = new_host(), new_host()
+    log_of(second).start_thread = fail
+    old = second.get(request_for())
+    first.forget("user-42")
+    listen(first)
+    second.get(request_for("another"))
 
-    assert there.get(asking()) != old
+    assert second.get(request_for()) != old
 
 
-def test_a_host_that_starts_while_the_store_is_down_hears_once_it_is_back(
-    new_host: Hosts, store: MemoryStore, clock: ManualClock
+def test_a_host_that_starts_during_an_outage_of_the_store_reads_the_log_once_it_is_back(
+    new_host: HostFactory, store: MemoryStore, clock: ManualClock
 ) -> None:
-    here, there = new_host(), new_host()
+    first, second = new_host(), new_host()
     started: list[Callable[[], None]] = []
-    log_of(there).start_thread = started.append
+    log_of(second).start_thread = started.append
     store.error = ConnectionError("down")
-    old = there.get(asking())
+    old = second.get(request_for())
     store.error = None
-    here.forget("user-42")
-    listen(here)
+    first.forget("user-42")
+    listen(first)
     clock.advance(30)
 
     assert len(started) == 1
-    listen(there)
+    listen(second)
 
-    assert there.stats().entries == 0
-    assert there.get(asking()) != old
+    assert second.stats().entries == 0
+    assert second.get(request_for()) != old
 
 
-def test_a_token_that_is_given_up_and_lands_late_is_heard_for(
-    new_host: Hosts, clock: ManualClock
+def test_the_thread_keeps_reading_while_an_abandoned_fetch_may_still_arrive(
+    new_host: HostFactory, clock: ManualClock
 ) -> None:
-    crew = Crew()
-    host = new_host(start_thread=crew.start)
+    threads = ManualThreads()
+    host = new_host(start_thread=threads.start)
     log_of(host).start_thread = lambda run: None
-    steps = host._leases.steps(asking(), None, None)
+    steps = host._leases.steps(request_for(), None, None)
     next(steps)
-    land = in_the_air(host, crew)
+    respond = start_call(host, threads)
     log_of(host).listen_from_now_on()
     clock.advance(20)
     with pytest.raises(TokenUnavailableError):
         next(steps)
 
-    assert log_of(host).listen_once(), "it may still come"
-    land()
+    assert log_of(host).listen_once(), "the token may still arrive"
+    respond()
     assert log_of(host).listen_once()
 
 
-def test_a_signal_handler_may_close_in_the_middle_of_telling(new_host: Hosts) -> None:
+def test_a_signal_handler_can_close_the_cache_during_an_announcement(new_host: HostFactory) -> None:
     host = new_host()
-    exchange = log_of(host)
-    wake = exchange._wake
+    log = log_of(host)
+    wake = log._wake
 
     class Interrupted:
         def put(self, item: None) -> None:
@@ -161,50 +161,54 @@ def test_a_signal_handler_may_close_in_the_middle_of_telling(new_host: Hosts) ->
         def __getattr__(self, name: str) -> object:
             return getattr(wake, name)
 
-    exchange._wake = Interrupted()
+    log._wake = Interrupted()
 
     host.forget("user-42")
 
     assert host._state.closed
 
 
-def test_a_cache_that_nobody_closes_is_not_kept_alive_by_its_thread(
+def test_the_thread_does_not_keep_an_unclosed_cache_alive(
     fetcher: FakeFetcher, store: MemoryStore
 ) -> None:
     cache = TokenCache(fetcher, developer_provider=PROVIDER, store=store)
     cache._leases.workers.idle_seconds = 0
-    cache.get(asking())
-    exchange: weakref.ref[InvalidationLog] = weakref.ref(log_of(cache))
+    cache.get(request_for())
+    log: weakref.ref[InvalidationLog] = weakref.ref(log_of(cache))
     wake = log_of(cache)._wake
     del cache
 
     def gone() -> bool:
         gc.collect()
         wake.put(None)
-        return exchange() is None and not listeners()
+        return log() is None and not listeners()
 
-    until(gone)
+    wait_until(gone)
 
 
-def test_an_interrupt_while_a_thread_is_started_leaves_it_to_the_next(new_host: Hosts) -> None:
-    exchange = log_of(new_host())
+def test_an_interrupt_while_the_thread_starts_leaves_the_start_to_the_next_call(
+    new_host: HostFactory,
+) -> None:
+    log = log_of(new_host())
     started: list[object] = []
 
     def interrupted(run: object) -> None:
         started.append(run)
         raise KeyboardInterrupt
 
-    exchange.start_thread = interrupted
+    log.start_thread = interrupted
     for _ in range(2):
         with pytest.raises(KeyboardInterrupt):
-            exchange.listen_from_now_on()
+            log.listen_from_now_on()
 
     assert len(started) == 2
 
 
-def test_a_store_that_is_left_alone_is_not_listened_to(new_host: Hosts, store: MemoryStore) -> None:
+def test_the_log_is_not_read_while_the_circuit_breaker_skips_the_store(
+    new_host: HostFactory, store: MemoryStore
+) -> None:
     host = new_host()
-    host.get(asking())
+    host.get(request_for())
     store.error = ConnectionError("down")
     for _ in range(10):
         assert log_of(host).listen_once()
@@ -212,12 +216,12 @@ def test_a_store_that_is_left_alone_is_not_listened_to(new_host: Hosts, store: M
     assert host.stats().store_errors == 3
 
 
-def test_a_forked_child_tells_nothing_for_its_parent_and_listens_for_itself(
-    new_host: Hosts, store: MemoryStore
+def test_a_forked_child_does_not_announce_for_its_parent_and_starts_its_own_thread(
+    new_host: HostFactory, store: MemoryStore
 ) -> None:
     host = new_host()
-    host.get(asking())
-    host.get(asking("another"))
+    host.get(request_for())
+    host.get(request_for("another"))
     log_of(host)._listening = True
     host.forget("user-42")
 
@@ -226,13 +230,13 @@ def test_a_forked_child_tells_nothing_for_its_parent_and_listens_for_itself(
     started: list[object] = []
     log_of(host).start_thread = started.append
     assert finish
-    finish()  # with hits alone it would not hear, else
+    finish()  # else, with hits only, it would read nothing
 
     assert store._messages == []
     assert len(started) == 1
 
 
-def test_a_forked_child_without_a_token_has_nothing_to_hear(new_host: Hosts) -> None:
+def test_a_forked_child_without_a_token_starts_no_thread(new_host: HostFactory) -> None:
     host = new_host()
 
     ready = host._leases._before_fork()

@@ -8,25 +8,25 @@ from queue import Empty
 from typing import Any
 
 import pytest
-from in_flight import InFlight, calls_answered_by
+from in_flight import CallInFlight, open_calls
 
-from caching import PROVIDER, Crew, asking
+from caching import PROVIDER, ManualThreads, request_for
 from cognito_devtoken import OpenIdToken, TokenCache, TokenRequest
 from cognito_devtoken._sharing.locks import LEASE, RENEW_EVERY, HeldLocks
 from cognito_devtoken.testing import FakeFetcher, ManualClock, MemoryStore
-from hosts import Hosts, locks_of, waits_of
+from hosts import HostFactory, locks_of, record_waits
 from patience import PATIENCE
 
 
 @pytest.fixture
-def call(fetcher: FakeFetcher) -> Iterator[Callable[..., InFlight]]:
-    """Has a host call Cognito, and leaves the call in flight."""
-    with calls_answered_by(fetcher) as begin:
-        yield begin
+def call(fetcher: FakeFetcher) -> Iterator[Callable[..., CallInFlight]]:
+    """A function that has a host call Cognito, and leaves the call in flight."""
+    with open_calls(fetcher) as start:
+        yield start
 
 
 def test_one_thread_renews_all_leases_and_ends_when_none_is_held(
-    new_host: Hosts, clock: ManualClock, store: MemoryStore, call: Callable[..., InFlight]
+    new_host: HostFactory, clock: ManualClock, store: MemoryStore, call: Callable[..., CallInFlight]
 ) -> None:
     host = new_host()
     started: list[Callable[[], None]] = []
@@ -34,21 +34,21 @@ def test_one_thread_renews_all_leases_and_ends_when_none_is_held(
     renewed: list[str] = []
     renew = store.renew
 
-    def note(name: str, owner: str, seconds: float) -> bool:
+    def record_renewal(name: str, owner: str, seconds: float) -> bool:
         renewed.append(owner)
         return renew(name, owner, seconds)
 
-    store.renew = note  # type: ignore[method-assign]
-    flights = [call(host, asking(user)) for user in ("ana", "bob")]
+    store.renew = record_renewal  # type: ignore[method-assign]
+    flights = [call(host, request_for(user)) for user in ("ana", "bob")]
     assert len(started) == 1
     clock.advance(RENEW_EVERY)
     assert locks_of(host).renew_due() == RENEW_EVERY
     assert len(set(renewed)) == len(renewed) == 2
     for flight in flights:
-        flight.lands()
+        flight.complete()
     assert locks_of(host).renew_due() is None
 
-    call(host, asking("eve"))
+    call(host, request_for("eve"))
     assert len(started) == 2
 
 
@@ -76,7 +76,7 @@ def test_a_real_thread_renews_a_lease_and_ends_with_its_session(
 
     locks_of(cache).start_thread = start
 
-    cache.get(asking())
+    cache.get(request_for())
     cache.close()
 
     thread[0].join(PATIENCE)
@@ -85,14 +85,14 @@ def test_a_real_thread_renews_a_lease_and_ends_with_its_session(
 
 
 @pytest.mark.parametrize("error", [RuntimeError, MemoryError])
-def test_without_a_thread_a_lease_lasts_2_s_and_the_next_one_tries_again(
-    new_host: Hosts,
+def test_without_a_thread_a_lease_lasts_2_s_and_the_next_lease_tries_to_start_one(
+    new_host: HostFactory,
     fetcher: FakeFetcher,
     clock: ManualClock,
-    call: Callable[..., InFlight],
+    call: Callable[..., CallInFlight],
     error: type[Exception],
 ) -> None:
-    holder, loser = new_host(), new_host()
+    holder, waiter = new_host(), new_host()
     tried: list[object] = []
 
     def cannot_start(run: object) -> None:
@@ -101,11 +101,11 @@ def test_without_a_thread_a_lease_lasts_2_s_and_the_next_one_tries_again(
 
     locks_of(holder).start_thread = cannot_start
     flight = call(holder)
-    waits = waits_of(loser, clock)
+    waits = record_waits(waiter, clock)
 
-    loser.get(asking())
-    flight.lands()
-    holder.get(asking("another"))
+    waiter.get(request_for())
+    flight.complete()
+    holder.get(request_for("another"))
 
     assert LEASE <= sum(waits) <= LEASE + 0.25
     assert len(tried) == 2
@@ -113,8 +113,8 @@ def test_without_a_thread_a_lease_lasts_2_s_and_the_next_one_tries_again(
     assert holder.stats().errors == 0
 
 
-def test_an_interrupt_while_the_thread_is_started_leaves_it_to_the_next_lease(
-    new_host: Hosts,
+def test_an_interrupt_while_the_thread_starts_leaves_the_start_to_the_next_lease(
+    new_host: HostFactory,
 ) -> None:
     host = new_host()
     tried: list[object] = []
@@ -139,15 +139,15 @@ def lease_for(host: TokenCache, user: str) -> Any:
 
     now = host._state.now()
     flight = Flight[TokenRequest, OpenIdToken](
-        Key.of(asking(user), PROVIDER), asking(user), Reason.MISS, now
+        Key.of(request_for(user), PROVIDER), request_for(user), Reason.MISS, now
     )
     return HeldLock(flight, user, "owner", now)
 
 
 def test_a_thread_that_dies_is_replaced_for_the_next_lease(
-    new_host: Hosts, call: Callable[..., InFlight]
+    new_host: HostFactory, call: Callable[..., CallInFlight]
 ) -> None:
-    class Unreadable(ManualClock):
+    class BrokenClock(ManualClock):
         broken = False
 
         def monotonic(self) -> float:
@@ -155,24 +155,24 @@ def test_a_thread_that_dies_is_replaced_for_the_next_lease(
                 raise ZeroDivisionError
             return super().monotonic()
 
-    clock = Unreadable()
+    clock = BrokenClock()
     host = new_host(clock=clock)
-    crew = Crew()
-    locks_of(host).start_thread = crew.start
+    threads = ManualThreads()
+    locks_of(host).start_thread = threads.start
     call(host)
     locks_of(host)._wake.put(None)
 
     clock.broken = True
     with pytest.raises(ZeroDivisionError):
-        crew.work()
+        threads.run_all()
     clock.broken = False
 
-    call(host, asking("another"))
-    assert len(crew.jobs) == 1
+    call(host, request_for("another"))
+    assert len(threads.jobs) == 1
 
 
-def test_a_forked_child_holds_no_lease_and_starts_a_thread_of_its_own(
-    new_host: Hosts, clock: ManualClock, store: MemoryStore, call: Callable[..., InFlight]
+def test_a_forked_child_holds_no_lease_and_starts_its_own_thread(
+    new_host: HostFactory, clock: ManualClock, store: MemoryStore, call: Callable[..., CallInFlight]
 ) -> None:
     host = new_host()
     started: list[object] = []
@@ -184,13 +184,13 @@ def test_a_forked_child_holds_no_lease_and_starts_a_thread_of_its_own(
     host._leases._after_fork(ready=ready, in_child=True)
 
     clock.advance(RENEW_EVERY)
-    call(host, asking("another"))
+    call(host, request_for("another"))
     assert len(started) == 2
     assert locks_of(host)._held.isdisjoint(of_parent)
-    flight.lands()
+    flight.complete()
 
 
-def test_a_cache_that_nobody_closes_is_not_kept_alive_by_the_thread(
+def test_the_thread_does_not_keep_an_unclosed_cache_alive(
     fetcher: FakeFetcher, store: MemoryStore
 ) -> None:
     cache = [TokenCache(fetcher, developer_provider=PROVIDER, store=store)]
@@ -198,7 +198,7 @@ def test_a_cache_that_nobody_closes_is_not_kept_alive_by_the_thread(
     alive: list[bool] = []
 
     class Pause:
-        """The thread's pause between two looks."""
+        """The thread's pause between two renewals."""
 
         def get(self, timeout: float) -> None:
             if alive:
@@ -217,7 +217,7 @@ def test_a_cache_that_nobody_closes_is_not_kept_alive_by_the_thread(
     assert alive == [True, False]
 
 
-def test_a_close_wakes_the_thread(new_host: Hosts) -> None:
+def test_closing_the_cache_wakes_the_thread(new_host: HostFactory) -> None:
     host = new_host()
 
     host.close()

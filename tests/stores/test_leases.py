@@ -4,32 +4,32 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from in_flight import InFlight, calls_answered_by
+from in_flight import CallInFlight, open_calls
 
-from caching import Recorder, asking
+from caching import Recorder, request_for
 from cognito_devtoken import TokenCache
 from cognito_devtoken._cache.flights import DEADLINE
 from cognito_devtoken._sharing.locks import LEASE, RENEW_EVERY
 from cognito_devtoken.events import LeaseExpired
 from cognito_devtoken.exceptions import InternalServiceError
 from cognito_devtoken.testing import FakeFetcher, ManualClock, MemoryStore
-from hosts import Hosts, locks_of, waits_of
+from hosts import HostFactory, locks_of, record_waits
 
 
 @pytest.fixture
-def call(fetcher: FakeFetcher) -> Iterator[Callable[..., InFlight]]:
-    """Has a host call Cognito, and leaves the call in flight."""
-    with calls_answered_by(fetcher) as begin:
-        yield begin
+def call(fetcher: FakeFetcher) -> Iterator[Callable[..., CallInFlight]]:
+    """A function that has a host call Cognito, and leaves the call in flight."""
+    with open_calls(fetcher) as start:
+        yield start
 
 
 def renewing(host: TokenCache) -> Callable[[], None]:
-    """The thread that renews a host's leases: it looks at them whenever it is told the time."""
+    """Return the tick of a host's renewing thread: it renews the leases that are due."""
     return lambda: locks_of(host).renew_due()
 
 
 def pass_time(clock: ManualClock, seconds: float, *hosts: TokenCache) -> None:
-    """Let time pass while hosts renew what they hold."""
+    """Let time pass while hosts renew their leases."""
     for _ in range(round(seconds / RENEW_EVERY)):
         clock.advance(RENEW_EVERY)
         for host in hosts:
@@ -37,95 +37,98 @@ def pass_time(clock: ManualClock, seconds: float, *hosts: TokenCache) -> None:
 
 
 def test_two_hosts_share_one_call_that_takes_8_s(
-    new_host: Hosts, fetcher: FakeFetcher, clock: ManualClock, call: Callable[..., InFlight]
+    new_host: HostFactory,
+    fetcher: FakeFetcher,
+    clock: ManualClock,
+    call: Callable[..., CallInFlight],
 ) -> None:
-    holder, loser = new_host(), new_host()
+    holder, waiter = new_host(), new_host()
     flight = call(holder)
 
     def meanwhile() -> None:
         locks_of(holder).renew_due()
-        if sum(waits) >= 8 and not flight.landed:
-            flight.lands()
+        if sum(waits) >= 8 and not flight.completed:
+            flight.complete()
 
-    waits = waits_of(loser, clock, meanwhile)
+    waits = record_waits(waiter, clock, meanwhile)
 
-    token = loser.get(asking())
+    token = waiter.get(request_for())
 
-    assert holder.get(asking()) == token
+    assert holder.get(request_for()) == token
     assert len(fetcher.calls) == 1
     assert 8 <= sum(waits) <= 8.25
-    assert [host.stats().store_leases_expired for host in (holder, loser)] == [0, 0]
+    assert [host.stats().store_leases_expired for host in (holder, waiter)] == [0, 0]
 
 
 @pytest.mark.parametrize("renewed_for", [0, 3])
 def test_a_killed_holder_costs_2_s_and_one_more_call(
-    new_host: Hosts,
+    new_host: HostFactory,
     fetcher: FakeFetcher,
     clock: ManualClock,
-    call: Callable[..., InFlight],
+    call: Callable[..., CallInFlight],
     renewed_for: float,
 ) -> None:
-    holder, loser = new_host(), new_host()
+    holder, waiter = new_host(), new_host()
     call(holder)
     pass_time(clock, renewed_for, holder)
-    waits = waits_of(loser, clock)
+    waits = record_waits(waiter, clock)
 
-    loser.get(asking())
+    waiter.get(request_for())
 
     assert LEASE == 2
     assert LEASE <= sum(waits) <= LEASE + 0.25
-    assert len(fetcher.calls) == 1, "and the one of the holder, which never came back"
+    assert len(fetcher.calls) == 1, "besides the call of the holder, which never returned"
 
 
 def test_a_call_that_is_faster_than_a_renewal_costs_no_round_trip(
-    new_host: Hosts, clock: ManualClock, store: MemoryStore, call: Callable[..., InFlight]
+    new_host: HostFactory, clock: ManualClock, store: MemoryStore, call: Callable[..., CallInFlight]
 ) -> None:
     host = new_host()
-    store.renew = lambda *arguments: pytest.fail("it renews")  # type: ignore[method-assign]
+    store.renew = lambda *arguments: pytest.fail("it renews a lease")  # type: ignore[method-assign]
     flight = call(host)
     clock.advance(RENEW_EVERY - 0.125)
 
-    assert locks_of(host).renew_due() == 0.125, "when the lease is due"
-    flight.lands()
+    assert locks_of(host).renew_due() == 0.125, "until the renewal is due"
+    flight.complete()
     assert locks_of(host).renew_due() is None
 
 
 def test_a_lease_that_expired_before_its_renewal_is_counted_once_with_an_event(
-    new_host: Hosts,
+    new_host: HostFactory,
     clock: ManualClock,
     store: MemoryStore,
-    told: Recorder,
-    call: Callable[..., InFlight],
+    recorder: Recorder,
+    call: Callable[..., CallInFlight],
 ) -> None:
     host = new_host()
     flight = call(host)
-    clock.advance(LEASE + 1)  # frozen, say
+    clock.advance(LEASE + 1)  # for example while the process is suspended
 
     locks_of(host).renew_due()
     assert host.stats().store_leases_expired == 1
     locks_of(host).renew_due()
-    flight.lands()
+    flight.complete()
 
     assert host.stats().store_leases_expired == 1
-    (event,) = told.of(LeaseExpired)
+    (event,) = recorder.of(LeaseExpired)
     assert event == LeaseExpired(host._state.entries.leases.popitem()[0].digest, held=3)
-    assert store.values, "its token is stored all the same"
+    assert store.values, "its token is still stored"
 
 
 def test_a_lease_whose_renewal_fails_expires_and_is_counted(
-    new_host: Hosts,
+    new_host: HostFactory,
     fetcher: FakeFetcher,
     clock: ManualClock,
     store: MemoryStore,
-    call: Callable[..., InFlight],
+    call: Callable[..., CallInFlight],
 ) -> None:
-    holder, loser = new_host(), new_host()
+    holder, waiter = new_host(), new_host()
     flight = call(holder)
     store.renew = fail  # type: ignore[assignment]
-    waits = waits_of(loser, clock, renewing(holder))
+    waits = record_waits(waiter, clock, renewing(holder))
 
-    loser.get(asking())
-    flight.lands()
+    waiter.get(request_for())
+    flight.complete()
 
     assert LEASE <= sum(waits) <= LEASE + 0.25
     assert len(fetcher.calls) == 2
@@ -138,17 +141,17 @@ def fail(*arguments: object) -> bool:
     raise ConnectionError
 
 
-@pytest.mark.parametrize("answer", [None, 1, "True"])
-def test_a_renewal_that_makes_no_sense_has_failed(
-    new_host: Hosts,
+@pytest.mark.parametrize("response", [None, 1, "True"])
+def test_a_renewal_with_an_invalid_response_counts_as_failed(
+    new_host: HostFactory,
     clock: ManualClock,
     store: MemoryStore,
-    call: Callable[..., InFlight],
-    answer: Any,
+    call: Callable[..., CallInFlight],
+    response: Any,
 ) -> None:
     host = new_host()
     call(host)
-    store.renew = lambda *arguments: answer  # type: ignore[method-assign]
+    store.renew = lambda *arguments: response  # type: ignore[method-assign]
     clock.advance(RENEW_EVERY)
 
     locks_of(host).renew_due()
@@ -157,25 +160,27 @@ def test_a_renewal_that_makes_no_sense_has_failed(
     assert host.stats().store_leases_expired == 0
 
 
-def test_a_renewal_that_fails_once_is_tried_again_in_time(
-    new_host: Hosts, clock: ManualClock, store: MemoryStore, call: Callable[..., InFlight]
+def test_a_failed_renewal_is_retried_before_the_lease_expires(
+    new_host: HostFactory, clock: ManualClock, store: MemoryStore, call: Callable[..., CallInFlight]
 ) -> None:
     host = new_host()
     flight = call(host)
     for seconds in range(8):
         store.error = ConnectionError("down") if seconds % 2 else None
         clock.advance(RENEW_EVERY)
-        assert locks_of(host).renew_due() == RENEW_EVERY, "and not at once: it may be slow"
+        assert locks_of(host).renew_due() == RENEW_EVERY, (
+            "not at once, because the store may be slow"
+        )
     store.error = None
 
-    flight.lands()
+    flight.complete()
 
     assert host.stats().store_errors == 4
     assert host.stats().store_leases_expired == 0
 
 
-def test_a_store_that_the_circuit_breaker_skips_is_not_asked_for_renewals(
-    new_host: Hosts, clock: ManualClock, store: MemoryStore, call: Callable[..., InFlight]
+def test_no_lease_is_renewed_while_the_circuit_breaker_skips_the_store(
+    new_host: HostFactory, clock: ManualClock, store: MemoryStore, call: Callable[..., CallInFlight]
 ) -> None:
     host = new_host()
     call(host)
@@ -187,11 +192,11 @@ def test_a_store_that_the_circuit_breaker_skips_is_not_asked_for_renewals(
 
 
 @pytest.mark.parametrize("fails", [True, False])
-def test_a_lease_that_expires_is_noticed_when_it_is_released_too(
-    new_host: Hosts,
+def test_an_expired_lease_is_also_detected_when_it_is_released(
+    new_host: HostFactory,
     fetcher: FakeFetcher,
     clock: ManualClock,
-    call: Callable[..., InFlight],
+    call: Callable[..., CallInFlight],
     *,
     fails: bool,
 ) -> None:
@@ -201,18 +206,18 @@ def test_a_lease_that_expires_is_noticed_when_it_is_released_too(
     if fails:
         fetcher.fail_next(InternalServiceError("Down."))
 
-    flight.lands()
+    flight.complete()
 
     assert host.stats().store_leases_expired == 1
     assert (flight.error is not None) is fails
 
 
 @pytest.mark.parametrize("operation", ["write", "release"])
-def test_a_lease_whose_release_fails_is_not_counted(
-    new_host: Hosts,
+def test_a_lease_whose_release_fails_does_not_count_as_expired(
+    new_host: HostFactory,
     fetcher: FakeFetcher,
     store: MemoryStore,
-    call: Callable[..., InFlight],
+    call: Callable[..., CallInFlight],
     operation: str,
 ) -> None:
     host = new_host()
@@ -221,21 +226,21 @@ def test_a_lease_whose_release_fails_is_not_counted(
     if operation == "release":
         fetcher.fail_next(InternalServiceError("Down."))
 
-    flight.lands()
+    flight.complete()
 
     assert host.stats().store_errors == 1
     assert host.stats().store_leases_expired == 0
 
 
-def test_a_lease_that_is_released_while_it_is_renewed_has_not_expired(
-    new_host: Hosts, clock: ManualClock, store: MemoryStore, call: Callable[..., InFlight]
+def test_a_lease_released_during_its_renewal_does_not_count_as_expired(
+    new_host: HostFactory, clock: ManualClock, store: MemoryStore, call: Callable[..., CallInFlight]
 ) -> None:
     host = new_host()
     flight = call(host)
     renew = store.renew
 
     def too_late(name: str, owner: str, seconds: float) -> bool:
-        flight.lands()
+        flight.complete()
         return renew(name, owner, seconds)
 
     store.renew = too_late  # type: ignore[method-assign]
@@ -246,32 +251,32 @@ def test_a_lease_that_is_released_while_it_is_renewed_has_not_expired(
     assert host.stats().store_leases_expired == 0
 
 
-def test_an_abandoned_flight_is_not_renewed_and_does_not_release_the_lock_of_another(
-    new_host: Hosts,
+def test_an_abandoned_flight_does_not_renew_its_lease_or_release_the_lock_of_another_host(
+    new_host: HostFactory,
     fetcher: FakeFetcher,
     clock: ManualClock,
     store: MemoryStore,
-    call: Callable[..., InFlight],
+    call: Callable[..., CallInFlight],
 ) -> None:
-    holder, loser = new_host(), new_host()
+    holder, waiter = new_host(), new_host()
     abandoned = call(holder)
     pass_time(clock, DEADLINE, holder)
-    waits = waits_of(loser, clock, renewing(holder))
+    waits = record_waits(waiter, clock, renewing(holder))
 
-    other = call(loser)
+    other = call(waiter)
     last_renewal = -RENEW_EVERY
     assert LEASE <= sum(waits) - last_renewal <= LEASE + 0.25
-    abandoned.lands()
-    assert store._locks, "it is the other's now"
-    other.lands()
+    abandoned.complete()
+    assert store._locks, "the other host holds it now"
+    other.complete()
 
     assert holder.stats().store_leases_expired == 1
-    assert loser.stats().store_leases_expired == 0
+    assert waiter.stats().store_leases_expired == 0
     assert store._locks == {}
 
 
-def test_a_flight_that_was_given_up_is_no_longer_renewed(
-    new_host: Hosts, clock: ManualClock, call: Callable[..., InFlight]
+def test_the_lease_of_a_flight_is_not_renewed_after_close(
+    new_host: HostFactory, clock: ManualClock, call: Callable[..., CallInFlight]
 ) -> None:
     host = new_host()
     call(host)
@@ -282,10 +287,10 @@ def test_a_flight_that_was_given_up_is_no_longer_renewed(
 
 
 def test_the_wait_for_another_host_ends_before_the_deadline_of_the_flight(
-    new_host: Hosts, clock: ManualClock, store: MemoryStore
+    new_host: HostFactory, clock: ManualClock, store: MemoryStore
 ) -> None:
     host = new_host()
-    waits = waits_of(host, clock)
+    waits = record_waits(host, clock)
 
     def slowly(name: str) -> None:
         clock.advance(12)
@@ -293,6 +298,6 @@ def test_the_wait_for_another_host_ends_before_the_deadline_of_the_flight(
     store.read = slowly  # type: ignore[method-assign]
     store.claim = lambda name, owner, seconds: (False, None)  # type: ignore[method-assign]
 
-    host.get(asking())
+    host.get(request_for())
 
     assert sum(waits) == pytest.approx(DEADLINE - 12 - 1)

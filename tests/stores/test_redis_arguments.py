@@ -1,4 +1,4 @@
-"""A store refuses arguments that are wrong or would make callers wait, and shows no password."""
+"""A store refuses invalid arguments and long timeouts, and shows no password."""
 
 import subprocess
 import sys
@@ -17,7 +17,7 @@ from cognito_devtoken.exceptions import (
 )
 from cognito_devtoken.stores import PlainText, StoreKeys
 from cognito_devtoken.stores.redis import BOUNDED, RedisStore
-from redis_stores import OpensStores
+from redis_stores import StoreOpener
 
 
 @pytest.mark.parametrize(
@@ -29,8 +29,8 @@ from redis_stores import OpensStores
         ({"decode_responses": True}, "must not have decode_responses"),
     ],
 )
-def test_a_client_that_callers_would_wait_for_is_refused(
-    open_store: OpensStores, arguments: dict[str, Any], message: str
+def test_a_client_with_long_timeouts_or_decoded_responses_is_refused(
+    open_store: StoreOpener, arguments: dict[str, Any], message: str
 ) -> None:
     with redis.Redis(**{**BOUNDED, **arguments}) as client:
         with pytest.raises(ConfigurationError, match=message):
@@ -38,21 +38,21 @@ def test_a_client_that_callers_would_wait_for_is_refused(
 
 
 @pytest.mark.skipif(
-    not hasattr(Retry, "get_retries"), reason="redis before 6 does not tell how often it retries"
+    not hasattr(Retry, "get_retries"), reason="redis before 6 does not expose its number of retries"
 )
-def test_a_client_that_tries_again_by_itself_is_refused(open_store: OpensStores) -> None:
-    patient = {**BOUNDED, "retry": Retry(NoBackoff(), 3)}
+def test_a_client_that_retries_on_its_own_is_refused(open_store: StoreOpener) -> None:
+    retrying = {**BOUNDED, "retry": Retry(NoBackoff(), 3)}
     message = "must not try again by itself, up to 3 times"
-    with redis.Redis(**patient) as client, pytest.raises(ConfigurationError, match=message):
+    with redis.Redis(**retrying) as client, pytest.raises(ConfigurationError, match=message):
         open_store(client=client)
 
     make: Any = Sentinel
-    sentinel = make([("127.0.0.1", 1)], sentinel_kwargs=patient, **BOUNDED)
+    sentinel = make([("127.0.0.1", 1)], sentinel_kwargs=retrying, **BOUNDED)
     with pytest.raises(ConfigurationError, match=f"each Sentinel of it, {message}"):
         open_store(client=sentinel.master_for("mymaster", **BOUNDED))
 
 
-def test_a_client_that_is_refused_shows_no_password(open_store: OpensStores) -> None:
+def test_the_error_for_a_refused_client_shows_no_password(open_store: StoreOpener) -> None:
     with redis.Redis(password="canary-password", socket_timeout=5) as client:
         with pytest.raises(ConfigurationError, match="socket_timeout") as caught:
             open_store(client=client)
@@ -67,8 +67,8 @@ def test_a_client_that_is_refused_shows_no_password(open_store: OpensStores) -> 
         (redis.asyncio.Redis(password="canary-password", **BOUNDED), "redis.asyncio.client.Redis"),
     ],
 )
-def test_what_is_no_client_is_refused_without_being_shown(
-    open_store: OpensStores, client: Any, kind: str
+def test_an_object_that_is_not_a_client_is_refused_without_being_shown(
+    open_store: StoreOpener, client: Any, kind: str
 ) -> None:
     message = f"client must be a redis.Redis or a redis.cluster.RedisCluster, not {kind}."
     with pytest.raises(TypeError) as caught:
@@ -82,7 +82,7 @@ def test_what_is_no_client_is_refused_without_being_shown(
     "url",
     ["", "http://host/0", "user:canary-password@host", "redis://user:canary-password@host:port/0"],
 )
-def test_a_wrong_url_is_refused_without_being_shown(keys: str, url: str) -> None:
+def test_an_invalid_url_is_refused_without_being_shown(keys: str, url: str) -> None:
     with pytest.raises(ConfigurationError, match="must be redis://HOST:PORT/DB") as caught:
         RedisStore(url, keys=keys)
 
@@ -90,24 +90,24 @@ def test_a_wrong_url_is_refused_without_being_shown(keys: str, url: str) -> None
 
 
 @pytest.mark.parametrize("arguments", [{}, {"url": "redis://", "client": redis.Redis()}])
-def test_it_takes_either_a_url_or_a_client(keys: str, arguments: dict[str, Any]) -> None:
+def test_a_store_needs_either_a_url_or_a_client(keys: str, arguments: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError, match="either a url or a client"):
         RedisStore(keys=keys, **arguments)
 
 
 @pytest.mark.parametrize("arguments", [{}, {"keys": StoreKeys.generate(), "plain_text": True}])
-def test_plain_text_is_asked_for_and_nothing_else(arguments: dict[str, Any]) -> None:
+def test_a_store_needs_either_keys_or_plain_text(arguments: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError, match="plain_text=True, and not both"):
         RedisStore("redis://", **arguments)
     assert isinstance(RedisStore("redis://", plain_text=True).keys, PlainText)
 
 
-def test_a_time_out_has_a_limit(keys: str) -> None:
+def test_the_timeout_has_an_upper_limit(keys: str) -> None:
     with pytest.raises(ValueError, match="timeout must be at most 1 s, not 2 s"):
         RedisStore("redis://", keys=keys, timeout=2)
 
 
-def test_it_shows_no_password(keys: str) -> None:
+def test_the_repr_of_a_store_shows_no_password(keys: str) -> None:
     store = RedisStore("redis://user:canary-password@localhost", keys=keys)
 
     assert repr(store) == "<RedisStore, prefix 'cognito-devtoken'>"

@@ -1,4 +1,4 @@
-"""A store connects to a real server: by URL, by TLS, or by a client of the user's own."""
+"""A store connects to a real server by URL, by TLS, or through the user's own client."""
 
 import socket
 import ssl
@@ -15,16 +15,16 @@ from cognito_devtoken.exceptions import (
     SessionClosedError,
 )
 from cognito_devtoken.stores.redis import BOUNDED, RedisStore
-from redis_stores import NAME, OpensStores
-from servers import Server, free_port, impostor, running
+from redis_stores import NAME, StoreOpener
+from servers import Server, fake_server, free_port, running
 
 
 pytestmark = pytest.mark.external
 
 
 @pytest.mark.parametrize("address", ["unix", "tcp"])
-def test_it_connects_by_url_with_user_password_and_database(
-    open_store: OpensStores, address: str
+def test_a_store_connects_by_url_with_user_password_and_database(
+    open_store: StoreOpener, address: str
 ) -> None:
     port = free_port() if address == "tcp" else 0
     acl = ["--user", "ana", "on", ">secret", "~*", "+@all", "--user", "default", "off"]
@@ -37,13 +37,15 @@ def test_it_connects_by_url_with_user_password_and_database(
             assert client.get(f"cognito-devtoken:{{{NAME}}}") == b"value"
 
 
-def test_it_connects_by_tls(redis_server: Server, open_store: OpensStores, tmp_path: Path) -> None:
+def test_a_store_connects_by_tls(
+    redis_server: Server, open_store: StoreOpener, tmp_path: Path
+) -> None:
     certificate, key = certify(tmp_path)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
 
     def speak_tls(connection: socket.socket) -> None:
-        # Not each redis-server has been built with TLS: this stands before one that may not.
+        # A proxy, because some builds of redis-server do not support TLS.
         with (
             context.wrap_socket(connection, server_side=True) as outside,
             socket.socket(socket.AF_UNIX) as inside,
@@ -54,7 +56,7 @@ def test_it_connects_by_tls(redis_server: Server, open_store: OpensStores, tmp_p
             forward(outside, inside)
             back.join()
 
-    with impostor(speak_tls) as plain:
+    with fake_server(speak_tls) as plain:
         url = plain.replace("redis://", "rediss://")
         store = open_store(f"{url}?ssl_ca_certs={certificate}")
         store.write(NAME, b"value", 600, None)
@@ -101,8 +103,8 @@ def certify(folder: Path) -> tuple[str, str]:
     return str(paths[0]), str(paths[1])
 
 
-def test_it_takes_a_client_of_the_users_own_and_leaves_it_open(
-    redis_server: Server, open_store: OpensStores
+def test_a_store_uses_the_users_client_and_leaves_it_open(
+    redis_server: Server, open_store: StoreOpener
 ) -> None:
     with redis_server.client(**BOUNDED) as client:
         store = open_store(client=client)
@@ -111,7 +113,7 @@ def test_it_takes_a_client_of_the_users_own_and_leaves_it_open(
         assert client.ping()
 
 
-def test_a_closed_one_refuses_to_work(redis_server: Server, keys: str) -> None:
+def test_a_closed_store_refuses_operations(redis_server: Server, keys: str) -> None:
     with RedisStore(redis_server.url, keys=keys) as store:
         pass
     with pytest.raises(SessionClosedError):

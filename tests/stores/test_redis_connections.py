@@ -1,4 +1,4 @@
-"""A store leaves no connection behind, and a forked child makes its own."""
+"""A store leaves no connection open, and a forked child opens its own."""
 
 import json
 import subprocess
@@ -8,24 +8,24 @@ from pathlib import Path
 
 import pytest
 
-from caching import PROVIDER, asking, until
+from caching import PROVIDER, request_for, wait_until
 from cognito_devtoken import TokenCache
 from cognito_devtoken.stores.redis import RedisStore
 from cognito_devtoken.testing import FakeFetcher
 from patience import PATIENCE
-from redis_stores import NAME, OpensStores
+from redis_stores import NAME, StoreOpener
 from servers import Server
 
 
 pytestmark = pytest.mark.external
 
 
-def test_no_connection_and_no_thread_is_left_over(
-    own_redis: Server, open_store: OpensStores
+def test_no_connection_and_no_thread_is_left_open(
+    own_redis: Server, open_store: StoreOpener
 ) -> None:
     store = open_store(own_redis.url)
     cache = TokenCache(FakeFetcher(), developer_provider=PROVIDER, store=store, max_entries=100)
-    cache.get(asking())
+    cache.get(request_for())
     files = len(list(Path("/proc/self/fd").iterdir()))
     names = [name.hex() for name in (b"a" * 32, b"b" * 32)]
 
@@ -33,47 +33,47 @@ def test_no_connection_and_no_thread_is_left_over(
         store.claim(names[number % 2], "me", 600)
         store.read(names[number % 2])
         store.release(names[number % 2], "me")
-        cache.get(asking(str(number)))
-    most = 1 + 8 + 1 + 1  # this thread, those that fetch, the one that listens, and that renews
+        cache.get(request_for(str(number)))
+    most = 1 + 8 + 1 + 1  # this thread, the workers, the log reader, the lease renewer
     assert own_redis.connections() <= most
     with own_redis.client() as client:
         for number in range(50):
             client.execute_command("CLIENT", "KILL", "TYPE", "normal")
             store.read(NAME)
-            cache.get(asking(f"reconnecting {number}"))
+            cache.get(request_for(f"reconnecting {number}"))
     assert own_redis.connections() <= most
     assert len(list(Path("/proc/self/fd").iterdir())) <= files + 10
     assert len([t for t in threading.enumerate() if "devtoken" in t.name]) < most
     cache.close()
     store.close()
-    until(lambda: own_redis.connections() == 0)
+    wait_until(lambda: own_redis.connections() == 0)
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_a_fork_makes_connections_of_its_own(redis_server: Server, keys: str) -> None:
+def test_a_forked_child_opens_its_own_connections(redis_server: Server, keys: str) -> None:
     script = """
 import json, os, sys
 from cognito_devtoken import TokenSession
 from cognito_devtoken.stores import redis
 from cognito_devtoken.testing import FakeFetcher
 
-redis._LONGEST = 300.0  # on a machine that may be busy
+redis._LONGEST = 300.0  # the machine may be busy
 store = redis.RedisStore(sys.argv[1], keys=sys.argv[2], timeout=300)
 session = TokenSession("a:0", developer_provider="b", client=FakeFetcher(), store=store)
 
-def who():
+def client_id():
     session.get_token(f"user-{os.getpid()}")
     stats = session.stats()
     assert not stats.store_errors, stats
     return store._client.client_id()
 
-parent = who()
+parent = client_id()
 read, write = os.pipe()
 if not os.fork():
-    os.write(write, json.dumps(who()).encode())
+    os.write(write, json.dumps(client_id()).encode())
     os._exit(0)
 child = json.loads(os.read(read, 1000))
-print(json.dumps([parent, child, who()]))
+print(json.dumps([parent, child, client_id()]))
 session.close(); store.close()
 """
     command = [sys.executable, "-Wignore::DeprecationWarning", "-c", script, redis_server.url]
@@ -84,7 +84,7 @@ session.close(); store.close()
     assert again == parent
 
 
-def test_in_a_forked_child_it_has_another_client(keys: str) -> None:
+def test_a_store_has_another_client_in_a_forked_child(keys: str) -> None:
     store = RedisStore("redis://localhost", keys=keys)
     own = store._client
 

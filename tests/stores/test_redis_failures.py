@@ -1,4 +1,4 @@
-"""Whatever happens to the server of a store, callers get their tokens."""
+"""Callers get their tokens whatever happens to the server of the store."""
 
 import logging
 import random
@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from caching import POOL_ID, PROVIDER, Recorder, asking
+from caching import POOL_ID, PROVIDER, Recorder, request_for
 from canary import find_leaks
 from cognito_devtoken import TokenSession
 from cognito_devtoken.events import StoreFailed
@@ -20,20 +20,20 @@ from cognito_devtoken.exceptions import (
 from cognito_devtoken.stores import StoreKeys
 from cognito_devtoken.stores.redis import RedisStore
 from cognito_devtoken.testing import FakeFetcher, ManualClock
-from hosts import Hosts
-from redis_stores import OpensStores, patient
-from servers import Server, impostor
+from hosts import HostFactory
+from redis_stores import StoreOpener, without_time_limits
+from servers import Server, fake_server
 
 
 pytestmark = pytest.mark.external
 
 
-def hangs(connection: socket.socket) -> None:
+def never_responds(connection: socket.socket) -> None:
     while connection.recv(1000):
         pass
 
 
-def dribbles(connection: socket.socket) -> None:
+def sends_slowly(connection: socket.socket) -> None:
     pause = threading.Event()
     connection.recv(1000)
     for _ in range(100):
@@ -41,135 +41,139 @@ def dribbles(connection: socket.socket) -> None:
         pause.wait(0.05)
 
 
-def floods(connection: socket.socket) -> None:
+def sends_without_end(connection: socket.socket) -> None:
     for _ in range(20_000):
         connection.sendall(b"A" * 1000)
 
 
-def babbles(connection: socket.socket) -> None:
-    made_up = random.Random(42)
+def sends_garbage(connection: socket.socket) -> None:
+    random_bytes = random.Random(42)
     for _ in range(1000):
         connection.recv(1000)
-        connection.sendall(made_up.randbytes(200) + b"\r\n")
+        connection.sendall(random_bytes.randbytes(200) + b"\r\n")
 
 
-def answers(text: bytes) -> Callable[[socket.socket], None]:
-    def answer(connection: socket.socket) -> None:
+def responds_with(text: bytes) -> Callable[[socket.socket], None]:
+    def respond(connection: socket.socket) -> None:
         while connection.recv(1000):
             connection.sendall(text)
 
-    return answer
+    return respond
 
 
-def ends(connection: socket.socket) -> None:
+def disconnects(connection: socket.socket) -> None:
     connection.recv(1000)
 
 
-IMPOSTORS = {
-    "hangs": hangs,
-    "dribbles": dribbles,
-    "floods": floods,
-    "babbles": babbles,
-    "ends": ends,
-    "ok": answers(b"+OK\r\n"),
-    "nothing": answers(b"$-1\r\n"),
-    "numbers": answers(b":42\r\n"),
-    "a list": answers(b"*3\r\n$1\r\na\r\n:5\r\n*2\r\n$1\r\n1\r\n$1\r\n2\r\n"),
-    "a long value": answers(b"$999999999\r\nabc"),
-    "http": answers(b"HTTP/1.1 400 Bad Request\r\n\r\n"),
-    "an error": answers(b"-ERR no\r\n"),
-    "loading": answers(b"-LOADING Redis is loading the dataset in memory\r\n"),
-    "moved": answers(b"-MOVED 1 127.0.0.1:1\r\n"),
+FAKE_SERVERS = {
+    "never responds": never_responds,
+    "sends slowly": sends_slowly,
+    "sends without end": sends_without_end,
+    "sends garbage": sends_garbage,
+    "disconnects": disconnects,
+    "ok": responds_with(b"+OK\r\n"),
+    "nothing": responds_with(b"$-1\r\n"),
+    "numbers": responds_with(b":42\r\n"),
+    "a list": responds_with(b"*3\r\n$1\r\na\r\n:5\r\n*2\r\n$1\r\n1\r\n$1\r\n2\r\n"),
+    "a long value": responds_with(b"$999999999\r\nabc"),
+    "http": responds_with(b"HTTP/1.1 400 Bad Request\r\n\r\n"),
+    "an error": responds_with(b"-ERR no\r\n"),
+    "loading": responds_with(b"-LOADING Redis is loading the dataset in memory\r\n"),
+    "moved": responds_with(b"-MOVED 1 127.0.0.1:1\r\n"),
 }
 
 
-@pytest.mark.parametrize("how", list(IMPOSTORS))
-def test_whatever_answers_callers_get_their_tokens_and_three_of_them_wait_for_it(
-    open_store: OpensStores, new_host: Hosts, how: str
+@pytest.mark.parametrize("how", list(FAKE_SERVERS))
+def test_callers_get_their_tokens_and_three_of_them_wait_whatever_the_server_sends(
+    open_store: StoreOpener, new_host: HostFactory, how: str
 ) -> None:
-    with impostor(IMPOSTORS[how]) as url:
+    with fake_server(FAKE_SERVERS[how]) as url:
         host = new_host(store=open_store(url, timeout=0.1))
         for number in range(12):
-            host.get(asking(str(number)))
+            host.get(request_for(str(number)))
 
     stats = host.stats()
     assert stats.errors == 0
     assert stats.fetches_succeeded == 12
-    assert (stats.store_errors, stats.store_skipped) == (3, 9), "for one operation each"
+    assert (stats.store_errors, stats.store_skipped) == (3, 9), "one operation for each caller"
 
 
-def refusing(server: Server) -> None:
+def require_password(server: Server) -> None:
     with server.client() as client:
         client.config_set("requirepass", "secret")
         client.execute_command("AUTH", "secret")
         client.execute_command("CLIENT", "KILL", "TYPE", "normal")
 
 
-def full(server: Server) -> None:
+def fill_memory(server: Server) -> None:
     with server.client() as client:
         client.config_set("maxmemory", "1")
 
 
-# How it begins and ends, and how many of 12 callers wait for the server and skip it.
-TROUBLES: dict[str, tuple[Callable[[Server], object], Callable[[Server], object], int, int]] = {
+# How the outage begins and ends, and how many of 12 callers get an error and skip the store.
+OUTAGES: dict[str, tuple[Callable[[Server], object], Callable[[Server], object], int, int]] = {
     "stopped": (Server.stop, Server.start, 3, 9),
     "paused": (lambda s: s.signal(signal.SIGSTOP), lambda s: s.signal(signal.SIGCONT), 3, 9),
     "refusing authentication": (
-        refusing,
+        require_password,
         lambda s: s.client(password="secret").config_set("requirepass", ""),
         3,
         9,
     ),
-    "out of memory": (full, lambda s: s.client().config_set("maxmemory", "0"), 12, 0),
+    "out of memory": (fill_memory, lambda s: s.client().config_set("maxmemory", "0"), 12, 0),
     "restarted empty": (Server.restart, lambda s: None, 0, 0),
 }
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
-@pytest.mark.parametrize("trouble", list(TROUBLES))
-def test_a_server_in_trouble_is_done_without_and_used_again(
-    own_redis: Server, open_store: OpensStores, new_host: Hosts, clock: ManualClock, trouble: str
+@pytest.mark.parametrize("outage", list(OUTAGES))
+def test_a_server_is_skipped_during_an_outage_and_used_again_afterwards(
+    own_redis: Server,
+    open_store: StoreOpener,
+    new_host: HostFactory,
+    clock: ManualClock,
+    outage: str,
 ) -> None:
-    begin, end, errors, skipped = TROUBLES[trouble]
+    begin, end, errors, skipped = OUTAGES[outage]
     store = open_store(own_redis.url)
     host = new_host(store=store)
-    host.get(asking("before"))
+    host.get(request_for("before"))
     begin(own_redis)
-    if trouble == "paused":
+    if outage == "paused":
         store._timeout = 0.1
 
     for number in range(12):
-        host.get(asking(str(number)))
+        host.get(request_for(str(number)))
 
     stats = host.stats()
     assert stats.errors == 0
     assert stats.fetches_succeeded == 13
     assert (stats.store_errors, stats.store_skipped) == (errors, skipped)
     end(own_redis)
-    patient(store)
+    without_time_limits(store)
     clock.advance(30)
-    host.get(asking("after"))
+    host.get(request_for("after"))
     assert host.stats().store_errors == errors
     with own_redis.client() as client:
         assert client.keys("*}")
 
 
 def test_a_session_shows_neither_its_password_nor_its_keys(
-    own_redis: Server, told: Recorder, caplog: pytest.LogCaptureFixture
+    own_redis: Server, recorder: Recorder, caplog: pytest.LogCaptureFixture
 ) -> None:
-    refusing(own_redis)
+    require_password(own_redis)
     caplog.set_level(logging.DEBUG)
     canaries = ["canary-password", key := StoreKeys.generate(), key.rstrip("=")]
     fetcher = FakeFetcher()
     fetcher.error = TokenUnavailableError("no")
-    store = patient(RedisStore(f"unix://:canary-password@{own_redis.path}", keys=key))
+    store = without_time_limits(RedisStore(f"unix://:canary-password@{own_redis.path}", keys=key))
     usual: dict[str, Any] = {"developer_provider": PROVIDER, "client": fetcher}
-    with store, TokenSession(POOL_ID, **usual, store=store, on_event=[told]) as session:
+    with store, TokenSession(POOL_ID, **usual, store=store, on_event=[recorder]) as session:
         with pytest.raises(TokenUnavailableError) as caught:
             session.get_token("user-42")
-        told.wait_for(StoreFailed)
+        recorder.wait_for(StoreFailed)
 
-    assert told.of(StoreFailed)[0].error == "AuthenticationError"
+    assert recorder.of(StoreFailed)[0].error == "AuthenticationError"
     assert find_leaks(caught.value, *canaries) == []
-    shown = repr(told.events) + caplog.text + repr((store, session))
+    shown = repr(recorder.events) + caplog.text + repr((store, session))
     assert [canary for canary in canaries if canary in shown] == []

@@ -1,4 +1,4 @@
-"""An operation of a store ends in time, whatever the server does."""
+"""An operation of a store ends within its time limit, whatever the server does."""
 
 import socket
 import threading
@@ -15,8 +15,8 @@ from cognito_devtoken.stores._connection import _Connecting, _operation, _Socket
 from cognito_devtoken.stores.redis import RedisStore
 from cognito_devtoken.testing import ManualClock
 from patience import PATIENCE
-from redis_stores import NAME, OpensStores
-from servers import impostor
+from redis_stores import NAME, StoreOpener
+from servers import fake_server
 
 
 @contextmanager
@@ -27,18 +27,18 @@ def timed_by(clock: Callable[[], float]) -> Iterator[None]:
     del _operation.clock
 
 
-class Dribbling:
-    """A socket on which each call takes 30 ms, whatever its time-out."""
+class SlowSocket:
+    """A socket whose calls take 30 ms each, whatever their timeout."""
 
     def __init__(self, clock: ManualClock) -> None:
-        self.time_outs: list[float] = []
+        self.timeouts: list[float] = []
         self._clock = clock
 
     def gettimeout(self) -> float:
         return 1.0
 
     def settimeout(self, seconds: float) -> None:
-        self.time_outs.append(seconds)
+        self.timeouts.append(seconds)
 
     def recv(self, size: int) -> bytes:
         self._clock.advance(0.03)
@@ -49,10 +49,10 @@ class Dribbling:
 
 
 @pytest.mark.parametrize("call", ["recv", "recv_into", "sendall"])
-def test_each_call_of_a_socket_has_the_rest_of_the_time_of_its_operation(call: str) -> None:
+def test_each_call_of_a_socket_gets_the_remaining_time_of_its_operation(call: str) -> None:
     clock = ManualClock()
-    dribbling = Dribbling(clock)
-    bounded = _Socket(dribbling)  # type: ignore[arg-type]
+    slow = SlowSocket(clock)
+    bounded = _Socket(slow)  # type: ignore[arg-type]
 
     with timed_by(clock.monotonic), within(0.1):
         for _ in range(4):
@@ -60,33 +60,33 @@ def test_each_call_of_a_socket_has_the_rest_of_the_time_of_its_operation(call: s
         with pytest.raises(TimeoutError):
             getattr(bounded, call)(b"")
 
-    assert dribbling.time_outs == pytest.approx([0.1, 0.07, 0.04, 0.01])
+    assert slow.timeouts == pytest.approx([0.1, 0.07, 0.04, 0.01])
 
 
-def test_an_operation_takes_100_ms_unless_told_otherwise(keys: str) -> None:
+def test_the_time_limit_of_an_operation_is_100_ms_by_default(keys: str) -> None:
     with RedisStore("redis://localhost", keys=keys) as store:
         assert store._timeout == 0.1
 
 
 @pytest.mark.external
-def test_an_answer_that_does_not_end_is_not_read_to_its_end(open_store: OpensStores) -> None:
-    looks = count()
+def test_the_time_limit_ends_the_reading_of_an_endless_response(open_store: StoreOpener) -> None:
+    readings = count()
 
     def flood(connection: socket.socket) -> None:
         for _ in range(20_000):
             connection.sendall(b"A" * 1000)
 
-    with impostor(flood) as url:
+    with fake_server(flood) as url:
         store = open_store(url)
         store._timeout = 10
-        # Each look at the clock takes a second.
-        with timed_by(lambda: float(next(looks))), pytest.raises(redis.TimeoutError):
+        # Each reading of the clock takes a second.
+        with timed_by(lambda: float(next(readings))), pytest.raises(redis.TimeoutError):
             store.read(NAME)
 
-    assert next(looks) <= 12
+    assert next(readings) <= 12
 
 
-def test_a_name_that_nobody_resolves_takes_no_longer_than_anything_else() -> None:
+def test_a_slow_name_resolution_is_subject_to_the_time_limit() -> None:
     looked_up = threading.Event()
     closed: list[str] = []
 
@@ -107,8 +107,8 @@ def test_a_name_that_nobody_resolves_takes_no_longer_than_anything_else() -> Non
 
 
 @pytest.mark.external
-def test_a_server_that_never_answers_in_tls_holds_a_thread_and_a_socket_for_a_second(
-    open_store: OpensStores,
+def test_a_server_that_never_completes_tls_holds_a_thread_and_a_socket_for_a_second(
+    open_store: StoreOpener,
 ) -> None:
     ended = threading.Event()
 
@@ -119,7 +119,7 @@ def test_a_server_that_never_answers_in_tls_holds_a_thread_and_a_socket_for_a_se
         finally:
             ended.set()
 
-    with impostor(hang) as url:
+    with fake_server(hang) as url:
         store = open_store(url.replace("redis://", "rediss://"), timeout=0.1)
         assert store._client.connection_pool.connection_kwargs["socket_timeout"] == 1
         with pytest.raises(redis.TimeoutError):
@@ -131,18 +131,18 @@ def test_a_server_that_never_answers_in_tls_holds_a_thread_and_a_socket_for_a_se
         assert not any(thread.is_alive() for thread in left)
 
 
-def test_a_parser_that_reads_into_its_own_memory_is_held_to_the_time_too() -> None:
+def test_the_time_limit_applies_to_a_parser_that_reads_into_its_own_buffer() -> None:
     here, there = socket.socketpair()
     clock = ManualClock()
     with here, there, timed_by(clock.monotonic):
-        bounded, memory = _Socket(here), bytearray(10)
+        bounded, buffer = _Socket(here), bytearray(10)
         there.sendall(b"abcdef")
         with within(0.1):
-            assert bounded.recv_into(memory) == 6
+            assert bounded.recv_into(buffer) == 6
             clock.advance(0.1)
             there.sendall(b"too late")
             with pytest.raises(TimeoutError):
-                bounded.recv_into(memory)
+                bounded.recv_into(buffer)
             with pytest.raises(TimeoutError):
                 bounded.sendall(b"abc")
         assert bounded.fileno() == here.fileno()

@@ -1,4 +1,4 @@
-"""What a store keeps on a real server, and for how long."""
+"""What a store writes to a real server, and how long the server keeps it."""
 
 import time
 
@@ -6,10 +6,10 @@ import pytest
 import redis
 import redis.asyncio
 
-from caching import asking
+from caching import request_for
 from cognito_devtoken.testing import FakeFetcher, ManualClock
-from hosts import Hosts
-from redis_stores import NAME, OpensStores
+from hosts import HostFactory
+from redis_stores import NAME, StoreOpener
 from servers import Server
 
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.external
 
 
 def test_stores_with_another_prefix_share_nothing(
-    redis_server: Server, open_store: OpensStores
+    redis_server: Server, open_store: StoreOpener
 ) -> None:
     one, other = (open_store(redis_server.url, prefix=prefix) for prefix in "ab")
     one.write(NAME, b"value", 600, None)
@@ -29,11 +29,11 @@ def test_stores_with_another_prefix_share_nothing(
 
 
 def test_neither_monitor_nor_a_dump_shows_a_secret_or_an_id(
-    redis_server: Server, open_store: OpensStores, new_host: Hosts
+    redis_server: Server, open_store: StoreOpener, new_host: HostFactory
 ) -> None:
     canaries = ["canary-user", "canary-provider-token", "canary-tag"]
     cache, other = (new_host(store=open_store(redis_server.url)) for _ in "ab")
-    request = asking(
+    request = request_for(
         "canary-user",
         logins={"idp.example": "canary-provider-token"},
         principal_tags={"tag": "canary-tag"},
@@ -57,9 +57,9 @@ def test_neither_monitor_nor_a_dump_shows_a_secret_or_an_id(
 
 
 def test_a_value_lives_as_long_as_its_token(
-    redis_server: Server, open_store: OpensStores, new_host: Hosts
+    redis_server: Server, open_store: StoreOpener, new_host: HostFactory
 ) -> None:
-    new_host(store=open_store(redis_server.url)).get(asking(token_duration=86_400))
+    new_host(store=open_store(redis_server.url)).get(request_for(token_duration=86_400))
 
     with redis_server.client() as client:
         (name,) = client.keys("*}")
@@ -67,27 +67,27 @@ def test_a_value_lives_as_long_as_its_token(
         assert client.ttl(f"{name}:lock") == -2
 
 
-def test_a_value_that_stays_for_ever_is_not_taken(
-    redis_server: Server, open_store: OpensStores, new_host: Hosts, fetcher: FakeFetcher
+def test_a_value_without_an_expiry_is_not_adopted(
+    redis_server: Server, open_store: StoreOpener, new_host: HostFactory, fetcher: FakeFetcher
 ) -> None:
     store = open_store(redis_server.url)
-    new_host(store=store).get(asking())
+    new_host(store=store).get(request_for())
     with redis_server.client() as client:
         client.persist(client.keys("*}")[0])
 
-    new_host(store=store).get(asking())
+    new_host(store=store).get(request_for())
 
     assert len(fetcher.calls) == 2
 
 
-def test_a_write_that_is_held_up_does_not_make_a_token_younger(
-    redis_server: Server, open_store: OpensStores
+def test_a_delayed_write_does_not_extend_the_life_of_a_token(
+    redis_server: Server, open_store: StoreOpener
 ) -> None:
     store = open_store(redis_server.url)
     store.read(NAME)
     store._timeout = 0.5
     with redis_server.paused():
-        # The server has the command, and does not come to it before the life of the value is over.
+        # The server receives the command but executes it only after the value has expired.
         with pytest.raises(redis.TimeoutError):
             store.write(NAME, b"value", 0.45, None)
 
@@ -95,8 +95,8 @@ def test_a_write_that_is_held_up_does_not_make_a_token_younger(
         assert client.dbsize() == 0
 
 
-def test_a_clock_that_was_read_long_ago_or_for_another_name_is_read_again(
-    redis_server: Server, open_store: OpensStores
+def test_the_servers_clock_is_read_again_for_another_name_or_after_a_long_time(
+    redis_server: Server, open_store: StoreOpener
 ) -> None:
     store = open_store(redis_server.url)
     store.read("b" * 64)
@@ -110,31 +110,31 @@ def test_a_clock_that_was_read_long_ago_or_for_another_name_is_read_again(
     assert 500 < found.remaining <= 600
 
 
-def test_two_hosts_with_clocks_ten_minutes_apart_share_by_the_servers(
-    redis_server: Server, open_store: OpensStores, new_host: Hosts
+def test_hosts_with_clocks_ten_minutes_apart_share_tokens_by_the_servers_clock(
+    redis_server: Server, open_store: StoreOpener, new_host: HostFactory
 ) -> None:
-    class Off(ManualClock):
-        """The real time, but for the wall clock."""
+    class ShiftedClock(ManualClock):
+        """The real time, shifted by some seconds."""
 
         def __init__(self, seconds: float) -> None:
             super().__init__()
-            self._off = seconds
+            self._shift = seconds
 
         def monotonic(self) -> float:
-            return time.monotonic() + self._off
+            return time.monotonic() + self._shift
 
         def time(self) -> float:
-            return time.time() + self._off
+            return time.time() + self._shift
 
     fetcher = FakeFetcher()
     caches = [
-        new_host(store=open_store(redis_server.url), fetcher=fetcher, clock=Off(seconds))
+        new_host(store=open_store(redis_server.url), fetcher=fetcher, clock=ShiftedClock(seconds))
         for seconds in (0, 600, -600)
     ]
 
-    tokens = [cache.get(asking(token_duration=3600)) for cache in caches]
+    tokens = [cache.get(request_for(token_duration=3600)) for cache in caches]
 
     assert len(set(tokens)) == 1
     left = [token.expires_in().total_seconds() for token in tokens]
     assert max(left) <= 3600
-    assert max(left) - min(left) < 300, "not even half of what the clocks differ by"
+    assert max(left) - min(left) < 300, "less than half the difference between the clocks"

@@ -1,4 +1,4 @@
-"""What is sealed shows nothing, and opens only where and as it was sealed."""
+"""A sealed value reveals nothing, and opens only unaltered and in its own place."""
 
 import base64
 import os
@@ -21,7 +21,7 @@ DIGEST = bytes(range(32))
 VALUE = b"a value of some length"
 
 
-def test_what_is_sealed_opens() -> None:
+def test_a_sealed_value_opens() -> None:
     keys = StoreKeys(StoreKeys.generate())
 
     sealed = keys.seal(VALUE, DIGEST)
@@ -34,7 +34,7 @@ def test_what_is_sealed_opens() -> None:
     assert len(sealed) == 1 + 8 + 12 + len(VALUE) + 16
 
 
-def test_it_is_aes_256_gcm_with_the_digest_as_additional_data() -> None:
+def test_sealing_is_aes_256_gcm_with_the_digest_as_additional_data() -> None:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
     keys = StoreKeys(StoreKeys.generate())
@@ -45,7 +45,7 @@ def test_it_is_aes_256_gcm_with_the_digest_as_additional_data() -> None:
     assert cipher.decrypt(sealed[9:21], sealed[21:], sealed[:9] + DIGEST) == VALUE
 
 
-def test_no_changed_bit_is_overlooked() -> None:
+def test_a_value_with_a_changed_bit_does_not_open() -> None:
     keys = StoreKeys([StoreKeys.generate(), StoreKeys.generate()])
     sealed = keys.seal(VALUE * 50, DIGEST)
 
@@ -56,7 +56,7 @@ def test_no_changed_bit_is_overlooked() -> None:
             keys.open(bytes(changed), DIGEST)
 
 
-def test_it_opens_for_nothing_else() -> None:
+def test_a_value_does_not_open_for_another_digest() -> None:
     keys = StoreKeys(StoreKeys.generate())
 
     with pytest.raises(CannotOpenError, match="moved"):
@@ -71,7 +71,7 @@ def test_a_short_value_does_not_open(length: int) -> None:
         keys.open(keys.seal(b"", DIGEST)[:length], DIGEST)
 
 
-def test_the_first_key_seals_and_each_opens() -> None:
+def test_the_first_key_seals_and_every_key_opens() -> None:
     old, new = StoreKeys.generate(), StoreKeys.generate()
     by_old, by_both = StoreKeys(old), StoreKeys([new, old])
 
@@ -81,16 +81,16 @@ def test_the_first_key_seals_and_each_opens() -> None:
     assert by_both.names(DIGEST)[1:] == by_old.names(DIGEST)
 
 
-def test_a_name_tells_nothing_of_what_it_is_for() -> None:
+def test_a_name_does_not_reveal_its_digest() -> None:
     keys = [StoreKeys.generate() for _ in range(2)]
     (one,), (other,) = (StoreKeys(key).names(DIGEST) for key in keys)
 
     assert len(one) == 64
-    assert one != other, "it takes the key to compute it"
+    assert one != other, "computing the name takes the key"
     assert DIGEST.hex() not in one
 
 
-def test_what_is_in_the_clear_does_not_pass_for_sealed_nor_the_other_way_round() -> None:
+def test_a_plain_value_does_not_open_as_sealed_nor_a_sealed_one_as_plain() -> None:
     keys, plain = StoreKeys(StoreKeys.generate()), PlainText()
 
     assert plain.open(plain.seal(VALUE, DIGEST), DIGEST) == VALUE
@@ -103,13 +103,13 @@ def test_what_is_in_the_clear_does_not_pass_for_sealed_nor_the_other_way_round()
     assert plain.names(DIGEST) != keys.names(DIGEST)
 
 
-def test_a_message_in_the_clear_may_be_anything() -> None:
+def test_a_message_with_garbage_is_ignored() -> None:
     for garbage in (b"[" * 200_000, b'[["all"]', b"\xff", b"Infinity", b'["all"]', b'{"all": 1}'):
         assert from_message(garbage) == []
     assert from_message(b'[["all"], 5]') == [("all",)]
 
 
-def test_keys_come_from_text_a_file_or_a_call(tmp_path: Path) -> None:
+def test_keys_come_from_a_string_a_file_or_a_callable(tmp_path: Path) -> None:
     one, two = StoreKeys.generate(), StoreKeys.generate()
     wanted = StoreKeys([one, two]).ids
     path = tmp_path / "keys"
@@ -146,7 +146,7 @@ CANARY = base64.urlsafe_b64encode(b"canary, a key that is not 32 B!").decode()
         ("file:/no/such/file", "cannot be read from /no/such/file: FileNotFoundError."),
     ],
 )
-def test_what_is_no_key_is_refused_without_being_shown(source: Any, message: str) -> None:
+def test_an_invalid_key_is_refused_without_being_shown(source: Any, message: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         StoreKeys(source)
 
@@ -154,7 +154,7 @@ def test_what_is_no_key_is_refused_without_being_shown(source: Any, message: str
     assert find_leaks(caught.value, CANARY, CANARY.rstrip("=")) == []
 
 
-def test_a_file_that_is_no_text_is_refused_without_being_shown(tmp_path: Path) -> None:
+def test_a_key_file_that_is_not_text_is_refused_without_being_shown(tmp_path: Path) -> None:
     path = tmp_path / "keys"
     path.write_bytes(CANARY.encode() + b"\xff")
 
@@ -168,7 +168,7 @@ def test_a_file_that_is_no_text_is_refused_without_being_shown(tmp_path: Path) -
     assert find_leaks(caught.value, CANARY) == []
 
 
-def test_keys_are_in_no_repr_and_no_pickle() -> None:
+def test_keys_show_in_no_repr_and_cannot_be_pickled() -> None:
     key = StoreKeys.generate()
     keys = StoreKeys(key)
 

@@ -1,10 +1,11 @@
-"""Hosts that share a store share their tokens: on a manual clock, and without a thread."""
+"""Hosts that share a store share their tokens, here on a manual clock and without threads."""
 
 from collections.abc import Callable
 
 import pytest
 
-from caching import Recorder, asking
+from blocking_session import BlockingSession
+from caching import Recorder, request_for
 from cognito_devtoken import OpenIdToken, TokenRequest
 from cognito_devtoken.events import (
     FetchStarted,
@@ -13,32 +14,31 @@ from cognito_devtoken.events import (
     TokenAdopted,
 )
 from cognito_devtoken.testing import FakeFetcher, ManualClock, MemoryStore
-from doors import Door
-from hosts import Hosts
+from hosts import HostFactory
 
 
-def test_one_host_calls_and_the_others_take_what_it_got(
-    new_host: Hosts, fetcher: FakeFetcher, told: Recorder
+def test_one_host_calls_cognito_and_the_others_adopt_its_token(
+    new_host: HostFactory, fetcher: FakeFetcher, recorder: Recorder
 ) -> None:
     hosts = [new_host() for _ in range(5)]
 
-    tokens = [host.get(asking()) for host in hosts]
+    tokens = [host.get(request_for()) for host in hosts]
 
     assert len(set(tokens)) == 1
     assert len(fetcher.calls) == 1
     assert [host.stats().store_hits for host in hosts] == [0, 1, 1, 1, 1]
     assert [host.stats().fetches_started for host in hosts] == [1, 0, 0, 0, 0]
-    assert len(told.of(FetchStarted)) == len(told.of(FetchSucceeded)) == 1
-    (adopted, *_) = told.of(TokenAdopted)
+    assert len(recorder.of(FetchStarted)) == len(recorder.of(FetchSucceeded)) == 1
+    (adopted, *_) = recorder.of(TokenAdopted)
     assert adopted.reason is Reason.MISS
     assert adopted.fingerprint == tokens[0].fingerprint
     assert adopted.remaining == 900
 
 
-def test_sessions_of_both_kinds_share(
-    opened: Callable[..., Door], fetcher: FakeFetcher, store: MemoryStore
+def test_sessions_that_share_a_store_share_a_token(
+    open_session: Callable[..., BlockingSession], fetcher: FakeFetcher, store: MemoryStore
 ) -> None:
-    one, other = opened(store=store), opened(store=store)
+    one, other = open_session(store=store), open_session(store=store)
 
     assert one.get_token("user-42") == other.get_token("user-42")
     assert len(fetcher.calls) == 1
@@ -47,131 +47,137 @@ def test_sessions_of_both_kinds_share(
     other.close()
 
 
-def test_a_hit_does_not_touch_the_store(new_host: Hosts, store: MemoryStore) -> None:
+def test_a_hit_does_not_touch_the_store(new_host: HostFactory, store: MemoryStore) -> None:
     host = new_host()
-    host.get(asking())
+    host.get(request_for())
     store.error = AssertionError("touched")
 
-    host.get(asking())
+    host.get(request_for())
 
     assert host.stats().hits == 1
     assert host.stats().store_errors == 0
 
 
-def test_different_requests_share_nothing(new_host: Hosts, fetcher: FakeFetcher) -> None:
-    new_host().get(asking())
+def test_different_requests_do_not_share_a_token(
+    new_host: HostFactory, fetcher: FakeFetcher
+) -> None:
+    new_host().get(request_for())
 
-    new_host().get(asking("another"))
-    new_host().get(asking(token_duration=60))
-    new_host().get(asking(principal_tags={"a": "b"}))
+    new_host().get(request_for("another"))
+    new_host().get(request_for(token_duration=60))
+    new_host().get(request_for(principal_tags={"a": "b"}))
 
     assert len(fetcher.calls) == 4
 
 
-def test_a_token_is_as_old_as_where_it_comes_from_whatever_the_clocks_show(
-    new_host: Hosts, fetcher: FakeFetcher, store: MemoryStore, clock: ManualClock
+def test_an_adopted_token_keeps_its_age_although_the_clocks_differ(
+    new_host: HostFactory, fetcher: FakeFetcher, store: MemoryStore, clock: ManualClock
 ) -> None:
     ahead = ManualClock(clock.time() + 600)
-    new_host().get(asking())
+    new_host().get(request_for())
     clock.advance(400)
     ahead.advance(400)
 
     here = new_host(clock=ahead)
-    token = here.get(asking())
+    token = here.get(request_for())
 
     assert len(fetcher.calls) == 1
     assert here._state.entries.leases
     assert token.expires_in().total_seconds() == pytest.approx(500)
     ahead.advance(500)
     clock.advance(500)
-    assert here.get(asking()) != token, "it has expired"
+    assert here.get(request_for()) != token, "it has expired"
     assert len(fetcher.calls) == 2
 
 
-def test_a_refresh_takes_a_better_token_of_another_host(
-    new_host: Hosts, fetcher: FakeFetcher, clock: ManualClock, told: Recorder
+def test_a_refresh_adopts_a_newer_token_of_another_host(
+    new_host: HostFactory, fetcher: FakeFetcher, clock: ManualClock, recorder: Recorder
 ) -> None:
-    early, late = new_host(draw=1.0), new_host()
-    old = early.get(asking())
-    assert late.get(asking()) == old
+    early, late = new_host(random_fraction=1.0), new_host()
+    old = early.get(request_for())
+    assert late.get(request_for()) == old
     clock.advance(550)
 
-    early.get(asking())  # is due here, and refreshed
-    new = early.get(asking())
+    early.get(request_for())  # due on this host, which refreshes it
+    new = early.get(request_for())
     clock.advance(60)
-    late.get(asking())
+    late.get(request_for())
 
-    assert late.get(asking()) == new != old
+    assert late.get(request_for()) == new != old
     assert len(fetcher.calls) == 2
-    assert told.of(TokenAdopted)[-1].reason is Reason.DUE
+    assert recorder.of(TokenAdopted)[-1].reason is Reason.DUE
 
 
-def test_the_same_token_is_no_better_and_so_the_first_whose_it_is_due_fetches(
-    new_host: Hosts, fetcher: FakeFetcher, clock: ManualClock
+def test_a_refresh_does_not_adopt_the_token_that_the_host_already_has(
+    new_host: HostFactory, fetcher: FakeFetcher, clock: ManualClock
 ) -> None:
     host = new_host()
-    old = host.get(asking())
+    old = host.get(request_for())
     clock.advance(650)
 
-    assert host.get(asking()) == old
-    assert host.get(asking()) != old
+    assert host.get(request_for()) == old
+    assert host.get(request_for()) != old
     assert len(fetcher.calls) == 2
     assert host.stats().store_misses == 2
 
 
 @pytest.mark.parametrize(("age", "calls"), [(800, 1), (811, 2)])
-def test_a_token_in_its_grace_period_is_not_taken(
-    new_host: Hosts, fetcher: FakeFetcher, clock: ManualClock, age: float, calls: int
+def test_a_token_in_its_grace_period_is_not_adopted(
+    new_host: HostFactory, fetcher: FakeFetcher, clock: ManualClock, age: float, calls: int
 ) -> None:
-    new_host().get(asking())
+    new_host().get(request_for())
     clock.advance(age)
 
-    new_host().get(asking())
+    new_host().get(request_for())
 
     assert len(fetcher.calls) == calls
 
 
-@pytest.mark.parametrize(("least", "calls"), [(299, 1), (301, 2)])
-def test_a_token_with_less_life_than_wanted_is_not_taken(
-    new_host: Hosts, fetcher: FakeFetcher, clock: ManualClock, least: float, calls: int
+@pytest.mark.parametrize(("min_remaining", "calls"), [(299, 1), (301, 2)])
+def test_a_token_that_expires_before_min_remaining_is_not_adopted(
+    new_host: HostFactory,
+    fetcher: FakeFetcher,
+    clock: ManualClock,
+    min_remaining: float,
+    calls: int,
 ) -> None:
-    new_host().get(asking())
+    new_host().get(request_for())
     clock.advance(600)
 
-    token = new_host().get(asking(), min_remaining=least)
+    token = new_host().get(request_for(), min_remaining=min_remaining)
 
     assert len(fetcher.calls) == calls
-    assert token.expires_in().total_seconds() >= least
+    assert token.expires_in().total_seconds() >= min_remaining
 
 
-def test_a_forced_refresh_takes_nothing_from_the_store_and_puts_into_it(
-    new_host: Hosts, fetcher: FakeFetcher
+def test_a_forced_refresh_adopts_no_token_and_stores_its_own(
+    new_host: HostFactory, fetcher: FakeFetcher
 ) -> None:
-    old = new_host().get(asking())
+    old = new_host().get(request_for())
 
-    new = new_host().refresh(asking())
+    new = new_host().refresh(request_for())
 
     assert new != old
-    assert new_host().get(asking()) == new
+    assert new_host().get(request_for()) == new
     assert len(fetcher.calls) == 2
 
 
-def test_a_token_that_is_no_jwt_is_shared_too(
-    new_host: Hosts, clock: ManualClock, told: Recorder
+def test_a_token_that_is_not_a_jwt_is_shared(
+    new_host: HostFactory, clock: ManualClock, recorder: Recorder
 ) -> None:
     class Opaque:
         calls = 0
 
         def fetch(self, request: TokenRequest) -> OpenIdToken:
             self.calls += 1
-            answer = {"IdentityId": "us-east-1:0", "Token": f"opaque {self.calls}"}
-            return OpenIdToken.from_response(answer, request, clock=clock)
+            response = {"IdentityId": "us-east-1:0", "Token": f"opaque {self.calls}"}
+            return OpenIdToken.from_response(response, request, clock=clock)
 
     fetcher = Opaque()
-    new_host(fetcher=fetcher).get(asking())
+    new_host(fetcher=fetcher).get(request_for())
     clock.advance(100)
 
-    token = new_host(fetcher=fetcher).get(asking())
+    token = new_host(fetcher=fetcher).get(request_for())
 
     assert token.token == "opaque 1"
     assert token.expires_in().total_seconds() == 800

@@ -4,14 +4,14 @@ from typing import Any
 
 import pytest
 
-from caching import Recorder, asking
+from caching import Recorder, request_for
 from cognito_devtoken import TokenCache
 from cognito_devtoken.events import (
     StoredValueRefused,
 )
 from cognito_devtoken.stores import StoreKeys
 from cognito_devtoken.testing import FakeFetcher, MemoryStore
-from hosts import Hosts, digest_of, log_of
+from hosts import HostFactory, digest_of, log_of
 
 
 def stored(store: MemoryStore) -> tuple[str, bytes]:
@@ -25,13 +25,13 @@ def put(store: MemoryStore, name: str, value: bytes) -> None:
 
 
 def test_every_changed_bit_is_a_miss_with_an_event_and_a_count(
-    new_host: Hosts, fetcher: FakeFetcher, store: MemoryStore, told: Recorder
+    new_host: HostFactory, fetcher: FakeFetcher, store: MemoryStore, recorder: Recorder
 ) -> None:
-    new_host().get(asking())
+    new_host().get(request_for())
     name, value = stored(store)
     host = new_host()
 
-    # One of each byte here; test_sealing.py changes them all.
+    # One bit of each byte; test_sealing.py changes every bit.
     for bit in range(0, len(value) * 8, 8):
         bit += bit // 8 % 8  # noqa: PLW2901
         changed = bytearray(value)
@@ -40,89 +40,91 @@ def test_every_changed_bit_is_a_miss_with_an_event_and_a_count(
         host.clear()
         host._state.entries.clear()
         log_of(host).reset()
-        told.events.clear()
+        recorder.events.clear()
         before = host.stats()
-        host.get(asking())
+        host.get(request_for())
         after = host.stats()
         assert after.store_undecryptable == before.store_undecryptable + 1, bit
         assert after.store_misses == before.store_misses + 1
-        (refused,) = told.of(StoredValueRefused)
+        (refused,) = recorder.of(StoredValueRefused)
         place = "unknown format" if bit < 8 else "unknown key" if bit < 72 else "altered or moved"
         assert refused.why == place
 
     assert len(fetcher.calls) == 1 + len(value)
 
 
-def test_a_value_that_was_moved_to_another_users_name_is_a_miss(
-    new_host: Hosts, fetcher: FakeFetcher, store: MemoryStore, told: Recorder
+def test_a_value_moved_to_the_name_of_another_user_is_a_miss(
+    new_host: HostFactory, fetcher: FakeFetcher, store: MemoryStore, recorder: Recorder
 ) -> None:
-    token = new_host().get(asking("mallory"))
+    token = new_host().get(request_for("mallory"))
     _, value = stored(store)
-    new_host().get(asking("victim"))
+    new_host().get(request_for("victim"))
     (name,) = [name for name in store.values if store.values[name][0] != value]
     put(store, name, value)
 
     host = new_host()
 
-    assert host.get(asking("victim")) != token
+    assert host.get(request_for("victim")) != token
     assert host.stats().store_undecryptable == 1
-    assert [event.why for event in told.of(StoredValueRefused)] == ["altered or moved"]
+    assert [event.why for event in recorder.of(StoredValueRefused)] == ["altered or moved"]
 
 
 @pytest.mark.parametrize("value", [b"", b"\x01", b"\x01" * 9, b"\x01" * 21, b"x" * 2000])
-def test_garbage_is_a_miss(new_host: Hosts, store: MemoryStore, value: bytes) -> None:
-    new_host().get(asking())
+def test_garbage_is_a_miss(new_host: HostFactory, store: MemoryStore, value: bytes) -> None:
+    new_host().get(request_for())
     name, _ = stored(store)
     put(store, name, value)
 
     host = new_host()
-    host.get(asking())
+    host.get(request_for())
 
     assert host.stats().store_undecryptable == 1
 
 
 @pytest.mark.parametrize(
-    "answer", [b"", b"[]", b"{}", b"null", b'"a"', b'{"Since": 0, "Token": 1}', b'{"Since": "x"}']
+    "content", [b"", b"[]", b"{}", b"null", b'"a"', b'{"Since": 0, "Token": 1}', b'{"Since": "x"}']
 )
-def test_what_is_sealed_and_is_no_token_is_a_miss(
-    new_host: Hosts, store: MemoryStore, told: Recorder, answer: bytes
+def test_a_sealed_value_that_is_not_a_token_is_a_miss(
+    new_host: HostFactory, store: MemoryStore, recorder: Recorder, content: bytes
 ) -> None:
-    new_host().get(asking())
+    new_host().get(request_for())
     name, _ = stored(store)
     host = new_host()
-    put(store, name, store.keys.seal(answer, digest_of(asking())))
+    put(store, name, store.keys.seal(content, digest_of(request_for())))
 
-    host.get(asking())
+    host.get(request_for())
 
-    assert [event.why for event in told.of(StoredValueRefused)] == ["not a token for this request"]
+    assert [event.why for event in recorder.of(StoredValueRefused)] == [
+        "not a token for this request"
+    ]
     assert host.stats().store_undecryptable == 1
 
 
-def test_an_unknown_key_is_a_miss_and_a_rotated_one_loses_nothing(
-    new_host: Hosts, fetcher: FakeFetcher, store: MemoryStore, told: Recorder
+def test_an_unknown_key_is_a_miss_and_key_rotation_loses_no_token(
+    new_host: HostFactory, fetcher: FakeFetcher, store: MemoryStore, recorder: Recorder
 ) -> None:
     old, new = StoreKeys.generate(), StoreKeys.generate()
 
     def host(*keys: str) -> TokenCache:
         return new_host(store=WithKeys(store, *keys))
 
-    token = host(old).get(asking())
-    # Behind the old one on all hosts, then first, then alone.
+    token = host(old).get(request_for())
+    # The new key comes second on all hosts, then first, then alone.
     for keys in ([old], [old, new], [new, old], [old, new]):
-        assert host(*keys).get(asking()) == token
+        assert host(*keys).get(request_for()) == token
     assert len(fetcher.calls) == 1
-    newer = host(new, old).refresh(asking())
+    newer = host(new, old).refresh(request_for())
     for keys in ([new, old], [new]):
-        assert host(*keys).get(asking()) == newer
+        assert host(*keys).get(request_for()) == newer
     assert len(fetcher.calls) == 2
-    assert told.of(StoredValueRefused) == []
-    # By its own name it is not even found; in the place of another it does not open.
-    lonely = StoreKeys.generate()
-    name = StoreKeys(lonely).names(digest_of(asking()))[0]
-    put(store, name, stored_by(store, StoreKeys(old), digest_of(asking())))
-    stranger = host(lonely)
-    assert stranger.get(asking()) != newer
-    assert [event.why for event in told.of(StoredValueRefused)] == ["unknown key"]
+    assert recorder.of(StoredValueRefused) == []
+    # A stranger does not find the value, and cannot open it when it is moved to its name.
+    unknown = StoreKeys.generate()
+    name = StoreKeys(unknown).names(digest_of(request_for()))[0]
+    put(store, name, stored_by(store, StoreKeys(old), digest_of(request_for())))
+    stranger = host(unknown)
+    assert stranger.get(request_for()) != newer
+    assert [event.why for event in recorder.of(StoredValueRefused)] == ["unknown key"]
 
 
 def stored_by(store: MemoryStore, keys: StoreKeys, digest: bytes) -> bytes:
@@ -130,7 +132,7 @@ def stored_by(store: MemoryStore, keys: StoreKeys, digest: bytes) -> bytes:
 
 
 class WithKeys:
-    """The same store, in the hands of one who has other keys."""
+    """The same store with other keys."""
 
     def __init__(self, store: MemoryStore, *keys: str) -> None:
         self._store = store

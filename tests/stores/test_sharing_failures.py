@@ -4,64 +4,66 @@ from itertools import pairwise
 
 import pytest
 
-from caching import Recorder, asking
+from caching import Recorder, request_for
 from cognito_devtoken.events import (
     StoreFailed,
 )
 from cognito_devtoken.testing import ManualClock, MemoryStore
-from hosts import Hosts
+from hosts import HostFactory
 
 
-def test_a_store_that_fails_is_left_alone_and_nobody_notices(
-    new_host: Hosts, store: MemoryStore, clock: ManualClock, told: Recorder
+def test_a_failing_store_is_skipped_and_callers_get_their_tokens(
+    new_host: HostFactory, store: MemoryStore, clock: ManualClock, recorder: Recorder
 ) -> None:
     host = new_host()
     store.error = ConnectionError("down")
 
     for number in range(10):
-        host.get(asking(str(number)))
+        host.get(request_for(str(number)))
 
     stats = host.stats()
     assert (stats.store_errors, stats.store_skipped) == (3, 7)
-    assert [event.skipped_for for event in told.of(StoreFailed)] == [0, 0, 5]
-    assert {event.error for event in told.of(StoreFailed)} == {"ConnectionError"}
+    assert [event.skipped_for for event in recorder.of(StoreFailed)] == [0, 0, 5]
+    assert {event.error for event in recorder.of(StoreFailed)} == {"ConnectionError"}
     assert stats.errors == 0
     assert stats.fetches_succeeded == 10
 
 
-def test_it_is_asked_again_soon_and_used_as_soon_as_it_answers(
-    new_host: Hosts, store: MemoryStore, clock: ManualClock, told: Recorder
+def test_a_skipped_store_is_probed_with_back_off_and_used_once_it_is_back(
+    new_host: HostFactory, store: MemoryStore, clock: ManualClock, recorder: Recorder
 ) -> None:
-    host = new_host(draw=1.0)
+    host = new_host(random_fraction=1.0)
     store.error = ConnectionError("down")
-    asked_at = [0.0]
+    probed_at = [0.0]
     for number in range(400):
-        host.get(asking(str(number)))
+        host.get(request_for(str(number)))
         clock.advance(0.5)
-        if len(told.of(StoreFailed)) > len(asked_at):
-            asked_at.append(number * 0.5)
+        if len(recorder.of(StoreFailed)) > len(probed_at):
+            probed_at.append(number * 0.5)
 
-    pauses = [b - a for a, b in pairwise(asked_at[2:])]
-    assert pauses[:5] == [5.5, 11, 22, 28, 28], "of half a second each"
+    pauses = [b - a for a, b in pairwise(probed_at[2:])]
+    assert pauses[:5] == [5.5, 11, 22, 28, 28], "in steps of half a second"
     assert max(pauses) <= 30
 
     store.error = None
     clock.advance(27.5)
-    host.get(asking("again"))
-    host.get(asking("and again"))
+    host.get(request_for("again"))
+    host.get(request_for("and again"))
     assert len(store.values) == 2
 
 
-def test_one_failure_in_between_does_not_count(new_host: Hosts, store: MemoryStore) -> None:
+def test_failures_with_a_success_in_between_do_not_open_the_circuit_breaker(
+    new_host: HostFactory, store: MemoryStore
+) -> None:
     host = new_host()
     for number in range(9):
         store.error = ConnectionError("down") if number % 3 else None
-        host.get(asking(str(number)))
+        host.get(request_for(str(number)))
 
     assert host.stats().store_skipped == 0
 
 
-def test_of_those_that_come_when_its_time_is_over_one_asks(clock: ManualClock) -> None:
+def test_only_the_first_caller_probes_the_store_after_the_pause(clock: ManualClock) -> None:
     from cognito_devtoken._sharing.circuit_breaker import CircuitBreaker
     from cognito_devtoken.typing import Instant
 
@@ -73,7 +75,9 @@ def test_of_those_that_come_when_its_time_is_over_one_asks(clock: ManualClock) -
     clock.advance(5)
     assert [breaker.allows(Instant.now(clock)) for _ in range(3)] == [True, False, False]
     assert breaker.failed(Instant.now(clock), 0.0) == 10
-    assert breaker.failed(Instant.now(clock), 0.0) == 0, "one that was asked before"
+    assert breaker.failed(Instant.now(clock), 0.0) == 0, (
+        "an operation that started before the probe"
+    )
     clock.advance(10)
     assert breaker.allows(Instant.now(clock))
     breaker.succeeded()
@@ -82,8 +86,8 @@ def test_of_those_that_come_when_its_time_is_over_one_asks(clock: ManualClock) -
 
 @pytest.mark.parametrize("operation", ["read", "claim", "write", "release", "publish", "published"])
 @pytest.mark.parametrize("error", [OSError, SystemExit, KeyboardInterrupt])
-def test_whatever_fails_with_whatever_a_caller_gets_a_token(
-    new_host: Hosts, store: MemoryStore, operation: str, error: type[BaseException]
+def test_a_caller_gets_a_token_whichever_operation_fails_with_any_error(
+    new_host: HostFactory, store: MemoryStore, operation: str, error: type[BaseException]
 ) -> None:
     def fail(*arguments: object) -> None:
         raise error
@@ -92,24 +96,24 @@ def test_whatever_fails_with_whatever_a_caller_gets_a_token(
     host = new_host()
 
     for number in range(5):
-        host.invalidate(host.get(asking(str(number))))
-        host.get(asking(str(number)))
+        host.invalidate(host.get(request_for(str(number))))
+        host.get(request_for(str(number)))
 
     assert host.stats().errors == 0
 
 
 @pytest.mark.parametrize("operation", ["read", "claim", "publish", "published"])
-@pytest.mark.parametrize("answer", [True, "text", (b"a",), (1, 2, 3)])
-def test_what_makes_no_sense_is_a_failure_too(
-    new_host: Hosts, store: MemoryStore, operation: str, answer: object
+@pytest.mark.parametrize("response", [True, "text", (b"a",), (1, 2, 3)])
+def test_an_invalid_response_of_the_store_counts_as_a_failure(
+    new_host: HostFactory, store: MemoryStore, operation: str, response: object
 ) -> None:
-    if (operation, answer) == ("publish", True):
-        return  # it is a position
-    setattr(store, operation, lambda *arguments: answer)
+    if (operation, response) == ("publish", True):
+        return  # True is a valid position
+    setattr(store, operation, lambda *arguments: response)
     host = new_host()
 
-    host.invalidate(host.get(asking()))
-    host.get(asking())
+    host.invalidate(host.get(request_for()))
+    host.get(request_for())
 
     assert host.stats().store_errors
     assert host.stats().errors == 0

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from caching import Crew, asking, in_the_air
+from caching import ManualThreads, request_for, start_call
 from cognito_devtoken import OpenIdToken, TokenRequest
 from cognito_devtoken._sharing.locks import LEASE
 from cognito_devtoken._sharing.source import PATIENCE
@@ -14,85 +14,85 @@ from cognito_devtoken.exceptions import (
     TooManyRequestsError,
 )
 from cognito_devtoken.testing import FakeFetcher, ManualClock, MemoryStore
-from hosts import Hosts, digest_of, source_of, waits_of
+from hosts import HostFactory, digest_of, record_waits, source_of
 
 
-def test_whoever_comes_second_waits_for_the_first(
-    new_host: Hosts, fetcher: FakeFetcher, clock: ManualClock
+def test_the_second_host_waits_for_the_first_until_its_lease_expires(
+    new_host: HostFactory, fetcher: FakeFetcher, clock: ManualClock
 ) -> None:
-    crew = Crew()
-    first, second = new_host(start_thread=crew.start), new_host()
-    steps = first._leases.steps(asking(), None, None)
+    threads = ManualThreads()
+    first, second = new_host(start_thread=threads.start), new_host()
+    steps = first._leases.steps(request_for(), None, None)
     next(steps)
     calls: list[Any] = []
 
-    class Inner:
+    class OverlappingFetcher:
         def fetch(self, request: Any) -> Any:
-            calls.append(second.get(asking()))
+            calls.append(second.get(request_for()))
             return fetcher.fetch(request)
 
-    source_of(first)._fetcher.fetch = Inner().fetch
-    waits = waits_of(second, clock)
-    land = in_the_air(first, crew)
+    source_of(first)._fetcher.fetch = OverlappingFetcher().fetch
+    waits = record_waits(second, clock)
+    respond = start_call(first, threads)
 
-    land()
+    respond()
 
     assert waits[:6] == pytest.approx([0.05, 0.075, 0.1125, 0.16875, 0.25, 0.25])
-    assert LEASE <= sum(waits) <= LEASE + 0.25, "a lock is not waited for when its time is over"
+    assert LEASE <= sum(waits) <= LEASE + 0.25, "it does not wait beyond the lease"
     assert len(fetcher.calls) == 2
 
 
-def test_a_lock_that_does_not_fall_free_is_waited_for_10_s_and_no_longer(
-    new_host: Hosts, fetcher: FakeFetcher, clock: ManualClock, store: MemoryStore
+def test_a_host_waits_for_a_lock_for_10_s_at_most(
+    new_host: HostFactory, fetcher: FakeFetcher, clock: ManualClock, store: MemoryStore
 ) -> None:
     host = new_host()
-    waits = waits_of(host, clock)
+    waits = record_waits(host, clock)
     store.claim = lambda name, owner, seconds: (False, None)  # type: ignore[method-assign]
 
-    host.get(asking())
+    host.get(request_for())
 
     assert sum(waits) == pytest.approx(PATIENCE) == 10
     assert len(fetcher.calls) == 1
 
 
-def test_a_waiter_takes_what_the_first_one_brings(
-    new_host: Hosts, fetcher: FakeFetcher, clock: ManualClock, store: MemoryStore
+def test_a_waiting_host_adopts_the_token_of_the_first(
+    new_host: HostFactory, fetcher: FakeFetcher, clock: ManualClock, store: MemoryStore
 ) -> None:
     first, second = new_host(), new_host()
-    second.get(asking("other"))
-    brought: list[Any] = []
+    second.get(request_for("other"))
+    adopted: list[Any] = []
 
     def wait(gate: object, seconds: float) -> bool:
-        if not brought:
+        if not adopted:
             locks.clear()
-            brought.append(first.get(asking()))
+            adopted.append(first.get(request_for()))
         return False
 
     locks = store._locks
     source_of(second).wait = wait
-    (name,) = store.keys.names(digest_of(asking()))
-    assert store.claim(name, "somebody", 30.0)[0]
+    (name,) = store.keys.names(digest_of(request_for()))
+    assert store.claim(name, "another host", 30.0)[0]
 
-    token = second.get(asking())
+    token = second.get(request_for())
 
-    assert token == brought[0]
+    assert token == adopted[0]
     assert len(fetcher.calls) == 2
 
 
-def test_a_fetch_that_fails_gives_the_lock_back(
-    new_host: Hosts, fetcher: FakeFetcher, store: MemoryStore
+def test_a_failed_fetch_releases_the_lock(
+    new_host: HostFactory, fetcher: FakeFetcher, store: MemoryStore
 ) -> None:
     fetcher.fail_next(InternalServiceError("Down."))
     with pytest.raises(InternalServiceError):
-        new_host().get(asking())
+        new_host().get(request_for())
     host = new_host()
     source_of(host).wait = lambda gate, seconds: pytest.fail("it waits")
 
-    host.get(asking())
+    host.get(request_for())
 
 
-def test_a_token_that_is_thrown_away_before_it_has_arrived_is_not_stored(
-    new_host: Hosts, fetcher: FakeFetcher, store: MemoryStore
+def test_a_token_invalidated_before_it_arrives_is_not_stored(
+    new_host: HostFactory, fetcher: FakeFetcher, store: MemoryStore
 ) -> None:
     host = new_host()
 
@@ -103,14 +103,14 @@ def test_a_token_that_is_thrown_away_before_it_has_arrived_is_not_stored(
 
     source_of(host)._fetcher.fetch = Slow().fetch
 
-    host.get(asking())
+    host.get(request_for())
 
     assert store.values == {}
-    assert store._locks == {}, "it is given back all the same"
+    assert store._locks == {}, "the lock is still released"
 
 
-def test_a_token_that_has_expired_on_its_way_is_not_stored(
-    new_host: Hosts, fetcher: FakeFetcher, store: MemoryStore, clock: ManualClock
+def test_a_token_that_expires_before_it_arrives_is_not_stored(
+    new_host: HostFactory, fetcher: FakeFetcher, store: MemoryStore, clock: ManualClock
 ) -> None:
     host = new_host()
 
@@ -124,45 +124,45 @@ def test_a_token_that_has_expired_on_its_way_is_not_stored(
     store.claim = lambda name, owner, seconds: (False, None)  # type: ignore[method-assign]
 
     with pytest.raises(TokenUnavailableError):
-        host.get(asking())
+        host.get(request_for())
 
     assert store.values == {}
 
 
-def test_a_token_that_another_host_has_stored_meanwhile_is_taken_and_the_lock_given_back(
-    new_host: Hosts, fetcher: FakeFetcher, store: MemoryStore
+def test_a_token_stored_by_another_host_meanwhile_is_adopted_and_the_lock_released(
+    new_host: HostFactory, fetcher: FakeFetcher, store: MemoryStore
 ) -> None:
     read = store.read
 
     def nothing_yet(name: str) -> None:
         store.read = read  # type: ignore[method-assign]
-        new_host().get(asking())
+        new_host().get(request_for())
 
     host = new_host()
     store.read = nothing_yet  # type: ignore[method-assign]
 
-    host.get(asking())
+    host.get(request_for())
 
     assert len(fetcher.calls) == 1
     assert host.stats().store_hits == 1
     assert store._locks == {}
 
 
-def test_a_throttled_fleet_is_slow_to_call_and_not_to_share(
-    new_host: Hosts, fetcher: FakeFetcher, clock: ManualClock
+def test_the_rate_limiter_delays_calls_and_not_adoptions(
+    new_host: HostFactory, fetcher: FakeFetcher, clock: ManualClock
 ) -> None:
     host = new_host()
-    waits = waits_of(host, clock)
+    waits = record_waits(host, clock)
     for number in range(4):
-        new_host().get(asking(str(number)))
+        new_host().get(request_for(str(number)))
     fetcher.fail_next(TooManyRequestsError("Slowly."))
     with pytest.raises(TooManyRequestsError):
-        host.get(asking("throttled"))
+        host.get(request_for("throttled"))
 
     for number in range(4):
-        host.get(asking(str(number)))
+        host.get(request_for(str(number)))
     assert waits == []
-    host.get(asking("new"))
-    host.get(asking("newer"))
+    host.get(request_for("new"))
+    host.get(request_for("newer"))
 
     assert waits

@@ -1,4 +1,4 @@
-"""A store on servers that stand in for each other: a cluster, and one that Sentinel watches."""
+"""Stores on a Redis Cluster and behind Redis Sentinel."""
 
 import socket
 import subprocess
@@ -15,7 +15,7 @@ import redis
 from redis.cluster import RedisCluster
 from redis.sentinel import Sentinel
 
-from caching import PROVIDER, asking
+from caching import PROVIDER, request_for
 from canary import find_leaks
 from cognito_devtoken import TokenCache
 from cognito_devtoken.exceptions import ConfigurationError
@@ -24,12 +24,12 @@ from cognito_devtoken.stores.redis import BOUNDED, RedisStore
 from cognito_devtoken.testing import FakeFetcher
 from hosts import log_of
 from patience import PATIENCE
-from redis_stores import patient
-from servers import Server, free_port, impostor, require_server, running
+from redis_stores import without_time_limits
+from servers import Server, fake_server, free_port, require_server, running
 
 
-# On a machine that may be busy.
-PATIENT = {**BOUNDED, "socket_timeout": 1, "socket_connect_timeout": 1}
+# The machine may be busy.
+LONG_TIMEOUTS = {**BOUNDED, "socket_timeout": 1, "socket_connect_timeout": 1}
 
 
 def wait_until(holds: Any) -> None:
@@ -42,23 +42,24 @@ def wait_until(holds: Any) -> None:
         except redis.RedisError:
             pass
         pause.wait(0.02)
-    raise AssertionError("it has not come to this")
+    raise AssertionError("the condition did not become true")
 
 
-def share(client: Any) -> None:
-    """Two hosts share tokens, and what they throw away, by such a client."""
+def check_sharing(client: Any) -> None:
+    """Check that two hosts with this client share tokens and invalidations."""
     fetcher, keys = FakeFetcher(), StoreKeys.generate()
     stores = [RedisStore(client=client, keys=keys) for _ in range(2)]
     caches = [
-        TokenCache(fetcher, developer_provider=PROVIDER, store=patient(store)) for store in stores
+        TokenCache(fetcher, developer_provider=PROVIDER, store=without_time_limits(store))
+        for store in stores
     ]
     for user in ("ana", "bob", "eve"):
-        assert len({cache.get(asking(user)) for cache in caches}) == 1
+        assert len({cache.get(request_for(user)) for cache in caches}) == 1
     assert len(fetcher.calls) == 3
     caches[0].forget("ana")
-    wake = log_of(caches[1])._wake  # it need not wait for its next look
+    wake = log_of(caches[1])._wake  # so that it reads the log now
     wait_until(lambda: wake.put(None) or caches[1].stats().entries == 2)
-    assert len({cache.get(asking("ana")) for cache in caches}) == 1
+    assert len({cache.get(request_for("ana")) for cache in caches}) == 1
     assert len(fetcher.calls) == 4
     assert [cache.stats().store_errors for cache in caches] == [0, 0]
     for cache in caches:
@@ -66,16 +67,16 @@ def share(client: Any) -> None:
 
 
 @pytest.mark.external
-def test_a_cluster() -> None:
-    # Its second port is 10,000 above the first.
+def test_hosts_share_tokens_through_a_cluster() -> None:
+    # The second port of a cluster node is its first plus 10,000.
     port = next(p for p in iter(free_port, 0) if p < 50_000)
     options = ["--cluster-enabled", "yes"]
     with TemporaryDirectory() as folder, running(Path(folder), *options, port=port) as server:
         with server.client() as client:
             client.execute_command("CLUSTER", "ADDSLOTS", *range(16384))
             wait_until(lambda: "ok" in str(client.execute_command("CLUSTER", "INFO"))[:40])
-        with RedisCluster(host="127.0.0.1", port=port, **PATIENT) as cluster:
-            share(cluster)
+        with RedisCluster(host="127.0.0.1", port=port, **LONG_TIMEOUTS) as cluster:
+            check_sharing(cluster)
 
 
 @contextmanager
@@ -93,8 +94,10 @@ def sentinel_of(server: Server) -> Iterator[Any]:
             stderr=subprocess.DEVNULL,
         )
         try:
-            made: Any = Sentinel  # which has no types
-            sentinel = made([("127.0.0.1", port)], sentinel_kwargs=PATIENT, **PATIENT)
+            make_sentinel: Any = Sentinel  # it has no types
+            sentinel = make_sentinel(
+                [("127.0.0.1", port)], sentinel_kwargs=LONG_TIMEOUTS, **LONG_TIMEOUTS
+            )
             wait_until(lambda: sentinel.discover_master("mymaster"))
             yield sentinel
             for client in sentinel.sentinels:
@@ -105,11 +108,11 @@ def sentinel_of(server: Server) -> Iterator[Any]:
 
 
 @pytest.mark.external
-def test_one_that_sentinel_names() -> None:
+def test_hosts_share_tokens_through_a_master_named_by_sentinel() -> None:
     with TemporaryDirectory() as folder, running(Path(folder), port=free_port()) as server:
         with sentinel_of(server) as sentinel:
-            client = sentinel.master_for("mymaster", **PATIENT)
-            share(client)
+            client = sentinel.master_for("mymaster", **LONG_TIMEOUTS)
+            check_sharing(client)
             client.close()
 
 
@@ -127,13 +130,13 @@ def test_one_that_sentinel_names() -> None:
         ),
     ],
 )
-def test_one_whose_sentinels_callers_would_wait_for_is_refused(
+def test_a_client_whose_sentinels_have_long_timeouts_is_refused(
     arguments: dict[str, Any], message: str
 ) -> None:
-    made: Any = Sentinel
-    sentinel = made([("127.0.0.1", 1), ("127.0.0.1", 2)], **arguments)
+    make_sentinel: Any = Sentinel
+    sentinel = make_sentinel([("127.0.0.1", 1), ("127.0.0.1", 2)], **arguments)
     sentinel.sentinels[1].connection_pool.connection_kwargs["password"] = "canary-password"
-    # The first one is not the only one that is asked.
+    # The check covers every Sentinel, not only the first.
     sentinel.sentinels[0] = redis.Redis(**BOUNDED)
     client = sentinel.master_for("mymaster", **BOUNDED)
 
@@ -144,18 +147,18 @@ def test_one_whose_sentinels_callers_would_wait_for_is_refused(
 
 
 @pytest.mark.external
-def test_sentinels_that_do_not_answer_are_not_waited_for() -> None:
-    asked: list[socket.socket] = []
+def test_a_store_does_not_wait_for_sentinels_that_do_not_respond() -> None:
+    connections: list[socket.socket] = []
 
-    def silent(connection: socket.socket) -> None:
-        asked.append(connection)
+    def never_responds(connection: socket.socket) -> None:
+        connections.append(connection)
         while connection.recv(1000):
             pass
 
-    with impostor(silent) as url:
+    with fake_server(never_responds) as url:
         host, port = url.removeprefix("redis://").removesuffix("/0").split(":")
-        made: Any = Sentinel
-        sentinel = made([(host, int(port))], sentinel_kwargs=BOUNDED, **BOUNDED)
+        make_sentinel: Any = Sentinel
+        sentinel = make_sentinel([(host, int(port))], sentinel_kwargs=BOUNDED, **BOUNDED)
         client = sentinel.master_for("mymaster", **BOUNDED)
         store = RedisStore(client=client, keys=StoreKeys.generate())
         with pytest.raises(redis.ConnectionError, match="No master found"):
@@ -163,4 +166,4 @@ def test_sentinels_that_do_not_answer_are_not_waited_for() -> None:
         for each in (client, *sentinel.sentinels):
             each.close()
     assert BOUNDED["socket_timeout"] == BOUNDED["socket_connect_timeout"] == 0.1
-    assert len(asked) <= 1, "it is not asked again by itself"
+    assert len(connections) <= 1, "the client does not retry on its own"

@@ -1,11 +1,11 @@
-"""Both sessions through one door, so that one suite tests them both."""
+"""One blocking interface to both kinds of session, so that one suite tests both."""
 
 from collections.abc import Callable
 from typing import Any
 
 
-class Door:
-    """A session whose methods block, whichever session it is."""
+class BlockingSession:
+    """A session of either kind, whose methods block."""
 
     def __init__(self, session: Any, run: Callable[[Any], Any] | None) -> None:
         self.session = session

@@ -1,4 +1,4 @@
-"""Interrupts, forks and hooks at a moment that could not be worse; threads that cannot be had."""
+"""Interrupts, forks and hooks at the worst moment, and threads that cannot start."""
 
 import pickle
 import threading
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from caching import PROVIDER, Crew, asking, cache_of, in_the_air
+from caching import PROVIDER, ManualThreads, make_cache, request_for, start_call
 from cognito_devtoken import OpenIdToken, RefreshPolicy, TokenCache, TokenRequest
 from cognito_devtoken._cache.flights import DEADLINE
 from cognito_devtoken._fork import Forks
@@ -23,9 +23,9 @@ from cognito_devtoken.exceptions import (
 from cognito_devtoken.testing import FakeFetcher, ManualClock
 
 
-def begun(cache: TokenCache, user_id: str = "user-42", **options: Any) -> Any:
-    """A caller who waits."""
-    steps = cache._leases.steps(asking(user_id), None, None, **options)
+def wait_for_token(cache: TokenCache, user_id: str = "user-42", **options: Any) -> Any:
+    """Start a caller that waits, and return its steps."""
+    steps = cache._leases.steps(request_for(user_id), None, None, **options)
     next(steps)
     return steps
 
@@ -35,7 +35,7 @@ def no_threads(job: Any) -> None:
 
 
 class Part:
-    """What has a lock to be held while a process forks."""
+    """An object whose lock is held during a fork."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -62,7 +62,7 @@ class TestFork:
         assert not forks._lock.locked()
         assert not part.lock.locked()
 
-    def test_a_child_may_open_a_session_whoever_held_the_list(self) -> None:
+    def test_a_child_can_open_a_session_whichever_thread_held_the_registry(self) -> None:
         forks, part = Forks(patience=0), Part()
         forks._lock.acquire()
 
@@ -75,44 +75,44 @@ class TestFork:
 
 
 class TestThreads:
-    def test_a_thread_for_which_there_is_no_memory_is_done_without(
+    def test_a_caller_fetches_itself_if_no_memory_is_left_for_a_thread(
         self, fetcher: FakeFetcher, clock: ManualClock
     ) -> None:
         def none(job: Any) -> None:
             raise MemoryError
 
-        cache = cache_of(fetcher, clock, start_thread=none)
+        cache = make_cache(fetcher, clock, start_thread=none)
 
-        assert cache.get(asking()).token
+        assert cache.get(request_for()).token
         assert cache._state.flights.workers == 0
 
-    def test_an_interrupt_while_a_thread_is_started_loses_no_place(
+    def test_an_interrupt_while_a_thread_starts_frees_its_worker_slot(
         self, fetcher: FakeFetcher, clock: ManualClock
     ) -> None:
         def interrupted(job: Any) -> None:
             raise KeyboardInterrupt
 
-        cache = cache_of(fetcher, clock, start_thread=interrupted, max_concurrent_fetches=1)
+        cache = make_cache(fetcher, clock, start_thread=interrupted, max_concurrent_fetches=1)
         with pytest.raises(KeyboardInterrupt):
-            cache.get(asking())
+            cache.get(request_for())
 
         assert cache._state.flights.workers == 0
 
     @pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(3)])
-    def test_without_threads_ctrl_c_is_the_callers(
+    def test_without_threads_an_interrupt_reaches_the_caller(
         self, clock: ManualClock, error: BaseException
     ) -> None:
         class Interrupted:
             def fetch(self, request: TokenRequest) -> OpenIdToken:
                 raise error
 
-        cache = cache_of(Interrupted(), clock, start_thread=no_threads)
+        cache = make_cache(Interrupted(), clock, start_thread=no_threads)
 
         with pytest.raises(type(error)):
-            cache.get(asking())
+            cache.get(request_for())
         assert cache.stats().in_flight == 0
 
-    def test_without_threads_one_that_hangs_in_its_fetch_does_not_stop_the_others(
+    def test_without_threads_a_hung_fetch_does_not_block_other_callers(
         self, clock: ManualClock
     ) -> None:
         outcomes: list[Any] = []
@@ -122,27 +122,27 @@ class TestThreads:
                 if not outcomes:
                     clock.advance(DEADLINE)
                     outcomes.append("hangs")
-                    steps = cache._leases.steps(asking("other"), None, None)
+                    steps = cache._leases.steps(request_for("other"), None, None)
                     try:
                         outcomes.append(next(steps))
                     except StopIteration as stop:
                         outcomes.append(stop.value)
                 return FakeFetcher(clock).fetch(request)
 
-        cache = cache_of(Hanging(), clock, start_thread=no_threads)
+        cache = make_cache(Hanging(), clock, start_thread=no_threads)
         with pytest.raises(TokenUnavailableError):
-            cache.get(asking())
+            cache.get(request_for())
 
         assert isinstance(outcomes[-1], OpenIdToken)
 
     def test_without_threads_a_token_in_its_grace_period_is_served(
         self, fetcher: FakeFetcher, clock: ManualClock
     ) -> None:
-        cache = cache_of(fetcher, clock, start_thread=no_threads)
-        token = cache.get(asking())
+        cache = make_cache(fetcher, clock, start_thread=no_threads)
+        token = cache.get(request_for())
         clock.advance(850)
 
-        assert cache.get(asking()) is token
+        assert cache.get(request_for()) is token
         assert len(fetcher.calls) == 1
         assert cache.stats().grace_hits == 1
 
@@ -150,17 +150,17 @@ class TestThreads:
         ("policy", "method"),
         [(RefreshPolicy(), "refresh"), (RefreshPolicy(strict_grace=True), "get")],
     )
-    def test_without_threads_who_wants_another_fetches_it(
+    def test_without_threads_a_caller_that_needs_a_new_token_fetches_it(
         self, fetcher: FakeFetcher, clock: ManualClock, policy: RefreshPolicy, method: str
     ) -> None:
-        cache = cache_of(fetcher, clock, start_thread=no_threads, policy=policy)
-        token = cache.get(asking())
+        cache = make_cache(fetcher, clock, start_thread=no_threads, policy=policy)
+        token = cache.get(request_for())
         clock.advance(850)
 
-        assert getattr(cache, method)(asking()) != token
+        assert getattr(cache, method)(request_for()) != token
         assert len(fetcher.calls) == 2
 
-    def test_a_close_wakes_the_threads_that_wait_for_work(self, cache: TokenCache) -> None:
+    def test_close_wakes_the_idle_workers(self, cache: TokenCache) -> None:
         gate = threading.Lock()
         gate.acquire()
         cache._state.flights.idle.append(gate)
@@ -169,70 +169,73 @@ class TestThreads:
 
         assert not gate.locked()
 
-    def test_when_a_flight_is_given_up_what_is_queued_flies(
+    def test_a_queued_flight_starts_when_a_hung_one_is_abandoned(
         self, fetcher: FakeFetcher, clock: ManualClock
     ) -> None:
-        crew = Crew()
-        cache = cache_of(fetcher, clock, start_thread=crew.start, max_concurrent_fetches=1)
-        hung = begun(cache, "hung")
-        in_the_air(cache, crew)
+        threads = ManualThreads()
+        cache = make_cache(fetcher, clock, start_thread=threads.start, max_concurrent_fetches=1)
+        hung = wait_for_token(cache, "hung")
+        start_call(cache, threads)
         clock.advance(DEADLINE - 1)
-        queued = begun(cache, "queued")
-        assert not crew.jobs
+        queued = wait_for_token(cache, "queued")
+        assert not threads.jobs
         clock.advance(1)
 
         with pytest.raises(TokenUnavailableError):
             next(hung)
-        crew.work()
+        threads.run_all()
 
         with pytest.raises(StopIteration):
             next(queued)
 
 
 class TestHooks:
-    def test_a_thread_that_calls_a_hook_is_not_in_the_way_of_a_fetch(
+    def test_a_worker_that_runs_a_hook_does_not_block_a_fetch(
         self, fetcher: FakeFetcher, clock: ManualClock
     ) -> None:
-        crew = Crew()
-        asked: list[Any] = []
+        threads = ManualThreads()
+        log: list[Any] = []
 
         def hook(event: Event) -> None:
-            if isinstance(event, FetchSucceeded) and not asked:
-                asked.append(begun(cache, "service"))
-                crew.work()  # another thread has been asked for
+            if isinstance(event, FetchSucceeded) and not log:
+                log.append(wait_for_token(cache, "service"))
+                threads.run_all()  # a second worker has been started
                 with pytest.raises(StopIteration):
-                    next(asked[0])
-                asked.append("served")
+                    next(log[0])
+                log.append("served")
 
-        cache = cache_of(
-            fetcher, clock, start_thread=crew.start, max_concurrent_fetches=1, on_event=[hook]
+        cache = make_cache(
+            fetcher, clock, start_thread=threads.start, max_concurrent_fetches=1, on_event=[hook]
         )
-        begun(cache)
-        crew.work()
+        wait_for_token(cache)
+        threads.run_all()
 
-        assert asked[1:] == ["served"]
+        assert log[1:] == ["served"]
         assert cache.stats().hook_errors == 0
         assert cache._state.flights.active == 0
 
-    def test_who_waits_is_woken_before_a_hook_is_called(
+    def test_a_waiting_caller_is_woken_before_a_hook_is_called(
         self, fetcher: FakeFetcher, clock: ManualClock
     ) -> None:
-        crew, order = Crew(), list[str]()
-        cache = cache_of(
-            fetcher, clock, start_thread=crew.start, on_event=[lambda event: order.append("told")]
+        threads, order = ManualThreads(), list[str]()
+        cache = make_cache(
+            fetcher,
+            clock,
+            start_thread=threads.start,
+            on_event=[lambda event: order.append("hook")],
         )
-        steps = cache._leases.steps(asking(), None, None)
+        steps = cache._leases.steps(request_for(), None, None)
         flight, _ = next(steps)
         flight.waiters.add(lambda: order.append("woken"))
         order.clear()
 
-        crew.work()
+        threads.run_all()
 
-        assert order == ["told", "woken", "told"], "of the start, then the waiter, of the end"
+        assert order == ["hook", "woken", "hook"], "the start, the waiting caller, the end"
 
 
 class TestErrors:
-    def test_no_frame_of_what_has_caused_an_error_is_kept(self, clock: ManualClock) -> None:
+    def test_the_cause_of_an_error_keeps_no_frames(self, clock: ManualClock) -> None:
         class Chained:
             def fetch(self, request: TokenRequest) -> OpenIdToken:
                 raise InternalServiceError("no") from refused("login-canary")
@@ -247,9 +250,9 @@ class TestErrors:
             assert error.__traceback__
             return error
 
-        cache = cache_of(Chained(), clock)
+        cache = make_cache(Chained(), clock)
         with pytest.raises(InternalServiceError) as caught:
-            cache.get(asking())
+            cache.get(request_for())
 
         cause = caught.value.__cause__
         assert isinstance(cause, KeyError)
@@ -262,13 +265,13 @@ class TestErrors:
                 raise error from error
 
         with pytest.raises(InternalServiceError):
-            cache_of(Odd(), clock).get(asking())
+            make_cache(Odd(), clock).get(request_for())
 
     @pytest.mark.parametrize(
         ("error", "seconds"),
         [(TooManyRequestsError("slowly"), [2, 4, 5]), (InternalServiceError("no"), [0.25, 0.5, 1])],
     )
-    def test_an_error_says_until_when_cognito_is_left_alone(
+    def test_an_error_says_when_the_next_attempt_is_made(
         self,
         cache: TokenCache,
         fetcher: FakeFetcher,
@@ -277,76 +280,78 @@ class TestErrors:
         seconds: list[float],
     ) -> None:
         fetcher.error = error
-        told = []
+        pauses = []
         for _ in seconds:
             with pytest.raises(type(error)) as caught:
-                cache.get(asking())
-            told.append(caught.value.retry_at.timestamp() - clock.time())
+                cache.get(request_for())
+            pauses.append(caught.value.retry_at.timestamp() - clock.time())
             clock.advance(60)
 
-        assert told == pytest.approx(seconds)
+        assert pauses == pytest.approx(seconds)
 
-    def test_a_terminal_error_names_no_time(self, cache: TokenCache, fetcher: FakeFetcher) -> None:
+    def test_a_terminal_error_has_no_retry_at(
+        self, cache: TokenCache, fetcher: FakeFetcher
+    ) -> None:
         fetcher.error = ResourceNotFoundError("gone")
 
         with pytest.raises(ResourceNotFoundError) as caught:
-            cache.get(asking())
+            cache.get(request_for())
 
         assert caught.value.retry_at is None
 
-    def test_once_a_token_has_expired_failures_are_counted_anew(
+    def test_the_back_off_restarts_once_the_token_has_expired(
         self, cache: TokenCache, fetcher: FakeFetcher, clock: ManualClock
     ) -> None:
-        cache.get(asking())
+        cache.get(request_for())
         fetcher.error = InternalServiceError("no")
         clock.advance(600)
         for _ in range(6):
-            cache.get(asking())
+            cache.get(request_for())
             clock.advance(30)
         clock.advance(300)
 
         with pytest.raises(InternalServiceError) as caught:
-            cache.get(asking())
+            cache.get(request_for())
 
         assert caught.value.retry_at is not None
         assert caught.value.retry_at.timestamp() - clock.time() == pytest.approx(0.25)
 
 
-def test_a_fetch_that_kept_the_pace_is_as_old_as_it_is(
-    fetcher: FakeFetcher, clock: ManualClock, told: Any
+def test_the_time_in_queue_includes_the_wait_for_the_rate_limiter(
+    fetcher: FakeFetcher, clock: ManualClock, recorder: Any
 ) -> None:
-    crew = Crew()
-    cache = cache_of(fetcher, clock, start_thread=crew.start, on_event=[told])
+    threads = ManualThreads()
+    cache = make_cache(fetcher, clock, start_thread=threads.start, on_event=[recorder])
     fetcher.fail_next(TooManyRequestsError("slowly"))
-    begun(cache, "first")
-    crew.work()
-    begun(cache, "second")
+    wait_for_token(cache, "first")
+    threads.run_all()
+    wait_for_token(cache, "second")
 
     def wait(gate: object, seconds: float) -> bool:
         clock.advance(seconds)
         return False
 
     cache._leases.workers.wait = wait
-    crew.work()
+    threads.run_all()
 
-    assert [event.queued for event in told.of(FetchStarted)] == [0, 2]
+    assert [event.queued for event in recorder.of(FetchStarted)] == [0, 2]
 
 
-def test_a_rejected_token_is_thrown_away_without_a_look_at_the_others(cache: TokenCache) -> None:
-    class Unwalked(dict[Any, Any]):
+def test_invalidating_a_token_does_not_scan_the_cache(cache: TokenCache) -> None:
+    class NotIterable(dict[Any, Any]):
         def __iter__(self) -> Any:
             raise AssertionError
 
         items = __iter__
 
-    token = cache.get(asking())
-    cache._state.entries.leases = Unwalked(cache._state.entries.leases)
+    token = cache.get(request_for())
+    cache._state.entries.leases = NotIterable(cache._state.entries.leases)
 
     cache.invalidate(token)
 
     assert not cache._state.entries.leases
 
 
-def test_a_key_is_not_pickled() -> None:
+def test_a_key_cannot_be_pickled() -> None:
     with pytest.raises(TypeError, match="pickled"):
-        pickle.dumps(Key.of(asking("user-canary"), PROVIDER))
+        pickle.dumps(Key.of(request_for("user-canary"), PROVIDER))

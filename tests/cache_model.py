@@ -1,4 +1,4 @@
-"""The users, calls and callers of the made-up life of a cache, and how their tokens age."""
+"""The requests, fetches and callers of the stateful model, and how tokens age."""
 
 from collections.abc import Callable
 from functools import partial
@@ -19,11 +19,11 @@ from cognito_devtoken.typing import Instant
 from kinds import badges, tokens
 
 
-LIFE = 60
-ROUNDING = 1e-6  # a wall clock has seven decimals
+LIFETIME = 60
+ROUNDING = 1e-6  # a wall clock has seven decimals only
 MAX_FETCHES = 2
-KINDS = [tokens(LIFE), badges(LIFE)]
-USERS = range(3)  # the places of their requests in those of a kind
+KINDS = [tokens(LIFETIME), badges(LIFETIME)]
+REQUESTS = range(3)  # indices into Kind.requests
 FAILURES: dict[str, Callable[[], BaseException]] = {
     "no network": partial(TokenUnavailableError, "No network."),
     "down": partial(InternalServiceError, "Down."),
@@ -35,34 +35,34 @@ FAILURES: dict[str, Callable[[], BaseException]] = {
 
 
 def age(since: Instant, now: Instant) -> float:
-    """The rule of the specification, once more."""
+    """Return the age, computed independently of the code under test."""
     return max(now.monotonic - since.monotonic, now.wall - since.wall)
 
 
 @attrs.define(eq=False)
 class Fetch:
-    """A call to the fetcher, and the token that it has brought."""
+    """A call of the fetcher, and the token that it returned."""
 
     request: Any
     thread: greenlet
     sent: Instant
-    life: float = LIFE
+    lifetime: float = LIFETIME
     stale: bool = False
     overdue: bool = False
 
     def remaining(self, now: Instant) -> float:
-        return self.life - age(self.sent, now)
+        return self.lifetime - age(self.sent, now)
 
 
 @attrs.define(eq=False)
 class Caller:
-    """Somebody who waits for a token."""
+    """A caller that waits for a token."""
 
     request: Any
     steps: Any
-    refused: set[Fetch]  # what had been thrown away before it asked, or is too old for it
+    excluded: set[Fetch]  # invalidated before its request, or too old for it
     forced: bool
-    at_hand: Fetch | None = None
+    cached: Fetch | None = None
     flight: AnyFlight | None = None
     woken: bool = False
 

@@ -1,0 +1,225 @@
+"""Once a host invalidates a token, the other hosts stop returning it."""
+
+from collections.abc import Callable
+
+import pytest
+
+from caching import POOL_ID, ManualThreads, Recorder, request_for, start_call
+from cognito_devtoken import OpenIdToken, TokenCache, TokenRequest
+from cognito_devtoken.events import InvalidatedElsewhere, TokenDiscarded
+from cognito_devtoken.testing import FakeFetcher, MemoryStore
+from hosts import HostFactory, listen, log_of, source_of
+
+
+Invalidates = Callable[[TokenCache, OpenIdToken], None]
+
+
+WAYS: dict[str, Invalidates] = {
+    "invalidate": lambda cache, token: cache.invalidate(token),
+    "forget": lambda cache, token: cache.forget("user-42"),
+    "forget_identity": lambda cache, token: cache.forget_identity(token.identity_id),
+    "clear": lambda cache, token: cache.clear(),
+}
+
+
+@pytest.fixture(params=list(WAYS))
+def invalidate(request: pytest.FixtureRequest) -> Invalidates:
+    return WAYS[request.param]
+
+
+def test_other_hosts_discard_the_token_when_they_read_the_log_and_adopt_the_next(
+    new_host: HostFactory, fetcher: FakeFetcher, recorder: Recorder, invalidate: Invalidates
+) -> None:
+    first, second = new_host(), new_host()
+    old = first.get(request_for())
+    assert second.get(request_for()) == old
+
+    invalidate(first, old)
+    new = first.get(request_for())
+    listen(first, second)
+
+    assert second.get(request_for()) == new != old
+    assert len(fetcher.calls) == 2
+    assert [event.entries for event in recorder.of(InvalidatedElsewhere)] == [1]
+
+
+def test_the_invalidating_host_does_not_adopt_the_token_again(
+    new_host: HostFactory, fetcher: FakeFetcher, invalidate: Invalidates
+) -> None:
+    host = new_host()
+    old = host.get(request_for())
+
+    invalidate(host, old)
+
+    assert host.get(request_for()) != old
+    assert len(fetcher.calls) == 2
+
+
+def test_a_host_that_starts_later_does_not_adopt_the_token(
+    new_host: HostFactory, fetcher: FakeFetcher, invalidate: Invalidates
+) -> None:
+    first = new_host()
+    old = first.get(request_for())
+    invalidate(first, old)
+    listen(first)
+
+    assert new_host().get(request_for()) != old
+    assert len(fetcher.calls) == 2
+
+
+def test_the_tokens_of_other_users_are_kept(new_host: HostFactory, fetcher: FakeFetcher) -> None:
+    first, second = new_host(), new_host()
+    token = second.get(request_for("another"))
+    old = first.get(request_for())
+    first.forget("user-42")
+    first.forget_identity(old.identity_id)
+    first.invalidate(first.get(request_for()))
+    listen(first, second)
+
+    assert second.get(request_for("another")) == token
+    assert second.stats().hits == 1
+    assert new_host().get(request_for("another")) == token
+
+
+def test_the_invalidating_host_keeps_its_new_token_when_it_reads_its_own_message(
+    new_host: HostFactory, invalidate: Invalidates
+) -> None:
+    host = new_host()
+    invalidate(host, host.get(request_for()))
+    new = host.get(request_for())
+
+    listen(host)
+    listen(host)
+
+    assert host.get(request_for()) == new
+    assert host.stats().hits == 1
+
+
+def test_an_ignored_invalidation_is_not_announced(
+    new_host: HostFactory, store: MemoryStore
+) -> None:
+    host = new_host()
+    old = host.get(request_for())
+    host.invalidate(old)
+    host.get(request_for())
+    for _ in range(5):
+        host.invalidate(old)
+    listen(host)
+
+    assert len(store._messages) == 1
+
+
+def test_a_token_requested_before_an_invalidation_and_stored_after_it_is_not_adopted(
+    new_host: HostFactory, fetcher: FakeFetcher, store: MemoryStore
+) -> None:
+    threads = ManualThreads()
+    slow, first = new_host(start_thread=threads.start), new_host()
+    flight, _ = next(slow._leases.steps(request_for(), None, None))
+
+    class Slow:
+        def fetch(self, request: TokenRequest) -> OpenIdToken:
+            first.forget("user-42")
+            listen(first)
+            return fetcher.fetch(request)
+
+    source_of(slow)._fetcher.fetch = Slow().fetch
+    start_call(slow, threads)()
+    old = flight.lease
+    assert old
+    assert len(store.values) == 1
+
+    assert first.get(request_for()) != old
+    assert new_host().get(request_for()) != old
+    listen(slow)
+    assert slow.stats().entries == 0
+
+
+def test_an_invalidation_read_while_a_token_is_being_adopted_discards_the_token(
+    new_host: HostFactory, fetcher: FakeFetcher, recorder: Recorder
+) -> None:
+    first, second = new_host(), new_host()
+    old = first.get(request_for())
+    state = second._state
+    hold = state.hold
+
+    def hold_late(*arguments: object) -> OpenIdToken:
+        first.forget("user-42")
+        listen(first, second)
+        state.hold = hold  # type: ignore[method-assign]
+        return hold(*arguments)  # type: ignore[arg-type]
+
+    state.hold = hold_late  # type: ignore[method-assign, assignment]
+
+    assert second.get(request_for()) == old, "the request came before the invalidation"
+    assert recorder.of(TokenDiscarded)
+    assert second.get(request_for()) != old
+
+
+def test_a_token_adopted_again_after_its_eviction_can_be_invalidated(
+    new_host: HostFactory,
+) -> None:
+    host = new_host(max_entries=1)
+    token = host.get(request_for())
+    host.get(request_for("another"))
+    assert host.get(request_for()) == token
+
+    host.invalidate(token)
+
+    assert host.stats().invalidations_applied == 1
+    assert host.get(request_for()) != token
+
+
+def test_forget_does_not_affect_requests_without_the_developer_provider(
+    new_host: HostFactory, fetcher: FakeFetcher
+) -> None:
+    request = TokenRequest(POOL_ID, {"idp.example": "proof"})
+    first, second = new_host(), new_host()
+    token = second.get(request)
+    first.get(request)
+    first.forget("user-42")
+    first.forget("proof")
+    listen(first, second)
+
+    assert second.get(request) == token
+    assert second.stats().hits == 1
+
+
+def test_an_invalidation_during_the_start_of_a_flight_is_announced_before_the_store_is_read(
+    new_host: HostFactory, store: MemoryStore
+) -> None:
+    new_host().get(request_for())
+    host = new_host()
+    log = log_of(host)
+    catch_up = log.catch_up
+
+    def catch_up_and_forget() -> None:
+        catch_up()
+        log.catch_up = catch_up
+        host.forget("user-42")
+
+    log.catch_up = catch_up_and_forget
+
+    host.get(request_for())
+
+    assert host.stats().store_hits == 0
+    assert len(store._messages) == 1
+    assert host.stats().entries == 1, "the token fetched since"
+
+
+def test_endless_invalidations_do_not_keep_a_caller_waiting(
+    new_host: HostFactory, store: MemoryStore, fetcher: FakeFetcher
+) -> None:
+    new_host().get(request_for())
+    host = new_host()
+    log = log_of(host)
+    catch_up = log.catch_up
+
+    def catch_up_and_forget() -> None:
+        catch_up()
+        host.forget("user-42")
+
+    log.catch_up = catch_up_and_forget
+
+    assert host.get(request_for()).token
+    assert len(fetcher.calls) == 2
+    assert (host.stats().store_hits, host.stats().store_errors) == (0, 0)
