@@ -7,6 +7,7 @@ processes that tests start, too.
 
 import ipaddress
 import sys
+import threading
 from typing import Any
 
 
@@ -31,3 +32,24 @@ def _refuse(event: str, args: tuple[Any, ...]) -> None:
 
 
 sys.addaudithook(_refuse)
+
+
+class _PatientSys:
+    """The module sys, whose settrace() waits for that of another thread."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(sys, name)
+
+    def settrace(self, trace: Any) -> None:
+        while True:
+            try:
+                sys.settrace(trace)
+            except RuntimeError:  # another thread is installing its trace function right now
+                continue
+            return
+
+
+# Before CPython 3.12, when two threads start at the same moment and an audit hook runs in Python,
+# one of them may fail to install its trace function, which coverage has it do, and never starts.
+if sys.version_info < (3, 12):
+    threading._sys = _PatientSys()  # type: ignore[attr-defined]
