@@ -51,7 +51,7 @@ def publish(state: CacheState[R, L], flight: Flight[R, L], lease: L, now: Instan
         state.recorder.counts["tokens_discarded"] += 1
         state.recorder.emit(TokenDiscarded, flight.key, lease)
         fetched = not adopted and flight.reason is not Reason.FORCED
-        if in_time and fetched and not flight.stale:
+        if in_time and fetched:
             # Otherwise each call would fetch another one that lives no longer.
             error = TokenUnavailableError("The new token does not live longer than the old one.")
             remember_failure(state, flight, error, now)
