@@ -1,7 +1,7 @@
 """
-Everything runs on this machine, with fake AWS credentials, whatever the environment.
+Run everything on this machine, with fake AWS credentials, whatever the environment.
 
-The examples in README and docs are tests: they talk to an emulator.
+The examples in README and docs are tests that run against an emulator.
 """
 
 import os
@@ -16,13 +16,13 @@ from pathlib import Path
 import pytest
 
 
-# Ignored in what a shell puts in the background, and in the processes that it starts.
+# A shell makes its background processes, and their children, ignore SIGINT.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ONLY_LOOPBACK = Path(__file__).parent / "tests" / "only_loopback"
 sys.path.insert(0, str(ONLY_LOOPBACK))
 sys.modules.pop("sitecustomize", None)
-import sitecustomize  # noqa: E402, F401  # refuses other sockets from here on
+import sitecustomize  # noqa: E402, F401  # refuses other connections from here on
 
 
 for name in list(os.environ):
@@ -35,7 +35,7 @@ os.environ |= {
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     "AWS_EC2_METADATA_DISABLED": "true",
     "PYTHONPATH": str(ONLY_LOOPBACK),
-    # The command of the package under test, whatever else is installed.
+    # The command of the package under test comes first, whatever else is installed.
     "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
 }
 
@@ -46,16 +46,16 @@ from sybil.parsers.myst import CodeBlockParser, PythonCodeBlockParser  # noqa: E
 from cognito_devtoken.emulator import Emulator, Pool  # noqa: E402
 
 
-# How long an example takes is the machine's affair.
+# No deadline: how long an example takes depends on the machine.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
 
 
 def run_console(example: Example) -> None:
     """
-    Run the commands of a console block and compare what they print.
+    Run the commands of a console block and compare their output.
 
-    "…" stands for anything. A command that is to fail has its exit code behind "# exit".
+    "…" matches anything. A command that must fail is followed by "# exit CODE".
     """
     commands = re.split(r"^\$ ", example.parsed, flags=re.MULTILINE)[1:]
     assert commands, "no command in this block"
@@ -73,7 +73,7 @@ def run_console(example: Example) -> None:
 
 @pytest.fixture(scope="module")
 def documented_emulator() -> Iterator[None]:
-    """The Cognito that the examples talk to: that of the environment."""
+    """The emulator that the examples reach through the environment."""
     pool = Pool(public_providers=["accounts.google.com"], allow_unauthenticated=True)
     with Emulator(pool) as emulator, pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_ENDPOINT_URL_COGNITO_IDENTITY", emulator.endpoint_url)

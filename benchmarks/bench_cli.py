@@ -1,8 +1,8 @@
 """
-What a run of the command line takes from start to finish beside the same of the AWS CLI.
+Compare how long a run of the command line and of the AWS CLI takes, from start to finish.
 
-The AWS CLI is version 1, which is written in Python and imports botocore, too. Both call a
-server that costs nothing, in turn; what is printed is the median of the ratios of neighbours.
+The AWS CLI is version 1, which is also written in Python and imports botocore. Both take turns
+calling a server that costs nothing; the ratio printed is the median over neighbouring runs.
 """
 
 import os
@@ -24,7 +24,7 @@ ASK = (
     *("--logins", "login.example.com=user-42"),
     *("--region", "us-east-1"),
 )
-# The commands as they are installed, beside this Python.
+# The commands installed next to this Python.
 BIN = Path(sys.executable).parent
 COMMANDS: Mapping[str, Sequence[str]] = {
     "aws cognito-identity": (str(BIN / "aws"), "cognito-identity", *ASK),
@@ -46,7 +46,7 @@ def main() -> None:
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_CONFIG_FILE": os.devnull,
     }
-    environ.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed package has its bytecode
+    environ.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed package has bytecode
     with server() as url:
         environ["AWS_ENDPOINT_URL_COGNITO_IDENTITY"] = url
         for command in COMMANDS.values():
@@ -62,7 +62,7 @@ def main() -> None:
         wall = statistics.median(r[name] for r in rounds)
         print(
             f"  {name:<26}{wall * 1000:6.0f} ms   x {ratios[1]:.2f}"
-            f"   (half of the ratios: {ratios[0]:.2f} to {ratios[2]:.2f})"
+            f"   (middle half: {ratios[0]:.2f} to {ratios[2]:.2f})"
         )
 
 

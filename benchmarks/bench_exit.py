@@ -1,4 +1,4 @@
-"""How much longer a process takes to end while a fetch hangs, beside one without a fetch."""
+"""How much longer a process takes to end while a fetch hangs than without a fetch."""
 
 import statistics
 import subprocess
@@ -28,7 +28,7 @@ session.close()
 
 
 def seconds(how: str) -> float:
-    """From the last line of the program to the end of the process."""
+    """Return the time from the last line of the program to the end of its process."""
     command = [sys.executable, "-c", PROGRAM, how]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout

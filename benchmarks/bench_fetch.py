@@ -1,8 +1,8 @@
 """
-What ``fetch`` costs in CPU beside the same call through boto3, against a server that costs nothing.
+Compare the CPU time of ``fetch`` and of the same call through boto3.
 
-The contenders take turns in one process; a ratio is that of two neighbours in time, and
-what is printed is the median of the ratios. The server has a process of its own.
+The server costs nothing and has its own process. The contenders take turns in one process, so
+a ratio compares two neighbouring runs; the median of the ratios is printed.
 """
 
 import os
@@ -61,10 +61,10 @@ def main() -> None:
 
         contenders: dict[str, Callable[[], object]] = {
             "boto3.client(...), called directly": direct,
-            "DevTokenClient(), request made anew": lambda: ours.fetch(
+            "DevTokenClient(), with a new request": lambda: ours.fetch(
                 TokenRequest(POOL_ID, LOGINS)
             ),
-            "DevTokenClient(boto_client=that), likewise": lambda: around.fetch(
+            "DevTokenClient(boto_client=that), the same": lambda: around.fetch(
                 TokenRequest(POOL_ID, LOGINS)
             ),
         }
@@ -80,7 +80,7 @@ def main() -> None:
         cpu = statistics.median(r[name] for r in rounds)
         print(
             f"  {name:<44}{cpu * 1e6:6.0f} µs   x {ratios[1]:.2f}"
-            f"   (half of the ratios: {ratios[0]:.2f} to {ratios[2]:.2f})"
+            f"   (middle half: {ratios[0]:.2f} to {ratios[2]:.2f})"
         )
 
 

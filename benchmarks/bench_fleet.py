@@ -1,13 +1,12 @@
 """
-What a fleet of hosts gets out of a quota: that share nothing but it, and that share a store.
+Simulate what a fleet of hosts gets out of a Cognito quota, with and without a shared store.
 
-Each host has a session of its own. Without a store each calls Cognito for each of its users; with
-one, the first of them does, the others look every 250 ms whether its token has come. The hosts are
-simulated event by event, with the library's own rules: RefreshPolicy, the pace after a
-throttling, the back-off of a key, misses before refreshes, 8 fetches at once, and the second
-attempt of its client as botocore's standard mode makes it. The service answers in 50 ms, and
-admits 50 calls per second with a reserve of 50, as a token bucket; how Cognito counts is not
-published.
+Each host has its own session. Without a store, each host calls Cognito for each of its users; with
+one, the first host does, and the others poll the store for its token every 250 ms. The hosts are
+simulated event by event, with the library's own rules: RefreshPolicy, the rate limiter, the
+back-off of a key, misses before refreshes, 8 concurrent fetches, and the client's second attempt,
+as in botocore's standard mode. The service answers in 50 ms and admits 50 calls per second, as a
+token bucket that holds 50; how Cognito counts is not published.
 """
 
 import random
@@ -32,13 +31,13 @@ DURATIONS = (900, 3_600, 14_400, 86_400)
 HOSTS = (1, 10, 50)
 COLD_USERS = (100, 1_000)
 POLICY = RefreshPolicy()
-# botocore/retries: 500 for a client, 5 for a retry, which come back if it succeeds, and 1 for
-# a success at once.
+# botocore/retries: a client has 500; a retry costs 5, which a success returns; a success without
+# a retry returns 1.
 RETRY_QUOTA, RETRY_COST = 500, 5
 
 
 class World:
-    """The time, what is going to happen, and the quota that all share."""
+    """The simulated time, the scheduled events, and the shared quota."""
 
     def __init__(self, *, has_store: bool = False) -> None:
         self.now = 0.0
@@ -58,7 +57,7 @@ class World:
             do(*arguments)
 
     def admits(self) -> bool:
-        """A call comes in. Returns whether it is not throttled."""
+        """Count a call. Returns whether the quota admits it."""
         self._reserve = min(self._reserve + QUOTA * (self.now - self._filled), QUOTA)
         self._filled = self.now
         self.calls += 1
@@ -82,7 +81,7 @@ class User:
 
 
 class Host:
-    """A session, and users who ask it all the time."""
+    """A session whose users request tokens all the time."""
 
     def __init__(self, world: World, users: int, duration: float) -> None:
         self.world = world
@@ -90,7 +89,7 @@ class Host:
         self.duration = duration
         self.served = 0
         self.waited = self.expired = 0
-        self._pace = AdaptiveRateLimiter()
+        self._rate_limiter = AdaptiveRateLimiter()
         self._busy = 0
         self._waking = self._reserved = False
         self._retry_quota = RETRY_QUOTA
@@ -98,12 +97,12 @@ class Host:
         self._refreshes: deque[User] = deque()
 
     def deploy(self) -> None:
-        """All users come at once."""
+        """Have all users request their tokens at once."""
         for user in self.users:
             self.ask(user)
 
     def settle(self) -> None:
-        """A token for each user, as old as may be."""
+        """Give each user a token of a random age before it is due."""
         self.served = len(self.users)
         for user in self.users:
             due = POLICY.due_age(self.duration, random.random())
@@ -113,11 +112,11 @@ class Host:
             self._watch(user, user.sent)
 
     def ask(self, user: User) -> None:
-        """A request comes that needs a call."""
+        """Queue a request that needs a call."""
         user.queued = True
         user.needed = self._remaining(user) <= POLICY.grace_period(self.duration)
         (self._misses if user.needed else self._refreshes).append(user)
-        self._pump()
+        self._start_queued()
 
     def _remaining(self, user: User) -> float:
         if user.sent is None:
@@ -127,28 +126,30 @@ class Host:
     def _watch(self, user: User, sent: float) -> None:
         left = sent - self.world.now
         self.world.after(left + POLICY.hard_age(self.duration), self._hard, user, sent)
-        self.world.after(left + self.duration, self._over, user, sent)
+        self.world.after(left + self.duration, self._expire, user, sent)
 
     def _hard(self, user: User, sent: float) -> None:
-        if user.sent == sent:  # callers wait from now on
+        if user.sent == sent:  # callers wait from now on for the next token
             self.waited += 1
             if user.queued and not user.needed:
                 self._refreshes.remove(user)
                 self.ask(user)
 
-    def _over(self, user: User, sent: float) -> None:
+    def _expire(self, user: User, sent: float) -> None:
         self.expired += user.sent == sent
 
     def _instant(self) -> Instant:
         return Instant(self.world.now, self.world.now)
 
-    def _pump(self) -> None:
-        """Start what may be started."""
+    def _start_queued(self) -> None:
+        """Start the queued fetches that may start now."""
         while self._busy < CONCURRENT and (self._misses or self._refreshes):
             if self._waking:
                 return
             shared = self.world.stored is not None
-            if not (self._reserved or shared) and (delay := self._pace.reserve(self._instant())):
+            if not (self._reserved or shared) and (
+                delay := self._rate_limiter.reserve(self._instant())
+            ):
                 self._waking = True
                 self.world.after(delay, self._wake)
                 return
@@ -157,55 +158,55 @@ class Host:
             user.queued = False
             self._busy += 1
             if shared:
-                self.world.after(STORE_LATENCY, self._look, user)
+                self.world.after(STORE_LATENCY, self._read_store, user)
             else:
                 self._attempt(user, self.world.now, 1)
 
-    def _look(self, user: User) -> None:
-        """Look into the store; adopt what is there, wait for who fetches it, or fetch."""
+    def _read_store(self, user: User) -> None:
+        """Adopt the token in the store, wait for the host that fetches it, or fetch it."""
         assert self.world.stored is not None
         sent = self.world.stored.get(user.number)
         left = 0.0 if sent is None else sent + self.duration - self.world.now
         if sent is not None and left > max(
             self._remaining(user), POLICY.grace_period(self.duration)
         ):
-            self._take(user, sent)
+            self._adopt(user, sent)
         elif user.number in self.world.locked:
-            self.world.after(POLL, self._look, user)
+            self.world.after(POLL, self._read_store, user)
         else:
             self.world.locked.add(user.number)
-            delay = self._pace.reserve(self._instant())
-            self.world.after(delay, self._depart, user)
+            delay = self._rate_limiter.reserve(self._instant())
+            self.world.after(delay, self._fetch, user)
 
-    def _depart(self, user: User) -> None:
+    def _fetch(self, user: User) -> None:
         self._attempt(user, self.world.now, 1)
 
     def _wake(self) -> None:
         self._waking = False
         self._reserved = True
-        self._pump()
+        self._start_queued()
 
     def _attempt(self, user: User, sent: float, attempt: int) -> None:
-        land = self._arrived if self.world.admits() else self._throttled
-        self.world.after(LATENCY, land, user, sent, attempt)
+        done = self._succeeded if self.world.admits() else self._throttled
+        self.world.after(LATENCY, done, user, sent, attempt)
 
-    def _arrived(self, user: User, sent: float, attempt: int) -> None:
+    def _succeeded(self, user: User, sent: float, attempt: int) -> None:
         self._retry_quota = min(
             self._retry_quota + (1 if attempt == 1 else RETRY_COST), RETRY_QUOTA
         )
         if self.world.stored is not None:
             self.world.stored[user.number] = sent
             self.world.locked.discard(user.number)
-        self._take(user, sent)
+        self._adopt(user, sent)
 
-    def _take(self, user: User, sent: float) -> None:
+    def _adopt(self, user: User, sent: float) -> None:
         self.served += user.sent is None
         user.sent, user.failures = sent, 0
         age = self.world.now - sent
         due = max(POLICY.due_age(self.duration, random.random()) - age, 0.0)
         self.world.after(due, self.ask, user)
         self._watch(user, sent)
-        self._land()
+        self._end_fetch()
 
     def _throttled(self, user: User, sent: float, attempt: int) -> None:
         if attempt == 1 and self._retry_quota >= RETRY_COST:
@@ -213,21 +214,21 @@ class Host:
             self.world.after(random.random(), self._attempt, user, sent, 2)
             return
         self.world.locked.discard(user.number)
-        self._pace.throttled(self._instant())
+        self._rate_limiter.throttled(self._instant())
         user.failures += 1
         remaining = self._remaining(user)
         wait = back_off(Failure.THROTTLED, user.failures, remaining, random.random())
-        # Without a token its caller is told when to come again, and comes within a second.
+        # Without a token, the caller gets a retry time and returns within a second of it.
         self.world.after(wait + (0 if remaining else random.random()), self.ask, user)
-        self._land()
+        self._end_fetch()
 
-    def _land(self) -> None:
+    def _end_fetch(self) -> None:
         self._busy -= 1
-        self._pump()
+        self._start_queued()
 
 
 def cold(hosts: int, users: int, duration: float, *, store: bool) -> tuple[float, World]:
-    """Seconds until every host has every user's token."""
+    """Return the seconds until every host has every user's token."""
     world = World(has_store=store)
     fleet = [Host(world, users, duration) for _ in range(hosts)]
     for host in fleet:
@@ -237,7 +238,7 @@ def cold(hosts: int, users: int, duration: float, *, store: bool) -> tuple[float
 
 
 def steady(hosts: int, duration: float, load: float) -> tuple[World, float, float]:
-    """The shares of tokens that callers had to wait for, and that expired before the next."""
+    """Return the shares of tokens that callers waited for, and that expired before the next."""
     world = World()
     users = round(load * capacity(duration) / hosts)
     fleet = [Host(world, users, duration) for _ in range(hosts)]
@@ -254,7 +255,7 @@ def steady(hosts: int, duration: float, load: float) -> tuple[World, float, floa
 
 
 def capacity(duration: float) -> float:
-    """How many tokens a quota keeps fresh, if it does nothing else."""
+    """Return how many tokens the quota keeps fresh if it is used for nothing else."""
     return QUOTA * POLICY.due_age(duration, 0.5)
 
 
@@ -264,7 +265,7 @@ def main() -> None:
     for store in (False, True):
         print(
             "A cold deploy: seconds until every host has every user's token (duration 86,400 s), "
-            f"{'through a store' if store else 'each host for itself'}"
+            f"{'with a store' if store else 'without a store'}"
         )
         for users in COLD_USERS:
             for hosts in HOSTS:
@@ -272,15 +273,17 @@ def main() -> None:
                 least = max((1 if store else hosts) * users / QUOTA - 1, 0)
                 print(
                     f"  hosts: {hosts:>2}, users: {users:>5,}: {seconds:5.1f} s, at least "
-                    f"{least:.0f} by the quota; {world.calls:,} calls, "
+                    f"{least:.0f} s by the quota; {world.calls:,} calls, "
                     f"{world.throttled / world.calls:.0%} of them throttled"
                 )
-    print("Users that the quota carries, if each is active on every host; with a store as of one")
+    print(
+        "Users that the quota supports if all are active on every host; with a store, as on 1 host"
+    )
     print("  duration" + "".join(f"{f'hosts: {hosts}':>12}" for hosts in HOSTS) + "  calls/day")
     for duration in DURATIONS:
         cells = "".join(f"{capacity(duration) / hosts:>12,.0f}" for hosts in HOSTS)
         print(f"  {duration:>8,}{cells}{86_400 / POLICY.due_age(duration, 0.5):>11.1f}")
-    print("10 hosts in the steady state, tokens of 900 s, by the share of the quota that they need")
+    print("10 hosts in the steady state, tokens of 900 s, by the share of the quota they need")
     for load in (0.5, 0.7, 0.8, 0.9, 1.0, 1.1):
         world, waited, expired = steady(10, 900, load)
         print(

@@ -1,10 +1,10 @@
 """
-What a hit costs beside the floor and beside other caches of tokens and credentials.
+Compare the cost of a hit with the floor and with other caches of tokens and credentials.
 
-pyperf's own runner measures one statement after the other, so that a machine whose speed
-drifts moves the ratios. Here the contenders take turns in each process, a ratio is that of
-two neighbours in time, and what is printed is the median over the rounds of all processes.
-pyperf keeps the figures: ``--output FILE`` writes what ``python -m pyperf stats`` reads.
+pyperf's own runner measures one statement after the other, so a machine whose speed drifts
+changes the ratios. Here the contenders take turns in each process, a ratio compares two
+neighbouring runs, and the median over the rounds of all processes is printed.
+``--output FILE`` writes the figures for ``python -m pyperf stats``.
 """
 
 import argparse
@@ -29,18 +29,18 @@ from cognito_devtoken.testing import FakeFetcher
 
 PROCESSES, ROUNDS, SECONDS = 6, 25, 0.004
 THREADS, THREAD_ROUNDS, THREAD_HITS = 8, 15, 60_000
-UNROLLED = 20  # so that the loop itself counts for next to nothing
+UNROLLED = 20  # makes the cost of the loop itself negligible
 POOL_ID = "us-east-1:00000000-0000-4000-8000-000000000000"
 PROVIDER = "login.example.com"
 FLOOR, HIT, AWAITED = "floor", "session.get_token", "await session.get_token"
 LOCKED = "cachetools.TTLCache under a Lock"
 
-# A measurement: seconds for so many runs of a statement.
+# A measurement: the seconds for this many runs of a statement.
 Timed = Callable[[int], float]
 
 
 def compiled(statement: str, names: dict[str, Any], *, awaited: bool = False) -> Any:
-    """A function that runs a statement in a loop, with the names as its locals, and times it."""
+    """Compile a function that times a statement in a loop, with the names as its locals."""
     lines = [
         f"{'async ' if awaited else ''}def loop(times, clock, {', '.join(names)}):",
         "    began = clock()",
@@ -64,7 +64,7 @@ def timed_in(runner: asyncio.Runner, statement: str, **names: Any) -> Timed:
 
 
 def floor() -> dict[str, Any]:
-    """One read of a dictionary by a tuple, and both clocks, as the cache reads them."""
+    """One dictionary lookup by a tuple, and both clocks, as the cache reads them."""
     boot = getattr(time, "CLOCK_BOOTTIME", None)
     return {
         "statement": "tokens[user, rest]; monotonic(); wall()",
@@ -77,7 +77,7 @@ def floor() -> dict[str, Any]:
 
 
 def measured() -> dict[str, list[float]]:
-    """Seconds per run of each contender in each round, in this process."""
+    """Return the seconds per run of each contender in each round, in this process."""
     session = TokenSession(POOL_ID, developer_provider=PROVIDER, client=FakeFetcher())
     awaited = AsyncTokenSession(POOL_ID, developer_provider=PROVIDER, client=FakeFetcher())
     session.get_token("user")
@@ -100,7 +100,7 @@ def measured() -> dict[str, list[float]]:
 
 
 def loops(contender: Timed) -> int:
-    """How many times to go round for a turn to last; this also warms the contender up."""
+    """Return how many loops make a turn long enough; this also warms the contender up."""
     times = 1
     while (seconds := contender(times)) < SECONDS / 2:
         times = max(times * 2, int(times * SECONDS / 2 / max(seconds, 1e-6)))
@@ -108,7 +108,7 @@ def loops(contender: Timed) -> int:
 
 
 def rate(threads: int, statement: str, **names: Any) -> float:
-    """Runs per second of so many threads together."""
+    """Return the runs per second of this many threads together."""
     start = threading.Barrier(threads + 1)
     loop = compiled(statement, names)
     times = range(THREAD_HITS * THREADS // threads // UNROLLED)
@@ -128,7 +128,7 @@ def rate(threads: int, statement: str, **names: Any) -> float:
 
 
 def rates() -> dict[str, list[float]]:
-    """The rate of 8 threads by that of one, in each round."""
+    """Return the rate of 8 threads divided by that of one, in each round."""
     with TokenSession(POOL_ID, developer_provider=PROVIDER, client=FakeFetcher()) as session:
         session.get_token("user")
         contenders = {
@@ -204,14 +204,14 @@ def main() -> None:
         cost = statistics.median(value for run in runs for value in run[name])
         print(
             f"  {name:<36}{cost * 1e9:7.0f} ns   x {middle:5.2f}"
-            f"   (half of the ratios: {low:.2f} to {high:.2f})"
+            f"   (middle half: {low:.2f} to {high:.2f})"
         )
-    print(f"  the hit by that of TTLCache under a Lock: x {against(LOCKED, HIT)[1]:.2f}")
-    print(f"  the awaited hit by the hit: x {against(HIT, AWAITED)[1]:.2f}")
-    print(f"  the rate of {THREADS} threads together by that of one, {THREAD_ROUNDS} rounds:")
+    print(f"  a hit / a hit of TTLCache under a Lock: x {against(LOCKED, HIT)[1]:.2f}")
+    print(f"  an awaited hit / a hit: x {against(HIT, AWAITED)[1]:.2f}")
+    print(f"  the rate of {THREADS} threads together / that of one, {THREAD_ROUNDS} rounds:")
     for name, ratios in rates().items():
         low, middle, high = statistics.quantiles(ratios, n=4)
-        print(f"    {name:<34}x {middle:.3f}   (half of the ratios: {low:.3f} to {high:.3f})")
+        print(f"    {name:<34}x {middle:.3f}   (middle half: {low:.3f} to {high:.3f})")
     if arguments.plot:
         plot({name: against(FLOOR, name)[1] for name in runs[0]})
 

@@ -1,4 +1,4 @@
-"""What ``import cognito_devtoken`` costs beside the bare interpreter and beside boto3."""
+"""Compare ``import cognito_devtoken`` with the bare interpreter and with ``import boto3``."""
 
 import os
 import statistics
@@ -15,7 +15,7 @@ PROGRAMS = {
 }
 
 
-# An installed package has its bytecode beside it.
+# An installed package has bytecode.
 ENVIRONMENT = {
     name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"
 }

@@ -1,9 +1,9 @@
 """
-How long an event loop stands still while 1,000 cold callers wait for as many users.
+How long an event loop stalls while 1,000 cold callers wait for as many users' tokens.
 
-The server takes 300 ms for each. A heartbeat asks for its turn all the time; the longest that
-it has to wait is the worst stall. Beside it, how long a process with a call that hangs takes to
-end, and how long a child that was forked in the middle of a call takes to answer.
+The server takes 300 ms per call. A heartbeat yields to the loop all the time; its longest wait
+is the worst stall. Also measured: how long a process with a hanging call takes to end, and how
+long a child forked during a call takes to return a token.
 """
 
 import asyncio
@@ -55,7 +55,7 @@ session.close()
 
 
 async def stall(url: str, threads: int) -> tuple[float, float]:
-    """The worst stall, and how long it all took."""
+    """Return the worst stall and the total time."""
     beats: list[float] = []
 
     async def heart() -> None:
@@ -86,7 +86,7 @@ async def stall(url: str, threads: int) -> tuple[float, float]:
 
 
 def exit_after_hanging(url: str) -> float:
-    """Seconds from the end of the program to the end of its process, with a call that hangs."""
+    """Return the seconds from the program's end to its process's end while a call hangs."""
     done = subprocess.run(
         [sys.executable, "-c", EXIT, url], capture_output=True, text=True, check=True
     )
@@ -116,10 +116,10 @@ def main() -> None:
             worst, took = asyncio.run(stall(url, threads))
             print(f"  {threads:>2} threads: worst stall {worst * 1000:.0f} ms, all in {took:.1f} s")
         forks = [answer_after_fork(url) for _ in range(ROUNDS)]
-        print(f"A child forked in mid-flight answers in {statistics.median(forks):.2f} s (median)")
+        print(f"A child forked during a fetch answers in {statistics.median(forks):.2f} s (median)")
     with server(3) as url:
         exits = [exit_after_hanging(url) for _ in range(ROUNDS)]
-        print(f"A process with a call that hangs ends in {statistics.median(exits):.3f} s (median)")
+        print(f"A process with a hanging call ends in {statistics.median(exits):.3f} s (median)")
 
 
 if __name__ == "__main__":

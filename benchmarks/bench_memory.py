@@ -1,7 +1,7 @@
 """
-What an entry costs in memory, and what a stream of users who come once does to a session.
+What an entry costs in memory, and how a stream of one-time users affects a session.
 
-``bench_memory.py USERS`` streams another number of them than a million.
+``bench_memory.py USERS`` streams this many users instead of a million.
 """
 
 import gc
@@ -24,14 +24,14 @@ PROVIDER = "login.example.com"
 IDENTITY_ID = "us-east-1:dec4106a-0f05-5c0a-b270-66e3e599174d"
 
 
-class Instantly:
-    """A fetcher that costs next to nothing: no claims to read, and one text for all."""
+class InstantFetcher:
+    """A fetcher that costs next to nothing: one text as every token, without claims."""
 
     def fetch(self, request: TokenRequest) -> OpenIdToken:
         return OpenIdToken.from_response({"IdentityId": IDENTITY_ID, "Token": "no JWT"}, request)
 
 
-def open_session(client: FakeFetcher | Instantly) -> TokenSession:
+def open_session(client: FakeFetcher | InstantFetcher) -> TokenSession:
     return TokenSession(POOL_ID, developer_provider=PROVIDER, client=client, max_entries=ENTRIES)
 
 
@@ -43,13 +43,13 @@ def allocated() -> int:
 def entries() -> None:
     fetcher = FakeFetcher()
     with open_session(fetcher) as session:
-        session.get_token("the first one, who pays for what is made once")
+        session.get_token("the first user, who pays the one-time costs")
         fetcher.calls.clear()
         tracemalloc.start()
         before = allocated()
         for number in range(ENTRIES - 1):
             session.get_token(f"user-{number:05}")
-        fetcher.calls.clear()  # which a client does not keep
+        fetcher.calls.clear()  # a real client keeps no calls
         used = (allocated() - before) / (ENTRIES - 1)
         tracemalloc.stop()
         tokens = [session.get_token(f"user-{number:05}").token for number in range(ENTRIES - 1)]
@@ -62,27 +62,27 @@ def entries() -> None:
 
 
 def resident() -> float:
-    """Megabytes that this process has in memory now."""
+    """Return the megabytes of this process that are in memory now."""
     try:
         pages = int(Path("/proc/self/statm").read_text().split()[1])
-    except OSError:  # no Linux: the most that there has been
+    except OSError:  # not Linux: use the peak
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return pages * resource.getpagesize() / 2**20
 
 
 def on_one_core() -> None:
-    """Have this process's threads take turns, where the system lets it be said."""
+    """Run this process's threads on one core, if the system supports it."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 
 
 def stream(users: int) -> None:
-    on_one_core()  # a hand-off between two cores costs now this, now twice that
+    on_one_core()  # the cost of a hand-off between two cores varies twofold
     print(f"A stream of {users:,} users, each once, {ENTRIES:,} entries at most:")
     first = 0.0
-    with open_session(Instantly()) as session:
+    with open_session(InstantFetcher()) as session:
         for number in range(ENTRIES):
-            session.get_token(f"before-{number}")  # full from the start
+            session.get_token(f"before-{number}")  # fill the cache first
         full = resident()
         for quarter in range(QUARTERS):
             numbers = range(users * quarter // QUARTERS, users * (quarter + 1) // QUARTERS)

@@ -1,12 +1,12 @@
 """
-What a miss costs in CPU beside the same call through boto3, against a server that costs nothing.
+Compare the CPU time of a miss and of the same call through boto3.
 
-A miss goes through a thread of the session's own, and all threads count. On one core the hand-off
-is cheap; between two the caches of the processor are filled twice, which costs more than the work.
-So both are measured.
+A miss goes through one of the session's own threads, and the CPU time of all threads counts. On
+one core the hand-off is cheap; between two, both processor caches are filled, which costs more
+than the work. So both cases are measured.
 
-The contenders take turns in one process; a ratio is that of two neighbours in time, and what
-is printed is the median of the ratios.
+The server costs nothing. The contenders take turns in one process, so a ratio compares two
+neighbouring runs; the median of the ratios is printed.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ from cognito_devtoken import AsyncTokenSession, DevTokenClient, TokenSession
 
 ROUNDS, CALLS = 60, 50
 PROVIDER = "login.example.com"
-LIFE = 86_400  # of the token that the server answers with
+LIFE = 86_400  # the lifetime of the server's token
 
 Contender = Callable[[list[str]], object]
 
@@ -96,7 +96,7 @@ def measure(where: str, url: str) -> None:
         cpu = statistics.median(r[name] for r in rounds)
         print(
             f"  {name:<44}{cpu * 1e6:6.0f} µs   x {ratios[1]:.2f}"
-            f"   (half of the ratios: {ratios[0]:.2f} to {ratios[2]:.2f})"
+            f"   (middle half: {ratios[0]:.2f} to {ratios[2]:.2f})"
         )
 
 
@@ -109,7 +109,7 @@ def main() -> None:
     with server() as url:
         measure("on all cores", url)
         if hasattr(os, "sched_setaffinity"):
-            os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # threads to come inherit it
+            os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # later threads inherit it
             measure("on one core", url)
 
 

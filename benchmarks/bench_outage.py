@@ -1,13 +1,13 @@
 """
-What callers notice of an outage, by the rules of this library and of others.
+What callers notice of an outage, under the rules of this library and of others.
 
-A token of 900 s, one user, two requests a second. The upstream goes down at a random moment and
-comes back after so many seconds. A bad second is one in which a caller gets an error or a token
-that has expired; a request that fails counts half a second.
+A token of 900 s, one user, two requests a second. The upstream goes down at a random moment for a
+given number of seconds. A bad second is one in which a caller gets an error or an expired token;
+a failed request counts as half a second.
 
-Ours is the real session under a clock that is moved by hand. Of the others only the rules are
-simulated, each read in the source that it names; a call that fails takes them no time, which
-flatters those that let their callers wait for it.
+Ours is the real session with a manual clock. For the others, only the rules are simulated, each as
+read in the source it names; a failed call takes them no time, which flatters those whose callers
+wait for it.
 """
 
 import argparse
@@ -28,18 +28,18 @@ LIFE = 900.0
 TICK = 0.5
 OUTAGES = (5, 30, 60, 120, 240, 400)
 RUNS = 600
-# Of ours one in ten of the longest is noticed: the mean needs more runs to stand still.
+# With our rules, one in ten of the longest outages is noticed; a stable mean needs more runs.
 MORE_RUNS = 5
-# Outages begin after so long, evenly spread over so many refresh cycles.
+# Outages begin after SETTLED seconds, evenly spread over CYCLES refresh cycles.
 SETTLED, CYCLES = 1_800.0, 16
-# Long enough after an outage for whoever waits longest before the next attempt.
+# Long enough after an outage for the longest pause before the next attempt.
 AFTERWARDS = 1_200.0
 POOL_ID = "us-east-1:00000000-0000-4000-8000-000000000000"
 PROVIDER = "login.example.com"
 
 
 class World:
-    """The time, and whether the upstream answers."""
+    """The simulated time, and whether the upstream answers."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -48,9 +48,9 @@ class World:
 
 
 class Policy(ABC):
-    """Asked for a token at each tick."""
+    """The rules of a library, which is asked for a token at each tick."""
 
-    # From one refresh to the next, while the upstream answers.
+    # Seconds from one refresh to the next while the upstream answers.
     cycle = LIFE * 2 / 3
 
     def __init__(self, world: World) -> None:
@@ -58,15 +58,15 @@ class Policy(ABC):
 
     @abstractmethod
     def served(self) -> bool:
-        """Ask for a token. Returns whether there is one that is valid."""
+        """Request a token. Returns whether a valid one is served."""
 
     @abstractmethod
     def quiet_until(self) -> float:
-        """Until when every request is answered from memory, whatever happens upstream."""
+        """Return until when every request is answered from memory, whatever happens upstream."""
 
 
 class Ours(Policy):
-    """The session itself, and its thread run to its end wherever it would be started."""
+    """The real session, whose worker runs to its end at the point where it would start."""
 
     cycle = 550.0
 
@@ -104,7 +104,7 @@ class Ours(Policy):
 
 
 class Simulated(Policy):
-    """One token, and the rules of another library."""
+    """One token under the rules of another library."""
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
@@ -123,7 +123,7 @@ class Simulated(Policy):
 
 
 class RefreshesBefore(Simulated):
-    """From a fixed time before the expiry each call refreshes, or fails."""
+    """From a fixed time before expiry on, each call refreshes or fails."""
 
     def __init__(self, world: World, mandatory: float, advisory: float = 0.0) -> None:
         super().__init__(world)
@@ -131,7 +131,7 @@ class RefreshesBefore(Simulated):
         self.cycle = max(LIFE - self.advisory, TICK)
 
     def served(self) -> bool:
-        # From the advisory time on a call refreshes, but need not.
+        # From the advisory time on, a call tries to refresh but may fail to.
         return self.left >= self.advisory or self.refresh() or self.left >= self.mandatory
 
     def quiet_until(self) -> float:
@@ -139,7 +139,7 @@ class RefreshesBefore(Simulated):
 
 
 class AzureIdentity(Simulated):
-    """azure-identity, _internal/get_token_mixin.py: 300 s ahead, each 30 s, failures unseen."""
+    """azure-identity, _internal/get_token_mixin.py: 300 s ahead, every 30 s, failures hidden."""
 
     tried = float("-inf")
 
@@ -155,7 +155,7 @@ class AzureIdentity(Simulated):
 
 
 class Kubelet(Simulated):
-    """kubelet, pkg/kubelet/token/token_manager.go: at 80 % of the life, a jitter for each read."""
+    """kubelet, pkg/kubelet/token/token_manager.go: at 80 % of the life, with jitter per read."""
 
     cycle = LIFE * 0.8
 
@@ -170,8 +170,8 @@ class Kubelet(Simulated):
 
 class StaticStability(Simulated):
     """
-    The AWS SDKs of 2026, boto/botocore#3733: after a failure what there is is served for 300 to
-    600 s without another try, whether it has expired or not.
+    The AWS SDKs of 2026, boto/botocore#3733: after a failure, the present credentials are served
+    for 300 to 600 s without another attempt, whether or not they have expired.
     """
 
     not_before = float("-inf")
@@ -191,7 +191,7 @@ POLICIES: dict[str, Callable[[World], Policy]] = {
     "botocore": partial(RefreshesBefore, mandatory=600, advisory=900),
     # _helpers.py, REFRESH_THRESHOLD
     "google-auth": partial(RefreshesBefore, mandatory=225),
-    # application.py: less than 5 minutes count as expired
+    # application.py: a token with less than 5 minutes left counts as expired
     "msal": partial(RefreshesBefore, mandatory=300),
     "azure-identity": AzureIdentity,
     "kubelet": Kubelet,
@@ -200,7 +200,7 @@ POLICIES: dict[str, Callable[[World], Policy]] = {
 
 
 def ticks(policy: Policy, end: float) -> Iterator[None]:
-    """Each moment until the end at which something may happen."""
+    """Yield at each moment until the end at which something may happen."""
     world = policy.world
     while world.now < end:
         yield
@@ -209,7 +209,7 @@ def ticks(policy: Policy, end: float) -> Iterator[None]:
 
 
 def run(make: Callable[[World], Policy], duration: float, share: float) -> tuple[float, int]:
-    """Bad seconds, and calls during an outage that begins after a share of the cycles."""
+    """Return the bad seconds and calls of an outage that begins after a share of the cycles."""
     world = World()
     policy = make(world)
     begin = SETTLED + CYCLES * policy.cycle * share
@@ -226,7 +226,7 @@ def run(make: Callable[[World], Policy], duration: float, share: float) -> tuple
 
 
 def runs(make: Callable[[World], Policy], duration: float) -> list[tuple[float, int]]:
-    """Runs whose outages begin each in its own part of the cycles, so that few cover them all."""
+    """Run outages that each begin in another part of the cycles, so that few runs cover them."""
     number = RUNS * (MORE_RUNS if make is Ours and duration == OUTAGES[-1] else 1)
     return [run(make, duration, (each + random.random()) / number) for each in range(number)]
 
@@ -264,7 +264,7 @@ def plot(bad: dict[str, list[float]]) -> None:
 
 
 def spread(heights: dict[str, float], gap: float) -> dict[str, float]:
-    """The heights of labels, moved up where they would lie over each other."""
+    """Return the heights of labels, moved up where they would overlap."""
     placed: dict[str, float] = {}
     lowest = float("-inf")
     for name, height in sorted(heights.items(), key=lambda item: item[1]):
@@ -276,10 +276,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
     parser.add_argument("--plot", action="store_true", help="write docs/_static/outage.svg")
     arguments = parser.parse_args()
-    random.seed(42)  # of the rules that are simulated; ours draws from the operating system
+    random.seed(42)  # for the simulated rules; our session draws from the operating system
     print(
         f"An outage of D seconds, {RUNS} runs each ({RUNS * MORE_RUNS} of ours at the longest): "
-        "mean bad seconds / calls while it lasts"
+        "mean bad seconds / calls during the outage"
     )
     print(f"  {'':<18}" + "".join(f"{f'D={duration}':>15}" for duration in OUTAGES))
     bad: dict[str, list[float]] = {}
@@ -294,9 +294,9 @@ def main() -> None:
         bad[name] = [seconds for seconds, _ in cells]
         print(f"  {name:<18}" + "".join(f"{f'{s:.1f} / {c:.1f}':>15}" for s, c in cells))
     for what, figures in {
-        "of ours, standard error": [statistics.stdev(each) / len(each) ** 0.5 for each in ours],
-        "the worst": [max(each) for each in ours],
-        "share that is noticed": [sum(map(bool, each)) / len(each) for each in ours],
+        "ours: standard error": [statistics.stdev(each) / len(each) ** 0.5 for each in ours],
+        "ours: the worst": [max(each) for each in ours],
+        "ours: share noticed": [sum(map(bool, each)) / len(each) for each in ours],
     }.items():
         print(f"  {what:<24}" + "".join(f"{figure:>15.2f}" for figure in figures)[6:])
     if arguments.plot:

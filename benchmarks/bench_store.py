@@ -1,10 +1,10 @@
 """
 What a shared store costs, against a real Redis or Valkey on this machine.
 
-Reading one token through the store beside a bare GET of as many bytes by the same library over
-a connection of the same kind: the contenders take turns, a ratio is that of two neighbours in
-time, and what is printed is the median of the ratios. Then a warm start: a new session takes the
-tokens of 5,000 users from the store, and the server counts what it was asked.
+First, reading one token through the store is compared with a bare GET of as many bytes, with the
+same library over the same kind of connection. The contenders take turns, so a ratio compares two
+neighbouring runs; the median of the ratios is printed. Then a warm start: a new session reads the
+tokens of 5,000 users from the store, and the server counts the commands.
 """
 
 import statistics
@@ -59,12 +59,12 @@ def read_one(url: str, keys: str) -> None:
         assert stored
         bare.set("bare", stored.value)
 
-        def opened(name: str, digest: bytes) -> None:
+        def read_and_open(name: str, digest: bytes) -> None:
             found = store.read(name)
             assert found
             store.keys.open(found.value, digest)
 
-        def through() -> None:
+        def read_and_cache() -> None:
             flight = Flight[TokenRequest, OpenIdToken](key, request, Reason.MISS, state.now())
             visit = _Visit(flight, digest, store.keys.names(digest_of(key)))
             state.entries.leases.clear()
@@ -72,9 +72,9 @@ def read_one(url: str, keys: str) -> None:
 
         contenders: dict[str, Callable[[], object]] = {
             "redis.get(...), as many bytes": lambda: bare.get("bare"),
-            "store.read(...), with its life": lambda: store.read(name),
-            "store.read(...), and opened": lambda: opened(name, digest),
-            "a token: read, opened, checked, held": through,
+            "store.read(...), with its TTL": lambda: store.read(name),
+            "store.read(...), and decrypted": lambda: read_and_open(name, digest),
+            "token: read, decrypted, checked, cached": read_and_cache,
         }
         for contender in contenders.values():
             time_of(contender)  # warm up
@@ -92,7 +92,7 @@ def read_one(url: str, keys: str) -> None:
         median = statistics.median(r[what] for r in rounds)
         print(
             f"  {what:<40}{median * 1e6:6.0f} µs   x {ratios[1]:.2f}"
-            f"   (half of the ratios: {ratios[0]:.2f} to {ratios[2]:.2f})"
+            f"   (middle half: {ratios[0]:.2f} to {ratios[2]:.2f})"
         )
     store.close()
     bare.close()
@@ -120,13 +120,13 @@ def warm_start(url: str, keys: str) -> None:
             what = "cold" if cold else "warm"
             print(
                 f"A {what} start of {USERS:,} users: {took:.1f} s, {trips / USERS:.3f} round trips "
-                f"for each, {stats.store_hits:,} from the store, {len(fetcher.calls) - calls:,} "
+                f"per user, {stats.store_hits:,} from the store, {len(fetcher.calls) - calls:,} "
                 "calls to Cognito"
             )
             calls = len(fetcher.calls)
 
 
-# What is sent by itself, and not from within a script.
+# Commands that a client sends, as opposed to those that run inside a script.
 SENT = ("evalsha", "eval")
 
 

@@ -1,10 +1,10 @@
 """
-What the dependency costs a FastAPI route: requests per second, beside the same route without it.
+What the dependency costs a FastAPI route, in requests per second.
 
-All routes answer alike, one with a constant, the others with a token from the session's memory,
-and one with a constant after a dependency that does nothing, which shows FastAPI's own part. Each
-is the only route of an application in a process of its own, because FastAPI looks at one route
-after the other. They take turns, and a ratio is that of two neighbours in time.
+All routes return the same kind of response: a constant, a token from the session's memory, or a
+constant after a dependency that does nothing, which shows FastAPI's own share. Each is the only
+route of an application in its own process, because FastAPI tries one route after the other. They
+take turns, so a ratio compares two neighbouring runs.
 """
 
 import asyncio
@@ -67,14 +67,14 @@ async def with_session(session: TokenSessionDep) -> dict[str, str]:
 
 app = FastAPI(lifespan=lifespan(opened))
 app.get("/")(globals()[sys.argv[1]])
-# Not fd=, for which uvicorn turns no delay of small packets off.
+# Not fd=, with which uvicorn does not disable the delay of small packets.
 listening = socket.socket(fileno=int(sys.argv[2]))
 uvicorn.Server(uvicorn.Config(app, log_level="error")).run([listening])
 """
 
 
 async def ask(port: int, requests: int) -> None:
-    """Ask on one connection, one after the other."""
+    """Send requests on one connection, one after the other."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     request = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
     for _ in range(requests):
@@ -88,13 +88,13 @@ async def ask(port: int, requests: int) -> None:
 
 
 def cpu_of(pid: int) -> float:
-    """Seconds of CPU that a process has used."""
+    """Return the CPU seconds that a process has used."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 async def rates(server: int, port: int) -> tuple[float, float]:
-    """Requests per second, and per second of the server's CPU."""
+    """Return the requests per second, and per second of the server's CPU."""
     began, used = time.perf_counter(), cpu_of(server)
     each = REQUESTS // CONNECTIONS
     await asyncio.gather(*(ask(port, each) for _ in range(CONNECTIONS)))
@@ -103,7 +103,7 @@ async def rates(server: int, port: int) -> tuple[float, float]:
 
 @contextmanager
 def serving(route: str) -> Generator[tuple[int, int]]:
-    """Serve a route. Gives the process and the port."""
+    """Serve a route; yield the process id and the port."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port, fd = listening.getsockname()[1], listening.fileno()
         server = subprocess.Popen([sys.executable, "-c", SERVER, route, str(fd)], pass_fds=[fd])

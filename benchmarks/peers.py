@@ -1,7 +1,7 @@
 """
-One cached token in each of the peers, and the cheapest public way to read it.
+One cached token in each peer library, and the cheapest public way to read it.
 
-They are imported by name, so that type checking needs none of them.
+The libraries are imported by name, so type checking needs none of them.
 """
 
 import json
@@ -19,7 +19,7 @@ LIFE = 3_600
 
 
 class Peer(NamedTuple):
-    """A statement, and the object that it calls ``it``."""
+    """A statement, and the object that it refers to as ``it``."""
 
     statement: str
     it: Any
@@ -55,7 +55,7 @@ def botocore() -> Peer:
 
 
 class _NoNetwork:
-    """What msal asks of an HTTP client, answered here."""
+    """An HTTP client for msal that answers without a network."""
 
     def get(self, url: str, **_: object) -> Any:
         endpoint = "https://login.microsoftonline.com/bench"

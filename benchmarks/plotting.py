@@ -1,4 +1,4 @@
-"""How the plots look: readable on a light page and on a dark one, the same bytes each time."""
+"""The style of the plots: readable on light and dark pages, and the same bytes each time."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ OURS, OTHERS, TEXT = "#d9602b", "#8a93a0", "#808890"
 
 @contextmanager
 def drawn(name: str, width: float, height: float) -> Generator[Any]:
-    """An empty pair of axes, written to the documentation's static files in the end."""
+    """Yield empty axes, and write them to the documentation's static files at the end."""
     matplotlib = import_module("matplotlib")
     matplotlib.use("svg")
     pyplot = import_module("matplotlib.pyplot")

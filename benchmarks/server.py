@@ -1,7 +1,7 @@
 """
-The cheapest server that answers the operation: the same bytes, whatever is asked.
+The cheapest server for the operation: it answers every request with the same bytes.
 
-An argument is the seconds that it takes.
+The optional argument is the latency in seconds.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ def _answer() -> bytes:
         "exp": now + 86_400,
         "iat": now,
     }
-    signature = "A" * 342  # as long as that of RS512
+    signature = "A" * 342  # as long as an RS512 signature
     token = f"{_segment({'kid': 'a', 'typ': 'JWS', 'alg': 'RS512'})}.{_segment(claims)}.{signature}"
     body = json.dumps({"IdentityId": IDENTITY_ID, "Token": token}).encode()
     head = f"HTTP/1.1 200 OK\r\nx-amzn-RequestId: 1\r\ncontent-length: {len(body)}\r\n\r\n"
@@ -47,7 +47,7 @@ class _Server(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self.received += data
-        if self.received.endswith(b"}"):  # the end of the JSON that is asked with
+        if self.received.endswith(b"}"):  # the end of the JSON request
             self.received = b""
             loop = asyncio.get_running_loop()
             if LATENCY:

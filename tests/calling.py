@@ -1,4 +1,4 @@
-"""How the tests call the emulator: with boto3, and without a library that knows better."""
+"""Call the emulator: with boto3, and with plain HTTP requests."""
 
 import http.client
 import json
@@ -49,7 +49,7 @@ def refusal(call: Callable[..., Any], *args: Any, **members: Any) -> tuple[str, 
 
 
 def jwt(**claims: Any) -> str:
-    return pyjwt.encode(claims, "a key of some provider that nobody checks" * 2, "HS512")
+    return pyjwt.encode(claims, "a provider's key, which is never verified" * 2, "HS512")
 
 
 def post(
@@ -59,7 +59,7 @@ def post(
     method: str = "POST",
     path: str = "/",
 ) -> tuple[int, dict[str, str], bytes]:
-    """A request without a library that knows better: status, headers, body."""
+    """Send a plain HTTP request; return status, headers and body."""
     address = emulator.endpoint_url.removeprefix("http://")
     connection = http.client.HTTPConnection(address, timeout=PATIENCE)
     try:
@@ -84,6 +84,6 @@ def post_json(
 
 
 def boto3_client(endpoint_url: str) -> Any:
-    # Not boto3's default session, which keeps the credentials that it has once found.
+    # Not boto3's default session, which caches the first credentials it finds.
     session = boto3.session.Session(region_name=POOL.region)
     return session.client("cognito-identity", endpoint_url=endpoint_url)

@@ -1,5 +1,5 @@
 """
-Pytest hooks for the marker ``external``: tests that need a process or a server of their own.
+Pytest hooks for the marker ``external``: tests that need their own process or server.
 
 ``pytest -m "not external"`` runs the others, quickly and anywhere. A test without the marker
 fails if it starts a process or binds a socket.
@@ -17,15 +17,15 @@ MARKER = "external"
 # The fixtures that start something. A test that uses one of them, directly or through another
 # fixture, is marked automatically.
 STARTERS = {
-    "_cognito",  # below the fixtures of cognito_devtoken.pytest_plugin
+    "_cognito",  # underlies the fixtures of cognito_devtoken.pytest_plugin
     "browser",
-    "documented_emulator",  # of the examples in README.md and docs
+    "documented_emulator",  # for the examples in README.md and docs
     "make_httpserver",
     "running_emulator",
     "running_redis",
 }
 
-# What is started, by the audit event that Python raises just before.
+# Describes what a test starts, by the audit event that Python raises just before.
 _EVENTS: dict[str, Callable[[Any], str]] = {
     "subprocess.Popen": lambda args: f"the process {_shown(args[1])}",
     "os.fork": lambda args: "a process with os.fork()",
@@ -36,7 +36,7 @@ _EVENTS: dict[str, Callable[[Any], str]] = {
     # A client does not bind, and neither does the socketpair of an event loop.
     "socket.bind": lambda args: f"a server on {args[1]}",
 }
-_started: list[str] | None = None  # None while nobody watches
+_started: list[str] | None = None  # None while no test is watched
 
 
 def _note(event: str, args: Any) -> None:
@@ -74,7 +74,7 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None]:
 
 @contextmanager
 def _watched(item: pytest.Item) -> Generator[None]:
-    global _started  # an audit hook is for the whole process
+    global _started  # an audit hook applies to the whole process
     outer, _started = _started, None if item.get_closest_marker(MARKER) else []
     try:
         yield

@@ -1,4 +1,4 @@
-"""Runs of pytest within a test, which use the fixtures as the tests of others do."""
+"""Run pytest inside a test, to use the fixtures as users' tests do."""
 
 import threading
 from collections.abc import Callable
@@ -13,7 +13,7 @@ Passes: TypeAlias = Callable[[int, str], None]
 
 
 def run_passing(pytester: pytest.Pytester, tests: int, source: str) -> None:
-    """Run a file of tests, of which so many are to pass and no other is to be there."""
+    """Run a test file; it must have exactly this many tests, and all must pass."""
     pytester.makepyfile(source)
     before = set(threading.enumerate())
     result = pytester.runpytest_inprocess("-W", "error", "--strict-markers")
@@ -23,7 +23,7 @@ def run_passing(pytester: pytest.Pytester, tests: int, source: str) -> None:
 
 
 def run_alone(pytester: pytest.Pytester) -> pytest.RunResult:
-    """Run the files in a process of its own, with no other plugin than ours."""
+    """Run the files in a separate process, with no plugin but ours."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
         return pytester.runpytest_subprocess(

@@ -1,4 +1,4 @@
-"""The backends that metrics go to: how to read from each what it was told."""
+"""Metrics backends, and how to read what each has collected."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -14,12 +14,12 @@ class Histogram:
     count: int
     sum: float
     buckets: Mapping[float, int]
-    """How many observations are in each bucket that has any, by its upper bound."""
+    """The number of observations in each non-empty bucket, by its upper bound."""
 
 
 class Backend(Protocol):
     """
-    A backend, and what it has collected.
+    A backend and what it has collected.
 
     A metric is named as in ``Stats`` or as ``fetch_duration`` and ``fetch_time_in_queue``; a
     failed fetch has the label ``error``, whatever the backend calls it.
@@ -34,7 +34,7 @@ class Backend(Protocol):
     def histogram(self, name: str, *, reason: str, error: str | None = None) -> Histogram: ...
 
     def text(self) -> str:
-        """All that is collected."""
+        """Everything collected."""
 
 
 class Prometheus:

@@ -1,3 +1,3 @@
-"""How many seconds a test waits for what happens at once or never. It only ends a hung run."""
+"""Seconds to wait for what happens at once or never. The limit only ends a run that hangs."""
 
 PATIENCE = 300.0

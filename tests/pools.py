@@ -1,4 +1,4 @@
-"""The identity pools of the emulator that the tests share."""
+"""The emulator's identity pools that the tests share."""
 
 from cognito_devtoken.emulator import Pool
 

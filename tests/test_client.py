@@ -1,4 +1,4 @@
-"""One call through botocore: what goes over the wire, and whose clients and connections it uses."""
+"""One call through botocore: what it sends, and which clients and connections it uses."""
 
 import json
 import os
@@ -13,7 +13,6 @@ import botocore.session
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from moto.server import ThreadedMotoServer
 from pytest_httpserver import HTTPServer
 from werkzeug import Request
 
@@ -36,7 +35,7 @@ ONE_ATTEMPT = Config(retries={"total_max_attempts": 1})
 
 @pytest.fixture
 def recorder(httpserver: HTTPServer) -> HTTPServer:
-    """Answers every call with a token that is no JWT, and keeps the requests."""
+    """Answers every call with a token that is not a JWT, and records the requests."""
     httpserver.expect_request("/").respond_with_json(
         {"IdentityId": "eu-central-1:0", "Token": "opaque"}
     )
@@ -47,7 +46,7 @@ def last_request(server: HTTPServer) -> Request:
     return server.log[-1][0]
 
 
-def test_a_token_comes_back_for_the_request(client: DevTokenClient) -> None:
+def test_fetch_returns_a_token_for_the_request(client: DevTokenClient) -> None:
     request = TokenRequest(
         POOL.identity_pool_id,
         {POOL.developer_provider: "user-42"},
@@ -63,9 +62,7 @@ def test_a_token_comes_back_for_the_request(client: DevTokenClient) -> None:
     assert token.claims["https://aws.amazon.com/tags"]["principal_tags"] == {"team": ("blue",)}
 
 
-def test_what_goes_over_the_wire_is_the_request_and_nothing_else(
-    recorder: HTTPServer, request_: TokenRequest
-) -> None:
+def test_only_the_request_goes_over_the_wire(recorder: HTTPServer, request_: TokenRequest) -> None:
     with DevTokenClient(endpoint_url=recorder.url_for("")) as client:
         client.fetch(request_)
 
@@ -77,11 +74,11 @@ def test_what_goes_over_the_wire_is_the_request_and_nothing_else(
 def test_botocores_validation_is_off(emulator: Emulator, client: DevTokenClient) -> None:
     boto = client._client_for(POOL.region)
 
-    with pytest.raises(ClientError, match="Value null at 'identityPoolId'"):  # the emulator's
+    with pytest.raises(ClientError, match="Value null at 'identityPoolId'"):  # by the emulator
         boto.get_open_id_token_for_developer_identity()
 
 
-def test_a_client_of_the_users_own_is_used_and_left_open(
+def test_a_boto_client_from_the_user_is_used_and_left_open(
     emulator: Emulator, request_: TokenRequest
 ) -> None:
     own = boto3_client(emulator.endpoint_url)
@@ -93,7 +90,7 @@ def test_a_client_of_the_users_own_is_used_and_left_open(
     own.close()
 
 
-def test_a_client_of_the_users_own_comes_alone() -> None:
+def test_a_boto_client_from_the_user_excludes_other_settings() -> None:
     own = boto3_client("http://127.0.0.1:9")
 
     with pytest.raises(ConfigurationError, match="none of them goes with it"):
@@ -106,7 +103,9 @@ def test_a_client_for_user_pools_is_refused() -> None:
 
 
 @pytest.mark.parametrize("own", [True, False])
-def test_a_closed_client_refuses(own: bool, emulator: Emulator, request_: TokenRequest) -> None:
+def test_a_closed_client_cannot_be_used(
+    own: bool, emulator: Emulator, request_: TokenRequest
+) -> None:
     url = emulator.endpoint_url
     client = (
         DevTokenClient(boto_client=boto3_client(url)) if own else DevTokenClient(endpoint_url=url)
@@ -124,7 +123,7 @@ def test_a_closed_client_refuses(own: bool, emulator: Emulator, request_: TokenR
 
 @pytest.fixture
 def created(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """The clients that botocore makes, with the region of each."""
+    """The clients that botocore creates."""
     clients = []
     create_client = botocore.session.Session.create_client
 
@@ -152,7 +151,7 @@ def test_threads_share_one_botocore_client(
     assert len(created) == 1
 
 
-def test_a_given_region_has_one_botocore_client_for_all_pools(
+def test_an_explicit_region_uses_one_botocore_client_for_all_pools(
     created: list[Any], recorder: HTTPServer, request_: TokenRequest
 ) -> None:
     with DevTokenClient("us-east-1", endpoint_url=recorder.url_for("")) as client:
@@ -162,7 +161,7 @@ def test_a_given_region_has_one_botocore_client_for_all_pools(
     assert len(created) == 1
 
 
-def test_closing_closes_the_connections_that_it_opened(
+def test_closing_the_client_closes_its_connections(
     created: list[Any], client: DevTokenClient, request_: TokenRequest
 ) -> None:
     client.fetch(request_)
@@ -184,7 +183,7 @@ def test_a_tokens_age_counts_from_when_the_request_was_sent(request_: TokenReque
     assert token.expires_in() <= token.lifetime - timedelta(seconds=0.2)
 
 
-def test_only_a_request_can_be_fetched(client: DevTokenClient) -> None:
+def test_fetching_anything_but_a_request_is_a_type_error(client: DevTokenClient) -> None:
     with pytest.raises(TypeError, match="takes a TokenRequest, not dict"):
         client.fetch({"login.example.com": "user-42"})  # type: ignore[arg-type]
 
@@ -198,8 +197,9 @@ def test_signatures_are_what_aws_expects(request_: TokenRequest) -> None:
 
 
 @pytest.mark.external
-def test_moto_works_too(request_: TokenRequest) -> None:
-    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
+def test_a_token_can_be_fetched_from_moto(request_: TokenRequest) -> None:
+    moto = pytest.importorskip("moto.server", reason="moto is not installed")
+    server = moto.ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
     server.start()
     try:
         host, port = server.get_host_and_port()
@@ -219,7 +219,7 @@ def test_moto_works_too(request_: TokenRequest) -> None:
 
 
 @pytest.mark.external
-def test_a_throttled_answer_at_429_is_retried_too(request_: TokenRequest) -> None:
+def test_throttling_with_status_429_is_retried(request_: TokenRequest) -> None:
     with Emulator(
         POOL,
         behavior=Behavior(throttled_status=429),
@@ -235,7 +235,7 @@ def test_a_throttled_answer_at_429_is_retried_too(request_: TokenRequest) -> Non
         assert emulator.calls[OPERATION] == 3
 
 
-def test_close_does_not_wait_for_who_looks_for_credentials(
+def test_close_does_not_wait_for_a_credential_lookup(
     emulator: Emulator,
     request_: TokenRequest,
     profile: Any,
@@ -250,7 +250,7 @@ def test_close_does_not_wait_for_who_looks_for_credentials(
     client = DevTokenClient(endpoint_url=emulator.endpoint_url)
     with ThreadPoolExecutor(1) as pool:
         fetched = pool.submit(client.fetch, request_)
-        with pipe.open("w") as credentials:  # which waits for who reads it
+        with pipe.open("w") as credentials:  # blocks until the pipe has a reader
             client.close()
             json.dump({"Version": 1, "AccessKeyId": "A", "SecretAccessKey": "s"}, credentials)
 

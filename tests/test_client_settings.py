@@ -1,4 +1,4 @@
-"""A client is configured as boto is: by arguments, the environment and profiles."""
+"""A client is configured like boto3: by arguments, the environment and profiles."""
 
 import re
 import socketserver
@@ -28,7 +28,7 @@ ONE_ATTEMPT = Config(retries={"total_max_attempts": 1})
 
 @pytest.fixture
 def recorder(httpserver: HTTPServer) -> HTTPServer:
-    """Answers every call with a token that is no JWT, and keeps the requests."""
+    """Answers every call with a token that is not a JWT, and records the requests."""
     httpserver.expect_request("/").respond_with_json(
         {"IdentityId": "eu-central-1:0", "Token": "opaque"}
     )
@@ -43,7 +43,7 @@ def signed_region(server: HTTPServer) -> str:
     return last_request(server).headers["Authorization"].split("/")[2]
 
 
-def test_the_region_is_the_pools_whatever_the_default_of_the_environment(
+def test_the_pools_region_wins_over_the_environments_default(
     recorder: HTTPServer, request_: TokenRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "ap-south-1")
@@ -57,7 +57,7 @@ def test_the_region_is_the_pools_whatever_the_default_of_the_environment(
 @pytest.mark.parametrize(
     "how", [{"region_name": "sa-east-1"}, {"config": Config(region_name="sa-east-1")}]
 )
-def test_a_region_that_is_given_wins(
+def test_an_explicit_region_wins(
     how: dict[str, Any], recorder: HTTPServer, request_: TokenRequest
 ) -> None:
     with DevTokenClient(endpoint_url=recorder.url_for(""), **how) as client:
@@ -66,7 +66,7 @@ def test_a_region_that_is_given_wins(
     assert signed_region(recorder) == "sa-east-1"
 
 
-def test_the_endpoint_of_the_environment_is_honoured(
+def test_an_endpoint_from_the_environment_is_used(
     emulator: Emulator, request_: TokenRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_COGNITO_IDENTITY", emulator.endpoint_url)
@@ -77,7 +77,7 @@ def test_the_endpoint_of_the_environment_is_honoured(
     assert emulator.calls[OPERATION] == 1
 
 
-def test_a_profile_is_honoured(
+def test_a_profile_is_used(
     profile: Any, recorder: HTTPServer, request_: TokenRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
@@ -104,7 +104,7 @@ class _Proxy(socketserver.StreamRequestHandler):
 
 @contextmanager
 def proxy() -> Iterator[Any]:
-    """An HTTP proxy that notes where a connection is wanted to, and refuses it."""
+    """An HTTP proxy that records the requested destination, and refuses the connection."""
     with socketserver.TCPServer(("127.0.0.1", 0), _Proxy) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
@@ -119,7 +119,7 @@ def proxy() -> Iterator[Any]:
 @pytest.mark.parametrize(
     ("fips", "host"), [("", "cognito-identity"), ("true", "cognito-identity-fips")]
 )
-def test_the_endpoint_is_awss_fips_or_not_and_proxies_are_honoured(
+def test_the_aws_endpoint_is_called_through_a_proxy_with_or_without_fips(
     fips: str, host: str, request_: TokenRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_USE_FIPS_ENDPOINT", fips)
@@ -145,7 +145,7 @@ def test_the_endpoint_is_awss_fips_or_not_and_proxies_are_honoured(
         ({}, ONE_ATTEMPT, 1),
     ],
 )
-def test_throttling_is_retried_unless_told_otherwise(
+def test_throttling_is_retried_as_configured(
     environment: dict[str, str],
     config: Config | None,
     attempts: int,
@@ -164,7 +164,7 @@ def test_throttling_is_retried_unless_told_otherwise(
     assert emulator.calls[OPERATION] == attempts
 
 
-def test_the_retry_mode_of_a_profile_is_honoured(
+def test_a_profiles_retry_mode_is_used(
     profile: Any, emulator: Emulator, request_: TokenRequest
 ) -> None:
     profile("[default]\nretry_mode = legacy\n")
@@ -177,7 +177,7 @@ def test_the_retry_mode_of_a_profile_is_honoured(
     assert emulator.calls[OPERATION] == 1
 
 
-def test_time_outs_are_short() -> None:
+def test_default_timeouts_are_short() -> None:
     with DevTokenClient() as client:
         config = client._client_for("us-east-1").meta.config  # type: ignore[attr-defined]
 
@@ -196,7 +196,7 @@ def test_time_outs_are_short() -> None:
         ({"AWS_SDK_UA_APP_ID": "shop"}, None, r"Botocore/.* app/shop"),
     ],
 )
-def test_the_user_agent_names_us_and_what_the_user_wants(
+def test_the_user_agent_names_the_library_unless_configured_otherwise(
     environment: dict[str, str],
     config: Config | None,
     wanted: str,

@@ -1,4 +1,4 @@
-"""Whatever the clocks do, nothing looks younger than it is."""
+"""Whatever the clocks do, nothing ever looks younger than it is."""
 
 import time
 
@@ -14,7 +14,7 @@ seconds = st.floats(-1e9, 1e9)
 
 
 @given(seconds, seconds, seconds, seconds)
-def test_age_is_the_larger_of_the_two(a: float, b: float, c: float, d: float) -> None:
+def test_age_is_the_larger_of_the_two_elapsed_times(a: float, b: float, c: float, d: float) -> None:
     age = Instant(a, b).age(Instant(c, d))
 
     assert age >= c - a
@@ -22,8 +22,8 @@ def test_age_is_the_larger_of_the_two(a: float, b: float, c: float, d: float) ->
     assert age in (c - a, d - b)
 
 
-def test_the_protocols_are_what_the_library_itself_provides() -> None:
-    clock: Clock = SYSTEM_CLOCK  # that mypy accepts it is half of the test
+def test_the_librarys_own_objects_satisfy_the_public_protocols() -> None:
+    clock: Clock = SYSTEM_CLOCK  # half of the test is that mypy accepts it
     fetcher: TokenFetcher = DevTokenClient()
 
     assert Instant.now(clock).age(Instant.now(clock)) >= 0
@@ -31,7 +31,7 @@ def test_the_protocols_are_what_the_library_itself_provides() -> None:
     assert repr(Clock) == "<class 'cognito_devtoken.typing.Clock'>"
 
 
-def test_the_system_clock_counts_suspended_time_where_it_can() -> None:
+def test_the_system_clock_counts_suspended_time_where_possible() -> None:
     began = time.time()
     before = Instant.now(SYSTEM_CLOCK)
     after = Instant.now(SYSTEM_CLOCK)

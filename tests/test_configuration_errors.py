@@ -1,4 +1,4 @@
-"""A client that is configured wrongly, or has no AWS credentials, says what is wrong."""
+"""A misconfigured client, or one without AWS credentials, reports what is wrong."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ def fail_to_configure(request: TokenRequest, **arguments: Any) -> ConfigurationE
     return caught.value
 
 
-def test_no_aws_credentials_are_a_matter_of_configuration(
+def test_missing_aws_credentials_are_a_configuration_error(
     request_: TokenRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
@@ -52,7 +52,7 @@ def test_a_bad_endpoint_url_is_named(request_: TokenRequest) -> None:
     assert "Invalid endpoint: nowhere" in str(fail_to_configure(request_, endpoint_url="nowhere"))
 
 
-def test_a_password_in_an_address_is_not_shown(request_: TokenRequest) -> None:
+def test_a_password_in_a_url_is_not_shown(request_: TokenRequest) -> None:
     client = DevTokenClient(endpoint_url="http://user:pass@127.0.0.1:1", config=ONE_ATTEMPT)
 
     with client, pytest.raises(TokenUnavailableError) as caught:
@@ -67,7 +67,7 @@ def test_a_password_in_an_address_is_not_shown(request_: TokenRequest) -> None:
 @pytest.mark.parametrize(
     "arguments", [{"config": {}}, {"endpoint_url": 5}, {"region_name": 5}, {"endpoint_url": "//"}]
 )
-def test_arguments_of_the_wrong_type_are_a_matter_of_configuration(
+def test_arguments_of_the_wrong_type_are_a_configuration_error(
     arguments: dict[str, Any], request_: TokenRequest
 ) -> None:
     assert str(fail_to_configure(request_, **arguments))
@@ -83,20 +83,20 @@ def test_a_missing_file_is_named(request_: TokenRequest, monkeypatch: pytest.Mon
     assert str(error) == "FileNotFoundError: No such file or directory: /nonexistent/token."
 
 
-def test_a_code_that_nobody_can_type_in_is_a_matter_of_configuration(
+def test_an_mfa_prompt_without_a_terminal_is_a_configuration_error(
     emulator: Emulator, request_: TokenRequest
 ) -> None:
-    def ask_for_a_code(**kwargs: Any) -> None:
+    def prompt_for_code(**kwargs: Any) -> None:
         raise EOFError  # as getpass does without a terminal
 
     own = boto3_client(emulator.endpoint_url)
-    own.meta.events.register("before-sign.cognito-identity.*", ask_for_a_code)
+    own.meta.events.register("before-sign.cognito-identity.*", prompt_for_code)
 
     with pytest.raises(ConfigurationError, match="there is no terminal"):
         DevTokenClient(boto_client=own).fetch(request_)
 
 
-def test_what_is_wrong_in_a_profile_is_told(profile: Any, request_: TokenRequest) -> None:
+def test_an_error_in_a_profile_is_reported(profile: Any, request_: TokenRequest) -> None:
     profile("[profile role]\nrole_arn = arn:aws:iam::1:role/a\nsource_profile = gone\n")
 
     error = fail_to_configure(request_, profile_name="role")
@@ -112,14 +112,14 @@ def test_a_bad_number_in_the_environment_is_refused(
     assert "'many'" in str(fail_to_configure(request_))
 
 
-def test_a_pool_id_that_begins_with_no_region_is_refused(request_: TokenRequest) -> None:
+def test_a_pool_id_without_a_valid_region_is_refused(request_: TokenRequest) -> None:
     error = fail_to_configure(TokenRequest("us_east_1:0", request_.logins))
 
     assert str(error).startswith("InvalidRegionError: Provided region_name 'us_east_1'")
 
 
 @pytest.mark.external
-def test_what_a_credential_process_says_stays_with_it(
+def test_the_output_of_a_credential_process_is_not_shown(
     profile: Any, request_: TokenRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
@@ -139,7 +139,7 @@ def test_what_a_credential_process_says_stays_with_it(
         ("ServiceUnavailable", 503, InternalServiceError),
     ],
 )
-def test_a_role_that_cannot_be_assumed_is_our_credentials_fault_or_passes(
+def test_a_failure_to_assume_a_role_is_translated_by_its_code(
     code: str,
     status: int,
     error: type[ServiceError],

@@ -1,4 +1,4 @@
-"""Every failure of a call is told in our own terms, with what to do about it."""
+"""Every failed call raises an error of this library, with a hint on what to do."""
 
 from collections.abc import Iterator
 from functools import cache
@@ -64,8 +64,8 @@ CODES = {
 
 
 @pytest.fixture(scope="module")
-def impatient(running_emulator: Emulator) -> Iterator[DevTokenClient]:
-    """A client that makes one attempt for each token."""
+def single_attempt_client(running_emulator: Emulator) -> Iterator[DevTokenClient]:
+    """A client that does not retry."""
     url = running_emulator.endpoint_url
     with DevTokenClient(endpoint_url=url, config=ONE_ATTEMPT) as client:
         yield client
@@ -73,7 +73,7 @@ def impatient(running_emulator: Emulator) -> Iterator[DevTokenClient]:
 
 @cache
 def modeled_errors() -> set[str]:
-    """The errors of the service that botocore has classes for."""
+    """The service's errors that botocore has classes for."""
     shapes = Loader().load_service_model("cognito-identity", "service-2")["shapes"]
     return {name for name, shape in shapes.items() if shape.get("exception")}
 
@@ -85,13 +85,13 @@ def test_the_code_and_not_the_status_decides_the_error(
     name: str,
     status: int,
     emulator: Emulator,
-    impatient: DevTokenClient,
+    single_attempt_client: DevTokenClient,
     request_: TokenRequest,
 ) -> None:
     emulator.fail_next(code, "As it is.", status=status)
 
     with pytest.raises(ServiceError) as caught:
-        impatient.fetch(request_)
+        single_attempt_client.fetch(request_)
 
     error = caught.value
     assert type(error) is getattr(exceptions, name)
@@ -105,7 +105,7 @@ def test_the_code_and_not_the_status_decides_the_error(
     assert error.__cause__.response["Error"]["Code"] == code
 
 
-def test_every_error_of_the_model_is_tested_above() -> None:
+def test_every_modeled_error_is_tested_above() -> None:
     model = Loader().load_service_model("cognito-identity", "service-2")
     of_operation = {error["shape"] for error in model["operations"][OPERATION]["errors"]}
 
@@ -119,7 +119,7 @@ def test_every_error_of_the_model_is_tested_above() -> None:
         ("ExpiredTokenException", "Use AWS credentials that are in force"),
     ],
 )
-def test_credentials_that_are_wrong_are_told_from_those_without_a_permission(
+def test_invalid_credentials_and_missing_permissions_have_different_hints(
     code: str, hint: str, emulator: Emulator, client: DevTokenClient, request_: TokenRequest
 ) -> None:
     emulator.fail_next(code)
@@ -145,7 +145,7 @@ def test_credentials_that_are_wrong_are_told_from_those_without_a_permission(
         ),
     ],
 )
-def test_messages_that_users_meet_most_have_a_hint(
+def test_common_messages_have_a_hint(
     message: str, hint: str, emulator: Emulator, client: DevTokenClient, request_: TokenRequest
 ) -> None:
     emulator.fail_next("NotAuthorizedException", message)
@@ -181,7 +181,7 @@ def test_a_missing_pool_hints_at_the_region(client: DevTokenClient) -> None:
         ),
     ],
 )
-def test_whatever_answers_in_place_of_cognito_is_one_clear_error(
+def test_a_response_from_something_else_is_one_clear_error(
     status: int,
     body: str,
     error: type[DevTokenError],
@@ -199,7 +199,7 @@ def test_whatever_answers_in_place_of_cognito_is_one_clear_error(
 
 
 @pytest.mark.parametrize("odd", [{"a": 1}, [1], 5, None, True])
-def test_an_error_of_odd_types_is_an_error_of_ours_all_the_same(
+def test_an_error_with_unexpected_types_is_still_translated(
     odd: object, httpserver: HTTPServer, request_: TokenRequest
 ) -> None:
     answer = {"__type": "ValidationException", "message": odd}
@@ -212,7 +212,7 @@ def test_an_error_of_odd_types_is_an_error_of_ours_all_the_same(
     assert caught.value.request_id is None
 
 
-def test_a_long_message_is_cut(
+def test_a_long_message_is_truncated(
     emulator: Emulator, client: DevTokenClient, request_: TokenRequest
 ) -> None:
     emulator.fail_next("NotAuthorizedException", "x" * 5000)
@@ -230,7 +230,7 @@ def test_a_long_message_is_cut(
         ("TooManyRequests", "TooManyRequestsException", TooManyRequestsError),
     ],
 )
-def test_a_user_id_does_not_change_what_an_error_is(
+def test_a_user_id_that_resembles_an_error_code_does_not_change_the_error(
     login: str,
     code: str,
     error: type[ServiceError],
@@ -245,7 +245,7 @@ def test_a_user_id_does_not_change_what_an_error_is(
     assert caught.value.code == code
 
 
-def test_nobody_listening_is_a_token_unavailable(request_: TokenRequest) -> None:
+def test_a_refused_connection_is_a_token_unavailable_error(request_: TokenRequest) -> None:
     client = DevTokenClient(endpoint_url="http://127.0.0.1:1", config=ONE_ATTEMPT)
 
     with client, pytest.raises(TokenUnavailableError, match="EndpointConnectionError") as caught:
@@ -257,16 +257,16 @@ def test_nobody_listening_is_a_token_unavailable(request_: TokenRequest) -> None
 
 
 @pytest.mark.external
-def test_no_answer_in_time_is_a_token_unavailable(request_: TokenRequest) -> None:
+def test_a_read_timeout_is_a_token_unavailable_error(request_: TokenRequest) -> None:
     config = Config(read_timeout=0.05, retries={"total_max_attempts": 1})
-    with Emulator(POOL, latency=PATIENCE) as emulator:  # which it need not wait for to stop
+    with Emulator(POOL, latency=PATIENCE) as emulator:  # stopping does not wait for it
         client = DevTokenClient(endpoint_url=emulator.endpoint_url, config=config)
 
         with client, pytest.raises(TokenUnavailableError, match="ReadTimeoutError"):
             client.fetch(request_)
 
 
-def test_a_dropped_connection_is_a_token_unavailable(
+def test_a_dropped_connection_is_a_token_unavailable_error(
     emulator: Emulator, client: DevTokenClient, request_: TokenRequest
 ) -> None:
     emulator.drop_next(times=9)
@@ -275,7 +275,7 @@ def test_a_dropped_connection_is_a_token_unavailable(
         client.fetch(request_)
 
 
-def test_half_an_answer_is_refused(
+def test_a_truncated_response_is_refused(
     emulator: Emulator, client: DevTokenClient, request_: TokenRequest
 ) -> None:
     emulator.cut_next(times=9)
@@ -284,7 +284,7 @@ def test_half_an_answer_is_refused(
         client.fetch(request_)
 
 
-def test_one_dropped_connection_is_made_up_for_by_the_retry(
+def test_one_dropped_connection_is_retried(
     emulator: Emulator, client: DevTokenClient, request_: TokenRequest
 ) -> None:
     emulator.drop_next()

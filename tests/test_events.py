@@ -1,4 +1,4 @@
-"""What hooks are told, and what is logged of it."""
+"""What hooks receive, and what LoggingHook logs."""
 
 import logging
 from typing import Any
@@ -28,9 +28,7 @@ KINDS = [
 ]
 
 
-def test_a_fetch_is_told_from_its_start_to_its_end(
-    fetcher: FakeFetcher, clock: ManualClock
-) -> None:
+def test_a_fetch_emits_its_start_and_its_outcome(fetcher: FakeFetcher, clock: ManualClock) -> None:
     recorder = Recorder()
 
     class Slow(FakeFetcher):
@@ -63,7 +61,7 @@ def test_a_fetch_is_told_from_its_start_to_its_end(
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
-def test_events_are_frozen_and_say_what_they_hold(kind: Any) -> None:
+def test_events_are_frozen_and_document_their_fields(kind: Any) -> None:
     event = kind(*[0] * len(attrs.fields(kind)))
 
     assert isinstance(event, Event)
@@ -73,7 +71,7 @@ def test_events_are_frozen_and_say_what_they_hold(kind: Any) -> None:
         assert f"{name}:" in str(kind.__doc__), "each attribute is documented"
 
 
-def test_what_needs_attention_is_a_warning(
+def test_a_failed_fetch_is_logged_as_a_warning(
     cache: TokenCache, fetcher: FakeFetcher, caplog: pytest.LogCaptureFixture, recorder: Recorder
 ) -> None:
     hook = LoggingHook()
@@ -97,7 +95,7 @@ def test_what_needs_attention_is_a_warning(
     )
 
 
-def test_a_logger_of_ones_own_may_be_quieter(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_custom_logger_keeps_its_level(caplog: pytest.LogCaptureFixture) -> None:
     logger = logging.getLogger("mine")
     logger.setLevel(logging.WARNING)
 

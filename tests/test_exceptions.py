@@ -1,4 +1,4 @@
-"""Errors are one sentence, with a note on what to do, and cross process boundaries."""
+"""Errors are one sentence, with a hint as a note, and can be copied and pickled."""
 
 import copy
 import pickle
@@ -23,14 +23,14 @@ def tree(cls: type[Exception], indent: str = "    ") -> list[str]:
     lines = []
     for child in cls.__subclasses__():
         if child.__module__ != exceptions.__name__:
-            continue  # an integration's own
+            continue  # defined by an integration
         other = [base.__name__ for base in child.__bases__ if base is not cls]
         lines.append(indent + child.__name__ + (f" ({other[0]})" if other else ""))
         lines += tree(child, indent + "    ")
     return lines
 
 
-def test_the_tree_is_the_one_that_is_drawn() -> None:
+def test_the_tree_in_the_docstring_matches_the_classes() -> None:
     drawn = str(exceptions.__doc__).split("::\n\n")[1].split("\n\n")[0]
 
     names = [line.translate(str.maketrans("", "", "├─│└")).strip() for line in drawn.splitlines()]
@@ -56,7 +56,7 @@ ERRORS = [
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
 @pytest.mark.parametrize("duplicate", [copy.copy, lambda e: pickle.loads(pickle.dumps(e))])
-def test_an_error_survives_a_copy_and_a_pickle(error: DevTokenError, duplicate: object) -> None:
+def test_an_error_survives_copying_and_pickling(error: DevTokenError, duplicate: object) -> None:
     again = duplicate(error)  # type: ignore[operator]
 
     assert type(again) is type(error)
@@ -64,7 +64,7 @@ def test_an_error_survives_a_copy_and_a_pickle(error: DevTokenError, duplicate: 
     assert repr(vars(again)) == repr(vars(error))
 
 
-def test_what_to_do_is_a_note_and_not_the_message() -> None:
+def test_the_hint_is_a_note_and_not_part_of_the_message() -> None:
     error = TooManyRequestsError("It failed.")
 
     assert str(error) == "It failed."

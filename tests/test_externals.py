@@ -81,11 +81,11 @@ def test_in_its_setup(server):
     pass
 
 @pytest.fixture
-def last_words():
+def start_late():
     yield
     os.system("true")
 
-def test_in_its_teardown(last_words):
+def test_in_its_teardown(start_late):
     pass
 
 @pytest.fixture(scope="session")
@@ -114,7 +114,9 @@ def run(pytester: pytest.Pytester, *options: str) -> pytest.HookRecorder:
     return pytester.inline_run("-o", registered, *options, plugins=[externals])
 
 
-def test_one_without_the_marker_fails_in_one_sentence(pytester: pytest.Pytester) -> None:
+def test_an_unmarked_test_that_starts_something_fails_with_one_sentence(
+    pytester: pytest.Pytester,
+) -> None:
     reports = run(pytester).getreports("pytest_runtest_logreport")
 
     what = {
@@ -146,7 +148,7 @@ def test_one_without_the_marker_fails_in_one_sentence(pytester: pytest.Pytester)
 
 
 @pytest.mark.parametrize(("lane", "passed"), [("external", 10), ("not external", 1)])
-def test_one_that_uses_a_fixture_that_starts_something_is_marked(
+def test_a_test_whose_fixture_starts_something_is_marked(
     lane: str, passed: int, pytester: pytest.Pytester
 ) -> None:
     run(pytester, "-m", lane, "-k", "marked or nothing").assertoutcome(passed=passed)

@@ -1,7 +1,7 @@
 """
-What importing the package loads, what its listing looks like, and where its names come from.
+What importing the package loads, how it is laid out, and where its public names come from.
 
-Which module may import which is held by the import contracts in ``pyproject.toml``.
+The import contracts in ``pyproject.toml`` check which module may import which.
 """
 
 import importlib
@@ -32,7 +32,7 @@ PUBLIC = [
 
 
 def loaded_by(script: str, *modules: str) -> str:
-    """Which of some modules a script loads, as a set is printed."""
+    """Run a script and print which of the modules it has loaded."""
     script += f"\nimport sys; print(sorted({set(modules)} & {{*sys.modules}}))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -50,7 +50,7 @@ def test_importing_the_package_loads_neither_botocore_nor_an_extra() -> None:
 
 
 @pytest.mark.external
-def test_without_a_store_nothing_of_sharing_is_loaded() -> None:
+def test_a_session_without_a_store_does_not_load_the_sharing_package() -> None:
     script = (
         "import cognito_devtoken as c; from cognito_devtoken.testing import FakeFetcher\n"
         "with c.TokenSession('a:0', developer_provider='b', client=FakeFetcher()) as session:\n"
@@ -62,17 +62,17 @@ def test_without_a_store_nothing_of_sharing_is_loaded() -> None:
 
 
 @pytest.mark.parametrize("module", MODULES, ids=str)
-def test_no_module_is_too_long_to_be_read(module: Path) -> None:
+def test_no_module_has_more_than_400_lines(module: Path) -> None:
     assert len((PACKAGE / module).read_text().splitlines()) <= 400
 
 
-def test_few_private_modules_lie_beside_the_public_ones() -> None:
+def test_the_package_root_has_only_these_private_modules() -> None:
     private = [path.name for path in PACKAGE.glob("_*.py") if not path.name.startswith("__")]
 
     assert sorted(private) == ["_fork.py", "_metrics.py", "_threads.py", "_web.py"]
 
 
-def test_the_public_names_are_there() -> None:
+def test_the_package_exports_these_names() -> None:
     assert cognito_devtoken.__all__ == [
         "AsyncTokenSession",
         "DevTokenClient",

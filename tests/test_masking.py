@@ -1,4 +1,4 @@
-"""Logins are masked in what the service says."""
+"""Logins are masked in the service's messages."""
 
 import pytest
 
@@ -11,7 +11,7 @@ LONG = "customer-4711 of the shop"
 
 
 @pytest.mark.parametrize(
-    ("said", "kept"),
+    ("message", "masked"),
     [
         ("user 42 is unknown", "user <hidden> is unknown"),
         ("427 is not 4, '42'", "427 is not 4, '<hidden>'"),
@@ -31,15 +31,15 @@ LONG = "customer-4711 of the shop"
         ("first  http://user:pass@host/", "first http://<hidden>@host/"),
     ],
 )
-def test_logins_are_masked_in_what_the_service_says(said: str, kept: str) -> None:
+def test_logins_are_masked_in_the_services_messages(message: str, masked: str) -> None:
     logins = ["42", LONG, LONG + "2", 'jo"e@example.com', "identity-43", "  padded ", " "]
     logins += ["<hidden>-bob"]
     request = TokenRequest(POOL.identity_pool_id, dict(zip("abcdefgh", logins, strict=True)))
 
-    assert _clean(said, request) == kept
+    assert _clean(message, request) == masked
 
 
-def test_a_login_of_several_lines_is_masked_before_the_first_line_is_taken() -> None:
+def test_a_multiline_login_is_masked_before_the_message_is_cut_to_one_line() -> None:
     request = TokenRequest(POOL.identity_pool_id, {"a": "user\nsecret of the user"})
 
     assert _clean("no user\nsecret of the user\nhere", request) == "no <hidden>"

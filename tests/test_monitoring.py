@@ -1,4 +1,4 @@
-"""Metrics say what sessions do, each figure once, and name no user, whatever the backend."""
+"""Metrics count each thing once and name no user, whatever the backend."""
 
 import subprocess
 import sys
@@ -47,7 +47,7 @@ def outage(
     session: TokenSession, clock: ManualClock, fetcher: FakeFetcher, recorder: Recorder
 ) -> Callable[[], None]:
     def ride_out() -> None:
-        """A miss, three hits, a refresh that fails, and two more hits in the grace period."""
+        """Cause a miss, three hits, a failed refresh, and two more hits in the grace period."""
         session.get_token(USER)
         recorder.wait_for(FetchSucceeded)
         for _ in range(3):
@@ -64,7 +64,7 @@ def outage(
     return ride_out
 
 
-def test_calls_are_counted_by_how_they_were_answered(
+def test_requests_are_counted_by_how_they_are_answered(
     outage: Callable[[], None], backend: Backend
 ) -> None:
     outage()
@@ -86,7 +86,7 @@ def test_fetches_are_counted_by_reason_and_error(
     assert backend.histogram("fetch_duration", reason="grace", error=DOWN).count == 1
 
 
-def test_the_duration_of_a_fetch_is_in_seconds(
+def test_fetch_duration_is_in_seconds(
     session: TokenSession,
     clock: ManualClock,
     fetcher: FakeFetcher,
@@ -105,13 +105,13 @@ def test_the_duration_of_a_fetch_is_in_seconds(
     assert (took.sum, took.buckets) == (3, {5: 1})
 
 
-def test_the_time_in_the_queue_is_in_seconds(backend: Backend) -> None:
+def test_time_in_queue_is_in_seconds(backend: Backend) -> None:
     backend.metrics(FetchStarted("key", Reason.DUE, 0.2))
 
     assert backend.histogram("fetch_time_in_queue", reason="due").sum == 0.2
 
 
-def test_the_buckets_are_made_for_seconds(backend: Backend) -> None:
+def test_histogram_buckets_suit_seconds(backend: Backend) -> None:
     for took in (0.03, 3):
         backend.metrics(FetchSucceeded("key", Reason.MISS, took, "fingerprint", 900))
         backend.metrics(FetchStarted("key", Reason.MISS, took))
@@ -120,7 +120,7 @@ def test_the_buckets_are_made_for_seconds(backend: Backend) -> None:
         assert backend.histogram(name, reason="miss").buckets == {0.05: 1, 5: 1}, name
 
 
-def test_invalidations_are_counted_by_their_result(session: TokenSession, backend: Backend) -> None:
+def test_invalidations_are_counted_by_result(session: TokenSession, backend: Backend) -> None:
     token = session.get_token(USER)
     for _ in range(3):
         session.invalidate(token)
@@ -159,7 +159,7 @@ def test_sessions_and_caches_are_summed(
     cache.close()
 
 
-def test_what_is_collected_shows_neither_user_nor_token_nor_key(
+def test_metrics_contain_no_user_token_or_key(
     session: TokenSession,
     clock: ManualClock,
     fetcher: FakeFetcher,
@@ -199,7 +199,7 @@ def run(script: str) -> str:
         ("opentelemetry", "OpenTelemetry", "opentelemetry"),
     ],
 )
-def test_without_the_extra_the_error_says_which_one(module: str, name: str, library: str) -> None:
+def test_the_error_names_a_missing_extra(module: str, name: str, library: str) -> None:
     printed = run(f"""
 import sys
 sys.modules["{library}"] = None
@@ -217,7 +217,7 @@ except ConfigurationError as error:
 
 
 @pytest.mark.external
-def test_the_package_loads_no_backend() -> None:
+def test_importing_the_package_loads_no_backend() -> None:
     printed = run("""
 import sys, cognito_devtoken
 print({"prometheus_client", "opentelemetry"} & sys.modules.keys())

@@ -1,4 +1,4 @@
-"""The tests do not leave this machine, and neither do the processes that they start."""
+"""Neither the tests nor the processes they start can reach another machine."""
 
 import socket
 import subprocess
@@ -7,31 +7,31 @@ import sys
 import pytest
 
 
-ELSEWHERE = "192.0.2.1"  # for documentation, RFC 5737: nobody is there
+ELSEWHERE = "192.0.2.1"  # reserved for documentation (RFC 5737), no host has it
 
 
 def test_a_connection_to_elsewhere_is_refused() -> None:
-    with pytest.raises(PermissionError, match="tests do not leave this machine"):
+    with pytest.raises(PermissionError, match="tests may only connect to loopback"):
         socket.create_connection((ELSEWHERE, 80), timeout=1)
 
 
-def test_a_name_is_not_looked_up() -> None:
-    with pytest.raises(PermissionError, match="tests do not leave this machine"):
+def test_a_name_lookup_is_refused() -> None:
+    with pytest.raises(PermissionError, match="tests may only connect to loopback"):
         socket.getaddrinfo("example.com", 443)
 
 
 def test_a_datagram_to_elsewhere_is_refused() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams:
-        with pytest.raises(PermissionError, match="tests do not leave this machine"):
+        with pytest.raises(PermissionError, match="tests may only connect to loopback"):
             datagrams.sendto(b"", (ELSEWHERE, 53))
 
 
 @pytest.mark.external
-def test_it_holds_in_a_process_that_a_test_starts() -> None:
+def test_a_connection_from_a_child_process_is_refused() -> None:
     script = f"import socket; socket.create_connection(('{ELSEWHERE}', 80), timeout=1)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
 
-    assert "tests do not leave this machine" in done.stderr
+    assert "tests may only connect to loopback" in done.stderr
 
 
 @pytest.mark.external

@@ -1,4 +1,4 @@
-"""What is OpenTelemetry's own: units, kinds of instruments, and providers that come later."""
+"""What only OpenTelemetry has: units, kinds of instruments, and providers set later."""
 
 import subprocess
 import sys
@@ -20,7 +20,7 @@ def backend() -> Iterator[OpenTelemetry]:
         yield backend
 
 
-def test_the_unit_of_the_histograms_is_the_second(backend: OpenTelemetry) -> None:
+def test_histograms_are_in_seconds(backend: OpenTelemetry) -> None:
     backend.metrics(FetchStarted("key", Reason.MISS, 0.2))
     backend.metrics(FetchSucceeded("key", Reason.MISS, 0.2, "fingerprint", 900))
 
@@ -29,10 +29,10 @@ def test_the_unit_of_the_histograms_is_the_second(backend: OpenTelemetry) -> Non
     assert collected["fetch.time_in_queue"].unit == "s"
 
 
-def test_only_what_is_held_may_fall(backend: OpenTelemetry) -> None:
-    falling = {name for name, m in backend.collected().items() if not m.data.is_monotonic}
+def test_only_gauges_may_decrease(backend: OpenTelemetry) -> None:
+    decreasing = {name for name, m in backend.collected().items() if not m.data.is_monotonic}
 
-    assert falling == {"entries", "in_flight"}
+    assert decreasing == {"entries", "in_flight"}
 
 
 def test_the_scope_is_named_after_the_package(backend: OpenTelemetry) -> None:
@@ -48,7 +48,7 @@ def run(script: str) -> str:
 
 
 @pytest.mark.external
-def test_a_provider_of_the_process_may_be_set_later() -> None:
+def test_the_global_provider_may_be_set_later() -> None:
     printed = run("""
 from opentelemetry import metrics
 from opentelemetry.sdk.metrics import MeterProvider
@@ -71,7 +71,7 @@ for metric in resource.scope_metrics[0].metrics:
 
 
 @pytest.mark.external
-def test_the_api_is_enough() -> None:
+def test_the_hook_needs_the_api_but_not_the_sdk() -> None:
     printed = run("""
 import sys
 sys.modules["opentelemetry.sdk"] = None

@@ -1,4 +1,4 @@
-"""Nothing of one test is left for the next, whatever the fixtures of pytest are used for."""
+"""The pytest fixtures carry nothing over from one test to the next."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.external
 
 
 class TestIsolation:
-    def test_nothing_of_one_test_is_left_for_the_next(self, passes: Passes) -> None:
+    def test_settings_calls_and_faults_are_reset_after_each_test(self, passes: Passes) -> None:
         passes(
             3,
             """
@@ -46,7 +46,7 @@ class TestIsolation:
             """,
         )
 
-    def test_an_emulator_that_a_test_has_stopped_runs_in_the_next(self, passes: Passes) -> None:
+    def test_an_emulator_stopped_by_one_test_runs_in_the_next(self, passes: Passes) -> None:
         passes(
             2,
             """
@@ -68,7 +68,7 @@ class TestIsolation:
             """,
         )
 
-    def test_a_call_under_way_when_its_test_ends_is_not_seen_by_the_next(
+    def test_a_call_in_flight_when_its_test_ends_is_not_counted_in_the_next(
         self, passes: Passes
     ) -> None:
         passes(
@@ -79,7 +79,7 @@ class TestIsolation:
             import pytest
 
             @pytest.mark.parametrize("time", range(20))
-            def test_a_refresh_behind_the_callers_back(
+            def test_a_refresh_in_the_background(
                 cognito_emulator, token_session, manual_clock, time
             ):
                 assert not cognito_emulator.calls
@@ -90,7 +90,7 @@ class TestIsolation:
             """,
         )
 
-    def test_a_call_that_waits_for_its_answer_is_broken_off_when_its_test_ends(
+    def test_a_call_waiting_for_a_response_is_aborted_when_its_test_ends(
         self, passes: Passes
     ) -> None:
         passes(
@@ -118,13 +118,13 @@ class TestIsolation:
 
             def test_two(cognito_emulator):
                 assert not cognito_emulator.calls
-                # Had it waited for as long as the client does, it would be one.
+                # It would be one if the call had run into the client's timeout.
                 assert not isinstance(calls[0].exception(PATIENCE), TokenUnavailableError)
                 pool.shutdown()
             """,
         )
 
-    def test_a_forked_child_may_go_on_to_the_end_of_the_run(
+    def test_a_forked_child_may_continue_to_the_end_of_the_run(
         self, pytester: pytest.Pytester
     ) -> None:
         pytester.makepyfile(
@@ -145,7 +145,7 @@ class TestIsolation:
                 while not token_session._client._under_way:
                     time.sleep(0.001)
                 with warnings.catch_warnings():
-                    warnings.simplefilter("ignore", DeprecationWarning)  # of threads
+                    warnings.simplefilter("ignore", DeprecationWarning)  # about threads
                     child = os.fork()
                 if child:
                     assert os.waitpid(child, 0)[1] == 0
@@ -158,7 +158,7 @@ class TestIsolation:
         assert result.ret == 0
         assert str(result.stdout).count("1 passed") == 2
 
-    def test_a_test_has_ended_once_its_calls_have(self) -> None:
+    def test_a_test_ends_only_after_its_calls_end(self) -> None:
         cognito = FakeFetcher()
         fetcher = _Fetcher(cognito)
         with ThreadPoolExecutor() as pool:

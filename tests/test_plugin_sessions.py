@@ -1,4 +1,4 @@
-"""The fixtures of pytest that are sessions, and the environment for sessions of others."""
+"""The pytest fixtures that are sessions, and the environment for an application's sessions."""
 
 import os
 
@@ -78,13 +78,13 @@ class TestSessions:
             """,
         )
 
-    def test_they_need_nothing_of_the_environment(
+    def test_they_ignore_the_environment(
         self, passes: Passes, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         for name in ("config", "credentials"):
             path = pytester.path / ".aws" / name  # in the home directory of the run
             path.parent.mkdir(exist_ok=True)
-            path.write_text("[This is no file of AWS's")
+            path.write_text("[This is not an AWS config file")
         for name in list(os.environ):
             if name.startswith("AWS_"):
                 monkeypatch.delenv(name)
@@ -123,7 +123,7 @@ class TestSessions:
             """,
         )
 
-    def test_the_environment_stays_as_it_is_while_they_are_in_use(self, passes: Passes) -> None:
+    def test_using_them_does_not_change_the_environment(self, passes: Passes) -> None:
         passes(
             1,
             """
@@ -142,7 +142,7 @@ class TestSessions:
             """,
         )
 
-    def test_what_they_share_is_closed_when_the_run_ends(self) -> None:
+    def test_shared_resources_are_closed_when_the_run_ends(self) -> None:
         cognito = _Cognito()
         with cognito.emulator:
             session = cognito.open(TokenSession, None)
@@ -158,7 +158,7 @@ class TestSessions:
         with pytest.raises(SessionClosedError):
             cognito._client.fetch(request_for())
 
-    def test_a_forked_child_needs_nothing_of_the_environment_either(
+    def test_they_ignore_the_environment_in_a_forked_child_too(
         self, passes: Passes, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("AWS_PROFILE", "nobody")
@@ -172,7 +172,7 @@ class TestSessions:
             def test_fork(token_session, cognito_emulator):
                 token_session.get_token("user-42")
                 with warnings.catch_warnings():
-                    warnings.simplefilter("ignore", DeprecationWarning)  # of threads
+                    warnings.simplefilter("ignore", DeprecationWarning)  # about threads
                     child = os.fork()
                 if not child:
                     signal.alarm(300)
@@ -187,7 +187,7 @@ class TestSessions:
 
 
 class TestEnvironment:
-    def test_an_application_that_reads_it_calls_the_emulator(
+    def test_an_application_configured_by_it_calls_the_emulator(
         self, passes: Passes, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("AWS_SESSION_TOKEN", "left from elsewhere")

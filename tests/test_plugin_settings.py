@@ -1,4 +1,4 @@
-"""The clock and the marker of the fixtures of pytest."""
+"""The clock and the marker of the pytest fixtures."""
 
 import re
 
@@ -29,9 +29,7 @@ MISTAKES = {
 
 
 class TestClock:
-    def test_one_that_is_asked_for_is_that_of_the_sessions_and_the_emulator(
-        self, passes: Passes
-    ) -> None:
+    def test_sessions_and_emulator_use_the_requested_clock(self, passes: Passes) -> None:
         passes(
             3,
             """
@@ -71,7 +69,7 @@ class TestClock:
                 token = asyncio.run(async_token_session.get_token("user-42", timeout=0.001))
                 assert token.expires_in() == 15 * MINUTE
 
-            def test_the_emulator_refuses_what_has_expired(
+            def test_the_emulator_refuses_an_expired_token(
                 token_session, manual_clock, cognito_emulator
             ):
                 import boto3
@@ -111,7 +109,7 @@ class TestClock:
             """,
         )
 
-    def test_one_that_comes_too_late_is_told_so(self, pytester: pytest.Pytester) -> None:
+    def test_requesting_it_too_late_is_an_error(self, pytester: pytest.Pytester) -> None:
         pytester.makepyfile(
             """
             def test_late(token_session, request):
@@ -129,7 +127,7 @@ class TestClock:
         result.assert_outcomes(failed=1, passed=1)
         result.stdout.fnmatch_lines(["manual_clock comes too late: cognito_emulator goes by *"])
 
-    def test_it_may_be_another(self, passes: Passes) -> None:
+    def test_it_can_be_overridden(self, passes: Passes) -> None:
         passes(
             1,
             """
@@ -148,7 +146,7 @@ class TestClock:
 
 
 class TestMarker:
-    def test_it_sets_what_the_emulator_is_like(self, passes: Passes) -> None:
+    def test_it_configures_the_emulator(self, passes: Passes) -> None:
         passes(
             6,
             """
@@ -198,7 +196,7 @@ class TestMarker:
             """,
         )
 
-    def test_the_closest_counts_keyword_by_keyword(self, passes: Passes) -> None:
+    def test_the_closest_marker_wins_keyword_by_keyword(self, passes: Passes) -> None:
         passes(
             4,
             """

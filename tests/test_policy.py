@@ -27,7 +27,7 @@ shares = st.floats(0, 1)
         (86_400, (81_600, 82_800), 86_100),
     ],
 )
-def test_the_windows_scale_with_the_life_of_a_token(
+def test_the_windows_scale_with_the_lifetime_of_a_token(
     lifetime: float, due: tuple[float, float], hard: float
 ) -> None:
     assert POLICY.due_age(lifetime, 1) == pytest.approx(due[0])
@@ -48,7 +48,7 @@ def test_jitter_only_advances_the_refresh(lifetime: float, draw: float) -> None:
 
 
 @given(lifetimes, shares, st.floats(0, 2), st.none() | shares)
-def test_a_token_as_old_as_its_life_is_expired_and_no_other(
+def test_a_token_expires_exactly_at_its_lifetime(
     lifetime: float, draw: float, age: float, least: float | None
 ) -> None:
     wanted = None if least is None else least * lifetime * 0.99
@@ -74,7 +74,7 @@ def test_a_token_goes_through_four_states(age: float, state: State) -> None:
     assert POLICY.state(age, 900, 600) is state
 
 
-def test_a_caller_may_move_the_hard_line_either_way() -> None:
+def test_a_caller_may_lengthen_or_shorten_the_grace_period() -> None:
     assert POLICY.state(100, 900, 600, 801) is State.GRACE
     assert POLICY.state(100, 900, 600, 799) is State.FRESH
     assert POLICY.state(850, 900, 600, 0) is State.DUE
@@ -98,7 +98,7 @@ def test_longer_windows_are_capped_by_the_policy() -> None:
         ({"refresh_ahead": 299}, r"refresh_ahead must be at least the grace of 0:05:00"),
     ],
 )
-def test_a_policy_that_makes_no_sense_is_refused(arguments: dict[str, Any], message: str) -> None:
+def test_an_inconsistent_policy_is_refused(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         RefreshPolicy(**arguments)
 
@@ -132,7 +132,7 @@ def test_a_longer_grace_has_to_be_allowed() -> None:
         (exceptions.NotAuthorizedError("x"), Failure.TERMINAL),
     ],
 )
-def test_each_error_has_its_meaning(error: Exception, kind: Failure) -> None:
+def test_each_error_maps_to_a_kind_of_failure(error: Exception, kind: Failure) -> None:
     assert Failure.of(error) is kind
 
 
@@ -158,9 +158,11 @@ def test_the_back_off_doubles_up_to_its_cap(
 
 
 @given(st.sampled_from(Failure), st.integers(1, 10_000), st.floats(0, 86_400), shares)
-def test_a_back_off_has_bounds(kind: Failure, failures: int, remaining: float, draw: float) -> None:
+def test_the_back_off_is_bounded(
+    kind: Failure, failures: int, remaining: float, draw: float
+) -> None:
     wait = back_off(kind, failures, remaining, draw)
 
     assert 0.25 <= wait <= (60 if remaining else 5)
     if remaining >= 2 and kind is not Failure.TERMINAL:
-        assert wait <= remaining / 4, "there is a try before the token expires"
+        assert wait <= remaining / 4, "an attempt is made before the token expires"

@@ -1,4 +1,4 @@
-"""What is Prometheus' own: the registry, and the text that is scraped."""
+"""What only Prometheus has: the registry and the exposition."""
 
 from collections.abc import Iterator
 
@@ -23,7 +23,7 @@ def backend() -> Prometheus:
 
 @pytest.fixture
 def lines(backend: Prometheus) -> Iterator[list[str]]:
-    """What is scraped after one token was got twice."""
+    """The scraped lines after two requests for one token."""
     with TokenSession(
         POOL.identity_pool_id,
         developer_provider=POOL.developer_provider,
@@ -36,7 +36,7 @@ def lines(backend: Prometheus) -> Iterator[list[str]]:
         yield backend.text().splitlines()
 
 
-def test_the_exposition_is_that_of_prometheus(lines: list[str]) -> None:
+def test_the_exposition_follows_prometheus_conventions(lines: list[str]) -> None:
     assert "# TYPE cognito_devtoken_hits_total counter" in lines
     assert 'cognito_devtoken_hits_total{state="fresh"} 1.0' in lines
     assert "# TYPE cognito_devtoken_entries gauge" in lines
@@ -49,12 +49,12 @@ def test_the_outcome_of_a_fetch_is_a_label(lines: list[str]) -> None:
     assert f'{name}{{outcome="ok",reason="miss"}} 1.0' in lines
 
 
-def test_a_registry_refuses_a_second_one(backend: Prometheus) -> None:
+def test_a_registry_refuses_a_second_hook(backend: Prometheus) -> None:
     with pytest.raises(ValueError, match="Duplicated timeseries"):
         PrometheusMetrics(backend.registry)
 
 
-def test_without_a_registry_it_is_that_of_the_process() -> None:
+def test_the_default_registry_is_the_global_one() -> None:
     # An example of docs/monitoring.md may have run in this process.
     for collector, names in list(REGISTRY._collector_to_names.items()):
         if any(name.startswith("cognito_devtoken_") for name in names):

@@ -1,4 +1,4 @@
-"""The plugin for pytest explains itself, costs nothing, and does what the documentation says."""
+"""The pytest plugin documents itself, loads nothing heavy, and works as documented."""
 
 import re
 from importlib.util import find_spec
@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 
 
 class TestPlugin:
-    def test_it_explains_itself(self, pytester: pytest.Pytester) -> None:
+    def test_its_marker_and_fixtures_are_documented(self, pytester: pytest.Pytester) -> None:
         markers = pytester.runpytest_inprocess("--markers")
         markers.stdout.fnmatch_lines(["@pytest.mark.cognito(*fail): *"])
 
@@ -32,7 +32,7 @@ class TestPlugin:
         }
         assert "no docstring" not in ours
 
-    def test_without_the_extra_a_test_fails_and_names_it(self, pytester: pytest.Pytester) -> None:
+    def test_a_missing_extra_fails_the_test_and_is_named(self, pytester: pytest.Pytester) -> None:
         pytester.makeconftest("import sys; sys.modules['uvicorn'] = None")
         pytester.makepyfile("def test_it(token_session): pass")
 
@@ -46,10 +46,10 @@ class TestPlugin:
             ]
         )
 
-    def test_importing_it_costs_nothing_but_pytest_and_the_package(
+    def test_importing_it_loads_only_pytest_and_the_package(
         self, pytester: pytest.Pytester
     ) -> None:
-        # What is loaded before this test runs is what the plugin has loaded.
+        # Everything loaded before this test runs was loaded by the plugin.
         pytester.makepyfile(
             """
             import sys
@@ -71,7 +71,7 @@ class TestDocumentation:
     def test_its_application_passes(self, pytester: pytest.Pytester) -> None:
         pytest.importorskip("fastapi", reason="FastAPI is not installed")
         if not (find_spec("httpx2") or find_spec("httpx")):
-            pytest.skip("what FastAPI's test client needs is not installed")
+            pytest.skip("FastAPI's test client lacks a dependency")
         pytester.makepyfile(documented("py"))
         pytester.syspathinsert(ROOT / "examples")
 
@@ -79,7 +79,7 @@ class TestDocumentation:
 
 
 def documented(language: str) -> str:
-    """The blocks of a language in the documentation of the fixtures."""
+    """The code blocks in this language in the documentation of the fixtures."""
     _, section = (ROOT / "docs" / "testing.md").read_text().split("\n## With pytest\n")
     section = section.partition("\n## ")[0]
     blocks: list[str] = re.findall(

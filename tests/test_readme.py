@@ -1,4 +1,4 @@
-"""What the README promises besides its examples, which are tests of their own."""
+"""What the README promises beyond its examples, which run as tests themselves."""
 
 import re
 import tomllib
@@ -9,7 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 
 
-def test_continuous_integration_runs_the_commands_of_the_readme() -> None:
+def test_ci_runs_the_commands_of_the_readme() -> None:
     commands = re.findall(
         r"^```sh\n(.*?)\n```$", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL
     )
@@ -18,7 +18,7 @@ def test_continuous_integration_runs_the_commands_of_the_readme() -> None:
     assert (ROOT / ".ci/run").read_text().rstrip().splitlines()[-2:] == commands
 
 
-def test_links_of_the_readme_lead_somewhere() -> None:
+def test_links_in_the_readme_resolve() -> None:
     links = re.findall(r"\]\(([^)]+)\)", (ROOT / "README.md").read_text())
 
     assert links
@@ -26,7 +26,7 @@ def test_links_of_the_readme_lead_somewhere() -> None:
         assert (ROOT / link).exists(), link
 
 
-def test_the_oldest_versions_that_the_documentation_names_are_those_that_are_tested() -> None:
+def test_the_oldest_documented_versions_are_the_tested_ones() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     required = chain(
         *project["project"]["optional-dependencies"].values(), project["dependency-groups"]["web"]

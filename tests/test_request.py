@@ -1,4 +1,4 @@
-"""The limits of a request are those of AWS's own model, and a request cannot change."""
+"""A request has the limits of AWS's own model, and is immutable."""
 
 import copy
 import pickle
@@ -32,14 +32,14 @@ def shapes() -> dict[str, Any]:
 
 @cache
 def members() -> dict[str, Any]:
-    """The operation's members, each with the shape it has."""
+    """The operation's members and their shapes."""
     model = Loader().load_service_model("cognito-identity", "service-2")
     shape = shapes()[model["operations"][OPERATION]["input"]["shape"]]
     return {name: shapes()[member["shape"]] for name, member in shape["members"].items()}
 
 
 def params(**changes: object) -> dict[str, Any]:
-    """A valid request in the API's spelling, but for what is changed."""
+    """A valid request in the API's spelling, apart from these changes."""
     return {"IdentityPoolId": POOL_ID, "Logins": LOGINS} | changes
 
 
@@ -50,7 +50,7 @@ def refusal(**changes: object) -> str:
 
 
 def texts(length: int) -> st.SearchStrategy[str]:
-    """Text of any valid characters of this length."""
+    """Texts of this length, of any valid characters."""
     characters = st.characters(exclude_categories=["Cs"])
     if length > 1000:  # too long to draw each character
         return characters.map(lambda character: character * length)
@@ -66,14 +66,14 @@ MAPS = ["Logins", "PrincipalTags"]
 IDS = ["IdentityPoolId", "IdentityId"]
 
 
-def test_the_members_are_those_of_the_model() -> None:
+def test_the_members_match_the_model() -> None:
     request = TokenRequest(POOL_ID, LOGINS, POOL_ID, {"team": "blue"}, 60)
 
     assert request.to_params().keys() == members().keys()
     assert refusal(Other=1) == f"Other is none of {', '.join(members())}"
 
 
-def test_the_required_members_are_those_of_the_model() -> None:
+def test_the_required_members_match_the_model() -> None:
     shape = shapes()["GetOpenIdTokenForDeveloperIdentityInput"]
 
     with pytest.raises(InvalidRequestError) as caught:
@@ -94,7 +94,7 @@ def test_a_map_has_as_many_entries_as_the_model_allows(member: str, data: st.Dat
 
 
 @pytest.mark.parametrize("member", MAPS)
-def test_a_map_is_not_empty(member: str) -> None:
+def test_an_empty_map_is_refused(member: str) -> None:
     assert refusal(**{member: {}}).endswith("entries, not 0")
 
 
@@ -232,7 +232,7 @@ def test_bad_input_is_named_with_its_limit(member: str, value: object, message: 
     assert str(caught.value) == message
 
 
-def test_an_integer_too_long_to_print_is_refused_all_the_same() -> None:
+def test_an_integer_too_long_to_print_is_refused() -> None:
     assert refusal(TokenDuration=1 << 99_999).endswith("not an integer of 100000 bits")
 
 
@@ -264,7 +264,7 @@ def test_the_order_of_the_maps_does_not_matter() -> None:
     assert a != TokenRequest(POOL_ID, {"a": "2", "b": "1"}, principal_tags={"x": "1", "y": "2"})
 
 
-def test_keeping_the_dictionaries_does_not_change_a_request() -> None:
+def test_changing_the_original_dictionaries_does_not_change_a_request() -> None:
     logins, tags = {"a": "1"}, {"x": "1"}
     request = TokenRequest(POOL_ID, logins, principal_tags=tags)
     before = request.to_params()
@@ -307,7 +307,7 @@ def test_wire_members_survive_the_round_trip(members: dict[str, Any]) -> None:
     assert attrs.evolve(request) == request
 
 
-def test_the_region_is_the_one_of_the_pool() -> None:
+def test_the_region_is_the_pools() -> None:
     assert TokenRequest(POOL_ID, LOGINS).region == "us-east-1"
 
 
@@ -319,7 +319,7 @@ def test_no_value_of_a_login_or_tag_is_shown(show: Any) -> None:
     assert "login.example.com" in show(TokenRequest(POOL_ID, LOGINS))
 
 
-def test_a_request_is_not_pickled_and_its_copy_is_itself() -> None:
+def test_a_request_refuses_pickling_and_copies_to_itself() -> None:
     request = TokenRequest(POOL_ID, LOGINS)
 
     for secret in (request, request.logins):
@@ -340,7 +340,7 @@ def test_the_frames_of_a_violation_hold_no_login(logins: Any, leaks: Any) -> Non
 
 
 @pytest.mark.parametrize("misplaced", [CANARY, {"login.example.com": CANARY}, [CANARY]])
-def test_a_login_in_the_place_of_another_member_is_not_shown(misplaced: Any, leaks: Any) -> None:
+def test_a_login_passed_as_another_member_is_not_shown(misplaced: Any, leaks: Any) -> None:
     with pytest.raises(InvalidRequestError) as caught:
         TokenRequest(misplaced, POOL_ID, misplaced, misplaced, misplaced)  # type: ignore[arg-type]
 
@@ -349,7 +349,7 @@ def test_a_login_in_the_place_of_another_member_is_not_shown(misplaced: Any, lea
 
 
 @pytest.mark.parametrize("params", [[CANARY], CANARY, None, {CANARY: "login.example.com"}, {7: 7}])
-def test_what_are_no_params_is_refused_and_not_shown(params: Any, leaks: Any) -> None:
+def test_invalid_params_are_refused_and_not_shown(params: Any, leaks: Any) -> None:
     with pytest.raises(InvalidRequestError) as caught:
         TokenRequest.from_params(params)
 

@@ -1,4 +1,4 @@
-"""No token, login or AWS secret shows: not in a log, not in an error, not in its frames."""
+"""No token, login or AWS secret appears in a log, in an error, or in its frames."""
 
 import json
 import logging
@@ -45,8 +45,8 @@ def secret_request() -> TokenRequest:
 
 
 @pytest.fixture(autouse=True)
-def _loggers_without_filters() -> None:
-    """What another test has guarded is not guarded here."""
+def _unfiltered_loggers() -> None:
+    """Remove the filters that other tests have installed."""
     for logger in logging.root.manager.loggerDict.values():
         if isinstance(logger, logging.Logger):
             logger.filters.clear()
@@ -64,7 +64,7 @@ class _Everything(logging.Handler):
 
 @pytest.fixture
 def log() -> Iterator[_Everything]:
-    """What every logger of the process says from DEBUG on."""
+    """Everything that the loggers of this process emit, at any level."""
     handler = _Everything()
     root = logging.getLogger()
     level = root.level
@@ -98,7 +98,7 @@ def test_no_log_shows_a_secret(
     assert not [canary for canary in CANARIES if canary in log.text]
 
 
-def test_the_same_call_without_us_does_log_them_before_and_after(
+def test_the_same_call_through_boto3_alone_logs_them(
     server: HTTPServer, log: _Everything, secret_request: TokenRequest
 ) -> None:
     boto = boto3_client(server.url_for(""))
@@ -109,7 +109,7 @@ def test_the_same_call_without_us_does_log_them_before_and_after(
     assert {LOGIN, SESSION_TOKEN, TOKEN} <= {canary for canary in CANARIES if canary in log.text}
 
 
-def test_every_logger_of_botocore_is_guarded(
+def test_every_botocore_logger_is_filtered(
     server: HTTPServer, log: _Everything, secret_request: TokenRequest
 ) -> None:
     with DevTokenClient(endpoint_url=server.url_for("")) as client:
@@ -130,7 +130,7 @@ def before_sending(boto: Any, hook: Callable[[], object]) -> None:
     boto.meta.events.register("before-send.cognito-identity.*", lambda **_: hook() and None)
 
 
-def test_warnings_of_botocore_pass_without_what_they_quote(
+def test_botocore_warnings_are_logged_without_their_arguments(
     server: HTTPServer, log: _Everything, secret_request: TokenRequest
 ) -> None:
     def warn() -> None:
@@ -152,7 +152,7 @@ def test_warnings_of_botocore_pass_without_what_they_quote(
     assert SESSION_TOKEN not in log.text
 
 
-def test_a_call_within_a_call_leaves_the_outer_one_guarded(
+def test_a_nested_call_leaves_the_outer_call_filtered(
     server: HTTPServer, log: _Everything, secret_request: TokenRequest
 ) -> None:
     boto = boto3_client(server.url_for(""))
@@ -164,7 +164,7 @@ def test_a_call_within_a_call_leaves_the_outer_one_guarded(
     assert not [canary for canary in CANARIES if canary in log.text]
 
 
-def test_looking_for_credentials_is_guarded_from_the_first_call_on(
+def test_credential_lookup_is_filtered_from_the_first_call_on(
     httpserver: HTTPServer,
     log: _Everything,
     secret_request: TokenRequest,
@@ -186,7 +186,7 @@ def test_looking_for_credentials_is_guarded_from_the_first_call_on(
 
 
 @pytest.mark.external
-def test_a_header_that_urllib3_cannot_read_is_not_logged(
+def test_a_header_that_urllib3_cannot_parse_is_not_logged(
     log: _Everything, secret_request: TokenRequest
 ) -> None:
     answer = f"HTTP/1.1 200 OK\r\nbroken header {TOKEN}\r\n\r\n{{}}".encode()
@@ -249,7 +249,7 @@ def test_no_error_shows_a_secret(
     assert not leaks(caught.value, *CANARIES)
 
 
-def test_what_the_service_quotes_of_a_login_is_masked_and_the_rest_is_kept(
+def test_a_quoted_login_is_masked_and_the_rest_of_the_message_is_kept(
     httpserver: HTTPServer, secret_request: TokenRequest
 ) -> None:
     service_error(httpserver)
@@ -283,7 +283,7 @@ class BareClientError(ClientError):
 @pytest.mark.parametrize(
     "raised", [OwnClientError(LOGIN), OwnBotoCoreError(LOGIN), BareClientError(LOGIN)]
 )
-def test_errors_with_a_constructor_of_their_own_are_translated_too(
+def test_errors_with_a_custom_constructor_are_translated_too(
     raised: Exception, server: HTTPServer, secret_request: TokenRequest, leaks: Leaks
 ) -> None:
     boto = boto3_client(server.url_for(""))
@@ -308,7 +308,7 @@ def fails_with(error: BaseException) -> Callable[[Any], None]:
 @pytest.mark.parametrize(
     "raised", [RuntimeError(TOKEN), KeyError(LOGIN), TimeoutError(), ConnectionResetError(LOGIN)]
 )
-def test_an_error_of_a_hook_does_not_bring_its_text_or_the_frames_along(
+def test_an_error_from_a_hook_exposes_neither_its_text_nor_its_frames(
     raised: Exception, server: HTTPServer, secret_request: TokenRequest, leaks: Leaks
 ) -> None:
     boto = boto3_client(server.url_for(""))
@@ -321,7 +321,7 @@ def test_an_error_of_a_hook_does_not_bring_its_text_or_the_frames_along(
     assert not leaks(caught.value, *CANARIES)
 
 
-def test_ctrl_c_in_the_middle_of_a_call_brings_no_frames_along(
+def test_ctrl_c_during_a_call_exposes_no_frames(
     server: HTTPServer, secret_request: TokenRequest, leaks: Leaks
 ) -> None:
     boto = boto3_client(server.url_for(""))
@@ -334,7 +334,7 @@ def test_ctrl_c_in_the_middle_of_a_call_brings_no_frames_along(
 
 
 @pytest.mark.parametrize("fault", ["drop_next", "cut_next"])
-def test_a_broken_connection_brings_no_secret_along(
+def test_a_broken_connection_exposes_no_secret(
     fault: str, emulator: Emulator, secret_request: TokenRequest, leaks: Leaks
 ) -> None:
     getattr(emulator, fault)(times=9)
@@ -362,8 +362,8 @@ def test_a_header_that_cannot_be_sent_is_not_quoted(
 
 
 @pytest.mark.external
-def test_the_search_for_leaks_finds_them(leaks: Leaks, secret_request: TokenRequest) -> None:
-    """The same call through boto3 leaks, in the message, the attributes and the frames."""
+def test_the_leak_search_finds_leaks(leaks: Leaks, secret_request: TokenRequest) -> None:
+    """The same call through boto3 leaks in the message, the attributes and the frames."""
     with Emulator(POOL) as emulator:
         emulator.fail_next("ValidationException", LOGIN)
         boto = boto3_client(emulator.endpoint_url)
@@ -373,7 +373,7 @@ def test_the_search_for_leaks_finds_them(leaks: Leaks, secret_request: TokenRequ
     assert len(leaks(caught.value, LOGIN)) > 4
 
 
-def test_no_warning_is_raised(server: HTTPServer, secret_request: TokenRequest) -> None:
+def test_no_warning_shows_a_secret(server: HTTPServer, secret_request: TokenRequest) -> None:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         with DevTokenClient(endpoint_url=server.url_for("")) as client:

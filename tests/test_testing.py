@@ -1,4 +1,4 @@
-"""The doubles that this library offers to the tests of its users."""
+"""The test doubles that this library offers its users."""
 
 import threading
 from datetime import timedelta
@@ -11,7 +11,7 @@ from cognito_devtoken.exceptions import ConfigurationError, TooManyRequestsError
 from cognito_devtoken.testing import FakeFetcher, ManualClock, make_token
 
 
-def test_the_hands_of_a_clock_move_together_and_apart() -> None:
+def test_the_two_clocks_move_together_or_apart() -> None:
     clock = ManualClock(wall=1000)
     start = clock.monotonic()
 
@@ -27,7 +27,7 @@ def test_the_hands_of_a_clock_move_together_and_apart() -> None:
         clock.advance(-1)
 
 
-def test_every_token_is_another_and_the_identity_the_same() -> None:
+def test_each_fetch_returns_a_new_token_of_the_same_identity() -> None:
     fetcher = FakeFetcher()
     one, two = fetcher.fetch(request_for()), fetcher.fetch(request_for())
 
@@ -49,7 +49,7 @@ def test_every_token_is_another_and_the_identity_the_same() -> None:
     ("lifetime", "duration", "seconds"),
     [(None, None, 900), (None, 60, 60), (30, 60, 30), (timedelta(seconds=90), None, 90)],
 )
-def test_tokens_live_as_long_as_asked_for_unless_told_otherwise(
+def test_tokens_live_as_long_as_requested_unless_set_otherwise(
     lifetime: float | None, duration: int | None, seconds: int
 ) -> None:
     clock = ManualClock()
@@ -60,7 +60,7 @@ def test_tokens_live_as_long_as_asked_for_unless_told_otherwise(
     assert token.expires_in() == timedelta(seconds=seconds - 10)
 
 
-def test_calls_fail_as_often_as_told() -> None:
+def test_calls_fail_while_an_error_is_set() -> None:
     fetcher = FakeFetcher()
     fetcher.fail_next(TooManyRequestsError("slow down"), times=2)
     fetcher.error = ConfigurationError("no AWS credentials")
@@ -72,7 +72,7 @@ def test_calls_fail_as_often_as_told() -> None:
     assert fetcher.fetch(request_for()).token
 
 
-def test_calls_that_are_held_have_begun_and_do_not_come_back() -> None:
+def test_held_calls_start_but_do_not_return() -> None:
     fetcher = FakeFetcher()
     caller = threading.Thread(target=fetcher.fetch, args=[request_for()])
     with fetcher.held():
@@ -82,7 +82,7 @@ def test_calls_that_are_held_have_begun_and_do_not_come_back() -> None:
     caller.join()
 
 
-def test_a_token_is_made_as_cognito_makes_them() -> None:
+def test_a_made_token_resembles_one_from_cognito() -> None:
     clock = ManualClock(wall=1_700_000_000)
     token = make_token("ana", lifetime=60, clock=clock)
 
@@ -97,7 +97,7 @@ def test_a_token_is_made_as_cognito_makes_them() -> None:
     assert make_token().expires_in() > timedelta(seconds=890)
 
 
-def test_a_session_on_doubles_needs_nothing_else() -> None:
+def test_a_session_with_doubles_needs_nothing_else() -> None:
     clock = ManualClock()
     fetcher = FakeFetcher(clock)
     with TokenSession(POOL_ID, developer_provider=PROVIDER, client=fetcher, clock=clock) as session:

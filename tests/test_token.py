@@ -1,4 +1,4 @@
-"""A token is checked against its request, tells how long it lives, and shows itself to nobody."""
+"""A token is checked against its request, knows its lifetime, and is never displayed."""
 
 import base64
 import copy
@@ -28,7 +28,7 @@ IAT = 1_700_000_000
 
 @attrs.define
 class FakeClock:
-    """Two hands, set by the test."""
+    """A monotonic clock and a wall clock, set by the test."""
 
     mono: float = 50.0
     wall: float = 1_600_000_000.0
@@ -87,7 +87,7 @@ def test_times_are_the_servers() -> None:
     assert token.expires_at.tzinfo is UTC
 
 
-def test_what_comes_out_has_the_names_of_aws_and_amplify() -> None:
+def test_conversions_use_the_names_of_aws_and_amplify() -> None:
     text = jwt(claims())
     token = token_of(text)
 
@@ -117,7 +117,7 @@ def test_claims_are_decoded_once_and_read_only() -> None:
     "text", ["us-east-1:0b0e-random", "oidct-dev.us-east-1:ab.0b0e", "a.b.c", "..", "é.é.é"]
 )
 @pytest.mark.parametrize(("asked", "lifetime"), [(None, 900), (60, 60)])
-def test_a_token_that_is_no_jwt_lives_as_long_as_asked_for(
+def test_a_token_that_is_not_a_jwt_lives_as_long_as_requested(
     text: str, asked: int | None, lifetime: int
 ) -> None:
     clock = FakeClock(wall=1_650_000_000)
@@ -147,11 +147,13 @@ def test_a_token_that_is_no_jwt_lives_as_long_as_asked_for(
         ({"iat": -1}, "no iat or no exp that is a time"),
     ],
 )
-def test_a_token_that_does_not_fit_is_refused(changes: dict[str, Any], reason: str) -> None:
+def test_a_token_that_contradicts_its_request_is_refused(
+    changes: dict[str, Any], reason: str
+) -> None:
     assert reason in refusal(jwt(claims(**changes)))
 
 
-def test_a_token_may_live_shorter_than_asked_for_but_not_longer() -> None:
+def test_a_token_may_live_shorter_but_not_longer_than_requested() -> None:
     asked = attrs.evolve(REQUEST, token_duration=600)
 
     assert token_of(jwt(claims(exp=IAT + 599)), asked).lifetime == timedelta(seconds=599)
@@ -172,11 +174,11 @@ def test_a_jwt_without_readable_claims_is_refused(payload: bytes) -> None:
     assert "does not fit" in refusal(jwt(payload))
 
 
-def test_a_jwt_with_an_unreadable_header_is_checked_all_the_same() -> None:
+def test_a_jwt_with_an_unreadable_header_is_still_checked() -> None:
     assert "identity pool" in refusal(jwt(claims(aud="another"), header=b"\xff"))
 
 
-def test_a_header_too_long_to_read_does_not_make_it_no_jwt() -> None:
+def test_a_jwt_with_a_header_too_long_to_read_is_still_a_jwt() -> None:
     long = jwt(claims(aud="another", pad="x" * 17_000), header={"pad": "x" * 17_000})
 
     assert "no readable claims of at most 16384 bytes" in refusal(long)
@@ -204,7 +206,9 @@ def test_claims_have_at_most_16_kb() -> None:
         ({"IdentityId": IDENTITY_ID, "Token": "a\ud800"}, "Token"),
     ],
 )
-def test_an_answer_without_its_members_is_refused(response: dict[str, Any], missing: str) -> None:
+def test_a_response_without_a_required_member_is_refused(
+    response: dict[str, Any], missing: str
+) -> None:
     with pytest.raises(InvalidTokenResponseError, match=f"it has no {missing}"):
         OpenIdToken.from_response(response, REQUEST)
 
@@ -221,7 +225,7 @@ def test_the_frames_of_a_refusal_hold_no_token_and_no_claims(
     assert not leaks(caught.value, text, "user-42")
 
 
-def test_an_answer_for_another_identity_than_asked_for_is_refused() -> None:
+def test_a_response_for_another_identity_is_refused() -> None:
     asked = attrs.evolve(REQUEST, identity_id="us-east-1:0")
 
     assert "another identity than the one asked for" in refusal(jwt(claims()), asked)
@@ -232,7 +236,7 @@ def test_an_answer_for_another_identity_than_asked_for_is_refused() -> None:
     st.text(st.characters(exclude_categories=["Cs"]))
     | st.binary().map(lambda b: f"e30.{encode(b)}.x")
 )
-def test_no_text_is_too_odd_for_a_token(text: str) -> None:
+def test_any_text_becomes_a_token_or_is_refused(text: str) -> None:
     try:
         token = token_of(text)
     except InvalidTokenResponseError as error:
@@ -241,7 +245,7 @@ def test_no_text_is_too_odd_for_a_token(text: str) -> None:
         assert token.token == text
 
 
-def test_age_is_what_the_faster_of_two_clocks_says() -> None:
+def test_age_follows_the_faster_of_the_two_clocks() -> None:
     clock = FakeClock()
     token = token_of(jwt(claims()), clock=clock)
 
@@ -249,7 +253,7 @@ def test_age_is_what_the_faster_of_two_clocks_says() -> None:
     clock.mono += 10  # the wall clock was set back, or stands still
     clock.wall -= 100
     assert token.expires_in() == timedelta(seconds=890)
-    clock.wall += 700  # the monotonic one stood still while the function was frozen
+    clock.wall += 700  # the monotonic clock stood still while the function was frozen
     assert token.expires_in() == timedelta(seconds=300)
     clock.mono += 1000
     assert token.expires_in() == timedelta(0)
@@ -284,7 +288,7 @@ SHOWS = [
 
 
 @pytest.mark.parametrize("show", SHOWS)
-def test_the_token_is_shown_by_nothing(show: Any) -> None:
+def test_no_representation_shows_the_token(show: Any) -> None:
     text = jwt(claims())
     token = token_of(text)
     assert token.claims["sub"] == IDENTITY_ID
@@ -305,7 +309,7 @@ def test_the_fingerprint_tells_tokens_apart() -> None:
     assert token_of("another").fingerprint != token.fingerprint
 
 
-def test_a_token_is_frozen_hashable_not_pickled_and_its_own_copy() -> None:
+def test_a_token_is_frozen_and_hashable_refuses_pickling_and_copies_to_itself() -> None:
     token = token_of("opaque")
 
     assert token == token_of("opaque", clock=FakeClock(mono=9))

@@ -1,4 +1,4 @@
-"""What a client gets to see of an error, whatever the framework."""
+"""What a client sees of an error, whatever the framework."""
 
 import math
 from datetime import UTC, datetime, timedelta
@@ -36,7 +36,7 @@ QUOTED = "arn:aws:iam::123456789012:role/shop"
         ("SessionClosedError", 503, "1", 1013),
     ],
 )
-def test_an_error_is_answered_with_what_a_client_can_act_on(
+def test_the_answer_to_an_error_is_one_a_client_can_act_on(
     name: str, status: int, retry_after: str | None, close_code: int
 ) -> None:
     answer = Answer.to(getattr(exceptions, name)(QUOTED))
@@ -60,20 +60,20 @@ def test_an_error_is_answered_with_what_a_client_can_act_on(
         "ServiceError",
     ],
 )
-def test_what_is_wrong_on_this_side_stays_an_error_of_the_application(name: str) -> None:
+def test_a_server_side_error_stays_an_error_of_the_application(name: str) -> None:
     error: type[DevTokenError] = getattr(exceptions, name)
 
     assert not ANSWERS.keys() & {*error.__mro__}
 
 
-def test_an_error_of_ones_own_is_answered_as_what_it_derives_from() -> None:
+def test_a_derived_error_is_answered_like_its_base() -> None:
     class Throttled(TooManyRequestsError):
         pass
 
     assert Answer.to(Throttled("slowly")).status == 429
 
 
-def test_retry_after_is_the_time_that_is_left_rounded_up() -> None:
+def test_retry_after_is_the_remaining_time_rounded_up() -> None:
     def left() -> int:
         return math.ceil((retry_at - datetime.now(UTC)).total_seconds())
 
@@ -89,8 +89,8 @@ def test_retry_after_is_the_time_that_is_left_rounded_up() -> None:
 @pytest.mark.parametrize(
     ("seconds", "retry_after"),
     [
-        (-5, "1"),  # it has passed in the meantime
-        (3600, "60"),  # by a clock that is not this machine's
+        (-5, "1"),  # already past
+        (3600, "60"),  # set by another machine's clock
     ],
 )
 def test_retry_after_is_from_1_to_60_seconds(seconds: float, retry_after: str) -> None:
@@ -109,7 +109,7 @@ def test_retry_after_is_from_1_to_60_seconds(seconds: float, retry_after: str) -
         (ServiceError("of a code that nobody knows"), 500, 1011),
     ],
 )
-def test_a_failure_is_told_alike_to_those_who_ask_first_and_later(
+def test_the_first_caller_and_later_callers_get_the_same_answer(
     last_error: Exception, status: int, close_code: int
 ) -> None:
     later = Answer.to(TokenUnavailableError("no", last_error=last_error))
@@ -123,7 +123,7 @@ def test_a_failure_is_told_alike_to_those_who_ask_first_and_later(
         assert later.detail == "Something is wrong on this side."
 
 
-def test_a_broken_limit_is_told_and_the_identity_pool_is_not() -> None:
+def test_an_exceeded_limit_is_named_but_not_the_identity_pool() -> None:
     with pytest.raises(InvalidRequestError) as caught:
         TokenRequest("eu-central-1:nowhere", {"login.example.com": ""}, token_duration=0)
 
@@ -138,7 +138,7 @@ def test_a_broken_limit_is_told_and_the_identity_pool_is_not() -> None:
     assert Answer.to(pool).detail == "The request breaks a limit."
 
 
-def test_of_many_broken_limits_a_few_are_told() -> None:
+def test_only_the_first_few_exceeded_limits_are_named() -> None:
     tags = {f"color-{number}": "" for number in range(40)}
     with pytest.raises(InvalidRequestError) as caught:
         TokenRequest("us-east-1:0", {"login.example.com": "ana"}, principal_tags=tags)
@@ -150,10 +150,10 @@ def test_of_many_broken_limits_a_few_are_told() -> None:
     )
 
 
-def test_a_reason_to_close_a_websocket_fits_into_a_frame() -> None:
+def test_a_websocket_close_reason_fits_in_a_frame() -> None:
     error = InvalidRequestError([Violation("principal_tags['größe']", "must be short " * 8)])
 
-    for prefix in ("", "x"):  # wherever a character of two bytes is cut
+    for prefix in ("", "x"):  # whether or not the cut splits a two-byte character
         answer = Answer(400, {}, prefix + "ö" * 100)
         assert answer.close_reason == prefix + "ö" * 61
     reason = Answer.to(error).close_reason
@@ -174,7 +174,7 @@ async def opens_later() -> AsyncTokenSession:
         (AsyncTokenSession("us-east-1:0"), "AsyncTokenSession"),
     ],
 )
-def test_what_opens_no_session_is_told_what_is_to_be_passed(factory: Any, found: str) -> None:
+def test_an_invalid_session_factory_is_refused_with_what_to_pass(factory: Any, found: str) -> None:
     with pytest.raises(TypeError) as caught:
         open_with(factory, AsyncTokenSession)
 

@@ -1,7 +1,7 @@
 """
-Whether tests that draw their cases draw all of them, or only some.
+Whether generated tests run all of their cases or only some.
 
-One lane sets THOROUGH=1. The others run the same tests in a fraction of the time.
+One CI lane sets THOROUGH=1; the others run the same tests in a fraction of the time.
 """
 
 import os

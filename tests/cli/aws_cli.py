@@ -1,4 +1,4 @@
-"""The AWS CLI (version 1, the one of the package index) and ours, side by side in this process."""
+"""Run the AWS CLI (version 1, from PyPI) and ours, side by side in this process."""
 
 import contextlib
 import io
@@ -30,7 +30,7 @@ def theirs(arguments: Sequence[str]) -> Outcome:
     clidriver = module("awscli.clidriver")
 
     def run() -> int:
-        # Each run has a driver of its own: one keeps the options that it has been given.
+        # A new driver for each run, because a driver keeps the options of earlier runs.
         code: int = clidriver.create_clidriver().main(["cognito-identity", *arguments])
         return code
 
@@ -39,12 +39,12 @@ def theirs(arguments: Sequence[str]) -> Outcome:
 
 
 def quietly() -> contextlib.AbstractContextManager[object]:
-    """What the AWS CLI warns of is not ours to mend."""
+    """Ignore the AWS CLI's warnings, which are not ours to fix."""
     return warnings.catch_warnings(action="ignore")
 
 
 def module(name: str) -> Any:
-    """A module of the AWS CLI, or a test that is skipped for all to see."""
+    """Import a module of the AWS CLI, or skip the test with a reason."""
     with quietly():
         return pytest.importorskip(
             name, reason="the AWS CLI cannot be installed beside this botocore"
@@ -53,7 +53,7 @@ def module(name: str) -> Any:
 
 @contextlib.contextmanager
 def quick() -> Iterator[None]:
-    """Botocore reads each file and looks at each handler once; nobody listens to the log."""
+    """Have botocore read each file and inspect each handler only once, and disable logging."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(botocore.session, "create_loader", _create_loader)
         # The AWS CLI registers the same 370 functions for each run.

@@ -1,4 +1,4 @@
-"""The command line in a process of its own, for tests whose subject is that process."""
+"""Run the command line in a separate process, for tests about that process."""
 
 import subprocess
 import sys
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 
-# Ends a run that hangs, and is far above what a run takes on the busiest machine.
+# Only ends a run that hangs; far longer than any run takes on a busy machine.
 BACKSTOP = 300
 COMMAND = [sys.executable, "-m", "cognito_devtoken"]
 
@@ -22,7 +22,7 @@ def finished(command: list[str], **options: Any) -> subprocess.CompletedProcess[
 
 @contextmanager
 def ended(process: subprocess.Popen[str]) -> Iterator[subprocess.Popen[str]]:
-    """Kills the process if the test fails before it has ended."""
+    """Kill the process if the test fails before it ends."""
     with process:
         try:
             yield process

@@ -1,4 +1,4 @@
-"""Terminals: one in memory, a real one with a command on it, and what they show."""
+"""Terminals: one in memory, a real one running a command, and what they show."""
 
 import fcntl
 import io
@@ -14,7 +14,7 @@ from cli_process import BACKSTOP
 
 
 class Terminal(io.TextIOWrapper):
-    """Standard output as a terminal that keeps what it is sent."""
+    """Standard output as a terminal that records what is written to it."""
 
     def __init__(self, encoding: str = "utf-8", *, is_terminal: bool = True) -> None:
         super().__init__(io.BytesIO(), encoding, "backslashreplace", newline="")
@@ -31,14 +31,14 @@ class Terminal(io.TextIOWrapper):
 
 
 def set_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The environment of a terminal of 80 columns that shows colours."""
+    """Set the environment of an 80-column colour terminal."""
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.delenv("NO_COLOR", raising=False)
 
 
 def left_on_screen(sent: str) -> list[str]:
-    """The lines that a terminal shows in the end."""
+    """Return the lines that a terminal shows in the end."""
     lines, row, column = [""], 0, 0
     for match in re.finditer(r"\x1b\[([\d;]*)([A-Za-z])|[^\x1b]", sent):
         number, what = match[1], match[2] or match[0]
@@ -65,7 +65,7 @@ def left_on_screen(sent: str) -> list[str]:
 
 
 class OnTerminal:
-    """A command on a terminal of 80 columns."""
+    """A command on an 80-column terminal."""
 
     def __init__(self, command: list[str]) -> None:
         self.sent = ""

@@ -8,7 +8,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
-from asking_cli import ANSWER, ASK
+from cli_arguments import ANSWER, ASK
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.external
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A certificate that nobody trusts, and its key."""
+    """An untrusted certificate and its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "loopback")])
     now = datetime.now(UTC)
@@ -50,9 +50,9 @@ def secure(certificate: tuple[Path, Path]) -> Iterator[HTTPServer]:
         yield server
 
 
-# urllib3 warns of it, as it does in a process.
+# urllib3 warns about it, as it does outside the tests.
 @pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
-def test_a_certificate_is_verified_unless_told_otherwise(
+def test_a_certificate_is_verified_unless_an_option_disables_it(
     secure: HTTPServer,
     certificate: tuple[Path, Path],
     monkeypatch: pytest.MonkeyPatch,

@@ -1,4 +1,4 @@
-"""The command line as a whole: help, version, keys, and what is the same for all commands."""
+"""The command line as a whole: help, version, keys, and what all commands share."""
 
 import gc
 import stat
@@ -6,13 +6,13 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
-from asking_cli import PLAIN
+from cli_arguments import PLAIN
 
 from cognito_devtoken.cli import COMMANDS, main
 from cognito_devtoken.stores import StoreKeys
 
 
-def test_help_is_a_word_too(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_word_help_prints_the_same_as_the_option(capsys: pytest.CaptureFixture[str]) -> None:
     shown = []
     for words in (["help"], ["--help"], ["get-token", "help"], ["get-token", "--help"]):
         with pytest.raises(SystemExit, match="0"):
@@ -24,7 +24,7 @@ def test_help_is_a_word_too(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize("is_enabled", [True, False])
-def test_garbage_is_collected_afterwards_as_before(is_enabled: bool) -> None:
+def test_a_run_restores_whether_garbage_collection_is_enabled(is_enabled: bool) -> None:
     before = gc.isenabled()
     (gc.enable if is_enabled else gc.disable)()
     try:
@@ -35,21 +35,21 @@ def test_garbage_is_collected_afterwards_as_before(is_enabled: bool) -> None:
         (gc.enable if before else gc.disable)()
 
 
-def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+def test_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="0"):
         main(["--version"])
 
     assert capsys.readouterr() == (f"cognito-devtoken {version('cognito-devtoken')}\n", "")
 
 
-def test_a_store_key_is_a_key_and_another_each_time(capsys: pytest.CaptureFixture[str]) -> None:
+def test_each_store_key_is_valid_and_new(capsys: pytest.CaptureFixture[str]) -> None:
     for _ in range(2):
         assert main(["store-key"]) == 0
 
     assert len(set(StoreKeys(capsys.readouterr().out.split()).ids)) == 2
 
 
-def test_a_store_key_goes_to_a_file_of_its_owner(
+def test_a_store_key_file_is_readable_by_its_owner_only(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "store-keys"

@@ -1,4 +1,4 @@
-"""What the command line says of what goes wrong: the words and exit codes of AWS CLI v2."""
+"""Errors of the command line have the wording and exit codes of AWS CLI v2."""
 
 import io
 import os
@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 
 import pytest
-from asking_cli import NOWHERE, PLAIN
+from cli_arguments import NOWHERE, PLAIN
 
 from cognito_devtoken.cli import main
 from cognito_devtoken.emulator import Emulator
@@ -15,7 +15,7 @@ from cognito_devtoken.emulator import Emulator
 CANARY = "canary-login"
 
 
-def assert_told(
+def assert_error(
     arguments: Sequence[str], code: int, text: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     got = main(arguments)
@@ -110,7 +110,7 @@ def assert_told(
         ),
     ],
 )
-def test_an_error_is_told_as_aws_cli_v2_does_with_a_code_and_a_hint(
+def test_an_error_has_the_wording_and_exit_code_of_aws_cli_v2_and_a_hint(
     arguments: list[str],
     code: int,
     text: str,
@@ -121,7 +121,7 @@ def test_an_error_is_told_as_aws_cli_v2_does_with_a_code_and_a_hint(
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     monkeypatch.setattr(sys, "stdin", io.StringIO())
 
-    assert_told(arguments, code, text, capsys)
+    assert_error(arguments, code, text, capsys)
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ def test_an_error_is_told_as_aws_cli_v2_does_with_a_code_and_a_hint(
         ),
     ],
 )
-def test_a_refusal_is_told_with_its_code_and_a_hint(
+def test_a_refusal_shows_its_code_and_a_hint(
     arguments: list[str],
     code: int,
     text: str,
@@ -156,28 +156,32 @@ def test_a_refusal_is_told_with_its_code_and_a_hint(
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_COGNITO_IDENTITY", emulator.endpoint_url)
 
-    assert_told(arguments, code, text, capsys)
+    assert_error(arguments, code, text, capsys)
 
 
-def test_an_error_that_nobody_reads_has_its_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_has_its_exit_code_when_standard_error_is_a_broken_pipe(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     reading, writing = os.pipe()
     os.close(reading)
-    nobody = os.fdopen(writing, "w", buffering=1)
-    monkeypatch.setattr(sys, "stderr", nobody)
+    unread = os.fdopen(writing, "w", buffering=1)
+    monkeypatch.setattr(sys, "stderr", unread)
 
     assert main(["get-token"]) == 252
 
     with pytest.raises(BrokenPipeError):
-        nobody.close()
+        unread.close()
 
 
-def test_no_standard_error_at_all_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_standard_error_does_not_change_the_exit_code(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(sys, "stderr", None)
 
     assert main(["get-token"]) == 252
 
 
-def test_ctrl_c_has_an_exit_code_and_no_message(
+def test_ctrl_c_sets_an_exit_code_without_a_message(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     class Interrupted(io.StringIO):

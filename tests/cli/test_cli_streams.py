@@ -1,4 +1,4 @@
-"""The command as a process: streams that are closed or full, signals, what is not installed."""
+"""The command as a process: closed or full streams, signals, missing extras."""
 
 import json
 import signal
@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from asking_cli import ASK, PLAIN
+from cli_arguments import ASK, PLAIN
 from cli_process import BACKSTOP, COMMAND, ended, finished
 
 from cognito_devtoken.emulator import Emulator
@@ -36,13 +36,13 @@ def in_shell(words: str) -> subprocess.CompletedProcess[str]:
     return finished(["sh", "-c", f"exec {' '.join(COMMAND)} {words}"])
 
 
-def test_a_closed_standard_output_is_quiet() -> None:
+def test_a_closed_standard_output_causes_no_message() -> None:
     done = in_shell(f"{' '.join(ASK)} >&-")
 
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_a_closed_standard_error_is_quiet() -> None:
+def test_a_closed_standard_error_causes_no_output() -> None:
     done = in_shell(f"{' '.join(PLAIN)} --profile nobody 2>&-")
 
     assert (done.returncode, done.stdout) == (255, "")
@@ -57,7 +57,7 @@ def test_a_closed_standard_error_is_quiet() -> None:
         ("nonsense 2>/dev/full", 252, ""),
     ],
 )
-def test_what_cannot_be_written_is_told_once_if_at_all(
+def test_a_write_error_is_reported_at_most_once(
     words: str, code: int, err: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
@@ -67,7 +67,7 @@ def test_what_cannot_be_written_is_told_once_if_at_all(
     assert (done.returncode, done.stdout, done.stderr) == (code, "", err)
 
 
-def test_ctrl_c_is_quiet() -> None:
+def test_ctrl_c_prints_nothing() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         silent.settimeout(BACKSTOP)
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
@@ -75,7 +75,9 @@ def test_ctrl_c_is_quiet() -> None:
         with ended(subprocess.Popen(command, stderr=subprocess.PIPE, text=True)) as process:
             connection, _ = silent.accept()
             with connection:
-                assert connection.recv(1).startswith(b"P")  # POST: it waits for the answer
+                assert connection.recv(1).startswith(
+                    b"P"
+                )  # POST: the process waits for the response
                 process.send_signal(signal.SIGINT)
                 _, err = process.communicate(timeout=BACKSTOP)
 
@@ -83,13 +85,13 @@ def test_ctrl_c_is_quiet() -> None:
 
 
 def without(module: str, *lines: list[str]) -> tuple[list[str], list[str]]:
-    """What runs print in a process that has no such module, and what they tell of errors."""
+    """Run commands in a process without this module; return its output and error lines."""
     done = finished([sys.executable, "-c", WITHOUT.format(module=module, lines=lines)])
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines(), done.stderr.split("--\n")[:-1]
 
 
-def test_without_the_extra_the_demo_says_which_one() -> None:
+def test_the_demo_names_its_missing_extra() -> None:
     (*_, code), (err,) = without("starlette", ["demo"])
 
     assert code == "253"
@@ -100,7 +102,7 @@ def test_without_the_extra_the_demo_says_which_one() -> None:
     )
 
 
-def test_without_the_extra_only_yaml_is_missing() -> None:
+def test_without_the_extra_only_yaml_fails() -> None:
     quiet = [*ASK, "--output", "off"]
 
     codes, told = without("yaml", quiet, [*ASK, "--output", "yaml"], [*ASK, "--cli-input-yaml={}"])
@@ -114,7 +116,7 @@ def test_without_the_extra_only_yaml_is_missing() -> None:
     assert told == ["", missing, missing]
 
 
-def test_a_reader_who_has_enough_is_no_error() -> None:
+def test_a_reader_that_closes_the_pipe_causes_no_error() -> None:
     with subprocess.Popen(
         [*COMMAND, *ASK], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
@@ -124,7 +126,7 @@ def test_a_reader_who_has_enough_is_no_error() -> None:
         assert (process.wait(BACKSTOP), process.stderr.read()) == (0, "")
 
 
-def test_two_at_once_do_not_meet(tmp_path: Path) -> None:
+def test_two_concurrent_runs_write_the_same_file_safely(tmp_path: Path) -> None:
     command = [*COMMAND, *ASK, "--output-file", str(tmp_path / "token")]
     started = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(2)]
     for process in started:

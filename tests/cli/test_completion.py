@@ -1,4 +1,4 @@
-"""Completion: what the shells offer, asked of the shells themselves."""
+"""Completion: what real shells offer."""
 
 import shutil
 from collections.abc import Sequence
@@ -27,17 +27,17 @@ CASES = [
 def offers(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> list[list[str]]:
-    """What a shell offers for each of the cases, in one process."""
+    """What a shell offers in each of the cases, computed in one process."""
     shell: str = request.param
     if shutil.which(shell) is None:
-        pytest.skip(f"there is no {shell} on this machine")
+        pytest.skip(f"{shell} is not installed")
     script = tmp_path_factory.mktemp("completion") / "script"
     with script.open("w") as file, redirect_stdout(file):
         assert main(["completion", shell]) == 0
     begin, call = "", "_cognito_devtoken"
     if shell == "zsh":
         begin = "autoload -U compinit && compinit -D -u\n"
-        # As bashcompinit calls it, once a terminal has asked.
+        # As bashcompinit calls it when the user presses Tab.
         call = "() { emulate -L sh; setopt kshglob noshglob braceexpand; _cognito_devtoken; }"
     ask = f"{begin}source {script}\n"
     for words, _ in CASES:
@@ -49,7 +49,7 @@ def offers(
     done = finished([shell, "-c", ask])
     assert done.stderr == ""
     found = [line.split() for line in done.stdout.splitlines()]
-    if shell == "zsh":  # which leaves out by itself what does not go on with the word
+    if shell == "zsh":  # which itself drops completions that do not start with the word
         pairs = zip(found, CASES, strict=True)
         found = [
             [each for each in line if each.startswith(words[-1])] for line, (words, _) in pairs
@@ -58,7 +58,7 @@ def offers(
 
 
 @pytest.mark.parametrize(("case", "words", "offered"), [(n, *each) for n, each in enumerate(CASES)])
-def test_a_shell_offers_what_goes_on(
+def test_a_shell_offers_the_expected_completions(
     case: int, words: Sequence[str], offered: list[str], offers: list[list[str]]
 ) -> None:
     assert offers[case] == offered

@@ -1,4 +1,4 @@
-"""The demo: what it shows, what is left of it on a terminal, and how it ends."""
+"""The demo: what it shows, what it leaves on a terminal, and how it ends."""
 
 import os
 import re
@@ -21,23 +21,23 @@ DEMO = [*COMMAND, "demo"]
 
 
 @pytest.fixture(scope="module")
-def told() -> str:
-    """The whole demo in a pipe that knows ASCII only, on a clock that no machine slows down."""
+def printed() -> str:
+    """The whole demo, printed to an ASCII pipe on a clock that a slow machine cannot affect."""
     with redirect_stdout(Terminal("ascii", is_terminal=False)) as pipe:
         show_all("é", show_token=False, life=6, pace=Timelapse().pace)
     return pipe.text
 
 
-def figures(told: str, step: int, name: str) -> list[float]:
-    """The numbers that a step shows beside a name."""
-    _, _, rest = told.partition(f"\n{step}. ")
+def figures(printed: str, step: int, name: str) -> list[float]:
+    """Return the numbers that a step shows next to a name."""
+    _, _, rest = printed.partition(f"\n{step}. ")
     line = re.search(rf"^   {re.escape(name)} .*$", rest.partition("\n\n")[0], re.MULTILINE)
-    assert line, told
+    assert line, printed
     return [float(number.replace(",", "")) for number in re.findall(r"\d[\d,.]*\d|\d", line[0])]
 
 
-class TestTold:
-    def test_the_whole_way_of_a_token(self, told: str) -> None:
+class TestPlainText:
+    def test_it_follows_a_token_from_request_to_credentials(self, printed: str) -> None:
         for text in (
             "GetOpenIdTokenForDeveloperIdentity",
             r"login.example.com:...:\xe9  your user id, readable",
@@ -48,68 +48,68 @@ class TestTold:
             "the same identity",
             "with TokenSession(pool_id",
         ):
-            assert text in told
+            assert text in printed
 
-    def test_a_character_that_cannot_be_shown_is_a_number(self, told: str) -> None:
-        assert r"login.example.com = \xe9" in told
+    def test_a_character_outside_ascii_is_escaped(self, printed: str) -> None:
+        assert r"login.example.com = \xe9" in printed
 
-    def test_a_hundred_thousand_hits_and_a_cold_call_make_one_call(self, told: str) -> None:
-        assert figures(told, 5, "a hit")[1] == 100_000
-        assert figures(told, 5, "calls to Cognito") == [1]
+    def test_a_hundred_thousand_hits_and_a_cold_call_make_one_call(self, printed: str) -> None:
+        assert figures(printed, 5, "a hit")[1] == 100_000
+        assert figures(printed, 5, "calls to Cognito") == [1]
 
-    def test_a_thousand_callers_make_one_call(self, told: str) -> None:
-        answered, slowest = figures(told, 6, "calls answered")
+    def test_a_thousand_callers_make_one_call(self, printed: str) -> None:
+        answered, slowest = figures(printed, 6, "calls answered")
         assert answered == 1000
         assert slowest >= 100
-        assert figures(told, 6, "calls to Cognito")[0] == 1
+        assert figures(printed, 6, "calls to Cognito")[0] == 1
 
-    def test_a_token_is_refreshed_once_it_is_due(self, told: str) -> None:
-        (age,) = figures(told, 7, "refreshed ahead")
+    def test_a_token_is_refreshed_once_it_is_due(self, printed: str) -> None:
+        (age,) = figures(printed, 7, "refreshed ahead")
         assert 3.3 <= age <= 4.1
-        assert figures(told, 7, "calls to Cognito")[0] == 1
+        assert figures(printed, 7, "calls to Cognito")[0] == 1
 
-    def test_callers_get_no_error_in_a_refresh_and_an_outage(self, told: str) -> None:
+    def test_callers_get_no_error_in_a_refresh_and_an_outage(self, printed: str) -> None:
         for step, seconds in ((7, 3.3), (8, 4.5)):
-            answered, errors, _ = figures(told, step, "calls answered")
+            answered, errors, _ = figures(printed, step, "calls answered")
             assert answered >= 20 * 100 * seconds
             assert errors == 0
 
     def test_refreshes_fail_in_the_outage_and_succeed_before_the_grace_period(
-        self, told: str
+        self, printed: str
     ) -> None:
-        failed, age = figures(told, 8, "refreshes")
+        failed, age = figures(printed, 8, "refreshes")
         assert failed >= 1
         assert 4.5 <= age < 5.4
 
-    def test_it_is_plain_text_of_two_screens(self, told: str) -> None:
-        lines = told.split("\n")
+    def test_it_is_plain_ascii_that_fits_two_screens(self, printed: str) -> None:
+        lines = printed.split("\n")
         assert len(lines) <= 60
         assert max(map(len, lines)) <= 80
-        assert re.fullmatch(r"[\n -~]*", told)
+        assert re.fullmatch(r"[\n -~]*", printed)
 
-    def test_it_shows_no_token(self, told: str) -> None:
-        assert "eyJ" not in told
+    def test_it_shows_no_token(self, printed: str) -> None:
+        assert "eyJ" not in printed
 
 
 @pytest.fixture(scope="module")
-def watched() -> str:
-    """All that the demo sends to a terminal."""
+def drawn() -> str:
+    """Everything that the demo sends to a terminal."""
     with pytest.MonkeyPatch.context() as monkeypatch, redirect_stdout(Terminal()) as terminal:
         set_terminal(monkeypatch)
         show_all("ana", show_token=True, life=6, pace=Timelapse().pace)
-    return terminal.text.replace("\n", "\r\n")  # as the driver of a terminal does
+    return terminal.text.replace("\n", "\r\n")  # as a terminal driver does
 
 
-class TestWatched:
-    def test_the_life_of_the_token_is_drawn_while_it_passes(self, watched: str) -> None:
-        ages = re.findall(r"\x1b\[0m  +(\d+\.\d) s, (\w+)", watched)
+class TestDrawn:
+    def test_the_life_of_the_token_is_drawn_as_it_passes(self, drawn: str) -> None:
+        ages = re.findall(r"\x1b\[0m  +(\d+\.\d) s, (\w+)", drawn)
 
         assert len(ages) >= 10 * (3.3 + 4.5)
         assert {state for _, state in ages} == {"fresh", "due"}
-        assert "Cognito is down\x1b" in watched
+        assert "Cognito is down\x1b" in drawn
 
-    def test_what_was_drawn_is_wiped_away(self, watched: str) -> None:
-        lines = left_on_screen(watched)
+    def test_the_drawing_is_erased_at_the_end(self, drawn: str) -> None:
+        lines = left_on_screen(drawn)
         text = "\n".join(lines)
 
         assert not set(BLOCKS.characters) - {BLOCKS.omitted} & set(text)
@@ -118,11 +118,11 @@ class TestWatched:
             assert re.fullmatch(r".{70} +[\d.]+ m?s", title)
         assert len(lines) <= 60
 
-    def test_the_token_is_shown_if_asked_for(self, watched: str) -> None:
-        assert re.search(r"^     Token +eyJ", watched, re.MULTILINE)
+    def test_the_token_is_shown_on_request(self, drawn: str) -> None:
+        assert re.search(r"^     Token +eyJ", drawn, re.MULTILINE)
 
     @pytest.mark.parametrize(("seconds", "title"), [(1.0, "7. A token that"), (5.0, "8. The same")])
-    def test_ctrl_c_wipes_away_what_was_drawn(
+    def test_ctrl_c_erases_the_drawing(
         self, seconds: float, title: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         set_terminal(monkeypatch)
@@ -137,18 +137,18 @@ class TestWatched:
 
 
 class TestCommand:
-    def test_it_succeeds_whatever_the_users_own_aws_settings(
+    def test_it_succeeds_whatever_the_users_aws_settings(
         self, tmp_path_factory: pytest.TempPathFactory
     ) -> None:
         config = tmp_path_factory.mktemp("aws") / "config"
         config.write_text("[broken")
-        nobody = "http://127.0.0.1:1"
+        refused = "http://127.0.0.1:1"
         environ = os.environ | {
             "AWS_PROFILE": "nobody",
             "AWS_CONFIG_FILE": str(config),
-            "AWS_ENDPOINT_URL": nobody,
-            "HTTP_PROXY": nobody,
-            "http_proxy": nobody,
+            "AWS_ENDPOINT_URL": refused,
+            "HTTP_PROXY": refused,
+            "http_proxy": refused,
             "PYTHONIOENCODING": "ascii",
             "TERM": "xterm",
         }
@@ -163,7 +163,7 @@ class TestCommand:
 
     def test_ctrl_c_ends_it_quietly(self) -> None:
         with closing(OnTerminal(DEMO)) as terminal:
-            # While nobody reads on, it cannot write much, and so does not come to its end.
+            # The full pipe blocks the demo before its end, because the test stops reading.
             terminal.read_until("errors: 0")
             terminal.process.send_signal(signal.SIGINT)
             sent = terminal.read_on()
@@ -173,13 +173,13 @@ class TestCommand:
         assert re.match(r"7\. A token that lives 6 s|8\. The same", title)
         assert end == ""
 
-    def test_a_closed_pipe_is_quiet(self) -> None:
+    def test_a_closed_pipe_causes_no_message(self) -> None:
         done = finished(["sh", "-c", f"{' '.join(DEMO)} | head -1"])
 
         assert done.stderr == ""
         assert done.stdout.count("\n") == 1
 
-    def test_a_user_id_that_is_none_is_told(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_an_empty_user_id_is_refused(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["demo", "--user-id", ""]) == 252
 
         out, err = capsys.readouterr()
@@ -190,7 +190,7 @@ class TestCommand:
         )
 
 
-def test_the_environment_is_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_is_restored(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_PROFILE", "mine")
     before = dict(os.environ)
 

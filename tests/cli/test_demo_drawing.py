@@ -26,7 +26,7 @@ MOMENT = Moment(
 
 
 class TestPicture:
-    def test_a_life_as_a_bar(self) -> None:
+    def test_the_life_of_a_token_is_a_bar(self) -> None:
         assert draw(MOMENT, ASCII, 79, colored=False) == (
             "   ------------ freshO-------------====== due ======#####xxxxx   2.0 s, fresh",
             "   answered: 12,345   errors: 0   calls to Cognito: 2",
@@ -37,18 +37,18 @@ class TestPicture:
 
         assert draw(dead, ASCII, 79, colored=False)[0].endswith("#####xxxxO  99.0 s, expired")
 
-    def test_an_outage_is_named(self) -> None:
+    def test_an_outage_is_labelled(self) -> None:
         down = attrs.evolve(MOMENT, is_down=True)
 
         assert draw(down, ASCII, 79, colored=False)[1].endswith("   Cognito is down")
 
-    def test_lines_are_never_wider_than_asked_for(self) -> None:
+    def test_lines_never_exceed_the_given_width(self) -> None:
         crowded = attrs.evolve(MOMENT, age=99.0, state=State.EXPIRED, served=10**30)
 
         for width in range(40, 80):
             assert max(map(len, draw(crowded, BLOCKS, width, colored=False))) <= width
 
-    def test_colours_change_nothing_else(self) -> None:
+    def test_colours_do_not_change_the_text(self) -> None:
         colored, _ = draw(MOMENT, BLOCKS, 79, colored=True)
 
         assert "\x1b[33m▓▓▓▓▓\x1b[0m" in colored
@@ -61,7 +61,7 @@ class TestScreen:
         set_terminal(monkeypatch)
         return Terminal()
 
-    def test_a_title_is_there_before_the_work(self, terminal: Terminal) -> None:
+    def test_a_title_is_shown_before_the_work(self, terminal: Terminal) -> None:
         with redirect_stdout(terminal), step("1. Work") as show:
             assert terminal.text == f"\n{'1. Work':<70}"
             show("figure", "1")
@@ -77,11 +77,13 @@ class TestScreen:
     @pytest.mark.parametrize(
         ("encoding", "characters"), [("utf-8", BLOCKS), ("latin-1", ASCII), ("ascii", ASCII)]
     )
-    def test_only_what_can_be_shown_is_drawn_with(self, encoding: str, characters: object) -> None:
+    def test_only_characters_in_the_encoding_are_used(
+        self, encoding: str, characters: object
+    ) -> None:
         with redirect_stdout(Terminal(encoding)):
             assert look() is characters
 
-    def test_a_picture_takes_the_place_of_the_one_before(self, terminal: Terminal) -> None:
+    def test_each_picture_replaces_the_previous_one(self, terminal: Terminal) -> None:
         terminal.write("title")
         with redirect_stdout(terminal), moving_picture() as show:
             show(attrs.evolve(MOMENT, age=1.0, is_down=True))
@@ -92,7 +94,7 @@ class TestScreen:
             assert "\x1b[32m" in terminal.text
 
     @pytest.mark.parametrize("error", [None, KeyboardInterrupt])
-    def test_nothing_of_it_is_left(
+    def test_the_picture_is_erased_at_the_end(
         self, terminal: Terminal, error: type[BaseException] | None
     ) -> None:
         terminal.write("title")
@@ -107,7 +109,7 @@ class TestScreen:
 
         assert left_on_screen(terminal.text) == ["title".ljust(70) + "done", ""]
 
-    def test_without_colours_if_told_so(
+    def test_no_color_disables_colours(
         self, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("NO_COLOR", "1")
@@ -118,7 +120,7 @@ class TestScreen:
         assert not re.search(r"\x1b\[\d*m", terminal.text)
 
     @pytest.mark.parametrize(("name", "value"), [("TERM", "dumb"), ("COLUMNS", "40")])
-    def test_a_terminal_that_cannot_show_it_is_sent_nothing(
+    def test_nothing_is_sent_to_an_unsuitable_terminal(
         self, terminal: Terminal, monkeypatch: pytest.MonkeyPatch, name: str, value: str
     ) -> None:
         monkeypatch.setenv(name, value)
@@ -127,14 +129,14 @@ class TestScreen:
 
         assert terminal.text == ""
 
-    def test_a_pipe_is_sent_nothing(self, terminal: Terminal) -> None:
+    def test_nothing_is_sent_to_a_pipe(self, terminal: Terminal) -> None:
         pipe = Terminal(is_terminal=False)
         with redirect_stdout(pipe), moving_picture() as show:
             show(MOMENT)
 
         assert pipe.text == ""
 
-    def test_a_closed_standard_output_is_quiet(self) -> None:
+    def test_a_closed_standard_output_is_ignored(self) -> None:
         with redirect_stdout(None), step("1. Work"), moving_picture() as show:
             show(MOMENT)
             assert look() is ASCII

@@ -1,4 +1,4 @@
-"""``cognito-devtoken emulator``: until when it runs, what it prints, and what it refuses."""
+"""``cognito-devtoken emulator``: how long it runs, what it prints, and what it refuses."""
 
 import io
 import json
@@ -27,7 +27,7 @@ NONSENSE = b"Action=a%0Aforged%C3%A9"
 
 
 def read_announcement(output: IO[str]) -> str:
-    """The URL in what the command prints, once all of it is there."""
+    """Return the URL that the command announces, once the announcement is complete."""
     url = output.readline().split()[-1]
     assert any(line.startswith("sends boto3") for line in output)
     return url
@@ -35,7 +35,7 @@ def read_announcement(output: IO[str]) -> str:
 
 @pytest.mark.external
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_it_answers_until_it_is_told_to_stop(
+def test_it_answers_until_a_signal_stops_it(
     number: signal.Signals, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pool = ["--identity-pool-id", "eu-west-3:0"]
@@ -65,7 +65,7 @@ def test_it_answers_until_it_is_told_to_stop(
 
 @pytest.fixture
 def this_process() -> Iterator[None]:
-    """Puts back what the command changes in its process: a signal handler and descriptor 1."""
+    """Restore what the command changes in its process: a signal handler and descriptor 1."""
     handler, kept = signal.getsignal(signal.SIGTERM), os.dup(1)
     yield
     signal.signal(signal.SIGTERM, handler)
@@ -75,7 +75,7 @@ def this_process() -> Iterator[None]:
 
 @pytest.mark.external
 @pytest.mark.usefixtures("this_process")
-def test_ctrl_c_as_soon_as_it_is_announced_ends_it_with_success(
+def test_ctrl_c_right_after_the_announcement_is_a_success(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     class Interrupted(io.StringIO):
@@ -93,19 +93,19 @@ def test_ctrl_c_as_soon_as_it_is_announced_ends_it_with_success(
 
 @pytest.mark.external
 @pytest.mark.usefixtures("this_process")
-def test_nobody_reading_any_more_ends_it(
+def test_it_ends_when_its_output_is_no_longer_read(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     reading, writing = os.pipe()
 
-    def read_the_beginning() -> None:
+    def read_only_the_beginning() -> None:
         with os.fdopen(reading) as output:
             url = read_announcement(output)
-        # It may end before it has answered.
+        # The emulator may end before it answers.
         with suppress(OSError):
             urllib.request.urlopen(url, NONSENSE, BACKSTOP)
 
-    reader = threading.Thread(target=read_the_beginning)
+    reader = threading.Thread(target=read_only_the_beginning)
     pipe = os.fdopen(writing, "w")
     with monkeypatch.context() as patch:
         patch.setattr(sys, "stdout", pipe)
@@ -133,7 +133,7 @@ def test_nobody_reading_any_more_ends_it(
         (["--calls-per-second", "0"], 252, "calls_per_second is out of range: 0.0."),
     ],
 )
-def test_bad_input_is_told(
+def test_bad_input_is_reported(
     arguments: list[str], code: int, text: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["emulator", *arguments]) == code
@@ -144,7 +144,7 @@ def test_bad_input_is_told(
     assert "Traceback" not in err
 
 
-def test_a_port_in_use_is_told(emulator: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_port_in_use_is_reported(emulator: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
     port = emulator.endpoint_url.rpartition(":")[2]
 
     assert main(["emulator", "--port", port]) == 255

@@ -1,4 +1,4 @@
-"""The demo of a fleet: what it shows, and what it says where there is no Redis."""
+"""The fleet demo: what it shows, and what it says without Redis."""
 
 import json
 import re
@@ -23,7 +23,7 @@ from servers import Server, require_server
 
 
 @pytest.mark.external
-def test_the_calls_with_and_without_a_store(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_store_saves_calls(capsys: pytest.CaptureFixture[str]) -> None:
     require_server()
 
     fleet.show_fleet(processes=2, users=3)
@@ -33,7 +33,7 @@ def test_the_calls_with_and_without_a_store(capsys: pytest.CaptureFixture[str]) 
     assert re.findall(r"answered +(\d+)", shown) == ["6", "6"]
     assert alone == 6
     taken = sum(map(int, re.findall(r"taken from Redis +(\d+)$", shown, re.MULTILINE)))
-    # Each may cost one more call: none unless a process stands still for seconds.
+    # Each may cost one more call. There are none unless a process stalls for seconds.
     problems = sum(map(int, re.findall(r"Redis problems +(\d+), each", shown)))
     assert together + taken == 6
     assert 3 <= together <= 3 + problems
@@ -44,7 +44,7 @@ def test_the_calls_with_and_without_a_store(capsys: pytest.CaptureFixture[str]) 
 
 
 @pytest.mark.external
-def test_the_command_leads_there(
+def test_the_command_runs_it(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", "")
@@ -81,17 +81,17 @@ def test_progress_is_two_bars_of_one_scale() -> None:
     ]
 
 
-def watched(*spoken: str) -> dict[str, str]:
-    """What is shown of members that say this."""
-    members: list[Any] = [SimpleNamespace(stdin=StringIO(), stdout=StringIO(s)) for s in spoken]
+def shown_from(*outputs: str) -> dict[str, str]:
+    """Return what is shown for members with these outputs."""
+    members: list[Any] = [SimpleNamespace(stdin=StringIO(), stdout=StringIO(s)) for s in outputs]
     shown: dict[str, str] = {}
     fleet._watch(members, fleet.Progress(total=4, calls=[]), shown.__setitem__)
     assert {member.stdin.getvalue() for member in members} == {"begin\n"}
     return shown
 
 
-def test_what_the_members_report_is_summed_up() -> None:
-    shown = watched("got\ngot\n[0.5, 2, 0, 0]\n", "got\ngot\n[1.25, 1, 1, 2]\n")
+def test_the_reports_of_the_members_are_summed() -> None:
+    shown = shown_from("got\ngot\n[0.5, 2, 0, 0]\n", "got\ngot\n[1.25, 1, 1, 2]\n")
 
     assert shown == {
         "answered": "4, the slowest in 1.2 s",
@@ -101,29 +101,29 @@ def test_what_the_members_report_is_summed_up() -> None:
     }
 
 
-def test_a_member_that_ends_early_is_left_out() -> None:
-    shown = watched("got\n", "got\ngot\n[0.5, 2, 0, 0]\n")
+def test_a_member_that_ends_early_is_ignored() -> None:
+    shown = shown_from("got\n", "got\ngot\n[0.5, 2, 0, 0]\n")
 
     assert shown == {"answered": "3, the slowest in 0.5 s", "calls to Cognito": "0"}
 
 
-def test_progress_is_drawn_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_progress_is_drawn_immediately(monkeypatch: pytest.MonkeyPatch) -> None:
     set_terminal(monkeypatch)
 
     with redirect_stdout(Terminal()) as terminal:
-        watched("got\n[0.5, 1, 0, 0]\n")
+        shown_from("got\n[0.5, 1, 0, 0]\n")
 
     assert re.search(r"answered +\d  [█·]+", terminal.text)
     assert not any(map(str.strip, left_on_screen(terminal.text)))
 
 
-def test_a_member_asks_for_all_users_and_the_next_takes_their_tokens_from_redis(
+def test_the_first_member_fetches_all_tokens_and_the_next_reads_them_from_redis(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
     redis_server: Server,
     emulator: Emulator,
 ) -> None:
-    told = {
+    settings = {
         "endpoint": emulator.endpoint_url,
         "pool": POOL.identity_pool_id,
         "provider": POOL.developer_provider,
@@ -132,7 +132,7 @@ def test_a_member_asks_for_all_users_and_the_next_takes_their_tokens_from_redis(
         "keys": StoreKeys.generate(),
     }
     for fetches_started, store_hits in ((2, 0), (0, 2)):
-        monkeypatch.setattr(sys, "stdin", StringIO(json.dumps(told) + "\nbegin\n"))
+        monkeypatch.setattr(sys, "stdin", StringIO(json.dumps(settings) + "\nbegin\n"))
 
         fleet_member.main()
 
@@ -142,7 +142,7 @@ def test_a_member_asks_for_all_users_and_the_next_takes_their_tokens_from_redis(
     assert emulator.calls == {"GetOpenIdTokenForDeveloperIdentity": 2}
 
 
-def test_a_server_that_a_package_brings_will_do(
+def test_a_server_bundled_in_a_package_is_found(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
@@ -157,7 +157,7 @@ def test_a_server_that_a_package_brings_will_do(
 
 
 @pytest.mark.external
-def test_when_it_is_interrupted_no_process_is_left(redis_server: Server) -> None:
+def test_an_interrupt_leaves_no_process_running(redis_server: Server) -> None:
     with Emulator() as emulator, pytest.raises(KeyboardInterrupt):
         with fleet._members(emulator, redis_server.url, 1, 1) as (member,):
             raise KeyboardInterrupt

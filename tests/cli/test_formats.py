@@ -1,4 +1,4 @@
-"""Whatever a query makes of an answer is printed as the AWS CLI prints it."""
+"""Any query result is printed as the AWS CLI prints it."""
 
 import argparse
 import io
@@ -39,7 +39,7 @@ DATA = st.recursive(
 @example([1, [2, [3]], [{"a": 4, "b": [5]}, {"a": 6, "b": [7]}]])
 @example([{"a": 1}, 2])
 @example([[[1, 2], [3, 4]], [{"a": 1}], [{"a": 1, "b": 2, "c": 3}]])
-def test_text_and_table_and_json_are_the_same(data: Any) -> None:
+def test_json_text_and_table_match_the_aws_cli(data: Any) -> None:
     for output in ("json", "text", "table"):
         assert ours(data, output) == theirs(data, output), output
 
@@ -52,12 +52,12 @@ def ours(data: Any, output: str) -> str | None:
 
 
 def theirs(data: Any, output: str) -> str | None:
-    """Nothing where it breaks."""
+    """Return None where the AWS CLI fails."""
     formatter = module("awscli.formatter")
     options = argparse.Namespace(query=None, color="off")
     shown = io.StringIO()
     if isinstance(data, dict):
-        data = dict(data)  # of which it takes what it knows away
+        data = dict(data)  # it removes the keys it knows
     with quietly():
         try:
             formatter.get_formatter(output, options)._format_response(*_words(output, data), shown)
@@ -70,14 +70,14 @@ def _words(output: str, data: Any) -> tuple[Any, ...]:
     return (data,) if output == "text" else (TITLE, data)
 
 
-def test_a_wide_terminal_has_room_for_a_wide_table() -> None:
+def test_a_wide_table_is_turned_on_its_side_only_on_a_narrow_terminal() -> None:
     data = {"a": "x" * 60, "b": "y" * 60}
 
     assert table_of("t", data, width=200, is_colored=False).count("\n") == 7
     assert table_of("t", data, width=80, is_colored=False).count("\n") == 6  # on its side
 
 
-def test_colours_take_no_room() -> None:
+def test_colours_do_not_change_the_layout() -> None:
     data = {"a": 1, "b": {"c": "ü"}}
 
     colored = table_of("t", data, width=80, is_colored=True)
@@ -91,12 +91,12 @@ def test_colours_take_no_room() -> None:
 
 @pytest.mark.parametrize("output", ["yaml", "yaml-stream"])
 @pytest.mark.parametrize("data", [None, True, 1.5, "ä", ["a"], {"a": [{"b": None}]}])
-def test_yaml_reads_as_what_it_was(output: str, data: Any) -> None:
+def test_yaml_output_parses_back_to_the_data(output: str, data: Any) -> None:
     yaml = pytest.importorskip("yaml")
 
     assert yaml.safe_load(rendered(TITLE, data, output)) == (data if output == "yaml" else [data])
 
 
-def test_nothing_is_printed_of_nothing() -> None:
+def test_an_empty_result_prints_nothing() -> None:
     for output in OUTPUTS:
         assert rendered("title", {}, output) == ""

@@ -1,4 +1,4 @@
-"""Asking for a token: what is sent, and where settings and secrets come from."""
+"""get-token: what it sends, and where its settings and secrets come from."""
 
 import io
 import json
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from asking_cli import ANSWER, ASK, LOGIN, POOL_ID
+from cli_arguments import ANSWER, ASK, LOGIN, POOL_ID
 from pytest_httpserver import HTTPServer
 
 from cognito_devtoken.cli import main
@@ -29,7 +29,7 @@ def _endpoint(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def recorder(httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch) -> HTTPServer:
-    """Answers everything, and keeps what has come."""
+    """Answers every request and records it."""
     monkeypatch.setenv("AWS_ENDPOINT_URL_COGNITO_IDENTITY", httpserver.url_for("/"))
     httpserver.expect_request("/").respond_with_json(ANSWER)
     return httpserver
@@ -41,7 +41,7 @@ def sent(recorder: HTTPServer) -> Any:
 
 class TestGetToken:
     @pytest.mark.parametrize("name", [GET_TOKEN, "get-token"])
-    def test_it_prints_what_the_operation_answers(
+    def test_it_prints_the_response_of_the_operation(
         self, name: str, emulator: Emulator, capsys: pytest.CaptureFixture[str]
     ) -> None:
         logins = f"{POOL.developer_provider}=user-42"
@@ -85,7 +85,7 @@ class TestGetToken:
             "TokenDuration": 60,
         }
 
-    def test_one_word_of_a_script_changes(
+    def test_an_aws_cli_script_works_with_one_word_changed(
         self, emulator: Emulator, capsys: pytest.CaptureFixture[str]
     ) -> None:
         words = f"cognito-identity {GET_TOKEN} --identity-pool-id {POOL_ID}"
@@ -112,9 +112,7 @@ class TestParameters:
             "TokenDuration": 5,
         }
 
-    def test_yaml_and_json_are_good_for_yaml_input(
-        self, recorder: HTTPServer, tmp_path: Path
-    ) -> None:
+    def test_yaml_input_accepts_yaml_and_json(self, recorder: HTTPServer, tmp_path: Path) -> None:
         (tmp_path / "yaml").write_text("IdentityPoolId: us-east-1:0\nLogins:\n  a: b\n")
         for text in (
             f"file://{tmp_path}/yaml",
@@ -135,7 +133,7 @@ class TestParameters:
         assert main(["get-token", "--identity-pool-id", POOL_ID, "--cli-input-json", "-"]) == 0
         assert sent(recorder)["Logins"] == {"a": "b"}
 
-    def test_they_come_from_files(self, recorder: HTTPServer, tmp_path: Path) -> None:
+    def test_parameters_come_from_files(self, recorder: HTTPServer, tmp_path: Path) -> None:
         (tmp_path / "secret").write_text("of a file")
 
         assert main([*ASK, "--logins", f"a@=file://{tmp_path}/secret,b=c"]) == 0
@@ -165,7 +163,7 @@ class TestParameters:
         assert main([*ASK, "--logins", f"file://{tmp_path}/map"]) == 252
         assert f"Unable to load paramfile file://{tmp_path}/map: {why}" in capsys.readouterr().err
 
-    def test_standard_input_that_is_no_text_is_told(
+    def test_undecodable_or_empty_standard_input_is_reported(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"\xff"), "utf-8"))
@@ -176,7 +174,7 @@ class TestParameters:
         assert main([*ASK, "--logins", "-"]) == 252
         assert "There is nothing on standard input" in capsys.readouterr().err
 
-    def test_what_breaks_a_limit_is_sent_as_the_aws_cli_sends_it(
+    def test_a_value_beyond_a_limit_is_sent_as_the_aws_cli_sends_it(
         self, recorder: HTTPServer
     ) -> None:
         assert main([*ASK, "--token-duration", "99999999999999999999"]) == 0
@@ -186,7 +184,7 @@ class TestParameters:
 
 
 class TestSettings:
-    def test_the_format_is_that_of_argument_then_environment_then_profile(
+    def test_the_format_comes_from_argument_then_environment_then_profile(
         self,
         profile: Callable[[str], None],
         monkeypatch: pytest.MonkeyPatch,
@@ -203,7 +201,7 @@ class TestSettings:
         assert printed().startswith("eu-central-1:")
         assert printed("--output", "table").startswith("----")
 
-    def test_an_unknown_format_is_found_before_anything_is_sent(
+    def test_an_unknown_format_is_refused_before_anything_is_sent(
         self,
         emulator: Emulator,
         profile: Callable[[str], None],
@@ -225,7 +223,7 @@ class TestSettings:
             (["--identity-pool-id", "4:0"], {"AWS_REGION": "us-west-1"}, "us-west-1"),
         ],
     )
-    def test_the_region_is_that_of_argument_then_pool_then_environment(
+    def test_the_region_comes_from_argument_then_pool_then_environment(
         self,
         arguments: list[str],
         environ: dict[str, str],
@@ -239,13 +237,13 @@ class TestSettings:
         assert main([*ASK, *arguments]) == 0
         assert f"/{region}/cognito-identity/" in recorder.log[-1][0].headers["Authorization"]
 
-    def test_the_request_is_signed_unless_told_otherwise(self, recorder: HTTPServer) -> None:
+    def test_an_option_leaves_the_request_unsigned(self, recorder: HTTPServer) -> None:
         assert main([*ASK, "--no-sign-request"]) == 0
 
         assert "Authorization" not in recorder.log[-1][0].headers
         assert "cognito-devtoken/" in recorder.log[-1][0].headers["User-Agent"]
 
-    def test_waiting_is_bounded_as_told(
+    def test_the_read_timeout_option_limits_the_wait(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
         monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
@@ -256,13 +254,13 @@ class TestSettings:
         assert code == 255
         assert "Read timeout on endpoint URL" in capsys.readouterr().err
 
-    def test_three_attempts_are_made_and_told(
+    def test_three_attempts_are_made_and_reported(
         self,
         emulator: Emulator,
         monkeypatch: pytest.MonkeyPatch,
         capsys: pytest.CaptureFixture[str],
     ) -> None:
-        monkeypatch.setattr("time.sleep", lambda seconds: None)  # botocore's, between two attempts
+        monkeypatch.setattr("time.sleep", lambda seconds: None)  # botocore sleeps between attempts
         emulator.fail_next("TooManyRequestsException", "Rate exceeded", times=9)
 
         assert main([*ASK, "--cli-connect-timeout", "0", "--cli-error-format", "legacy"]) == 254
@@ -274,7 +272,7 @@ class TestSettings:
         )
         assert emulator.calls == {"GetOpenIdTokenForDeveloperIdentity": 3}
 
-    def test_a_missing_credential_is_told(
+    def test_missing_credentials_are_reported(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
         monkeypatch.delenv("AWS_ACCESS_KEY_ID")

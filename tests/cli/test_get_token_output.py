@@ -1,4 +1,4 @@
-"""What get-token prints: formats of answers and errors, files, and no secret."""
+"""What get-token prints: formats of responses and errors, files, and no secret."""
 
 import io
 import json
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from asking_cli import ANSWER, ASK, LOGIN
+from cli_arguments import ANSWER, ASK, LOGIN
 from pytest_httpserver import HTTPServer
 
 from cognito_devtoken.cli import main
@@ -25,7 +25,7 @@ def _endpoint(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def recorder(httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch) -> HTTPServer:
-    """Answers everything, and keeps what has come."""
+    """Answers every request and records it."""
     monkeypatch.setenv("AWS_ENDPOINT_URL_COGNITO_IDENTITY", httpserver.url_for("/"))
     httpserver.expect_request("/").respond_with_json(ANSWER)
     return httpserver
@@ -38,7 +38,9 @@ class TestErrorFormats:
         assert main([*self.UNKNOWN, *arguments]) == 254
         return capsys.readouterr().err
 
-    def test_json_has_what_v2_shows_and_the_hint(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_json_has_the_fields_of_v2_and_the_hint(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
         told = json.loads(self.told(capsys, "--cli-error-format", "json"))
 
         assert list(told) == ["Message", "Code", "message", "Hint"]
@@ -46,7 +48,7 @@ class TestErrorFormats:
         assert told["Code"] == "ResourceNotFoundException"
         assert told["Hint"].startswith("The pool is looked for")
 
-    def test_without_the_extra_it_is_told_as_text(
+    def test_without_the_extra_the_error_is_plain_text(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
         monkeypatch.setitem(sys.modules, "yaml", None)
@@ -55,7 +57,7 @@ class TestErrorFormats:
 
         assert told.startswith("\ncognito-devtoken: [ERROR]: An error occurred (ResourceNotFound")
 
-    def test_the_environment_sets_it(
+    def test_the_environment_sets_the_format(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
         monkeypatch.setenv("AWS_CLI_ERROR_FORMAT", "YAML")
@@ -63,11 +65,11 @@ class TestErrorFormats:
         monkeypatch.setenv("AWS_CLI_ERROR_FORMAT", "nonsense")
         assert self.told(capsys).startswith("\ncognito-devtoken: [ERROR]: An error occurred (Res")
 
-    def test_text_and_table_are_text_and_table(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_text_and_table_formats_are_supported(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert self.told(capsys, "--cli-error-format", "text").startswith("ResourceNotFoundExc")
         assert self.told(capsys, "--cli-error-format", "table").startswith("-----")
 
-    def test_legacy_says_less_of_what_is_no_answer(
+    def test_legacy_omits_the_code_of_a_local_error(
         self, capsys: pytest.CaptureFixture[str]
     ) -> None:
         assert main(["get-token", "--cli-error-format", "legacy"]) == 252
@@ -75,7 +77,9 @@ class TestErrorFormats:
 
 
 class TestOutputs:
-    def test_yaml_is_yaml(self, recorder: HTTPServer, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_yaml_and_yaml_stream_are_supported(
+        self, recorder: HTTPServer, capsys: pytest.CaptureFixture[str]
+    ) -> None:
         assert main([*ASK, "--output", "yaml"]) == 0
         assert capsys.readouterr().out == "IdentityId: us-east-1:0\nToken: opaque\n"
         assert main([*ASK, "--output", "yaml-stream"]) == 0
@@ -83,12 +87,14 @@ class TestOutputs:
         assert main([*ASK, "--output", "yaml", "--query", "Token"]) == 0
         assert capsys.readouterr().out == '"opaque"\n'
 
-    def test_a_query_that_does_not_fit_is_told(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_a_query_of_the_wrong_type_is_reported(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
         assert main([*ASK, "--query", "sum(Token)"]) == 255
         assert "In function sum()" in capsys.readouterr().err
 
     @pytest.mark.parametrize("output", ["text", "table"])
-    def test_a_shape_that_cannot_be_shown_is_told(
+    def test_a_shape_the_format_cannot_show_is_reported(
         self, output: str, capsys: pytest.CaptureFixture[str]
     ) -> None:
         assert main([*ASK, "--output", output, "--query", "[{a: `1`}, `2`]"]) == 255
@@ -121,7 +127,7 @@ class TestOutputs:
 
         assert ("\x1b[1m\x1b[34mopaque\x1b[0m" in shown.getvalue()) is is_colored
 
-    def test_an_empty_answer_prints_nothing(
+    def test_an_empty_response_prints_nothing(
         self, recorder: HTTPServer, capsys: pytest.CaptureFixture[str]
     ) -> None:
         recorder.clear()
@@ -132,7 +138,7 @@ class TestOutputs:
 
 
 class TestOutputFile:
-    def test_it_is_for_its_owner_only(
+    def test_it_is_readable_by_its_owner_only(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         path = tmp_path / "token"
@@ -147,7 +153,7 @@ class TestOutputFile:
         assert json.loads(path.read_text()).keys() == {"IdentityId", "Token"}
         assert [each.name for each in tmp_path.iterdir()] == ["token"]
 
-    def test_nothing_is_asked_for_what_could_not_be_kept(
+    def test_an_unusable_path_is_refused_before_anything_is_sent(
         self, tmp_path: Path, emulator: Emulator, capsys: pytest.CaptureFixture[str]
     ) -> None:
         (tmp_path / "target").write_text("kept")
@@ -172,7 +178,7 @@ class TestOutputFile:
         def make_folder(request: object) -> Any:
             from werkzeug import Response
 
-            path.mkdir()  # after it has been looked at
+            path.mkdir()  # after the command has checked it
             return Response(json.dumps(ANSWER))
 
         recorder.clear()
@@ -184,7 +190,7 @@ class TestOutputFile:
 
 
 class TestSecrets:
-    def test_debugging_tells_what_happens_and_no_secret(
+    def test_debug_output_shows_what_happens_and_no_secret(
         self,
         recorder: HTTPServer,
         monkeypatch: pytest.MonkeyPatch,
@@ -206,7 +212,7 @@ class TestSecrets:
         assert main([*ASK, "--output", "off"]) == 0
         assert capsys.readouterr().err == ""
 
-    def test_an_address_is_told_without_its_password(
+    def test_a_url_is_shown_without_its_password(
         self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
@@ -217,7 +223,7 @@ class TestSecrets:
         assert "endpoint http://<hidden>@127.0.0.1:1\n" in err
         assert "canary" not in err
 
-    def test_what_the_service_quotes_of_a_login_is_hidden(
+    def test_a_login_quoted_by_the_service_is_hidden(
         self, emulator: Emulator, capsys: pytest.CaptureFixture[str]
     ) -> None:
         emulator.fail_next("NotAuthorizedException", f"No such user: {LOGIN}")

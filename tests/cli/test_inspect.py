@@ -1,4 +1,4 @@
-"""``inspect``: what a token says, and whether it is genuine; the token itself is not shown."""
+"""``inspect``: explains a token and verifies it, without showing the token itself."""
 
 import io
 import json
@@ -42,8 +42,8 @@ def keys(emulator: Emulator) -> str:
 
 
 @pytest.fixture
-def made() -> str:
-    """A token of nobody's."""
+def forged() -> str:
+    """A token that no service has issued."""
     return jwt(**claims())
 
 
@@ -53,7 +53,7 @@ def claims(**changes: Any) -> dict[str, Any]:
 
 
 class TestExplanation:
-    def test_it_says_what_the_token_says_and_not_the_token(
+    def test_it_explains_the_token_without_showing_it(
         self, token: str, capsys: pytest.CaptureFixture[str]
     ) -> None:
         expires = pyjwt.decode(token, options={"verify_signature": False})["exp"]
@@ -100,7 +100,7 @@ class TestExplanation:
             ({"sub": "\x1b[2J"}, "identity      \\x1b[2J  (sub)"),
         ],
     )
-    def test_whatever_it_says_is_told(
+    def test_unusual_claims_are_shown_escaped(
         self, changes: dict[str, Any], text: str, capsys: pytest.CaptureFixture[str]
     ) -> None:
         assert main(["inspect", jwt(**claims(**changes))]) == 0
@@ -120,7 +120,7 @@ class TestExplanation:
             ("eyJhIjogMX0.canary.x", "The claims of the token cannot be read."),
         ],
     )
-    def test_what_is_no_token_is_told_and_not_shown(
+    def test_input_that_is_not_a_token_is_refused_and_not_shown(
         self,
         text: str,
         why: str,
@@ -139,13 +139,13 @@ class TestExplanation:
         ("seconds", "text"),
         [(0, "0 s"), (59.7, "1 min 0 s"), (3599, "59 min 59 s"), (86_400, "24 h 0 min")],
     )
-    def test_spans_are_told_in_two_units(self, seconds: float, text: str) -> None:
+    def test_durations_are_shown_in_at_most_two_units(self, seconds: float, text: str) -> None:
         assert _span(seconds) == text
 
     @pytest.mark.parametrize(
         ("issued_ago", "bar"), [(0, "●" + "─" * 44), (2_000_000, "·" * 44 + "●")]
     )
-    def test_on_a_terminal_life_is_a_bar(
+    def test_a_terminal_shows_the_life_as_a_bar(
         self, issued_ago: int, bar: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("COLUMNS", "60")
@@ -157,19 +157,17 @@ class TestExplanation:
 
 
 class TestSources:
-    def test_it_takes_the_answer_of_get_token(
-        self, made: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    def test_it_accepts_the_output_of_get_token(
+        self, forged: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     ) -> None:
-        answer = json.dumps({"IdentityId": "x", "Token": made})
+        answer = json.dumps({"IdentityId": "x", "Token": forged})
         (tmp_path / "token").write_text(answer)
         for arguments in ([], ["-"], [f"file://{tmp_path}/token"]):
             monkeypatch.setattr(sys, "stdin", io.StringIO(answer))
             assert main(["inspect", *arguments]) == 0
 
     @pytest.mark.external
-    def test_on_a_terminal_it_is_asked_for_without_an_echo_and_life_is_a_bar(
-        self, token: str
-    ) -> None:
+    def test_a_terminal_prompts_without_echo_and_shows_the_life_as_a_bar(self, token: str) -> None:
         ours, theirs = pty.openpty()
         environ = os.environ | {"COLUMNS": "60", "PYTHONIOENCODING": "utf-8"}
         with subprocess.Popen(
@@ -182,7 +180,7 @@ class TestSources:
         ) as process:
             os.close(theirs)
             shown = read_until(ours, b"(it is not shown): ")
-            # A terminal takes no longer line than 4,095 bytes, and a token has fewer.
+            # A terminal accepts lines of up to 4,095 bytes; a token is shorter.
             os.write(ours, token.encode() + b"\n")
             shown += read_until(ours, b"--verify does")
             process.wait(BACKSTOP)
@@ -202,7 +200,7 @@ def read_until(descriptor: int, text: bytes) -> bytes:
 
 
 def greet(server: socket.socket) -> None:
-    """Answer one request with what is no HTTP."""
+    """Answer one request with something that is not HTTP."""
     server.settimeout(BACKSTOP)
     connection, _ = server.accept()
     with connection:
@@ -211,7 +209,7 @@ def greet(server: socket.socket) -> None:
 
 
 class TestVerification:
-    def test_a_good_token_is_verified_by_the_keys_of_the_service(
+    def test_a_genuine_token_is_verified_with_the_services_keys(
         self,
         token: str,
         emulator: Emulator,
@@ -225,7 +223,7 @@ class TestVerification:
         last = capsys.readouterr().out.splitlines()[-1]
         assert last == ("verified      RS512 by key eu-central-1-1, of which pool is not checked")
 
-    def test_a_key_set_may_be_given(
+    def test_a_token_is_verified_with_a_given_key_set(
         self, token: str, keys: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         import urllib.request
@@ -233,7 +231,7 @@ class TestVerification:
         with urllib.request.urlopen(keys) as answer:
             key_set = json.load(answer)
         for key in key_set["keys"]:
-            # As Cognito's have been seen.
+            # As observed in Cognito's own keys.
             key["n"] = key["n"].replace("-", "+").replace("_", "/") + "=="
         key_set["keys"].append(
             {"kty": "oct", "k": "c29tZXRoaW5nIGVsc2UgYWx0b2dldGhlcg", "kid": "b"}
@@ -252,7 +250,7 @@ class TestVerification:
             (str, ["--identity-pool-id", "us-east-1:0"], "for ANOTHER identity pool."),
         ],
     )
-    def test_a_bad_one_is_refused(
+    def test_a_forged_or_foreign_token_is_refused(
         self,
         change: Callable[[str], str],
         arguments: list[str],
@@ -268,7 +266,7 @@ class TestVerification:
         assert not any(part in err for part in token.split("."))
 
     @pytest.mark.parametrize("expires", [1_700_000_000, None])
-    def test_an_expired_one_is_refused(
+    def test_an_expired_token_is_refused(
         self, expires: int | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         from cryptography.hazmat.primitives.asymmetric import rsa
@@ -286,7 +284,7 @@ class TestVerification:
         [
             ("http://127.0.0.1:1/keys", "No keys from http://127.0.0.1:1/keys: "),
             ("http://me:canary@127.0.0.1:1/", "No keys from http://<hidden>@127.0.0.1:1/: "),
-            # Python takes the password for a port.
+            # Python mistakes the password for a port.
             ("http://me:canary@127.0.0.1/", "from http://<hidden>@127.0.0.1/: InvalidURL\n"),
             ("http://[", "No keys from http://[: ValueError\n"),
             ("ftp://me:canary@localhost/", "No keys from ftp://<hidden>@localhost/: No such"),
@@ -297,20 +295,20 @@ class TestVerification:
             ("{folder}/deep", "NOT verified by the keys of"),
         ],
     )
-    def test_keys_that_cannot_be_had_are_told(
-        self, source: str, why: str, made: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    def test_unavailable_or_invalid_keys_are_reported(
+        self, source: str, why: str, forged: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         (tmp_path / "keys").write_text("[]")
         (tmp_path / "number").write_text('{"keys": [5]}')
         (tmp_path / "deep").write_text("[" * 100_000)
 
-        assert main(["inspect", made, "--jwks", source.format(folder=tmp_path)]) == 255
+        assert main(["inspect", forged, "--jwks", source.format(folder=tmp_path)]) == 255
 
         err = capsys.readouterr().err
         assert why in err
         assert "canary" not in err
 
-    def test_a_server_of_something_else_is_told(
+    def test_a_server_that_does_not_speak_http_is_reported(
         self, token: str, capsys: pytest.CaptureFixture[str]
     ) -> None:
         with socket.create_server(("127.0.0.1", 0)) as server:
@@ -322,18 +320,18 @@ class TestVerification:
 
         assert f"No keys from {url}: BadStatusLine\n" in capsys.readouterr().err
 
-    def test_a_pool_is_compared_only_with_what_is_verified(
-        self, made: str, capsys: pytest.CaptureFixture[str]
+    def test_a_pool_is_only_checked_together_with_the_signature(
+        self, forged: str, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        assert main(["inspect", made, "--identity-pool-id", POOL_ID]) == 252
+        assert main(["inspect", forged, "--identity-pool-id", POOL_ID]) == 252
         out, err = capsys.readouterr()
         assert out == ""
         assert "--identity-pool-id needs --verify or --jwks.\n" in err
 
-    def test_without_the_extra_it_says_which_one(
-        self, made: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    def test_a_missing_extra_is_named(
+        self, forged: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
         monkeypatch.setitem(sys.modules, "joserfc", None)
 
-        assert main(["inspect", made, "--verify"]) == 253
+        assert main(["inspect", forged, "--verify"]) == 253
         assert "pip install 'cognito-devtoken[cli]'" in capsys.readouterr().err

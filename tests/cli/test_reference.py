@@ -1,4 +1,4 @@
-"""docs/command-line.md has every command, every option and every difference, and no other."""
+"""docs/command-line.md documents every command and option, and no others."""
 
 import argparse
 import re
@@ -12,7 +12,7 @@ from cognito_devtoken.cli._input.options import global_parser
 
 TEXT = (Path(__file__).parents[2] / "docs" / "command-line.md").read_text()
 ASKING = "get-open-id-token-for-developer-identity"
-# The page names their parameters once, and says which of them they lack.
+# The page documents the shared parameters once, and says which of them these commands lack.
 SHARED = {
     "exec": {"--generate-cli-skeleton [KIND]", "--output-file PATH"},
     "credentials": {"--generate-cli-skeleton [KIND]"},
@@ -20,7 +20,7 @@ SHARED = {
 
 
 def documented(title: str) -> set[str]:
-    """The options and arguments in the tables of a section, as they are written."""
+    """Return the options and arguments in a section's tables, as written there."""
     level = "###" if title == "Global options" else "##"
     _, _, section = TEXT.partition(f"\n{level} {title}\n")
     section = re.split(r"\n##+ (?!#)", section)[0]
@@ -30,7 +30,7 @@ def documented(title: str) -> set[str]:
 
 
 def written(parser: argparse.ArgumentParser) -> set[str]:
-    """The options and arguments of a parser, as its help writes them."""
+    """Return a parser's options and arguments, as its help writes them."""
     found = set()
     for action in parser._actions:
         if "--help" in action.option_strings:

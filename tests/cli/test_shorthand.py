@@ -1,4 +1,4 @@
-"""Maps on the command line read as the AWS CLI reads them."""
+"""Maps on the command line are parsed as the AWS CLI parses them."""
 
 import time
 from collections.abc import Callable
@@ -40,7 +40,7 @@ from cognito_devtoken.cli._input.shorthand import ShorthandError, parse
         ("k@=a,l=b,m @ = c", {"k": "<a>", "l": "b", "m": "<c>"}),
     ],
 )
-def test_a_map(text: str, wanted: dict[str, str]) -> None:
+def test_a_map_is_parsed(text: str, wanted: dict[str, str]) -> None:
     assert parse(text, "<{}>".format) == wanted
 
 
@@ -64,7 +64,7 @@ def test_a_map(text: str, wanted: dict[str, str]) -> None:
         ("k={l=v}", "A list or a map in place of text at character 3"),
     ],
 )
-def test_no_map(text: str, message: str) -> None:
+def test_an_invalid_map_is_refused(text: str, message: str) -> None:
     with pytest.raises(ShorthandError) as caught:
         parse(text, str)
 
@@ -82,7 +82,7 @@ def test_no_map(text: str, message: str) -> None:
     ],
     ids=["pairs", "quoted", "unfinished", "refused", "escaped"],
 )
-def test_the_time_for_a_map_grows_with_its_length_and_not_its_square(
+def test_parsing_time_is_linear_in_the_length(
     text_of: Callable[[int], str],
 ) -> None:
     def seconds(text: str) -> float:
@@ -93,7 +93,7 @@ def test_the_time_for_a_map_grows_with_its_length_and_not_its_square(
 
     short, long = text_of(1_000), text_of(32_000)
 
-    # 32 times the length: 32 times the time of this thread, or 1,024 times.
+    # 32 times the length takes 32 times the CPU time if linear, 1,024 times if quadratic.
     assert min(seconds(long) for _ in range(3)) < 200 * min(seconds(short) for _ in range(3))
 
 
@@ -111,7 +111,7 @@ PAIRS = st.lists(
 @example(r"a=b,c\,d=e")
 @example('a=b,"x,y"=c')
 @example("a=b,'x, k=v'w=x")
-def test_the_aws_cli_makes_the_same_of_it(text: str) -> None:
+def test_the_aws_cli_parses_the_same(text: str) -> None:
     assert _ours(text) == _theirs(text)
 
 
@@ -123,12 +123,12 @@ def _ours(text: str) -> dict[str, str] | None:
 
 
 def _theirs(text: str) -> dict[str, str] | None:
-    """Nothing also for what has lists or maps, which are no login and no tag."""
+    """Return None also for lists and maps, which are neither logins nor tags."""
     shorthand = _awscli_shorthand()
     with quietly():
         try:
             found: dict[str, str] = shorthand.ShorthandParser().parse(text)
-        except (shorthand.ShorthandParseError, TypeError):  # of an end in a list
+        except (shorthand.ShorthandParseError, TypeError):  # if the text ends in a list
             return None
     return found if all(isinstance(value, str) for value in found.values()) else None
 

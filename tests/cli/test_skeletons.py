@@ -1,7 +1,7 @@
-"""``--generate-cli-skeleton``: a template is printed and nothing is sent, or it would fail."""
+"""``--generate-cli-skeleton`` prints a template and sends nothing, which would fail."""
 
 import pytest
-from asking_cli import ASK, NOWHERE
+from cli_arguments import ASK, NOWHERE
 
 from cognito_devtoken.cli import main
 
@@ -13,7 +13,7 @@ def _endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class TestSkeletons:
-    """To the letter of what AWS CLI v2 prints, 2.36.7."""
+    """The templates are exactly those of AWS CLI 2.36.7."""
 
     INPUT = """\
 {
@@ -48,7 +48,7 @@ TokenDuration: 0 # The expiration time of the token, in seconds.
             ([*ASK, "--generate-cli-skeleton", "output"], OUTPUT),
         ],
     )
-    def test_one_is_printed_and_nothing_sent(
+    def test_a_template_is_printed_and_nothing_is_sent(
         self,
         arguments: list[str],
         wanted: str,
@@ -57,7 +57,7 @@ TokenDuration: 0 # The expiration time of the token, in seconds.
         assert main(arguments) == 0
         assert capsys.readouterr() == (wanted, "")
 
-    def test_that_of_the_output_needs_good_parameters(
+    def test_the_output_template_requires_valid_parameters(
         self, capsys: pytest.CaptureFixture[str]
     ) -> None:
         assert main(["get-token", "--generate-cli-skeleton", "output"]) == 252

@@ -1,4 +1,4 @@
-"""The life of a token on a clock that moves on only while nothing else happens."""
+"""The life of a token on a clock that only moves while nothing else happens."""
 
 import asyncio
 import heapq
@@ -12,18 +12,18 @@ from cognito_devtoken.events import Event
 from cognito_devtoken.testing import ManualClock
 
 
-# The regulars, and the one that watches and draws.
+# The regulars, and the task that draws.
 SLEEPERS = Regulars.number + 1
 
 
 class Timelapse:
     """
-    Time that passes only while all callers sleep and no fetch is running.
+    Time that only passes while all callers sleep and no fetch is in flight.
 
-    However long a fetch takes on this machine, no time passes meanwhile.
+    A fetch takes no time, however slow the machine is.
 
     Args:
-        interrupted_after: After how many seconds the user presses Ctrl-C; None is never.
+        interrupted_after: Seconds until the user presses Ctrl-C; None means never.
     """
 
     def __init__(self, interrupted_after: float | None = None) -> None:
@@ -50,7 +50,7 @@ class Timelapse:
         await woken
 
     def _on_event(self, event: Event) -> None:
-        # A fetch has ended, in its own thread. The first one ends before anybody sleeps.
+        # A fetch ends in a worker's thread. The first one ends before any caller sleeps.
         if self._asleep:
             self._loop.call_soon_threadsafe(self._move_on)
 

@@ -1,4 +1,4 @@
-"""It starts, stops and is set as it says."""
+"""The emulator starts, stops and applies its settings."""
 
 import contextlib
 import http.client
@@ -21,7 +21,7 @@ from pools import OTHER_POOL, POOL
 
 @pytest.mark.external
 class TestLife:
-    def test_calls_are_told_to_the_hook(self) -> None:
+    def test_the_hook_receives_each_call(self) -> None:
         calls: list[Call] = []
         with Emulator(POOL, on_call=calls.append) as emulator:
             identity_id = ask(boto("cognito-identity", emulator))["IdentityId"]
@@ -36,18 +36,18 @@ class TestLife:
         assert re.fullmatch(r"http://127\.0\.0\.1:\d+", emulator.endpoint_url)
         assert emulator.pools == (POOL, OTHER_POOL)
 
-    def test_ipv6(self) -> None:
+    def test_it_listens_on_ipv6(self) -> None:
         with Emulator(host="::1") as emulator:
             assert emulator.endpoint_url.startswith("http://[::1]:")
             assert ask(boto("cognito-identity", emulator), pool=emulator.pools[0])["Token"]
 
-    def test_the_port_is_free_again_afterwards(self) -> None:
+    def test_its_port_is_free_after_it_stops(self) -> None:
         with Emulator() as emulator:
             port = int(emulator.endpoint_url.rpartition(":")[2])
         with Emulator(port=port) as again:
             assert again.endpoint_url == emulator_url(port)
 
-    def test_it_comes_back_where_it_was(self) -> None:
+    def test_it_restarts_on_the_same_port(self) -> None:
         emulator = Emulator()
         with emulator:
             url = emulator.endpoint_url
@@ -55,13 +55,13 @@ class TestLife:
             assert emulator.endpoint_url == url
             assert ask(boto("cognito-identity", emulator), pool=emulator.pools[0])["Token"]
 
-    def test_a_port_in_use_is_the_callers_error(self, emulator: Emulator) -> None:
+    def test_a_port_in_use_is_an_os_error(self, emulator: Emulator) -> None:
         port = int(emulator.endpoint_url.rpartition(":")[2])
 
         with pytest.raises(OSError, match="in use"):
             Emulator(port=port).start()
 
-    def test_it_may_be_stopped_as_soon_as_it_has_started(
+    def test_it_may_be_stopped_right_after_it_starts(
         self, caplog: pytest.LogCaptureFixture
     ) -> None:
         emulator = Emulator()
@@ -70,7 +70,7 @@ class TestLife:
 
         assert not [each for each in caplog.records if each.levelno >= logging.WARNING]
 
-    def test_it_has_no_address_before_and_after(self) -> None:
+    def test_it_has_no_endpoint_before_and_after_running(self) -> None:
         emulator = Emulator()
         for _ in range(2):
             with pytest.raises(RuntimeError, match="not running"):
@@ -83,19 +83,19 @@ class TestLife:
             with pytest.raises(ConnectionRefusedError):
                 socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])))
 
-    def test_it_stops_while_an_answer_is_waiting(self) -> None:
+    def test_it_stops_while_a_response_is_delayed(self) -> None:
         emulator = Emulator(POOL, latency=60).start()
         address = emulator.endpoint_url.removeprefix("http://")
         with contextlib.closing(http.client.HTTPConnection(address, timeout=PATIENCE)) as waiting:
             waiting.request("POST", "/", "{}", {"X-Amz-Target": "AWSCognitoIdentityService.GetId"})
-            # Answered after the server has read what came first.
+            # By the time this is answered, the server has read the earlier request.
             post(emulator, b"", {}, "GET", "/.well-known/jwks_uri")
 
             emulator.stop()
 
             assert json.loads(waiting.getresponse().read())["__type"] == "ValidationException"
 
-    def test_it_may_be_started_and_stopped_from_many_threads_at_once(self) -> None:
+    def test_many_threads_may_start_and_stop_it_at_once(self) -> None:
         before = threading.active_count()
         emulator = Emulator()
         with ThreadPoolExecutor(8) as pool:
@@ -105,7 +105,7 @@ class TestLife:
 
         assert threading.active_count() == before
 
-    def test_a_server_that_cannot_run_is_an_error_and_not_a_wait(
+    def test_a_server_that_cannot_run_raises_instead_of_hanging(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def fail(*args: object, **options: object) -> None:
@@ -135,7 +135,7 @@ class TestLife:
 
         assert set(statuses) == {200}
 
-    def test_its_threads_are_gone_when_it_has_stopped(self) -> None:
+    def test_its_threads_end_when_it_stops(self) -> None:
         before = threading.active_count()
         with Emulator() as emulator:
             post_json(emulator, "{}")
@@ -146,7 +146,7 @@ class TestLife:
 
 class TestRenewal:
     @pytest.mark.external
-    def test_it_is_as_if_just_made_but_for_its_address_and_keys(self) -> None:
+    def test_a_renewed_emulator_keeps_only_its_address_and_keys(self) -> None:
         with Emulator(POOL, latency=0.001, calls_per_second=1000) as emulator:
             url, keys = emulator.endpoint_url, key_set(emulator)
             assert post_json(emulator, pool_member(OTHER_POOL), "GetId")[0] == 400
@@ -172,7 +172,7 @@ class TestRenewal:
             assert key_set(emulator) == keys
 
     @pytest.mark.external
-    def test_what_has_come_in_before_is_not_waited_for_and_has_no_effect(self) -> None:
+    def test_renewal_aborts_earlier_requests_without_effect(self) -> None:
         with Emulator(POOL, latency=60) as emulator:
             address = emulator.endpoint_url.removeprefix("http://")
             with contextlib.closing(
@@ -180,14 +180,16 @@ class TestRenewal:
             ) as waiting:
                 target = {"X-Amz-Target": "AWSCognitoIdentityService.GetId"}
                 waiting.request("POST", "/", "{}", target)
-                post(emulator, b"", {}, "GET", "/.well-known/jwks_uri")  # answered after that
+                post(
+                    emulator, b"", {}, "GET", "/.well-known/jwks_uri"
+                )  # answered after that request is read
 
                 emulator._renew(POOL)
 
                 assert waiting.getresponse().status == 503
             assert not emulator.calls
 
-    def test_settings_that_are_wrong_change_nothing(self) -> None:
+    def test_invalid_settings_change_nothing(self) -> None:
         emulator = Emulator(POOL)
         with pytest.raises(ValueError, match="latency is out of range"):
             emulator._renew(OTHER_POOL, latency=-1)
@@ -198,35 +200,35 @@ class TestRenewal:
 
 
 class TestSettings:
-    def test_a_developer_provider_has_a_name(self) -> None:
+    def test_an_invalid_developer_provider_is_refused(self) -> None:
         with pytest.raises(ValueError, match="must be 1 to 128 letters, digits"):
             Pool(developer_provider="a b")
 
-    def test_pools_have_different_ids(self) -> None:
+    def test_two_pools_with_one_id_are_refused(self) -> None:
         with pytest.raises(ValueError, match="an identity_pool_id of its own"):
             Emulator(Pool(), Pool(developer_provider="other"))
 
-    def test_an_address_that_cannot_be_is_refused(self) -> None:
+    def test_an_invalid_address_is_refused(self) -> None:
         with pytest.raises(ValueError, match="port is out of range: 65536"):
             Emulator(port=65_536)
         with pytest.raises(ValueError, match="host must not be empty"):
             Emulator(host="")
 
     @pytest.mark.external
-    def test_throttling_can_be_a_429(self) -> None:
+    def test_throttling_can_have_status_429(self) -> None:
         behavior = Behavior(throttled_status=429)
         with Emulator(behavior=behavior, calls_per_second=1, clock=Clock()) as emulator:
             assert [post_json(emulator, "{}")[0] for _ in range(2)] == [400, 429]
 
     @pytest.mark.external
-    def test_signatures_are_checked_by_the_clock_that_is_given(self) -> None:
+    def test_signatures_are_checked_by_the_given_clock(self) -> None:
         with Emulator(POOL, credentials={"AKIATEST": "test-secret"}, clock=Clock()) as emulator:
             code, message = refusal(ask, boto("cognito-identity", emulator))
 
         assert code == "InvalidSignatureException"
         assert message.startswith("Signature expired: ")
 
-    def test_a_pool_needs_an_id(self) -> None:
+    def test_an_invalid_pool_id_is_refused(self) -> None:
         with pytest.raises(
             ValueError, match="must be REGION:GUID of at most 55 characters, not 'pool'"
         ):
@@ -234,7 +236,7 @@ class TestSettings:
         with pytest.raises(ValueError, match="must be REGION:GUID of at most 55 characters"):
             Pool("a:" + "0" * 54)
 
-    def test_one_string_is_not_several_providers(self) -> None:
+    def test_a_string_instead_of_a_list_of_providers_is_refused(self) -> None:
         with pytest.raises(ValueError, match="several names, not one string"):
             Pool(public_providers="accounts.google.com")
 
@@ -242,12 +244,12 @@ class TestSettings:
         "setting",
         [{"amr": "x"}, {"throttled_status": 7}, {"public_login_of_another_identity": "x"}],
     )
-    def test_a_behavior_that_is_not_known_is_refused(self, setting: dict[str, Any]) -> None:
+    def test_an_unknown_behavior_is_refused(self, setting: dict[str, Any]) -> None:
         with pytest.raises(ValueError, match=next(iter(setting))):
             Behavior(**setting)
 
     @pytest.mark.external
-    def test_behavior_is_a_setting(self) -> None:
+    def test_a_behavior_takes_effect(self) -> None:
         behavior = Behavior(unknown_developer_provider_code="InvalidParameterException")
         with Emulator(POOL, behavior=behavior) as emulator:
             code, _ = refusal(ask, boto("cognito-identity", emulator), {"x": "y"})

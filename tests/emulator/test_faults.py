@@ -1,4 +1,4 @@
-"""What is made to go wrong goes wrong, as often as asked for."""
+"""Injected faults occur, as often as requested."""
 
 import http.client
 import json
@@ -19,27 +19,25 @@ class TestFaults:
     @pytest.mark.parametrize(
         ("code", "status"), [("A\nB", None), ("", None), ("AccessDenied", 200), ("Gone", 99)]
     )
-    def test_an_error_that_cannot_be_is_refused(
+    def test_an_invalid_error_is_refused(
         self, emulator: Emulator, code: str, status: int | None
     ) -> None:
         with pytest.raises(ValueError, match="no code or no status"):
             emulator.fail_next(code, status=status)
 
     @pytest.mark.parametrize("times", [0, -1])
-    def test_faults_come_once_or_more_often(self, emulator: Emulator, times: int) -> None:
+    def test_a_fault_that_never_occurs_is_refused(self, emulator: Emulator, times: int) -> None:
         with pytest.raises(ValueError, match="times must be 1 or more"):
             emulator.drop_next(times=times)
 
     @pytest.mark.parametrize("fault", ["drop_next", "cut_next"])
-    def test_a_proxys_header_does_not_save_a_connection(
-        self, emulator: Emulator, fault: str
-    ) -> None:
+    def test_a_proxy_header_does_not_prevent_a_fault(self, emulator: Emulator, fault: str) -> None:
         getattr(emulator, fault)()
 
         with pytest.raises((ConnectionError, http.client.HTTPException)):
             post_json(emulator, "{}", **{"X-Forwarded-For": "10.0.0.1"})
 
-    def test_a_client_that_has_left_is_no_error(
+    def test_a_client_that_disconnects_causes_no_error(
         self, emulator: Emulator, caplog: pytest.LogCaptureFixture
     ) -> None:
         host, _, port = emulator.endpoint_url.removeprefix("http://").rpartition(":")
@@ -49,27 +47,27 @@ class TestFaults:
         for body in (b"half", b"all of it"):
             with socket.create_connection((host, int(port))) as connection:
                 connection.sendall(head + body)
-            # Answered after the server has read what came first, and seen who has left.
+            # By the time this is answered, the server has noticed the disconnect.
             post(emulator, b"", {}, "GET", "/.well-known/jwks_uri")
         emulator.latency = 0
-        emulator._running.interrupt(lambda: None)  # nobody waits any longer
+        emulator._running.interrupt(lambda: None)  # end all delays
         post_json(emulator, "{}")
 
         assert "Traceback" not in caplog.text
 
-    def test_as_many_calls_fail_as_asked_for(self, emulator: Emulator, cognito: Any) -> None:
+    def test_as_many_calls_fail_as_requested(self, emulator: Emulator, cognito: Any) -> None:
         emulator.fail_next("ResourceConflictException", "Taken.", times=2)
 
         assert refusal(ask, cognito) == ("ResourceConflictException", "Taken.")
         assert refusal(ask, cognito)[0] == "ResourceConflictException"
         assert ask(cognito)["Token"]
 
-    def test_an_internal_error_is_a_500(self, emulator: Emulator) -> None:
+    def test_an_internal_error_has_status_500(self, emulator: Emulator) -> None:
         emulator.fail_next("InternalErrorException")
 
         assert post_json(emulator, "{}")[0] == 500
 
-    def test_sts_fails_too(self, emulator: Emulator, sts: Any) -> None:
+    def test_a_fault_applies_to_sts_too(self, emulator: Emulator, sts: Any) -> None:
         emulator.fail_next("IDPCommunicationError", "Gone.", status=500)
 
         code, _ = refusal(
@@ -80,7 +78,7 @@ class TestFaults:
         )
         assert code == "IDPCommunicationError"
 
-    def test_a_dropped_call_has_been_carried_out(self, emulator: Emulator) -> None:
+    def test_a_dropped_call_is_carried_out(self, emulator: Emulator) -> None:
         members = {"IdentityPoolId": POOL.identity_pool_id, "Logins": USER}
         emulator.drop_next()
 
@@ -89,7 +87,7 @@ class TestFaults:
         assert emulator.calls == {GET_TOKEN: 1}
         assert post_json(emulator, json.dumps(members))[0] == 200
 
-    def test_a_cut_answer_promises_more_than_it_holds(self, emulator: Emulator) -> None:
+    def test_a_cut_response_is_shorter_than_announced(self, emulator: Emulator) -> None:
         members = {"IdentityPoolId": POOL.identity_pool_id, "Logins": USER}
         emulator.cut_next()
 
@@ -98,7 +96,9 @@ class TestFaults:
 
         assert caught.value.partial.startswith(b'{"IdentityId": "eu-central-1:')
 
-    def test_clear_forgets_everything(self, emulator: Emulator, cognito: Any) -> None:
+    def test_clear_removes_calls_identities_and_faults(
+        self, emulator: Emulator, cognito: Any
+    ) -> None:
         identity_id = ask(cognito)["IdentityId"]
         emulator.fail_next("InternalErrorException")
 
@@ -109,7 +109,7 @@ class TestFaults:
         assert ask(cognito)["IdentityId"] == identity_id
 
     @pytest.mark.external
-    def test_calls_are_throttled_to_so_many_a_second(self) -> None:
+    def test_calls_are_throttled_per_second(self) -> None:
         clock = Clock()
         with Emulator(POOL, calls_per_second=2, clock=clock) as emulator:
             cognito = boto("cognito-identity", emulator)
@@ -127,7 +127,7 @@ class TestFaults:
             assert refusal(cognito.get_id, IdentityPoolId="a:0")[0] == "ResourceNotFoundException"
 
     @pytest.mark.external
-    def test_less_than_one_call_a_second(self) -> None:
+    def test_the_quota_may_be_less_than_one_call_per_second(self) -> None:
         clock = Clock()
         with Emulator(POOL, calls_per_second=0.5, clock=clock) as emulator:
             codes = []
@@ -137,7 +137,7 @@ class TestFaults:
 
         assert codes == ["ValidationException", "TooManyRequestsException", "ValidationException"]
 
-    def test_an_answer_takes_as_long_as_the_latency(self, emulator: Emulator) -> None:
+    def test_a_response_takes_at_least_the_latency(self, emulator: Emulator) -> None:
         emulator.latency = 0.05
         try:
             began = time.monotonic()
@@ -147,7 +147,7 @@ class TestFaults:
             emulator.latency = 0
 
     @pytest.mark.external
-    def test_signatures_are_checked_if_asked_for(self) -> None:
+    def test_signatures_are_checked_if_credentials_are_given(self) -> None:
         with Emulator(POOL, credentials={"AKIATEST": "test-secret"}) as emulator:
             assert ask(boto("cognito-identity", emulator))["Token"]
             unsigned = boto("cognito-identity", emulator, signature_version=UNSIGNED)

@@ -1,4 +1,4 @@
-"""Who has which identity: the rules of the developer guide, without any I/O."""
+"""Which user has which identity: the rules of the developer guide, without I/O."""
 
 from collections.abc import Iterable
 
@@ -19,7 +19,7 @@ MERGE = Behavior(public_login_of_another_identity="merge")
 
 
 class Directory:
-    """What the service remembers between decisions."""
+    """What the service stores between decisions."""
 
     def __init__(self) -> None:
         self.identities: dict[str, Identity] = {}
@@ -40,10 +40,10 @@ class Directory:
             logins=logins,
             behavior=behavior,
         )
-        self.remember(changed)
+        self.store(changed)
         return changed[0].identity_id
 
-    def remember(self, changed: Iterable[Identity]) -> None:
+    def store(self, changed: Iterable[Identity]) -> None:
         for identity in changed:
             self.identities[identity.identity_id] = identity
             for login in identity.logins:
@@ -51,7 +51,7 @@ class Directory:
 
     def unauthenticated(self) -> str:
         identity = anonymous(POOL, len(self.identities))
-        self.remember([identity])
+        self.store([identity])
         return identity.identity_id
 
     def refused(self, *logins: Login, **options: object) -> str:
@@ -79,11 +79,11 @@ def test_an_identity_id_is_the_same_in_every_run(directory: Directory) -> None:
     assert directory.ask(ANA) == Directory().ask(ANA)
 
 
-def test_names_that_look_alike_side_by_side_are_told_apart(directory: Directory) -> None:
+def test_logins_that_look_alike_when_joined_have_different_identities(directory: Directory) -> None:
     assert directory.ask(Login("a", "b c")) != directory.ask(Login("a b", "c"))
 
 
-def test_the_same_name_in_another_pool_is_somebody_else(directory: Directory) -> None:
+def test_the_same_name_in_another_pool_is_another_identity(directory: Directory) -> None:
     assert directory.ask(ANA) != directory.ask(ANA, pool=OTHER)
 
 
@@ -109,7 +109,7 @@ def test_an_unauthenticated_identity_is_upgraded(directory: Directory) -> None:
     assert directory.ask(ANA) == guest
 
 
-def test_a_guest_who_turns_out_to_be_known_is_refused(directory: Directory) -> None:
+def test_a_registered_user_cannot_take_over_a_guest(directory: Directory) -> None:
     directory.ask(ANA)
     guest = directory.unauthenticated()
 
@@ -118,7 +118,9 @@ def test_a_guest_who_turns_out_to_be_known_is_refused(directory: Directory) -> N
     assert code == "DeveloperUserAlreadyRegisteredException"
 
 
-def test_another_name_for_an_identity_takes_one_of_its_logins(directory: Directory) -> None:
+def test_linking_another_name_to_an_identity_requires_one_of_its_logins(
+    directory: Directory,
+) -> None:
     ana = directory.ask(ANA, GOOGLE)
 
     assert directory.refused(BOB, identity_id=ana) == "NotAuthorizedException"
@@ -126,7 +128,7 @@ def test_another_name_for_an_identity_takes_one_of_its_logins(directory: Directo
     assert directory.ask(BOB) == directory.ask(ANA) == ana
 
 
-def test_an_identity_of_someone_else_is_refused(directory: Directory) -> None:
+def test_an_identity_of_another_user_is_refused(directory: Directory) -> None:
     ana = directory.ask(ANA)
     directory.ask(BOB)
 
@@ -138,7 +140,9 @@ def test_an_unknown_identity_is_not_found(directory: Directory) -> None:
 
 
 @pytest.mark.parametrize("code", ["ResourceNotFoundException", "NotAuthorizedException"])
-def test_an_identity_of_another_pool_is_refused_as_set(directory: Directory, code: str) -> None:
+def test_an_identity_of_another_pool_is_refused_with_the_configured_code(
+    directory: Directory, code: str
+) -> None:
     elsewhere = directory.ask(ANA, pool=OTHER)
     behavior = Behavior(identity_of_another_pool_code=code)
 
@@ -183,10 +187,10 @@ def test_subjects_are_not_shown() -> None:
     st.sampled_from([Behavior(), MERGE]),
 )
 def test_a_login_never_has_two_identities(
-    asked: list[tuple[set[Login], int | None]], behavior: Behavior
+    requests: list[tuple[set[Login], int | None]], behavior: Behavior
 ) -> None:
     directory = Directory()
-    for logins, number in asked:
+    for logins, number in requests:
         known = [*directory.identities, directory.unauthenticated()]
         identity_id = None if number is None else known[number % len(known)]
         try:

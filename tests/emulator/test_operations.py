@@ -1,4 +1,4 @@
-"""Each operation answers and refuses as the service does, asked through boto3."""
+"""Each operation answers and refuses as the service does when called through boto3."""
 
 import base64
 import json
@@ -27,7 +27,7 @@ class TestGetOpenIdTokenForDeveloperIdentity:
     def test_the_same_user_has_the_same_identity(self, cognito: Any) -> None:
         assert ask(cognito)["IdentityId"] == ask(cognito)["IdentityId"]
 
-    def test_a_missing_pool(self, cognito: Any) -> None:
+    def test_a_missing_pool_is_not_found(self, cognito: Any) -> None:
         gone = Pool("us-east-1:0")
 
         assert refusal(ask, cognito, pool=gone) == (
@@ -35,19 +35,19 @@ class TestGetOpenIdTokenForDeveloperIdentity:
             "IdentityPool 'us-east-1:0' not found.",
         )
 
-    def test_a_missing_developer_provider(self, cognito: Any) -> None:
+    def test_logins_without_the_developer_provider_are_refused(self, cognito: Any) -> None:
         assert refusal(ask, cognito, {"idp.example": "a"}) == (
             "NotAuthorizedException",
             "This identity pool does not support the specified developer provider",
         )
 
-    def test_an_unknown_provider_beside_it(self, cognito: Any) -> None:
+    def test_an_unknown_additional_provider_is_refused(self, cognito: Any) -> None:
         code, message = refusal(ask, cognito, USER | {"graph.facebook.com": "a"})
 
         assert code == "NotAuthorizedException"
         assert message == "Token is not from a supported provider of this identity pool."
 
-    def test_an_identity_that_is_not_the_users(self, cognito: Any) -> None:
+    def test_an_identity_of_another_user_is_refused(self, cognito: Any) -> None:
         identity_id = ask(cognito)["IdentityId"]
         other = {POOL.developer_provider: "user-43"}
 
@@ -63,14 +63,14 @@ class TestGetOpenIdTokenForDeveloperIdentity:
         assert ask(cognito, logins, OTHER_POOL, IdentityId=guest)["IdentityId"] == guest
         assert ask(cognito, logins, OTHER_POOL)["IdentityId"] == guest
 
-    def test_a_broken_constraint(self, cognito: Any) -> None:
+    def test_an_exceeded_limit_is_a_validation_error(self, cognito: Any) -> None:
         code, message = refusal(ask, cognito, TokenDuration=86_401)
 
         assert code == "ValidationException"
         assert message.startswith("1 validation error detected: Value '86401' at 'tokenDuration'")
 
     @pytest.mark.parametrize(
-        ("proof", "why"),
+        ("provider_token", "why"),
         [
             (jwt(iss="https://other.example", sub="a", aud="b", exp=2e9), "Issuer doesn't match"),
             (jwt(iss="https://idp.example", sub="a", exp=2e9), "Missing a required claim: aud"),
@@ -78,8 +78,10 @@ class TestGetOpenIdTokenForDeveloperIdentity:
             (jwt(iss="idp.example", sub="a", aud="b", exp=2e9).replace(".", ".e30", 1), "Couldn't"),
         ],
     )
-    def test_a_bad_proof_of_a_public_provider(self, cognito: Any, proof: str, why: str) -> None:
-        code, message = refusal(ask, cognito, USER | {"idp.example": proof})
+    def test_an_invalid_token_of_a_public_provider_is_refused(
+        self, cognito: Any, provider_token: str, why: str
+    ) -> None:
+        code, message = refusal(ask, cognito, USER | {"idp.example": provider_token})
 
         assert code == "NotAuthorizedException"
         assert message.startswith("Invalid login token. ")
@@ -100,27 +102,29 @@ class TestGetOpenIdTokenForDeveloperIdentity:
             {"aud": None},
         ],
     )
-    def test_a_proof_with_odd_claims(self, cognito: Any, changes: dict[str, Any]) -> None:
+    def test_a_public_provider_token_with_invalid_claims_is_refused(
+        self, cognito: Any, changes: dict[str, Any]
+    ) -> None:
         good = {"iss": "idp.example", "sub": "a", "aud": "b", "exp": 2e9}
         payload = json.dumps(good | changes)
-        proof = f"e30.{base64.urlsafe_b64encode(payload.encode()).decode().rstrip('=')}.x"
+        provider_token = f"e30.{base64.urlsafe_b64encode(payload.encode()).decode().rstrip('=')}.x"
 
-        assert "Couldn't verify" in refusal(ask, cognito, USER | {"idp.example": proof})[1]
+        assert "Couldn't verify" in refusal(ask, cognito, USER | {"idp.example": provider_token})[1]
 
     @pytest.mark.external
-    def test_a_proof_expires_at_its_exp(self) -> None:
+    def test_a_public_provider_token_expires_at_its_exp(self) -> None:
         clock = Clock()
-        proof = jwt(iss="idp.example", sub="a", aud="b", exp=clock.at + 1)
+        provider_token = jwt(iss="idp.example", sub="a", aud="b", exp=clock.at + 1)
         with Emulator(POOL, clock=clock) as emulator:
             cognito = boto("cognito-identity", emulator)
-            ask(cognito, USER | {"idp.example": proof})
+            ask(cognito, USER | {"idp.example": provider_token})
             clock.at += 1
 
-            _, message = refusal(ask, cognito, USER | {"idp.example": proof})
+            _, message = refusal(ask, cognito, USER | {"idp.example": provider_token})
 
         assert message == "Invalid login token. Token expired: 1700000001 >= 1700000001.0"
 
-    def test_a_good_proof_of_a_public_provider_is_its_subject(self, cognito: Any) -> None:
+    def test_a_valid_public_provider_token_stands_for_its_subject(self, cognito: Any) -> None:
         first, second = (
             jwt(iss="https://idp.example", sub="ana", aud="app", exp=2e9, iat=iat) for iat in (1, 2)
         )
@@ -133,7 +137,7 @@ class TestGetOpenIdTokenForDeveloperIdentity:
         assert by_google["IdentityId"] == identity_id
 
     @pytest.mark.parametrize("provider", [POOL.developer_provider, COGNITO])
-    def test_a_token_of_its_own_is_no_login(self, cognito: Any, provider: str) -> None:
+    def test_a_cognito_token_is_not_accepted_as_a_login(self, cognito: Any, provider: str) -> None:
         token = ask(cognito)["Token"]
 
         code, message = refusal(ask, cognito, USER | {provider: token})
@@ -141,7 +145,7 @@ class TestGetOpenIdTokenForDeveloperIdentity:
         assert code == "NotAuthorizedException"
         assert message == "Invalid login token. Can't pass in a Cognito token."
 
-    def test_a_public_login_of_somebody_else(self, cognito: Any) -> None:
+    def test_a_public_login_of_another_user_is_a_conflict(self, cognito: Any) -> None:
         other = {POOL.developer_provider: "user-43"}
         ask(cognito, USER | {"idp.example": "ana"})
         ask(cognito, other)
@@ -150,7 +154,7 @@ class TestGetOpenIdTokenForDeveloperIdentity:
 
         assert code == "ResourceConflictException"
 
-    def test_a_user_who_is_registered_elsewhere(self, cognito: Any) -> None:
+    def test_a_user_registered_with_another_identity_is_refused(self, cognito: Any) -> None:
         logins = {OTHER_POOL.developer_provider: "user-42"}
         ask(cognito, logins, OTHER_POOL)
         guest = cognito.get_id(IdentityPoolId=OTHER_POOL.identity_pool_id)["IdentityId"]
@@ -161,18 +165,18 @@ class TestGetOpenIdTokenForDeveloperIdentity:
 
 
 class TestGetId:
-    def test_guests_are_told_apart(self, cognito: Any) -> None:
+    def test_each_guest_gets_a_new_identity(self, cognito: Any) -> None:
         pool_id = OTHER_POOL.identity_pool_id
 
         assert cognito.get_id(IdentityPoolId=pool_id) != cognito.get_id(IdentityPoolId=pool_id)
 
-    def test_guests_are_refused_where_the_pool_has_none(self, cognito: Any) -> None:
+    def test_guests_are_refused_if_the_pool_does_not_allow_them(self, cognito: Any) -> None:
         assert refusal(cognito.get_id, IdentityPoolId=POOL.identity_pool_id) == (
             "NotAuthorizedException",
             "Unauthenticated access is not supported for this identity pool.",
         )
 
-    def test_a_developer_provider_is_no_public_one(self, cognito: Any) -> None:
+    def test_a_developer_provider_is_not_accepted_as_a_public_one(self, cognito: Any) -> None:
         assert refusal(cognito.get_id, IdentityPoolId=POOL.identity_pool_id, Logins=USER) == (
             "InvalidParameterException",
             "Please provide a valid public provider",
@@ -186,7 +190,7 @@ class TestGetCredentialsForIdentity:
             Logins={COGNITO if name == "token" else name: text for name, text in logins.items()},
         )
 
-    def test_a_token_is_traded_for_credentials(self, cognito: Any) -> None:
+    def test_a_token_is_exchanged_for_credentials(self, cognito: Any) -> None:
         answer = ask(cognito)
 
         got = self.credentials(cognito, answer["IdentityId"], token=answer["Token"])
@@ -200,7 +204,7 @@ class TestGetCredentialsForIdentity:
         }
         assert re.fullmatch(r"ASIA[A-Z2-7]{16}", got["Credentials"]["AccessKeyId"])
 
-    def test_a_token_that_somebody_else_signed(self, cognito: Any) -> None:
+    def test_a_token_signed_by_another_service_is_refused(self, cognito: Any) -> None:
         identity_id = ask(cognito)["IdentityId"]
         with Emulator(POOL) as other:
             token = ask(boto("cognito-identity", other))["Token"]
@@ -212,7 +216,7 @@ class TestGetCredentialsForIdentity:
             )
 
     @pytest.mark.external
-    def test_a_token_that_has_expired(self) -> None:
+    def test_an_expired_token_is_refused(self) -> None:
         clock = Clock()
         with Emulator(POOL, clock=clock) as emulator:
             cognito = boto("cognito-identity", emulator)
@@ -228,7 +232,7 @@ class TestGetCredentialsForIdentity:
                 "Invalid login token. Token expired: 1700000060 >= 1700000060",
             )
 
-    def test_a_token_of_another_identity(self, cognito: Any) -> None:
+    def test_a_token_of_another_identity_is_refused(self, cognito: Any) -> None:
         identity_id = ask(cognito)["IdentityId"]
         other = ask(cognito, {POOL.developer_provider: "user-43"})
 
@@ -237,7 +241,7 @@ class TestGetCredentialsForIdentity:
         assert code == "NotAuthorizedException"
         assert message.startswith("Logins don't match.")
 
-    def test_no_login_for_an_identity_that_has_one(self, cognito: Any) -> None:
+    def test_an_identity_with_logins_requires_one(self, cognito: Any) -> None:
         identity_id = ask(cognito)["IdentityId"]
 
         assert refusal(self.credentials, cognito, identity_id) == (
@@ -250,14 +254,14 @@ class TestGetCredentialsForIdentity:
 
         assert self.credentials(cognito, guest)["Credentials"]["AccessKeyId"]
 
-    def test_a_public_login_in_place_of_the_token(self, cognito: Any) -> None:
+    def test_a_public_login_is_accepted_in_place_of_the_token(self, cognito: Any) -> None:
         identity_id = ask(cognito, USER | {"idp.example": "ana"})["IdentityId"]
 
         assert self.credentials(cognito, identity_id, **{"idp.example": "ana"})["Credentials"]
         code, _ = refusal(self.credentials, cognito, identity_id, **{"idp.example": "bob"})
         assert code == "NotAuthorizedException"
 
-    def test_one_bad_login_among_good_ones(self, cognito: Any) -> None:
+    def test_one_invalid_login_among_valid_ones_is_refused(self, cognito: Any) -> None:
         answer = ask(cognito, USER | {"idp.example": "ana"})
         good = {"token": answer["Token"], "idp.example": "ana"}
 
@@ -266,7 +270,7 @@ class TestGetCredentialsForIdentity:
         assert code == "InvalidParameterException"
 
     @pytest.mark.external
-    def test_an_identity_that_has_been_merged_away(self) -> None:
+    def test_an_identity_merged_into_another_is_forbidden(self) -> None:
         merge = Behavior(public_login_of_another_identity="merge")
         with Emulator(POOL, behavior=merge) as emulator:
             cognito = boto("cognito-identity", emulator)
@@ -282,7 +286,7 @@ class TestGetCredentialsForIdentity:
             f"Access to Identity '{gone}' is forbidden.",
         )
 
-    def test_an_unknown_identity(self, cognito: Any) -> None:
+    def test_an_unknown_identity_is_not_found(self, cognito: Any) -> None:
         assert refusal(self.credentials, cognito, "us-east-1:0") == (
             "ResourceNotFoundException",
             "Identity 'us-east-1:0' not found.",
@@ -295,7 +299,7 @@ class TestAssumeRoleWithWebIdentity:
             RoleArn=ROLE, RoleSessionName="app", WebIdentityToken=token, **members
         )
 
-    def test_a_token_is_traded_for_credentials(self, cognito: Any, sts: Any) -> None:
+    def test_a_token_is_exchanged_for_credentials(self, cognito: Any, sts: Any) -> None:
         answer = ask(cognito)
 
         got = self.assume(sts, answer["Token"], DurationSeconds=900)
@@ -306,11 +310,11 @@ class TestAssumeRoleWithWebIdentity:
         assert got["AssumedRoleUser"]["Arn"] == "arn:aws:sts::123456789012:assumed-role/app/app"
         assert got["Credentials"]["Expiration"].utcoffset() is not None
 
-    def test_a_token_that_nobody_here_signed(self, sts: Any) -> None:
+    def test_a_token_not_signed_by_the_emulator_is_refused(self, sts: Any) -> None:
         assert refusal(self.assume, sts, "nonsense")[0] == "InvalidIdentityToken"
 
     @pytest.mark.external
-    def test_a_token_that_has_expired(self) -> None:
+    def test_an_expired_token_is_refused(self) -> None:
         clock = Clock()
         with Emulator(POOL, clock=clock) as emulator:
             token = ask(boto("cognito-identity", emulator), TokenDuration=1)["Token"]
@@ -323,14 +327,16 @@ class TestAssumeRoleWithWebIdentity:
             )
 
     @pytest.mark.external
-    def test_credentials_live_as_long_as_asked_for(self) -> None:
+    def test_credentials_live_as_long_as_requested(self) -> None:
         with Emulator(POOL, clock=Clock()) as emulator:
             token = ask(boto("cognito-identity", emulator))["Token"]
             got = self.assume(boto("sts", emulator), token, DurationSeconds=900)
 
         assert got["Credentials"]["Expiration"].timestamp() == Clock.at + 900
 
-    def test_characters_that_xml_cannot_hold(self, cognito: Any, emulator: Emulator) -> None:
+    def test_characters_not_allowed_in_xml_are_replaced(
+        self, cognito: Any, emulator: Emulator
+    ) -> None:
         fields = f"RoleArn={ROLE}&RoleSessionName=a%00b&WebIdentityToken={ask(cognito)['Token']}"
 
         status, _, body = post_form(emulator, f"Action=AssumeRoleWithWebIdentity&{fields}")
@@ -338,7 +344,7 @@ class TestAssumeRoleWithWebIdentity:
         assert status == 200
         assert ET.fromstring(body).findtext(".//{*}Arn", "").endswith("/a?b")
 
-    def test_a_form_of_too_many_fields(self, emulator: Emulator) -> None:
+    def test_a_form_with_too_many_fields_is_refused(self, emulator: Emulator) -> None:
         status, _, body = post_form(emulator, "a=1&" * 1000)
 
         assert (status, b"<Code>InvalidAction</Code>" in body) == (400, True)
@@ -346,7 +352,9 @@ class TestAssumeRoleWithWebIdentity:
     @pytest.mark.parametrize(
         "seconds", ["899", "43201", "1h", "9" * 5000, "00090000000000000000000"]
     )
-    def test_a_duration_out_of_range(self, cognito: Any, emulator: Emulator, seconds: str) -> None:
+    def test_a_duration_out_of_range_is_refused(
+        self, cognito: Any, emulator: Emulator, seconds: str
+    ) -> None:
         token = ask(cognito)["Token"]
         fields = f"RoleArn={ROLE}&RoleSessionName=a&WebIdentityToken={token}"
         fields += f"&DurationSeconds={seconds}"
@@ -357,12 +365,12 @@ class TestAssumeRoleWithWebIdentity:
         assert headers["content-type"] == "text/xml"
         assert b"<Code>ValidationError</Code>" in body
 
-    def test_a_member_is_missing(self, emulator: Emulator) -> None:
+    def test_a_missing_member_is_a_validation_error(self, emulator: Emulator) -> None:
         _, _, body = post_form(emulator, "Action=AssumeRoleWithWebIdentity&RoleArn=a")
 
         assert b"at 'roleSessionName' failed to satisfy constraint: Member must not" in body
 
-    def test_another_operation(self, sts: Any) -> None:
+    def test_another_sts_operation_is_refused(self, sts: Any) -> None:
         assert refusal(sts.get_caller_identity) == (
             "InvalidAction",
             "Could not find operation GetCallerIdentity for version 2011-06-15",

@@ -1,4 +1,4 @@
-"""Signatures are checked as AWS checks them: what botocore signs is accepted, no change is."""
+"""Signatures are checked as AWS does: what botocore signs is accepted, any change is refused."""
 
 from datetime import UTC, datetime
 
@@ -20,7 +20,7 @@ KNOWN = {KEY: SECRET}
 def signed(
     body: bytes, headers: dict[str, str] | None = None, *, token: str | None = None
 ) -> dict[str, str]:
-    """The headers of a request that botocore has signed."""
+    """Return the headers of a request that botocore has signed."""
     request = AWSRequest(
         "POST",
         "http://127.0.0.1:9229/",
@@ -87,7 +87,7 @@ def test_an_unknown_key_is_refused() -> None:
         check_signature({}, headers=signed(b"{}"), body=b"{}", now=now())
 
 
-def test_no_signature_is_refused() -> None:
+def test_a_missing_signature_is_refused() -> None:
     assert code({}) == "MissingAuthenticationTokenException"
 
 
@@ -100,7 +100,7 @@ def test_no_signature_is_refused() -> None:
         ("x", "IncompleteSignatureException"),
     ],
 )
-def test_another_scope_is_refused(scope: str, wanted: str) -> None:
+def test_a_wrong_scope_is_refused(scope: str, wanted: str) -> None:
     headers = signed(b"{}")
     date = headers["x-amz-date"][:8]
     own = f"{date}/us-east-1/cognito-identity/aws4_request"
@@ -126,7 +126,7 @@ def test_host_and_date_must_be_signed(name: str) -> None:
         {"x-amz-date": ""},
     ],
 )
-def test_half_a_signature_is_refused(changes: dict[str, str]) -> None:
+def test_an_incomplete_signature_is_refused(changes: dict[str, str]) -> None:
     assert code(signed(b"{}") | changes) == "IncompleteSignatureException"
 
 

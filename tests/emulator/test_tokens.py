@@ -1,4 +1,4 @@
-"""The tokens look as Cognito's do, and an independent JOSE library verifies them."""
+"""The tokens look like Cognito's, and an independent JOSE library verifies them."""
 
 import base64
 import json
@@ -28,12 +28,12 @@ def get_token(emulator: Emulator, **members: Any) -> str:
 
 
 def verify(token: str, emulator: Emulator, audience: str = POOL.identity_pool_id) -> dict[str, Any]:
-    """With PyJWT, from the keys that the emulator serves."""
+    """Verify a token with PyJWT, using the keys that the emulator serves."""
     key = jwt.PyJWKClient(emulator.jwks_uri).get_signing_key_from_jwt(token)
     return jwt.decode(token, key, ["RS512"], audience=audience, issuer=ISSUER)
 
 
-def test_a_token_verifies_with_the_served_keys(emulator: Emulator) -> None:
+def test_a_token_is_verified_with_the_served_keys(emulator: Emulator) -> None:
     claims = verify(get_token(emulator, principal_tags={"team": "blue"}), emulator)
 
     assert claims["exp"] - claims["iat"] == 900
@@ -73,7 +73,7 @@ def test_a_token_of_another_emulator_is_refused(emulator: Emulator) -> None:
             verify(get_token(other), emulator)
 
 
-def test_header_and_claims_are_written_as_cognito_writes_them(emulator: Emulator) -> None:
+def test_header_and_claims_have_cognitos_order_and_no_spaces(emulator: Emulator) -> None:
     segments = get_token(emulator, principal_tags={"team": "blue"}).split(".")
     header, claims = (base64.urlsafe_b64decode(segment + "==") for segment in segments[:2])
 
@@ -92,7 +92,7 @@ def test_header_and_claims_are_written_as_cognito_writes_them(emulator: Emulator
     assert b" " not in claims
 
 
-def test_claims_have_the_shape_that_has_been_seen() -> None:
+def test_claims_have_the_observed_shape() -> None:
     pool = Pool("us-east-1:aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee", developer_provider="login.app")
     identity_id = "us-east-1:11111111-2222-3333-4444-555555555555"
     logins = [Login("login.app", "user-42")]
@@ -114,7 +114,7 @@ def test_claims_have_the_shape_that_has_been_seen() -> None:
 
 
 @pytest.mark.parametrize(("setting", "entries"), [("developer", 3), ("all", 5)])
-def test_amr_has_the_public_providers_or_not(setting: Any, entries: int) -> None:
+def test_amr_contains_public_providers_only_if_configured(setting: Any, entries: int) -> None:
     logins = [Login("idp.example", "ana"), Login(POOL.developer_provider, "user-42")]
 
     claims = claims_of(POOL, "i", logins, None, 900, 0, Behavior(amr=setting))
@@ -133,7 +133,7 @@ def test_the_duration_is_honoured(emulator: Emulator, seconds: int) -> None:
     assert claims["exp"] - claims["iat"] == seconds
 
 
-def test_every_region_has_a_key_of_its_own_in_the_one_document(emulator: Emulator) -> None:
+def test_each_region_has_its_own_key_in_one_document(emulator: Emulator) -> None:
     keys = jwt.PyJWKClient(emulator.jwks_uri).get_jwk_set().keys
 
     assert [key.key_id for key in keys] == ["eu-central-1-1", "us-east-1-1"]
@@ -144,7 +144,7 @@ def fetch_json(url: str) -> Any:
         return json.load(answer)
 
 
-def test_keys_are_public_and_of_the_observed_form(emulator: Emulator) -> None:
+def test_keys_are_public_and_have_the_observed_form(emulator: Emulator) -> None:
     document = fetch_json(emulator.jwks_uri)
 
     assert [list(key) for key in document["keys"]] == [["kty", "alg", "use", "kid", "n", "e"]] * 2
@@ -152,7 +152,7 @@ def test_keys_are_public_and_of_the_observed_form(emulator: Emulator) -> None:
 
 
 @pytest.mark.external
-def test_legacy_keys_are_the_same_numbers_in_the_old_encoding() -> None:
+def test_legacy_keys_encode_the_same_numbers_the_old_way() -> None:
     with Emulator(POOL, behavior=Behavior(legacy_keys=True)) as emulator:
         token = get_token(emulator)
         (key,) = fetch_json(emulator.jwks_uri)["keys"]
@@ -164,7 +164,7 @@ def test_legacy_keys_are_the_same_numbers_in_the_old_encoding() -> None:
     assert jwt.decode(token, jwt.PyJWK(repaired), ["RS512"], audience=POOL.identity_pool_id)
 
 
-def test_discovery_leads_to_the_keys(emulator: Emulator) -> None:
+def test_discovery_names_the_url_of_the_keys(emulator: Emulator) -> None:
     document = fetch_json(f"{emulator.endpoint_url}/.well-known/openid-configuration")
 
     assert document["issuer"] == ISSUER

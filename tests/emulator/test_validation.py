@@ -1,4 +1,4 @@
-"""Broken constraints are told as the service tells them, at the limits of its model."""
+"""Violated constraints are reported as the service does, at the limits of its model."""
 
 import re
 from functools import cache
@@ -28,7 +28,7 @@ def model() -> dict[str, Any]:
 
 
 def limits(shape: Any) -> dict[str, Any]:
-    """Our shape in the words of the model."""
+    """Express our shape in the model's terms."""
     if isinstance(shape, Map):
         return {"max": shape.maximum, "key": limits(shape.keys), "value": limits(shape.values)}
     pattern = shape.pattern.pattern if isinstance(shape, Text) and shape.pattern else None
@@ -44,7 +44,7 @@ def limits_of_model(name: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("operation", INPUTS)
-def test_the_constraints_are_those_of_the_model(operation: str) -> None:
+def test_the_constraints_match_the_model(operation: str) -> None:
     shape = model()["shapes"][model()["operations"][operation]["input"]["shape"]]
 
     assert INPUTS[operation].keys() == shape["members"].keys()
@@ -97,7 +97,7 @@ def test_the_constraints_are_those_of_the_model(operation: str) -> None:
         ),
     ],
 )
-def test_a_broken_constraint_is_told_in_the_services_words(
+def test_a_violated_constraint_is_reported_in_the_services_words(
     changes: dict[str, Any], message: str
 ) -> None:
     error = refusal(**changes)
@@ -117,18 +117,20 @@ def test_a_broken_constraint_is_told_in_the_services_words(
         ({"TokenDuration": "900"}, "STRING_VALUE can not be converted to a Long"),
     ],
 )
-def test_a_value_of_another_type_cannot_be_read(changes: dict[str, Any], message: str) -> None:
+def test_a_value_of_another_type_is_a_serialization_error(
+    changes: dict[str, Any], message: str
+) -> None:
     error = refusal(**changes)
 
     assert (error.code, error.message) == ("SerializationException", message)
 
 
-def test_unknown_members_are_ignored_and_null_is_absent() -> None:
+def test_unknown_and_null_members_are_ignored() -> None:
     validate(GET_TOKEN, GOOD | {"Other": 1, "IdentityId": None, "TokenDuration": None})
     validate("GetId", {"IdentityPoolId": "us-east-1:0", "AccountId": "123456789012"})
 
 
-def test_patterns_are_ascii() -> None:
+def test_patterns_match_ascii_only() -> None:
     assert Text(10, pattern=re.compile("a")).pattern
     assert refusal(IdentityPoolId="ü:0").code == "ValidationException"
     assert Long(1).minimum == 1

@@ -1,4 +1,4 @@
-"""On the wire it is Cognito: for a browser, and for who sends it nonsense."""
+"""On the wire the emulator looks like Cognito, to browsers and to invalid requests alike."""
 
 import base64
 import json
@@ -24,7 +24,7 @@ from pools import POOL
 
 
 class TestWire:
-    def test_an_answer(self, emulator: Emulator) -> None:
+    def test_a_response_has_cognitos_headers_and_members(self, emulator: Emulator) -> None:
         members = {"IdentityPoolId": POOL.identity_pool_id, "Logins": USER}
 
         status, headers, body = post_json(emulator, json.dumps(members))
@@ -34,7 +34,7 @@ class TestWire:
         assert re.fullmatch(r"[0-9a-f-]{36}", headers["x-amzn-requestid"])
         assert body.keys() == {"IdentityId", "Token"}
 
-    def test_an_error(self, emulator: Emulator) -> None:
+    def test_an_error_has_cognitos_headers_and_members(self, emulator: Emulator) -> None:
         members = {"IdentityPoolId": "us-east-1:0", "Logins": USER}
 
         status, headers, body = post_json(emulator, json.dumps(members))
@@ -58,7 +58,9 @@ class TestWire:
             "UnrecognizedClientException",
         ],
     )
-    def test_an_error_of_the_front_door(self, emulator: Emulator, code: str) -> None:
+    def test_an_authentication_error_spells_message_with_a_capital(
+        self, emulator: Emulator, code: str
+    ) -> None:
         emulator.fail_next(code, "Nö.\nReally.")
 
         _, headers, body = post_json(emulator, "{}")
@@ -69,7 +71,9 @@ class TestWire:
     @pytest.mark.parametrize(
         "body", [b"", b"{", b"\xff\xfe", b"[]", b"null", b'"text"', b"[" * 200_000, b'{"a": NaN']
     )
-    def test_a_body_that_is_none(self, emulator: Emulator, body: bytes) -> None:
+    def test_an_invalid_body_is_a_serialization_error(
+        self, emulator: Emulator, body: bytes
+    ) -> None:
         status, headers, answer = post_json(emulator, body)
 
         assert status == 400
@@ -83,7 +87,7 @@ class TestWire:
             {"Other": "\ud800"},
         ],
     )
-    def test_what_is_null_is_absent_and_what_is_unknown_ignored(
+    def test_null_and_unknown_members_are_ignored(
         self, emulator: Emulator, changes: dict[str, Any]
     ) -> None:
         members = {"IdentityPoolId": POOL.identity_pool_id, "Logins": USER}
@@ -101,7 +105,7 @@ class TestWire:
             {"Logins": dict.fromkeys(map(str, range(3000)), "")},
         ],
     )
-    def test_an_odd_member_of_a_good_request(
+    def test_an_invalid_member_is_refused(
         self, emulator: Emulator, changes: dict[str, Any]
     ) -> None:
         members = {"IdentityPoolId": POOL.identity_pool_id, "Logins": USER}
@@ -114,7 +118,7 @@ class TestWire:
         }
         assert "x-injected" not in headers
 
-    def test_a_token_with_an_odd_header(self, cognito: Any, sts: Any) -> None:
+    def test_a_token_with_an_invalid_header_is_refused(self, cognito: Any, sts: Any) -> None:
         header = json.dumps({"alg": "RS512", "kid": "eu-central-1-1", "crit": 1}).encode()
         _, claims, signature = ask(cognito)["Token"].split(".")
         token = f"{base64.urlsafe_b64encode(header).decode().rstrip('=')}.{claims}.{signature}"
@@ -128,19 +132,19 @@ class TestWire:
 
         assert code == "InvalidIdentityToken"
 
-    def test_a_target_of_another_service(self, emulator: Emulator) -> None:
+    def test_a_target_of_another_service_is_an_unknown_operation(self, emulator: Emulator) -> None:
         target = {"X-Amz-Target": f"AWSCognitoIdentityProviderService.{GET_TOKEN}"}
 
         assert json.loads(post(emulator, "{}", target)[2])["__type"] == "UnknownOperationException"
 
     @pytest.mark.parametrize("operation", ["DescribeIdentity", "", "a" * 5000, "../x"])
-    def test_an_unknown_operation(self, emulator: Emulator, operation: str) -> None:
+    def test_an_unknown_operation_is_refused(self, emulator: Emulator, operation: str) -> None:
         status, _, answer = post_json(emulator, "{}", operation)
 
         assert (status, answer["__type"]) == (400, "UnknownOperationException")
 
     @pytest.mark.parametrize(("method", "path"), [("GET", "/"), ("POST", "/nowhere"), ("PUT", "/")])
-    def test_an_unknown_page(self, emulator: Emulator, method: str, path: str) -> None:
+    def test_an_unknown_path_is_not_found(self, emulator: Emulator, method: str, path: str) -> None:
         status, _, body = post(emulator, b"", {}, method, path)
 
         assert (status, json.loads(body)["__type"]) == (404, "UnknownOperationException")
@@ -161,7 +165,7 @@ class TestWire:
         ).map(lambda value: json.dumps(value).encode()),
         operation=st.sampled_from([GET_TOKEN, "GetId", "GetCredentialsForIdentity"]),
     )
-    def test_no_body_is_an_internal_error(
+    def test_no_request_body_causes_an_internal_error(
         self, emulator: Emulator, body: bytes, operation: str
     ) -> None:
         status, headers, answer = post_json(emulator, body, operation)
@@ -169,7 +173,7 @@ class TestWire:
         assert status == 400
         assert headers["x-amzn-errortype"] == f"{answer['__type']}:"
 
-    def test_a_browser_may_call_and_read_the_errors(self, emulator: Emulator) -> None:
+    def test_cors_lets_a_browser_call_and_read_errors(self, emulator: Emulator) -> None:
         origin = {"Origin": "https://app.example"}
         preflight = origin | {
             "Access-Control-Request-Method": "POST",
@@ -185,7 +189,9 @@ class TestWire:
         assert "x-amzn-ErrorType" in headers["access-control-expose-headers"]
         assert headers["access-control-allow-origin"] == "*"
 
-    def test_answers_do_not_wait_for_acknowledgements(self, emulator: Emulator) -> None:
+    def test_responses_are_sent_without_waiting_for_acknowledgements(
+        self, emulator: Emulator
+    ) -> None:
         address = emulator.endpoint_url.removeprefix("http://").rpartition(":")
         with socket.create_connection((address[0], int(address[2]))) as connection:
             connection.sendall(b"GET /.well-known/jwks_uri HTTP/1.1\r\nHost: a\r\n\r\n")

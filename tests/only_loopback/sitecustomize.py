@@ -1,8 +1,8 @@
 """
-Refuses every socket that leads off this machine.
+Refuse every connection that leaves this machine.
 
-Python imports it at start-up where this folder is on PYTHONPATH, so that it holds in the
-processes that tests start, too.
+Python imports this module at start-up if its folder is on PYTHONPATH, so the processes that tests
+start are covered too.
 """
 
 import ipaddress
@@ -28,7 +28,7 @@ def _refuse(event: str, args: tuple[Any, ...]) -> None:
     else:
         return
     if not _is_loopback(host):
-        raise PermissionError(f"{event} to {host!r}: tests do not leave this machine")
+        raise PermissionError(f"{event} to {host!r}: tests may only connect to loopback")
 
 
 sys.addaudithook(_refuse)

@@ -1,4 +1,4 @@
-"""The browser example in a real Chromium: what it takes, and where things are on the page."""
+"""Run the browser example in a real Chromium, and find things on its page."""
 
 import hashlib
 import os
@@ -29,9 +29,9 @@ from patience import PATIENCE
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "browser"
 STATIC = ROOT / "docs" / "_static"
-# Where pictures for the docs are wanted. Otherwise a run leaves the tree as it is.
+# Set this variable to save screenshots for the docs. Otherwise a run changes no files.
 PICTURES = "BROWSER_PICTURES" in os.environ
-# Tokens stay fresh for as long as any test may take.
+# Tokens stay fresh longer than any test takes.
 LIFETIME = 3600
 
 FLAGS = [
@@ -44,7 +44,7 @@ FLAGS = [
     "--disable-sync",
     "--hide-scrollbars",
     "--no-first-run",
-    # Nothing is looked up, so nothing leaves this machine.
+    # Without name lookups, nothing leaves this machine.
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ]
 NOTHING = "\N{EN DASH}"
@@ -52,7 +52,7 @@ _Value = TypeVar("_Value")
 
 
 def require_chromium() -> tuple[str, str]:
-    """Chromium and its driver. They are installed if that can be done, or the test is skipped."""
+    """Return Chromium and its driver; install them if possible, or skip the test."""
     names = ("chromium", "chromedriver")
     if not all(map(shutil.which, names)):
         if os.geteuid() or not shutil.which("apt-get"):
@@ -62,7 +62,7 @@ def require_chromium() -> tuple[str, str]:
             )
         apt = ["apt-get", "-qq", "-o", "DPkg::Lock::Timeout=120"]
         install = [*apt, "install", "-y", "--no-install-recommends", "chromium", "chromium-driver"]
-        # The lists may be missing, or too old.
+        # The package lists may be missing or outdated.
         if _run(install).returncode:
             _run([*apt, "update"])
             done = _run(install)
@@ -76,9 +76,9 @@ def require_chromium() -> tuple[str, str]:
 
 def build(folder: Path, cache: pytest.Cache) -> Path:
     """
-    Build the page in a copy of the example, or skip the test where that cannot be done.
+    Build the page in a copy of the example, or skip the test if that is impossible.
 
-    What npm installs for a lock file is kept for the next run.
+    The packages that npm installs are cached by lock file.
     """
     if missing := [name for name in ("node", "npm") if not shutil.which(name)]:
         pytest.skip(f"needs Node.js to build the page: no {' and no '.join(missing)}")
@@ -99,7 +99,7 @@ def _install(copy: Path, kept: Path) -> None:
     if re.search(r"code (ENOTFOUND|EAI_AGAIN|ECONN\w+|ETIMEDOUT|ENETUNREACH)", done.stderr):
         pytest.skip(f"needs the npm registry to build the page: {_last(done.stderr)}")
     assert not done.returncode, done.stderr
-    # Complete or not at all, whoever else does the same now.
+    # Appears complete or not at all, even if another run does the same now.
     beside = Path(mkdtemp(dir=kept.parent))
     shutil.move(copy / "node_modules", beside)
     with suppress(OSError):
@@ -114,7 +114,7 @@ def _run(command: list[str], folder: Path | None = None) -> "subprocess.Complete
             command, cwd=folder, env=environ, capture_output=True, text=True, timeout=PATIENCE
         )
     except subprocess.TimeoutExpired:
-        pytest.skip(f"{command[0]} has not come to an end in {PATIENCE} s")
+        pytest.skip(f"{command[0]} did not end within {PATIENCE} s")
 
 
 def _last(text: str) -> str:
@@ -123,7 +123,7 @@ def _last(text: str) -> str:
 
 @contextmanager
 def running(example: Path, **environ: str) -> Generator[str]:
-    """Run the example, and stop it. It ends cleanly, and without a warning."""
+    """Run the example and stop it; it must end cleanly and without a warning."""
     process = subprocess.Popen(
         [sys.executable, "-W", "error", "app.py", "--port=0"],
         cwd=example,
@@ -135,7 +135,7 @@ def running(example: Path, **environ: str) -> Generator[str]:
     assert process.stderr
     log = ""
     try:
-        # It says where it listens once it does.
+        # The example logs its URL once it listens.
         for line in process.stderr:
             log += line
             if found := re.search(r"running on (http://\S+)", line):
@@ -153,14 +153,14 @@ def running(example: Path, **environ: str) -> Generator[str]:
 
 @contextmanager
 def chromium(folder: Path) -> Generator[Chrome]:
-    """A browser without a window."""
+    """Run a headless browser."""
     binary, driver = require_chromium()
     options = ChromeOptions()
     options.binary_location = binary
     for flag in [*FLAGS, f"--user-data-dir={folder}"]:
         options.add_argument(flag)
     if not os.geteuid():
-        options.add_argument("--no-sandbox")  # which it does not start with as root
+        options.add_argument("--no-sandbox")  # as root, Chromium cannot start its sandbox
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     with Chrome(options, Service(driver)) as browser:
         yield browser
@@ -173,7 +173,7 @@ class Page:
     browser: Chrome
     url: str
     expected: str = "nothing"
-    """A pattern of what may be told to the console."""
+    """A pattern for messages that may appear in the console."""
 
     def open(self) -> None:
         self.browser.get(self.url)
@@ -195,14 +195,14 @@ class Page:
         self.browser.execute_cdp_cmd(name, arguments)
 
     def wait_for(self, condition: Callable[[], _Value]) -> _Value:
-        # While a page is loaded, what has been found may be gone.
+        # While a page loads, elements found earlier may disappear.
         gone = [StaleElementReferenceException]
         wait = WebDriverWait(self.browser, PATIENCE, poll_frequency=0.05, ignored_exceptions=gone)
         try:
             return wait.until(lambda _: condition())
         except TimeoutException:
             pytest.fail(
-                f"This has not come:\n{self.browser.find_element(By.TAG_NAME, 'main').text}"
+                f"Timed out; the page shows:\n{self.browser.find_element(By.TAG_NAME, 'main').text}"
             )
 
     def sign_in(self, name: str) -> None:
@@ -214,26 +214,26 @@ class Page:
         self.wait_for(lambda: text in self.text("entries"))
 
     def wait_for_answer(self, text: str) -> None:
-        """Wait for the latest entry to say so."""
+        """Wait until the latest entry has this text."""
         latest = "#entries li:first-child p:last-child"
         self.wait_for(lambda: text in self.browser.find_element(By.CSS_SELECTOR, latest).text)
 
     def wait_for_form(self) -> None:
-        self.wait_for(lambda: self["name"].is_displayed())  # noqa: PLW0108  # found anew each time
+        self.wait_for(lambda: self["name"].is_displayed())  # noqa: PLW0108  # looked up each time
 
     def wait_for_another_second(self) -> None:
-        """Within one second, Cognito makes the same token again."""
+        """Wait for a new second: within one second, Cognito issues the same token again."""
         now = int(time.time())
         self.wait_for(lambda: int(time.time()) > now)
 
     def wait_for_another(self, fingerprint: str) -> str:
-        """Wait for another token, and its credentials."""
+        """Wait for a new token and its credentials, and return the token's fingerprint."""
         self.wait_for(lambda: self.text("fingerprint") not in (fingerprint, NOTHING))
         self.wait_for_answer("Cognito returned credentials")
         return self.text("fingerprint")
 
     def bar(self) -> float:
-        """How far the bar reaches, as it is drawn: 0 to 1."""
+        """Return how far the bar is filled on screen: 0 to 1."""
         return float(
             self.run(
                 "const [bar, fill] = ['bar', 'fill'].map("
@@ -243,7 +243,7 @@ class Page:
         )
 
     def emulate(self, **features: str) -> None:
-        """What the user prefers: ``prefers_color_scheme="dark"``."""
+        """Set user preferences, such as ``prefers_color_scheme="dark"``."""
         pairs = [{"name": k.replace("_", "-"), "value": v} for k, v in features.items()]
         self.command("Emulation.setEmulatedMedia", features=pairs)
 
@@ -257,7 +257,7 @@ class Page:
         )
 
     def record(self, *ids: str) -> Callable[[], list[list[str]]]:
-        """Note what texts elements have whenever one of them changes from now on."""
+        """Record the texts of elements whenever one of them changes from now on."""
         self.run(
             "const elements = [...arguments].map((id) => document.getElementById(id));"
             "window.recorded = [];"
@@ -270,7 +270,7 @@ class Page:
 
     @contextmanager
     def holding_countdowns(self) -> Generator[None]:
-        """While this is open, a countdown that begins stands still. Then it goes on."""
+        """Pause countdowns that begin inside this context; resume them at its end."""
         self.run(
             "const start = window.setInterval;"
             "window.setInterval = (step, ms) => start(() => window.held || step(), ms);"
@@ -279,15 +279,15 @@ class Page:
         yield
         self.run("window.held = false")
 
-    def age(self, seconds: float) -> None:
-        """Set the page's clock forward."""
+    def advance_clock(self, seconds: float) -> None:
+        """Advance the page's clock."""
         self.run(
             "const now = Date.now;const ahead = arguments[0] * 1000;Date.now = () => now() + ahead",
             seconds,
         )
 
     def fetch(self, path: str, method: str = "GET") -> Any:
-        """The status and the body of an answer of the backend."""
+        """Return the status and the body of a response from the backend."""
         return self.run(
             "return fetch(arguments[0], {method: arguments[1]})"
             ".then(async (answer) => [answer.status, await answer.json()])",
@@ -295,12 +295,12 @@ class Page:
             method,
         )
 
-    def picture(self, name: str) -> None:
-        """Keep a picture for the docs, if they are wanted."""
+    def screenshot(self, name: str) -> None:
+        """Save a screenshot for the docs, if they are wanted."""
         if PICTURES:
             self.browser.save_screenshot(str(STATIC / name))
 
-    def complaints(self) -> list[str]:
-        """What the console was told since the last time, and is not expected."""
+    def unexpected_messages(self) -> list[str]:
+        """Return the unexpected console messages since the last call."""
         messages = [entry["message"] for entry in self.browser.get_log("browser")]  # type: ignore[no-untyped-call]
         return [message for message in messages if not re.search(self.expected, message)]

@@ -1,4 +1,4 @@
-"""How gunicorn serves in tests: with threads, on a socket that it is given."""
+"""Settings for gunicorn in tests: threads, on an inherited socket."""
 
 import warnings
 
@@ -6,7 +6,7 @@ import warnings
 worker_class = "gthread"
 threads = 16
 loglevel = "warning"
-# For gunicorn 25.1 and later: it would be a file that all servers of this user share.
+# Since gunicorn 25.1: the control socket is a file that all of this user's servers share.
 control_socket_disable = True
-# gunicorn looks at a socket that it is given as one of AF_UNIX, and does not close that view.
+# gunicorn also opens an inherited socket as AF_UNIX, and does not close that object.
 warnings.filterwarnings("ignore", r"unclosed <socket\.socket fd=\d+, family=1,", ResourceWarning)

@@ -1,4 +1,4 @@
-"""Real servers for the examples, and a storm of requests for them."""
+"""Run the examples on real servers, and send them storms of requests."""
 
 import asyncio
 import os
@@ -42,13 +42,13 @@ class Response:
 
 class Cognito(Emulator):
     """
-    An emulator that can hold calls back, and knows how many fetches were made.
+    An emulator that can hold calls back and counts fetches.
 
     Attributes:
-        arrived: Is released once for each call that arrives.
+        arrived: Released once for each call that arrives.
 
-        fetches: How many calls arrived. A call that botocore repeats, because its answer took
-            more than 5 s on a busy machine, is the same fetch.
+        fetches: How many fetches arrived. botocore may repeat a call whose response takes more
+            than 5 s on a busy machine; that counts as the same fetch.
     """
 
     def __init__(self) -> None:
@@ -67,7 +67,7 @@ class Cognito(Emulator):
 
     @contextmanager
     def held(self) -> Generator[None]:
-        """While this is open, calls arrive and are not answered."""
+        """Leave calls unanswered inside this context."""
         self._open.clear()
         try:
             yield
@@ -77,7 +77,7 @@ class Cognito(Emulator):
 
 @attrs.define
 class Server:
-    """A server process, and what it has written to stderr once it has ended."""
+    """A server process, and what it wrote to stderr, once it has ended."""
 
     url: str
     process: "subprocess.Popen[str]"
@@ -87,11 +87,11 @@ class Server:
         self.process.send_signal(signal.SIGTERM)
 
     def end(self) -> None:
-        """Wait for the process to end: cleanly, and without a warning."""
+        """Wait for the process, which must end cleanly and without a warning."""
         if self.process.returncode is not None:
             return
         _, self.log = self.process.communicate(timeout=PATIENCE)
-        # Some servers end by the signal that has stopped them, once all is done.
+        # Some servers, after a clean stop, end by the signal they received.
         assert self.process.returncode in (0, -signal.SIGTERM), self.log
         assert "Warning" not in self.log, self.log
         assert "Traceback" not in self.log, self.log
@@ -102,17 +102,17 @@ def served(
     emulator: Emulator, *command: str, environ: Mapping[str, str] | None = None
 ) -> Generator[Server]:
     """
-    Run a server on a socket that listens already, so that nobody has to wait until it is up.
+    Run a server on a socket that already listens, so that no test waits for it to start.
 
-    It must end cleanly, and without a warning.
+    It must end cleanly and without a warning.
 
     Args:
-        emulator: The Cognito that it uses.
+        emulator: The Cognito that the server uses.
 
-        command: The module that is the server, and its arguments; ``{fd}`` is the socket's
+        command: The module to run and its arguments; ``{fd}`` is replaced by the socket's
             descriptor.
 
-        environ: Further environment variables.
+        environ: Additional environment variables.
     """
     with socket.create_server(("127.0.0.1", 0), backlog=REQUESTS) as listening:
         host, port = listening.getsockname()
@@ -125,7 +125,7 @@ def served(
             stderr=subprocess.PIPE,
             text=True,
         )
-    # Ours is closed: were the server to fail, connections to it fail, too.
+    # Our copy is closed, so that connections fail if the server fails.
     server = Server(f"http://{host}:{port}", process)
     try:
         yield server
@@ -138,7 +138,7 @@ def served(
 
 
 def settings(emulator: Emulator) -> dict[str, str]:
-    """What points an application at the emulator."""
+    """Return the environment variables that point an application at the emulator."""
     paths = [os.environ["PYTHONPATH"], str(EXAMPLES), str(HERE)]
     return {
         "COGNITO_DEVTOKEN_IDENTITY_POOL_ID": POOL.identity_pool_id,
@@ -150,14 +150,14 @@ def settings(emulator: Emulator) -> dict[str, str]:
 
 def ask(url: str, users: Sequence[str], then: Callable[[], None] | None = None) -> list[Response]:
     """
-    Ask for the tokens of users, all at once.
+    Request the tokens of users, all at once.
 
     Args:
-        url: Of the server.
+        url: The server's URL.
 
-        users: Who to ask for.
+        users: The user ids.
 
-        then: Called once all requests are under way.
+        then: Called once all requests are in flight.
     """
 
     async def one(client: ClientSession, user: str) -> Response:
@@ -166,7 +166,7 @@ def ask(url: str, users: Sequence[str], then: Callable[[], None] | None = None) 
             body = await response.json(content_type=None)
             return Response(user, response.status, response.headers, body)
 
-    async def every() -> list[Response]:
+    async def all_users() -> list[Response]:
         connector, timeout = TCPConnector(limit=0), ClientTimeout(PATIENCE)
         async with ClientSession(connector=connector, timeout=timeout) as client:
             asked = [asyncio.ensure_future(one(client, user)) for user in users]
@@ -174,11 +174,11 @@ def ask(url: str, users: Sequence[str], then: Callable[[], None] | None = None) 
                 await asyncio.to_thread(then)
             return await asyncio.gather(*asked)
 
-    return asyncio.run(every())
+    return asyncio.run(all_users())
 
 
 def storm(url: str) -> list[Response]:
-    """Have many ask for few users at once. Each gets an answer, and everyone their own."""
+    """Send many concurrent requests for few users; each must be answered with its user's token."""
     users = [f"user-{number % USERS}" for number in range(REQUESTS)]
     responses = ask(url, users)
     assert {response.status for response in responses} == {200}
@@ -192,7 +192,7 @@ def stop_in_mid_flight(server: Server, cognito: Cognito) -> list[Response]:
     """
     Stop a server while it waits for Cognito on behalf of clients.
 
-    Cognito does not answer before the server has begun to stop.
+    Cognito answers only after the server has begun to stop.
     """
     users = [f"late-{number}" for number in range(4)]
     with idle_connection(server.url) as idle:
@@ -211,17 +211,17 @@ def stop_in_mid_flight(server: Server, cognito: Cognito) -> list[Response]:
 
 @contextmanager
 def idle_connection(url: str) -> Generator[socket.socket]:
-    """A connection that has been used, and is kept open."""
+    """Open a connection that has been used and is kept alive."""
     with closing(HTTPConnection(url.removeprefix("http://"), timeout=PATIENCE)) as connection:
         connection.request("GET", "/health")
         connection.getresponse().read()
-        if connection.sock is None:  # the server keeps none
+        if connection.sock is None:  # the server does not keep connections alive
             connection.connect()
         yield connection.sock
 
 
 def wait_until_it_stops(idle: socket.socket) -> None:
-    """Wait until a server closes an idle connection, or the socket that it listens on."""
+    """Wait until a server closes an idle connection or its listening socket."""
     address = idle.getpeername()
     pause = threading.Event()
     end = time.monotonic() + PATIENCE
@@ -233,4 +233,4 @@ def wait_until_it_stops(idle: socket.socket) -> None:
         except ConnectionError:
             return
         pause.wait(0.01)
-    raise AssertionError(f"The server has not begun to stop within {PATIENCE} s.")
+    raise AssertionError(f"The server did not begin to stop within {PATIENCE} s.")

@@ -1,4 +1,4 @@
-"""The browser example: a page, its backend and a Cognito, in a real Chromium."""
+"""The browser example in a real Chromium: a page, its backend and an emulated Cognito."""
 
 import json
 import re
@@ -55,7 +55,7 @@ def signed_out(browser: Chrome, url: str) -> Iterator[Page]:
     yield page
     with urlopen(Request(f"{url}/demo/outage", method="DELETE")):
         pass
-    assert page.complaints() == []
+    assert page.unexpected_messages() == []
     browser.delete_all_cookies()
 
 
@@ -78,24 +78,24 @@ def test_a_user_signs_in_and_gets_an_identity_and_credentials(signed_out: Page) 
         assert signed_out.text("identity") == client.fetch(request).identity_id
 
 
-def test_a_bar_shows_how_the_life_of_the_token_passes(page: Page) -> None:
+def test_a_bar_shows_the_remaining_life_of_the_token(page: Page) -> None:
     bar = page["bar"]
     assert (bar.aria_role, bar.accessible_name) == (
         "progressbar",
         "Token lifetime remaining",
     )
-    page.wait_for(lambda: page.bar() > 0.9)  # it has come in
+    page.wait_for(lambda: page.bar() > 0.9)  # its first animation has ended
     shown = page.text("left")
 
-    page.wait_for(lambda: page.text("left") < shown)  # by itself
+    page.wait_for(lambda: page.text("left") < shown)  # without a click
 
-    page.age(0.45 * LIFETIME)
+    page.advance_clock(0.45 * LIFETIME)
     page.wait_for(lambda: 40 < int(bar.get_attribute("aria-valuenow") or 0) < 60)
     page.wait_for(lambda: 0.4 < page.bar() < 0.6)
     assert page.text("state") == "Fresh"
 
 
-def test_asking_again_gives_the_same_token_from_memory(page: Page) -> None:
+def test_another_request_returns_the_same_token_from_memory(page: Page) -> None:
     before = page.text("fingerprint")
 
     page.click("ask")
@@ -104,7 +104,7 @@ def test_asking_again_gives_the_same_token_from_memory(page: Page) -> None:
     assert page.text("fingerprint") == before
 
 
-def test_a_refresh_gives_another_token_of_the_same_identity(page: Page) -> None:
+def test_a_refresh_returns_a_new_token_of_the_same_identity(page: Page) -> None:
     token, identity, key = map(page.text, ("fingerprint", "identity", "access-key"))
     page.wait_for_another_second()
 
@@ -115,7 +115,7 @@ def test_a_refresh_gives_another_token_of_the_same_identity(page: Page) -> None:
     assert page.text("access-key") != key
 
 
-def test_a_revoked_token_is_forgotten_and_cognito_takes_it_all_the_same(page: Page) -> None:
+def test_revoking_makes_the_backend_forget_a_token_that_cognito_still_accepts(page: Page) -> None:
     token, identity = page.text("fingerprint"), page.text("identity")
 
     page.click("revoke")
@@ -130,7 +130,7 @@ def test_a_revoked_token_is_forgotten_and_cognito_takes_it_all_the_same(page: Pa
     assert page.text("identity") == identity
 
 
-def test_throttled_the_page_waits_as_long_as_it_is_told_and_tries_again(page: Page) -> None:
+def test_a_throttled_page_retries_after_the_time_in_the_response(page: Page) -> None:
     page.expected = REFUSED
     token, identity = page.text("fingerprint"), page.text("identity")
 
@@ -141,7 +141,7 @@ def test_throttled_the_page_waits_as_long_as_it_is_told_and_tries_again(page: Pa
     page.click("refresh")
 
     page.wait_for_entry("There are too many requests. Try again later.")
-    page.picture("browser.png")
+    page.screenshot("browser.png")
     page.wait_for_another(token)
     assert page.text("identity") == identity
     assert not page["waiting"].is_displayed()
@@ -150,7 +150,7 @@ def test_throttled_the_page_waits_as_long_as_it_is_told_and_tries_again(page: Pa
     assert shown[:3] == [["429 Too Many Requests", text, token] for text in countdown], shown
 
 
-def test_in_an_outage_the_token_at_hand_works_until_it_is_thrown_away(page: Page) -> None:
+def test_in_an_outage_the_cached_token_works_until_it_is_invalidated(page: Page) -> None:
     page.expected = REFUSED + "|ERR_CONNECTION_REFUSED"
     token, identity = page.text("fingerprint"), page.text("identity")
     page.click("outage")
@@ -162,7 +162,7 @@ def test_in_an_outage_the_token_at_hand_works_until_it_is_thrown_away(page: Page
         assert page.text("refusal") == "503 Service Unavailable"
         page.click("ask")
         page.wait_for_answer("The same token, from the backend's memory.")
-        assert not page["waiting"].is_displayed(), "who asks for something else has given up"
+        assert not page["waiting"].is_displayed(), "another request cancels the retry"
 
         page.click("revoke")
         page.wait_for_answer("Cognito cannot be reached.")
@@ -174,7 +174,7 @@ def test_in_an_outage_the_token_at_hand_works_until_it_is_thrown_away(page: Page
     assert page.text("identity") == identity
 
 
-def test_who_does_not_want_to_wait_stops_it(page: Page) -> None:
+def test_a_user_can_stop_waiting_for_a_retry(page: Page) -> None:
     page.expected = REFUSED
     page.click("outage")
     page.wait_for_answer("Cognito is down.")
@@ -188,9 +188,9 @@ def test_who_does_not_want_to_wait_stops_it(page: Page) -> None:
         assert page.browser.switch_to.active_element == page["ask"]
 
 
-def test_a_token_expires_and_the_next_can_be_asked_for(browser: Chrome, example: Path) -> None:
+def test_a_token_expires_and_the_next_can_be_requested(browser: Chrome, example: Path) -> None:
     with running(example, COGNITO_DEVTOKEN_TOKEN_DURATION="2") as url:
-        # On a busy machine, Cognito may find a token expired that is traded so late.
+        # On a busy machine, a token may expire before it is exchanged.
         page = Page(browser, url, expected="a status of 400")
         page.open()
         page["name"].send_keys("ana")
@@ -205,11 +205,11 @@ def test_a_token_expires_and_the_next_can_be_asked_for(browser: Chrome, example:
         page.click("ask")
 
         page.wait_for(lambda: page.text("fingerprint") not in (before, NOTHING))
-        assert page.complaints() == []
+        assert page.unexpected_messages() == []
     browser.delete_all_cookies()
 
 
-def test_the_token_is_in_the_memory_of_the_page_and_nowhere_else(page: Page) -> None:
+def test_the_token_is_only_in_the_memory_of_the_page(page: Page) -> None:
     token = page.fetch("/cognito-token", "POST")[1]["Token"]
 
     held = page.run(
@@ -225,7 +225,7 @@ def test_the_token_is_in_the_memory_of_the_page_and_nowhere_else(page: Page) -> 
         assert part not in html + cookie["value"]
 
 
-def test_the_page_talks_to_its_backend_and_to_cognito_only(page: Page) -> None:
+def test_the_page_calls_only_its_backend_and_cognito(page: Page) -> None:
     called = page.run("return performance.getEntriesByType('resource').map((entry) => entry.name)")
     endpoint = page.fetch("/demo")[1]["endpoint"]
 
@@ -233,7 +233,7 @@ def test_the_page_talks_to_its_backend_and_to_cognito_only(page: Page) -> None:
     assert all(each.startswith((page.url, endpoint)) for each in called)
 
 
-def test_nothing_is_stored_on_the_way_and_nothing_foreign_may_run(url: str) -> None:
+def test_responses_are_not_stored_and_foreign_scripts_may_not_run(url: str) -> None:
     with urlopen(url) as answer:
         assert answer.headers["Cache-Control"] == "no-store"
         policy = answer.headers["Content-Security-Policy"]
@@ -252,17 +252,17 @@ def test_a_reload_keeps_the_sign_in_and_a_sign_out_ends_it(page: Page) -> None:
     assert page.fetch("/cognito-token", "POST")[0] == 401
 
 
-def test_who_is_signed_out_by_the_backend_signs_in_again(page: Page) -> None:
+def test_a_user_signed_out_by_the_backend_can_sign_in_again(page: Page) -> None:
     page.expected = "a status of 401"
     page.browser.delete_all_cookies()
 
     page.click("refresh")
 
     page.wait_for_form()
-    assert page.text("fingerprint") == "", "nothing of the user is shown"
+    assert page.text("fingerprint") == "", "nothing about the user is shown"
 
 
-def test_a_keyboard_is_enough(signed_out: Page) -> None:
+def test_the_page_can_be_used_with_a_keyboard(signed_out: Page) -> None:
     def focused() -> str:
         return signed_out.browser.switch_to.active_element.get_attribute("id") or ""
 
@@ -284,10 +284,10 @@ def test_a_keyboard_is_enough(signed_out: Page) -> None:
     assert focused() == "refresh"
     press(Keys.ENTER)
     signed_out.wait_for_another(before)
-    assert focused() == "refresh", "it is not lost"
+    assert focused() == "refresh", "the focus is kept"
 
 
-def test_everything_that_can_be_operated_has_a_name(page: Page) -> None:
+def test_every_control_has_an_accessible_name(page: Page) -> None:
     for id_ in ("ask", "refresh", "revoke", "throttle", "outage", "sign-out", "log", "bar"):
         assert page[id_].accessible_name, id_
     assert page["log"].aria_role == "log"
@@ -313,7 +313,7 @@ def test_on_a_phone_nothing_is_wider_than_the_screen(signed_out: Page) -> None:
     assert width() == PHONE[0]
 
 
-def test_it_is_dark_for_those_who_prefer_that(page: Page) -> None:
+def test_the_page_is_dark_for_users_who_prefer_that(page: Page) -> None:
     def paper() -> int:
         color = page.run("return getComputedStyle(document.body).backgroundColor")
         return sum(map(int, re.findall(r"\d+", color)))
@@ -323,7 +323,7 @@ def test_it_is_dark_for_those_who_prefer_that(page: Page) -> None:
     assert paper() < 3 * 50
 
 
-def test_nothing_moves_by_itself_for_those_who_prefer_that(page: Page) -> None:
+def test_nothing_is_animated_for_users_who_prefer_that(page: Page) -> None:
     def transition() -> str:
         return page["fill"].value_of_css_property("transition-duration")
 

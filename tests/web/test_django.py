@@ -1,4 +1,4 @@
-"""The sessions of a Django project: when they are opened, and when replaced."""
+"""The sessions of a Django project: when they are opened and replaced."""
 
 import threading
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ def test_the_application_is_found_and_has_no_models() -> None:
     assert list(config.get_models()) == []
 
 
-def test_it_is_opened_once_however_many_threads_come_first(upstream: FakeFetcher) -> None:
+def test_concurrent_first_requests_open_one_session(upstream: FakeFetcher) -> None:
     threads = 16
     barrier = threading.Barrier(threads)
 
@@ -47,8 +47,8 @@ def test_it_is_opened_once_however_many_threads_come_first(upstream: FakeFetcher
         assert len(set(pool.map(first, range(threads)))) == 1
 
 
-def keeping(opened: list[Any]) -> Any:
-    """What opens sessions, and keeps them."""
+def recording(opened: list[Any]) -> Any:
+    """Return a function that opens sessions and records them."""
 
     def open_session(kind: Any) -> Any:
         opened.append(_setting.open_session(kind))
@@ -57,21 +57,21 @@ def keeping(opened: list[Any]) -> Any:
     return open_session
 
 
-def test_who_opens_one_second_gets_that_of_the_first() -> None:
+def test_a_thread_that_loses_the_race_to_open_gets_the_winners_session() -> None:
     sessions: list[TokenSession] = []
 
     class Hooks(list[Any]):
         def __iter__(self) -> Iterator[Any]:
             if not opening:
                 opening.append(True)
-                sessions.append(get_session())  # as another thread might, in the meantime
+                sessions.append(get_session())  # as another thread might meanwhile
             return iter(())
 
     opening: list[bool] = []
     with override_settings(COGNITO_DEVTOKEN=COMPLETE | {"OPTIONS": {"on_event": Hooks()}}):
         with pytest.MonkeyPatch.context() as patch:
             opened: list[TokenSession] = []
-            patch.setattr(_sessions, "open_session", keeping(opened))
+            patch.setattr(_sessions, "open_session", recording(opened))
             assert get_session() is sessions[0]
         assert not sessions[0]._closed
         loser = next(session for session in opened if session is not sessions[0])
@@ -91,12 +91,12 @@ def test_a_changed_setting_opens_another_session(upstream: FakeFetcher) -> None:
     assert get_session() not in (before, inside)
 
 
-def test_a_session_that_is_opened_while_the_setting_changes_is_of_the_new_one() -> None:
+def test_a_session_opened_while_the_setting_changes_has_the_new_setting() -> None:
     opened: list[TokenSession] = []
 
     class Hooks(list[Any]):
         def __iter__(self) -> Iterator[Any]:
-            if not opened and not changed:  # by another thread, in the meantime
+            if not opened and not changed:  # as if by another thread meanwhile
                 changed.append(override_settings(COGNITO_DEVTOKEN=new))
                 changed[0].enable()
             return iter(())
@@ -105,7 +105,7 @@ def test_a_session_that_is_opened_while_the_setting_changes_is_of_the_new_one() 
     new = COMPLETE | {"OPTIONS": {"client": FakeFetcher()}}
     with override_settings(COGNITO_DEVTOKEN=COMPLETE | {"OPTIONS": {"on_event": Hooks()}}):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(_sessions, "open_session", keeping(opened))
+            patch.setattr(_sessions, "open_session", recording(opened))
             session = get_session()
         changed[0].disable()
 
@@ -123,7 +123,7 @@ def test_a_test_gives_the_session_another_client_in_one_line() -> None:
     assert len(FAKE.calls) == 1
 
 
-def test_another_changed_setting_does_not(upstream: FakeFetcher) -> None:
+def test_a_change_of_an_unrelated_setting_keeps_the_session(upstream: FakeFetcher) -> None:
     before = get_session()
 
     with override_settings(DEBUG=True):

@@ -1,4 +1,4 @@
-"""A Django project in processes of its own: management commands, servers, the end."""
+"""A Django project in separate processes: management commands, servers, process exit."""
 
 import os
 import subprocess
@@ -47,7 +47,7 @@ import atexit
 import django
 
 sessions = []
-# What is registered first runs last.
+# The first function registered runs last.
 atexit.register(lambda: print(sessions == [get_session(), get_async_session()], sessions))
 django.setup()
 from cognito_devtoken.django import get_async_session, get_session
@@ -75,10 +75,10 @@ print(sessions)
     before, after = done.stdout.splitlines()
     assert (before.count("open"), before.count("closed")) == (2, 0)
     assert (after.count("open"), after.count("closed")) == (0, 2)
-    assert after.startswith("True"), "none is opened any more"
+    assert after.startswith("True"), "no other session is opened"
 
 
-def test_a_server_with_a_mistake_in_its_settings_does_not_start(emulator: Emulator) -> None:
+def test_a_server_with_an_error_in_its_settings_does_not_start(emulator: Emulator) -> None:
     wrong = settings(emulator) | {"COGNITO_DEVTOKEN_IDENTITY_POOL_ID": ""}
     for module in ("backend.wsgi", "backend.asgi"):
         done = subprocess.run(

@@ -1,4 +1,4 @@
-"""Django's system checks find mistakes in the setting, and so does whoever opens a session."""
+"""Errors in the setting are found by Django's system checks, and when a session is opened."""
 
 from typing import Any
 
@@ -20,11 +20,11 @@ from cognito_devtoken.testing import FakeFetcher
 
 @override_settings(COGNITO_DEVTOKEN=COMPLETE | {"OPTIONS": {"max_entries": 7}})
 @pytest.mark.parametrize("get_session", [get_session, get_async_session])
-def test_options_are_arguments_of_the_session(get_session: Any) -> None:
+def test_options_become_arguments_of_the_session(get_session: Any) -> None:
     assert get_session()._cache._state.entries._expiry.maxsize == 7
 
 
-MISTAKES = [
+ERRORS = [
     (["a list"], "E001", "COGNITO_DEVTOKEN must be a dictionary."),
     (
         COMPLETE | {"TOKEN_DURATON": 60},
@@ -36,7 +36,7 @@ MISTAKES = [
     ({"IDENTITY_POOL_ID": "  "}, "E003", 'COGNITO_DEVTOKEN["IDENTITY_POOL_ID"] is not set.'),
     (None, "E003", 'COGNITO_DEVTOKEN["IDENTITY_POOL_ID"] is not set.'),
     (
-        {"TOKEN_DURATION": "soon"},  # another mistake than E003, which may be silenced
+        {"TOKEN_DURATION": "soon"},  # reported before E003, which a project may silence
         "E004",
         'COGNITO_DEVTOKEN["TOKEN_DURATION"] must be a whole number of seconds.',
     ),
@@ -64,8 +64,8 @@ MISTAKES = [
 ]
 
 
-@pytest.mark.parametrize(("setting", "check", "message"), MISTAKES)
-def test_a_mistake_is_found_by_the_system_check(setting: Any, check: str, message: str) -> None:
+@pytest.mark.parametrize(("setting", "check", "message"), ERRORS)
+def test_the_system_check_finds_an_error(setting: Any, check: str, message: str) -> None:
     with override_settings(COGNITO_DEVTOKEN=setting):
         (error,) = run_checks()
 
@@ -74,14 +74,14 @@ def test_a_mistake_is_found_by_the_system_check(setting: Any, check: str, messag
 
 
 @pytest.mark.parametrize("setting", [COMPLETE | {"OPTIONS": {"cleint": None}}, {"OPTIONS": 5}])
-def test_options_are_no_others_than_arguments_of_a_session(setting: Any) -> None:
+def test_options_that_are_not_arguments_of_a_session_are_refused(setting: Any) -> None:
     with override_settings(COGNITO_DEVTOKEN=COMPLETE | setting):
         (error,) = run_checks()
 
     assert error.id == "cognito_devtoken.E005"
 
 
-def test_the_system_check_is_content_with_what_is_right() -> None:
+def test_the_system_check_accepts_a_valid_setting_and_makes_no_call() -> None:
     upstream = FakeFetcher()
 
     with override_settings(COGNITO_DEVTOKEN=COMPLETE | {"OPTIONS": {"client": upstream}}):
@@ -90,7 +90,7 @@ def test_the_system_check_is_content_with_what_is_right() -> None:
     assert upstream.calls == []
 
 
-def test_no_options_are_as_good_as_none_at_all() -> None:
+def test_options_may_be_none() -> None:
     with override_settings(COGNITO_DEVTOKEN=COMPLETE | {"OPTIONS": None}):
         assert run_checks() == []
 
@@ -99,20 +99,18 @@ def test_the_system_check_closes_what_it_opens(monkeypatch: pytest.MonkeyPatch) 
     closed: list[Session] = []
     close = Session._close
 
-    def noting(self: Session) -> None:
+    def recording(self: Session) -> None:
         close(self)
         closed.append(self)
 
-    monkeypatch.setattr(Session, "_close", noting)
+    monkeypatch.setattr(Session, "_close", recording)
     run_checks()
 
     assert [session._closed for session in closed] == [True]
 
 
-@pytest.mark.parametrize(("setting", "check", "message"), MISTAKES)
-def test_a_mistake_is_told_to_those_who_did_not_check(
-    setting: Any, check: str, message: str
-) -> None:
+@pytest.mark.parametrize(("setting", "check", "message"), ERRORS)
+def test_opening_a_session_raises_the_same_error(setting: Any, check: str, message: str) -> None:
     with override_settings(COGNITO_DEVTOKEN=setting), pytest.raises(ConfigurationError) as caught:
         get_session()
 
@@ -128,7 +126,7 @@ def test_a_mistake_is_told_to_those_who_did_not_check(
         (5, "It may have IDENTITY_POOL_ID, DEVELOPER_PROVIDER, TOKEN_DURATION"),
     ],
 )
-def test_the_hint_to_an_unknown_key_is_what_was_meant(key: Any, hint: str) -> None:
+def test_the_hint_for_an_unknown_key_suggests_a_known_one(key: Any, hint: str) -> None:
     with override_settings(COGNITO_DEVTOKEN=COMPLETE | {key: 1}):
         (error,) = run_checks()
 
@@ -142,7 +140,7 @@ def test_the_hint_to_an_unknown_key_is_what_was_meant(key: Any, hint: str) -> No
         ("MAX_ENTRIES", "many", "COGNITO_DEVTOKEN_MAX_ENTRIES must be a whole number."),
     ],
 )
-def test_a_mistake_in_the_environment_has_the_name_of_the_variable(
+def test_an_error_in_the_environment_names_the_variable(
     name: str, value: str, message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(f"COGNITO_DEVTOKEN_{name}", value)
@@ -153,7 +151,7 @@ def test_a_mistake_in_the_environment_has_the_name_of_the_variable(
     assert error.msg == message
 
 
-def test_what_the_environment_and_the_dictionary_have_has_the_name_of_the_key(
+def test_an_error_in_a_setting_that_is_in_both_places_names_the_key(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("COGNITO_DEVTOKEN_MAX_ENTRIES", "7")

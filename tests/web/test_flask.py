@@ -1,4 +1,4 @@
-"""A session in the life of a Flask application."""
+"""A session during the life of a Flask application."""
 
 import os
 import subprocess
@@ -31,18 +31,18 @@ def upstream() -> FakeFetcher:
 
 
 @pytest.fixture
-def opened_by(upstream: FakeFetcher) -> Callable[[], TokenSession]:
+def session_factory(upstream: FakeFetcher) -> Callable[[], TokenSession]:
     return lambda: TokenSession(POOL_ID, developer_provider=PROVIDER, client=upstream)
 
 
 @pytest.fixture
-def app(opened_by: Callable[[], TokenSession]) -> Flask:
+def app(session_factory: Callable[[], TokenSession]) -> Flask:
     app = make()
-    init_app(app, opened_by)
+    init_app(app, session_factory)
     return app
 
 
-def test_it_is_there_in_an_application_context_and_in_a_command(app: Flask) -> None:
+def test_it_is_available_in_an_application_context_and_in_a_command(app: Flask) -> None:
     @app.cli.command("token")
     def command() -> None:
         click.echo(current_session().get_token("ana").identity_id)
@@ -69,22 +69,24 @@ def test_it_is_there_in_an_application_context_and_in_a_command(app: Flask) -> N
         ({"POOL": POOL_ID}, "COGNITO_DEVTOKEN_POOL is none of"),
     ],
 )
-def test_a_mistake_fails_at_start_up_by_its_name(config: dict[str, Any], message: str) -> None:
+def test_an_invalid_setting_fails_at_start_up_and_is_named(
+    config: dict[str, Any], message: str
+) -> None:
     app = make(**{f"COGNITO_DEVTOKEN_{name}": value for name, value in config.items()})
 
     with pytest.raises(ConfigurationError, match=f"^{message}"):
         init_app(app)
 
 
-def test_an_application_that_gets_another_session_closes_that_of_before(
-    app: Flask, opened_by: Callable[[], TokenSession]
+def test_replacing_the_session_of_an_application_closes_the_old_one(
+    app: Flask, session_factory: Callable[[], TokenSession]
 ) -> None:
     before = app.extensions["cognito_devtoken"]
     with pytest.raises(ConfigurationError):
         init_app(app)
-    assert not before._closed, "there is no other"
+    assert not before._closed, "no other session has replaced it"
 
-    session = opened_by()
+    session = session_factory()
     for _ in range(2):
         init_app(app, lambda: session)
 
@@ -104,7 +106,7 @@ from flask import Flask
 
 app = Flask("shop")
 session = TokenSession({POOL_ID!r}, developer_provider={PROVIDER!r}, client=FakeFetcher())
-# What is registered first runs last.
+# The first function registered runs last.
 atexit.register(lambda: print(session))
 init_app(app, lambda: session)
 with app.app_context():
@@ -124,7 +126,9 @@ print(session)
     assert after.endswith("closed>")
 
 
-def test_a_blueprint_may_answer_for_itself(app: Flask, upstream: FakeFetcher) -> None:
+def test_error_handlers_may_be_registered_for_one_blueprint(
+    app: Flask, upstream: FakeFetcher
+) -> None:
     api = Blueprint("api", __name__, url_prefix="/api")
     api.add_url_rule("/<user_id>", view_func=get)
     register_error_handlers(api)
@@ -139,7 +143,7 @@ def test_an_async_view_may_use_it(app: Flask) -> None:
     pytest.importorskip("asgiref", reason="Flask's extra async is not installed")
 
     @app.get("/async/<user_id>")
-    async def get_in_loop(user_id: str) -> dict[str, str]:
+    async def get_async(user_id: str) -> dict[str, str]:
         return current_session().get_token(user_id).to_aws()
 
     client = app.test_client()
@@ -147,7 +151,7 @@ def test_an_async_view_may_use_it(app: Flask) -> None:
 
 
 @pytest.mark.external
-def test_the_command_line_has_it(emulator: Emulator) -> None:
+def test_it_is_available_in_the_flask_shell(emulator: Emulator) -> None:
     done = subprocess.run(
         [sys.executable, "-W", "error", "-m", "flask", "--app", "flask_app", "shell"],
         input="from cognito_devtoken.flask import current_session as s; s().get_token('ana')\n",

@@ -1,4 +1,4 @@
-"""What every framework's integration promises. Each test runs with the framework's test client."""
+"""What the integrations of all frameworks promise, tested with each framework's test client."""
 
 import re
 from typing import Any
@@ -17,16 +17,16 @@ from cognito_devtoken.exceptions import (
 from cognito_devtoken.testing import FakeFetcher
 
 
-# Quotes an account and a role, as messages of AWS do.
+# Contains an account and a user, as messages from AWS do.
 QUOTED = "arn:aws:iam::123456789012:user/shop"
 
-# What holds for some frameworks only.
+# Some promises hold for some frameworks only.
 FACTORIES = ("aiohttp", "fastapi", "flask", "litestar", "starlette")
 LIFESPANS = ("fastapi", "litestar", "starlette")
 WEBSOCKETS = LIFESPANS
 PROBLEM_DETAILS = tuple(name for name in NAMES if name != "aiohttp")
 LOOKUPS = PROBLEM_DETAILS
-SETTINGS_OF_ITS_OWN = ("django", "django_async", "flask")
+OWN_SETTINGS = ("django", "django_async", "flask")
 
 
 @pytest.fixture(params=NAMES)
@@ -65,9 +65,7 @@ def test_a_session_lives_as_long_as_the_application(framework: Any, upstream: Fa
 
 
 @only(*LIFESPANS)
-def test_an_application_that_starts_again_has_another_session(
-    framework: Any, upstream: FakeFetcher
-) -> None:
+def test_a_restarted_application_has_a_new_session(framework: Any, upstream: FakeFetcher) -> None:
     app = framework.app(upstream)
 
     for _ in range(2):
@@ -101,7 +99,7 @@ def test_a_test_overrides_the_session_in_one_line(framework: Any, upstream: Fake
     assert (len(upstream.calls), len(fake.calls)) == (0, 1)
 
 
-def test_a_wrong_variable_of_the_environment_fails_at_start_up(
+def test_an_invalid_environment_variable_fails_at_start_up(
     framework: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COGNITO_DEVTOKEN_IDENTITY_POOL_ID", POOL_ID)
@@ -112,7 +110,7 @@ def test_a_wrong_variable_of_the_environment_fails_at_start_up(
             pass
 
 
-@only(*SETTINGS_OF_ITS_OWN)
+@only(*OWN_SETTINGS)
 def test_settings_come_from_the_configuration(framework: Any) -> None:
     settings = {
         "IDENTITY_POOL_ID": POOL_ID,
@@ -127,7 +125,7 @@ def test_settings_come_from_the_configuration(framework: Any) -> None:
         assert session._cache._state.policy == RefreshPolicy(grace=12.5, strict_grace=True)
 
 
-@only(*SETTINGS_OF_ITS_OWN)
+@only(*OWN_SETTINGS)
 def test_the_configuration_wins_over_the_environment(
     framework: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -153,7 +151,7 @@ def test_a_factory_that_must_be_awaited_is_refused_at_start_up(framework: Any) -
     assert "this is coroutine" in str(caught.value)
 
 
-# A registry of svcs takes both kinds.
+# A svcs registry accepts both kinds.
 @only("fastapi", "flask", "litestar", "starlette")
 def test_a_session_of_the_other_kind_is_refused_at_start_up(framework: Any) -> None:
     wanted = framework.kind
@@ -165,13 +163,13 @@ def test_a_session_of_the_other_kind_is_refused_at_start_up(framework: Any) -> N
 
 
 @only(*LOOKUPS)
-def test_an_application_without_a_session_is_told_what_may_be_wrong(framework: Any) -> None:
+def test_the_error_of_an_application_without_a_session_names_likely_causes(framework: Any) -> None:
     with pytest.raises(LookupError, match=framework.not_wired):
         framework.ask_unwired()
 
 
 @only(*PROBLEM_DETAILS)
-def test_a_client_gets_answers_it_can_act_on(framework: Any, upstream: FakeFetcher) -> None:
+def test_a_client_gets_responses_it_can_act_on(framework: Any, upstream: FakeFetcher) -> None:
     upstream.error = TokenUnavailableError(QUOTED)
 
     with framework.running(framework.app(upstream)) as client:
@@ -193,7 +191,7 @@ def test_a_client_gets_answers_it_can_act_on(framework: Any, upstream: FakeFetch
 
 
 @only(*PROBLEM_DETAILS)
-def test_an_error_on_this_side_stays_an_error_of_the_application(
+def test_a_server_side_error_stays_an_error_of_the_application(
     framework: Any, upstream: FakeFetcher
 ) -> None:
     upstream.error = CallerDeniedError(QUOTED)

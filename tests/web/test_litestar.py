@@ -1,4 +1,4 @@
-"""What is Litestar's own: a plugin, an injected dependency, WebSockets that close with 4500."""
+"""What only Litestar has: a plugin, an injected dependency, WebSockets that close with 4500."""
 
 from __future__ import annotations
 
@@ -50,11 +50,11 @@ def upstream() -> FakeFetcher:
 
 
 @pytest.fixture
-def opened_by(upstream: FakeFetcher) -> Callable[[], AsyncTokenSession]:
+def session_factory(upstream: FakeFetcher) -> Callable[[], AsyncTokenSession]:
     return lambda: session_of(upstream)
 
 
-def test_an_application_that_runs_twice_at_once_has_a_session_as_long_as_it_runs(
+def test_an_application_that_runs_twice_at_once_keeps_a_session_until_both_end(
     upstream: FakeFetcher,
 ) -> None:
     sessions = [session_of(upstream), session_of(upstream)]
@@ -70,38 +70,38 @@ def test_an_application_that_runs_twice_at_once_has_a_session_as_long_as_it_runs
         assert session.dependency() is sessions[1]
         await first.__aexit__(None, None, None)
         assert session.dependency() is sessions[1]
-        await second.__aexit__(KeyError, KeyError("what has stopped it"), None)
+        await second.__aexit__(KeyError, KeyError("the reason to stop"), None)
         with pytest.raises(LookupError):
             session.dependency()
 
     asyncio.run(run())
 
 
-def test_the_dependency_runs_in_the_thread_of_the_loop(
-    opened_by: Any, monkeypatch: pytest.MonkeyPatch
+def test_the_dependency_runs_in_the_event_loops_thread(
+    session_factory: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plugin = DevTokenPlugin(opened_by)
+    plugin = DevTokenPlugin(session_factory)
     threads: list[int] = []
 
-    class Noting(Provide):
+    class Recording(Provide):
         def __init__(self, dependency: Any, **options: Any) -> None:
-            def note() -> Any:
+            def record() -> Any:
                 threads.append(threading.get_ident())
                 return dependency()
 
-            super().__init__(note, **options)
+            super().__init__(record, **options)
 
-    monkeypatch.setattr("cognito_devtoken.litestar.Provide", Noting)
+    monkeypatch.setattr("cognito_devtoken.litestar.Provide", Recording)
     with TestClient(app_of(plugin)) as client:
         assert client.get("/ana").status_code == 200
         assert threads == [client.blocking_portal.call(threading.get_ident)]
 
 
-def test_applications_with_the_same_plugin_share_no_session(opened_by: Any) -> None:
+def test_applications_with_the_same_plugin_share_no_session(session_factory: Any) -> None:
     sessions: list[AsyncTokenSession] = []
 
     def factory() -> AsyncTokenSession:
-        sessions.append(opened_by())
+        sessions.append(session_factory())
         return sessions[-1]
 
     plugin = DevTokenPlugin(factory)
@@ -124,22 +124,22 @@ def test_a_factory_that_a_test_replaces_is_not_called() -> None:
 
 
 def test_a_dependency_of_the_application_takes_precedence(
-    opened_by: Callable[[], AsyncTokenSession], upstream: FakeFetcher
+    session_factory: Callable[[], AsyncTokenSession], upstream: FakeFetcher
 ) -> None:
     session = session_of(FakeFetcher())
     mine = {"token_session": Provide(lambda: session, sync_to_thread=False)}
 
-    with TestClient(app_of(DevTokenPlugin(opened_by), dependencies=mine)) as client:
+    with TestClient(app_of(DevTokenPlugin(session_factory), dependencies=mine)) as client:
         assert client.get("/ana").status_code == 200
         client.blocking_portal.call(session.aclose)
 
     assert not upstream.calls
 
 
-def test_handlers_may_import_the_class_for_type_checkers_only(opened_by: Any) -> None:
+def test_handlers_may_import_the_class_for_type_checkers_only(session_factory: Any) -> None:
     assert not hasattr(adapters.litestar, "AsyncTokenSession")
 
-    with TestClient(app_of(DevTokenPlugin(opened_by))) as client:
+    with TestClient(app_of(DevTokenPlugin(session_factory))) as client:
         assert client.get("/ana").status_code == 200
 
 
@@ -160,11 +160,11 @@ async def talk_politely(
     await socket.send_json(token.to_aws())
 
 
-def test_a_websocket_that_catches_an_error_says_what_it_likes(
-    opened_by: Any, upstream: FakeFetcher
+def test_a_websocket_that_catches_an_error_chooses_the_close_code(
+    session_factory: Any, upstream: FakeFetcher
 ) -> None:
     upstream.error = TokenUnavailableError("arn:aws:iam::123456789012:user/shop")
-    app = Litestar([talk_politely], plugins=[DevTokenPlugin(opened_by)])
+    app = Litestar([talk_politely], plugins=[DevTokenPlugin(session_factory)])
 
     with TestClient(app) as client, client.websocket_connect("/polite") as websocket:
         websocket.send_text("ana")

@@ -1,4 +1,4 @@
-"""The examples on real servers: a storm of requests, a health check, a stop in mid-flight."""
+"""The examples on real servers: a storm of requests, a health check, a stop during requests."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -14,7 +14,7 @@ from serving import UVICORN, Cognito, Server, served, stop_in_mid_flight, storm
 
 pytestmark = pytest.mark.external
 
-# What "flask run" starts, on a socket that is there, and waiting for its threads at the end.
+# The server of "flask run", on an inherited socket, which waits for its threads at the end.
 THREADED = """
 import os
 import signal
@@ -30,7 +30,7 @@ def stop(*_):
 
 signal.signal(signal.SIGTERM, stop)
 server = make_server("127.0.0.1", 0, app, threaded=True, fd={fd})
-os.close({fd})  # the server has its own
+os.close({fd})  # the server has its own copy
 server.daemon_threads = False
 server.serve_forever()
 """
@@ -42,11 +42,11 @@ GUNICORN = ["-m", "gunicorn", "--config=python:gunicorn_settings", "--bind=fd://
 WORKERS = [*GUNICORN, "--preload", "--workers=4"]
 IN_PROJECT = "--chdir=django_app"
 
-# What must be installed, and the command.
+# The required libraries, and the command.
 SERVERS = {
     "aiohttp": (["svcs"], ["-c", AIOHTTP]),
     "django": (["django"], [*GUNICORN, IN_PROJECT, "backend.wsgi"]),
-    "django_async": (["django"], [*UVICORN, "--app-dir=django_app", "django_in_loops:app"]),
+    "django_async": (["django"], [*UVICORN, "--app-dir=django_app", "django_async_views:app"]),
     "django_workers": (
         ["django"],
         [*WORKERS, IN_PROJECT, "with_pid:wsgi('backend.wsgi', 'application')"],
@@ -79,7 +79,7 @@ def upstream(shared_cognito: Cognito) -> Cognito:
 
 @pytest.fixture(scope="module", params=SERVERS)
 def server(request: pytest.FixtureRequest, shared_cognito: Cognito) -> Iterator[Start]:
-    """The running server. All tests share it, until one of them stops it."""
+    """Returns the running server. The tests share it until one of them stops it."""
     libraries, command = SERVERS[request.param]
     require(*libraries)
     running: list[Server] = []
@@ -93,24 +93,24 @@ def server(request: pytest.FixtureRequest, shared_cognito: Cognito) -> Iterator[
         yield running_server
 
 
-def test_a_storm_of_requests_causes_one_call_for_each_user_and_process(
+def test_a_storm_of_requests_causes_one_call_per_user_and_process(
     server: Start, upstream: Cognito
 ) -> None:
     responses = storm(server().url)
 
-    # Of these servers, only those with several processes say which one has answered.
+    # Only the servers with several processes name the process that has answered.
     asked = {(response.headers.get("X-Pid"), response.user) for response in responses}
     assert upstream.fetches == len(asked)
 
 
-def test_a_health_check_is_answered_without_a_call(server: Start, upstream: Cognito) -> None:
+def test_a_health_check_makes_no_call(server: Start, upstream: Cognito) -> None:
     with urlopen(f"{server().url}/health", timeout=PATIENCE) as answer:
         assert json.load(answer)["ok"] is True
 
     assert upstream.fetches == 0
 
 
-def test_a_server_that_is_stopped_answers_those_who_wait(server: Start, upstream: Cognito) -> None:
+def test_a_stopped_server_answers_waiting_requests(server: Start, upstream: Cognito) -> None:
     running = server()
 
     responses = stop_in_mid_flight(running, upstream)

@@ -1,4 +1,4 @@
-"""What is Starlette's and FastAPI's own: lifespans that wrap others, mounts, WebSockets."""
+"""What only Starlette and FastAPI have: lifespans that wrap others, mounts, WebSockets."""
 
 import threading
 from collections.abc import AsyncGenerator, Callable
@@ -39,15 +39,15 @@ def upstream() -> FakeFetcher:
 
 
 @pytest.fixture
-def opened_by(upstream: FakeFetcher) -> Callable[[], AsyncTokenSession]:
+def session_factory(upstream: FakeFetcher) -> Callable[[], AsyncTokenSession]:
     return lambda: AsyncTokenSession(POOL_ID, developer_provider=PROVIDER, client=upstream)
 
 
-def test_the_dependency_runs_in_the_thread_of_the_loop(opened_by: Any) -> None:
-    app = fastapi_app(lifespan=fastapi.lifespan(opened_by))
+def test_the_dependency_runs_in_the_event_loops_thread(session_factory: Any) -> None:
+    app = fastapi_app(lifespan=fastapi.lifespan(session_factory))
     threads: list[int] = []
 
-    class Noting(dict[str, Any]):
+    class Recording(dict[str, Any]):
         def __getitem__(self, name: str) -> Any:
             threads.append(threading.get_ident())
             return super().__getitem__(name)
@@ -55,7 +55,7 @@ def test_the_dependency_runs_in_the_thread_of_the_loop(opened_by: Any) -> None:
     @app.middleware("http")
     async def watch(request: Request, call_next: Any) -> Any:
         threads.append(threading.get_ident())
-        request.scope["state"] = Noting(request.scope["state"])
+        request.scope["state"] = Recording(request.scope["state"])
         return await call_next(request)
 
     with TestClient(app) as client:
@@ -64,8 +64,8 @@ def test_the_dependency_runs_in_the_thread_of_the_loop(opened_by: Any) -> None:
     assert len(set(threads)) == 1
 
 
-def test_the_lifespan_of_the_application_runs_inside_and_keeps_its_state(
-    opened_by: Callable[[], AsyncTokenSession],
+def test_the_applications_own_lifespan_runs_inside_and_keeps_its_state(
+    session_factory: Callable[[], AsyncTokenSession],
 ) -> None:
     seen: list[Any] = []
 
@@ -75,7 +75,7 @@ def test_the_lifespan_of_the_application_runs_inside_and_keeps_its_state(
         yield {"color": "green"}
         seen.append(session._closed)
 
-    session = opened_by()
+    session = session_factory()
     app = fastapi_app(lifespan=fastapi.lifespan(lambda: session, wraps=own))
 
     @app.get("/color/of")
@@ -85,51 +85,53 @@ def test_the_lifespan_of_the_application_runs_inside_and_keeps_its_state(
     with TestClient(app) as client:
         assert client.get("/color/of").json() == "green"
         assert client.get("/ana").status_code == 200
-    assert seen == ["open", False], "the session is closed after it"
+    assert seen == ["open", False], "the session is closed afterwards"
 
 
-def test_a_lifespan_without_a_state_will_do(opened_by: Any) -> None:
+def test_a_lifespan_without_a_state_can_be_wrapped(session_factory: Any) -> None:
     @asynccontextmanager
     async def own(app: FastAPI) -> AsyncGenerator[None]:
         yield
 
-    with TestClient(fastapi_app(lifespan=fastapi.lifespan(opened_by, wraps=own))) as client:
+    with TestClient(fastapi_app(lifespan=fastapi.lifespan(session_factory, wraps=own))) as client:
         assert client.get("/ana").status_code == 200
 
 
-def test_a_mounted_application_has_the_session_of_the_outermost(make: Make, opened_by: Any) -> None:
-    app = Starlette(routes=[Mount("/sub", make())], lifespan=starlette.lifespan(opened_by))
+def test_a_mounted_application_has_the_session_of_the_outer_one(
+    make: Make, session_factory: Any
+) -> None:
+    app = Starlette(routes=[Mount("/sub", make())], lifespan=starlette.lifespan(session_factory))
 
     with TestClient(app) as client:
         assert client.get("/sub/ana").status_code == 200
 
 
-def test_an_overridden_dependency_needs_no_lifespan(opened_by: Any) -> None:
-    session = opened_by()
+def test_an_overridden_dependency_needs_no_lifespan(session_factory: Any) -> None:
+    session = session_factory()
     app = fastapi_app()
     app.dependency_overrides[fastapi.get_token_session] = lambda: session
 
     with TestClient(app) as client:
         assert client.get("/ana").status_code == 200
-        client.portal.call(session.aclose)  # type: ignore[union-attr]  # it is open
+        client.portal.call(session.aclose)  # type: ignore[union-attr]  # which needs it to be open
 
 
-def test_a_lifespan_that_a_test_replaces_does_not_run(opened_by: Any) -> None:
+def test_a_lifespan_that_a_test_replaces_does_not_run(session_factory: Any) -> None:
     app = starlette_app(lifespan=starlette.lifespan())
-    app.router.lifespan_context = starlette.lifespan(opened_by)
+    app.router.lifespan_context = starlette.lifespan(session_factory)
 
     with TestClient(app) as client:
         assert client.get("/ana").status_code == 200
 
 
-def test_a_lifespan_that_is_not_made_is_told_so(make: Make) -> None:
+def test_passing_the_lifespan_factory_itself_is_refused(make: Make) -> None:
     with pytest.raises(TypeError, match=r"Pass lifespan=lifespan\(\)"):
         with TestClient(make(lifespan=fastapi.lifespan)):
             pass
 
 
-def test_a_websocket_that_is_refused_gets_the_answer_of_a_request(
-    opened_by: Any, upstream: FakeFetcher
+def test_a_refused_websocket_gets_the_same_response_as_a_request(
+    session_factory: Any, upstream: FakeFetcher
 ) -> None:
     async def talk(websocket: WebSocket) -> None:
         await starlette.get_token_session(websocket).get_token("ana")
@@ -137,7 +139,7 @@ def test_a_websocket_that_is_refused_gets_the_answer_of_a_request(
     upstream.error = TokenUnavailableError("arn:aws:iam::123456789012:user/shop")
     app = Starlette(
         routes=[WebSocketRoute("/", talk)],
-        lifespan=starlette.lifespan(opened_by),
+        lifespan=starlette.lifespan(session_factory),
         exception_handlers=starlette.exception_handlers,
     )
 
@@ -150,7 +152,7 @@ def test_a_websocket_that_is_refused_gets_the_answer_of_a_request(
     assert caught.value.json()["detail"] == "No token can be had now. Try again later."
 
 
-def test_a_websocket_that_is_closed_already_is_told_nothing() -> None:
+def test_an_error_after_a_websocket_is_closed_sends_nothing() -> None:
     async def talk(websocket: WebSocket) -> None:
         await websocket.accept()
         await websocket.close(4000)
@@ -166,7 +168,7 @@ def test_a_websocket_that_is_closed_already_is_told_nothing() -> None:
     assert caught.value.code == 4000
 
 
-def test_a_websocket_is_closed_where_the_server_knows_no_other_answer() -> None:
+def test_a_refused_websocket_is_closed_if_the_server_cannot_send_a_response() -> None:
     async def talk(websocket: WebSocket) -> None:
         del websocket.scope["extensions"]
         raise TokenUnavailableError("no")

@@ -1,4 +1,4 @@
-"""WebSockets of a Starlette application on a real server, which meet an error."""
+"""Errors in WebSockets of a Starlette application on a real server."""
 
 import asyncio
 from pathlib import Path
@@ -17,7 +17,7 @@ from serving import UVICORN, served
 pytestmark = pytest.mark.external
 
 
-# WebSockets that meet with an error at each point of their lives.
+# Each WebSocket raises an error at another point of its life.
 TALKING = """\
 from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
@@ -65,13 +65,13 @@ app = Starlette(
 """
 
 
-def test_a_websocket_of_a_real_server_is_told_of_an_error(
+def test_an_error_is_reported_to_a_websocket_on_a_real_server(
     emulator: Emulator, tmp_path: Path
 ) -> None:
     (tmp_path / "talking.py").write_text(TALKING)
 
     async def talk(url: str) -> None:
-        # Some servers close the connection of a refusal without saying so.
+        # Some servers close the connection of a refused handshake without announcing it.
         async with ClientSession(connector=TCPConnector(force_close=True)) as client:
             with pytest.raises(WSServerHandshakeError) as caught:
                 await client.ws_connect(f"{url}/refused")
@@ -86,6 +86,6 @@ def test_a_websocket_of_a_real_server_is_told_of_an_error(
             async with client.ws_connect(f"{url}/closed_already") as websocket:
                 assert (await websocket.receive()).data == 1000
 
-    # The log is looked at for tracebacks.
+    # served() checks the log for tracebacks.
     with served(emulator, *UVICORN, f"--app-dir={tmp_path}", "talking:app") as server:
         asyncio.run(talk(server.url))

@@ -1,4 +1,4 @@
-"""A session in registries of svcs."""
+"""A session in svcs registries."""
 
 import asyncio
 from collections.abc import Callable
@@ -24,18 +24,18 @@ from cognito_devtoken.testing import FakeFetcher, ManualClock
 
 
 @pytest.fixture
-def opened_by(fetcher: FakeFetcher, clock: ManualClock) -> Callable[..., Any]:
-    """A factory of sessions of a kind."""
+def factory_of(fetcher: FakeFetcher, clock: ManualClock) -> Callable[..., Any]:
+    """Returns a factory of sessions of one kind."""
     return lambda kind: (
         lambda: kind(POOL_ID, developer_provider=PROVIDER, client=fetcher, clock=clock)
     )
 
 
 def test_threads_get_the_session_until_the_registry_is_closed(
-    opened_by: Any, fetcher: FakeFetcher
+    factory_of: Any, fetcher: FakeFetcher
 ) -> None:
     with svcs.Registry() as registry:
-        register(registry, opened_by(TokenSession))
+        register(registry, factory_of(TokenSession))
         tokens = set()
         for _ in range(2):
             with svcs.Container(registry) as services:
@@ -48,11 +48,11 @@ def test_threads_get_the_session_until_the_registry_is_closed(
 
 
 def test_tasks_get_the_session_until_the_registry_is_closed(
-    opened_by: Any, fetcher: FakeFetcher
+    factory_of: Any, fetcher: FakeFetcher
 ) -> None:
     async def run() -> None:
         async with svcs.Registry() as registry:
-            register(registry, opened_by(AsyncTokenSession))
+            register(registry, factory_of(AsyncTokenSession))
             tokens = set()
             for _ in range(2):
                 async with svcs.Container(registry) as services:
@@ -66,8 +66,8 @@ def test_tasks_get_the_session_until_the_registry_is_closed(
     asyncio.run(run())
 
 
-def test_a_registry_of_tasks_may_be_closed_without_waiting(opened_by: Any) -> None:
-    session = opened_by(AsyncTokenSession)()
+def test_a_registry_with_an_async_session_may_be_closed_synchronously(factory_of: Any) -> None:
+    session = factory_of(AsyncTokenSession)()
     with svcs.Registry() as registry:
         register(registry, lambda: session)
 
@@ -75,12 +75,12 @@ def test_a_registry_of_tasks_may_be_closed_without_waiting(opened_by: Any) -> No
         session._check_open()
 
 
-def test_a_class_derived_from_a_session_is_found_by_the_sessions(opened_by: Any) -> None:
+def test_a_subclass_of_a_session_is_found_under_the_sessions_class(factory_of: Any) -> None:
     class Mine(TokenSession):
         pass
 
     with svcs.Registry() as registry, svcs.Container(registry) as services:
-        register(registry, opened_by(Mine))
+        register(registry, factory_of(Mine))
 
         assert isinstance(services.get(TokenSession), Mine)
 
@@ -97,7 +97,7 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
             register(registry)
 
 
-def test_what_opens_no_session_is_told_so() -> None:
+def test_an_invalid_session_factory_is_refused() -> None:
     async def open_later() -> None:
         pass
 
@@ -106,37 +106,37 @@ def test_what_opens_no_session_is_told_so() -> None:
             register(registry, open_later)  # type: ignore[arg-type]
 
 
-def test_two_registries_share_no_session(opened_by: Any) -> None:
+def test_two_registries_share_no_session(factory_of: Any) -> None:
     with svcs.Registry() as one, svcs.Registry() as other:
-        register(one, opened_by(TokenSession))
-        register(other, opened_by(TokenSession))
+        register(one, factory_of(TokenSession))
+        register(other, factory_of(TokenSession))
 
         assert svcs.Container(one).get(TokenSession) is not svcs.Container(other).get(TokenSession)
 
 
-def test_a_test_overrides_the_session_in_one_line(opened_by: Any) -> None:
-    with svcs.Registry() as registry, opened_by(TokenSession)() as session:
-        register(registry, opened_by(TokenSession))
+def test_a_test_overrides_the_session_in_one_line(factory_of: Any) -> None:
+    with svcs.Registry() as registry, factory_of(TokenSession)() as session:
+        register(registry, factory_of(TokenSession))
         registry.register_value(TokenSession, session)
 
         assert svcs.Container(registry).get(TokenSession) is session
 
 
-def test_a_registry_without_a_session_is_named_what_it_lacks() -> None:
+def test_a_registry_without_a_session_names_the_missing_class() -> None:
     with svcs.Registry() as registry, svcs.Container(registry) as services:
         with pytest.raises(svcs.exceptions.ServiceNotFoundError, match="AsyncTokenSession"):
             services.get(AsyncTokenSession)
 
 
-def test_a_ping_raises_while_calls_fail_and_makes_none(
-    opened_by: Any, fetcher: FakeFetcher, clock: ManualClock
+def test_a_ping_raises_while_calls_fail_but_makes_no_call(
+    factory_of: Any, fetcher: FakeFetcher, clock: ManualClock
 ) -> None:
     with svcs.Registry() as registry, svcs.Container(registry) as services:
-        register(registry, opened_by(TokenSession))
+        register(registry, factory_of(TokenSession))
         [ping] = services.get_pings()
         session = services.get(TokenSession)
         ping.ping()
-        assert not fetcher.calls, "nothing is known, and nothing is wrong"
+        assert not fetcher.calls, "without any calls, the session is healthy"
 
         fetcher.error = CallerDeniedError("arn:aws:iam::123456789012:user/shop")
         with pytest.raises(CallerDeniedError):
@@ -156,10 +156,10 @@ def test_a_ping_raises_while_calls_fail_and_makes_none(
         ping.ping()
 
 
-def test_tasks_are_told_to_wait_for_a_ping(opened_by: Any, fetcher: FakeFetcher) -> None:
+def test_the_ping_of_an_async_session_is_awaitable(factory_of: Any, fetcher: FakeFetcher) -> None:
     async def run() -> None:
         async with svcs.Registry() as registry, svcs.Container(registry) as services:
-            register(registry, opened_by(AsyncTokenSession))
+            register(registry, factory_of(AsyncTokenSession))
             [ping] = services.get_pings()
             assert ping.is_async
             await ping.aping()
@@ -175,11 +175,11 @@ def test_tasks_are_told_to_wait_for_a_ping(opened_by: Any, fetcher: FakeFetcher)
 
 
 def test_no_repr_and_no_log_shows_a_secret(
-    opened_by: Any, caplog: pytest.LogCaptureFixture
+    factory_of: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("DEBUG")
     with svcs.Registry() as registry, svcs.Container(registry) as services:
-        register(registry, opened_by(TokenSession))
+        register(registry, factory_of(TokenSession))
         recipe = registry.get_registered_service_for(TokenSession)
         token = services.get(TokenSession).get_token("user-canary")
 

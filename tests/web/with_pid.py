@@ -1,4 +1,4 @@
-"""A WSGI application whose answers say which process they are from."""
+"""A WSGI application whose responses name the process they come from."""
 
 import os
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def wsgi(module: str, name: str) -> Callable[..., Any]:
-    """Wrap an application, for gunicorn: ``with_pid:wsgi("module", "app")``."""
+    """Wrap an application for gunicorn: ``with_pid:wsgi("module", "app")``."""
     application = getattr(import_module(module), name)
 
     def answer(environ: Any, start_response: Any) -> Any:

@@ -1,10 +1,10 @@
 """
-An adapter per framework: how an application is made, run and asked.
+One adapter per framework: how to make, run and query an application.
 
-The promises that hold for several frameworks are written once, in test_frameworks.py, against
-the protocols below. An application of an adapter has one route, ``GET /<user_id>``, which
-answers with the user's token, and the WebSocket ``/ws``, which answers to a user id, where the
-framework has WebSockets. Its errors become problem details where the integration offers that.
+test_frameworks.py tests the promises that several frameworks share, against the protocols below.
+An adapter's application has one route, ``GET /<user_id>``, which returns the user's token, and,
+if the framework has WebSockets, ``/ws``, which answers a user id with a token. Its errors become
+problem details if the integration offers that.
 """
 
 import json
@@ -22,7 +22,7 @@ from cognito_devtoken import AsyncTokenSession, TokenSession
 from cognito_devtoken.testing import FakeFetcher
 
 
-# The module of each adapter, and what must be installed for it.
+# The module of each adapter, and the libraries it needs.
 _ADAPTERS = {
     "aiohttp": ("aiohttp", ["aiohttp", "svcs"]),
     "django": ("django", ["django"]),
@@ -39,7 +39,7 @@ NAMES = tuple(_ADAPTERS)
 class Answer:
     status: int
     headers: Any
-    """Those of the framework: a mapping that ignores case."""
+    """The framework's own case-insensitive mapping."""
     text: str
 
     def json(self) -> Any:
@@ -47,7 +47,7 @@ class Answer:
 
 
 class SocketClosedError(Exception):
-    """The server has closed a WebSocket: the arguments are the code and the reason."""
+    """The server closed a WebSocket; the arguments are the code and the reason."""
 
 
 class Client(Protocol):
@@ -56,15 +56,15 @@ class Client(Protocol):
     def get(self, user_id: str) -> Answer: ...
 
     def talk(self, user_id: str) -> Any:
-        """Send a message to the WebSocket, and return the answer."""
+        """Send a message to the WebSocket and return the answer."""
 
 
 class Framework(Protocol):
     server_error: str
-    """A pattern of the body that an unhandled error is answered with."""
+    """A pattern for the response body of an unhandled error."""
 
     not_wired: str
-    """A pattern of the message for an application without a session."""
+    """A pattern for the error message of an application without a session."""
 
     def app(self, upstream: FakeFetcher) -> Any:
         """Make an application whose session fetches from *upstream*."""
@@ -73,24 +73,24 @@ class Framework(Protocol):
         """Make an application whose settings come from the environment."""
 
     def running(self, app: Any) -> AbstractContextManager[Client]:
-        """Start the application, and end it."""
+        """Start the application, and stop it at the end."""
 
     def ask_unwired(self) -> None:
-        """Ask an application without a session, and raise its error."""
+        """Send a request to an application without a session, and raise its error."""
 
 
 class Factories:
-    """What is common to the frameworks whose integration takes a function that opens a session."""
+    """Shared by the frameworks whose integration takes a function that opens a session."""
 
     kind: type[TokenSession] | type[AsyncTokenSession]
     """What the function must return."""
 
     def app_with(self, session_factory: Callable[[], Any]) -> Any:
-        """Make an application that opens its session with a function."""
+        """Make an application that opens its session with this function."""
         raise NotImplementedError
 
     def overridden(self, app: Any, upstream: FakeFetcher) -> AbstractContextManager[None]:
-        """Give the application another session, in the way the documentation names for tests."""
+        """Replace the application's session, in the way documented for tests."""
         raise NotImplementedError
 
     def app(self, upstream: FakeFetcher) -> Any:

@@ -1,4 +1,4 @@
-"""aiohttp, whose session is in a registry of svcs. It runs without a listening socket."""
+"""aiohttp, with the session in a svcs registry. It runs without a listening socket."""
 
 import asyncio
 import socket

@@ -1,4 +1,4 @@
-"""Django, with views in threads and in event loops. An application is a dictionary of settings."""
+"""Django, with sync and async views. An application is a dictionary of settings."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -21,11 +21,11 @@ def get(request: HttpRequest, user_id: str) -> JsonResponse:
     return JsonResponse(get_session().get_token(user_id).to_aws())
 
 
-async def get_in_loop(request: HttpRequest, user_id: str) -> JsonResponse:
+async def get_async(request: HttpRequest, user_id: str) -> JsonResponse:
     return JsonResponse((await get_async_session().get_token(user_id)).to_aws())
 
 
-urlpatterns = [path("<user_id>", get), path("async/<user_id>", get_in_loop)]
+urlpatterns = [path("<user_id>", get), path("async/<user_id>", get_async)]
 MIDDLEWARE = ["cognito_devtoken.django.middleware.DevTokenErrorMiddleware"]
 COMPLETE = {"IDENTITY_POOL_ID": POOL_ID, "DEVELOPER_PROVIDER": PROVIDER}
 
@@ -44,7 +44,7 @@ def ask(user_id: str) -> Any:
     return Client(raise_request_exception=False).get(f"/{user_id}")
 
 
-def ask_in_loop(user_id: str) -> Any:
+def ask_async(user_id: str) -> Any:
     async def one() -> Any:
         return await AsyncClient(raise_request_exception=False).get(f"/async/{user_id}")
 
@@ -76,7 +76,7 @@ class _Framework:
     @contextmanager
     def running(self, app: Any) -> Iterator[_Client]:
         with override_settings(MIDDLEWARE=MIDDLEWARE, **app):
-            self._get_session()  # as the example's wsgi.py and asgi.py do
+            self._get_session()  # like the example's wsgi.py and asgi.py
             yield _Client(self._ask)
 
     def ask_unwired(self) -> None:
@@ -85,12 +85,12 @@ class _Framework:
 
     @contextmanager
     def session_of(self, **settings: Any) -> Iterator[Any]:
-        """The session of a project whose setting has these keys."""
+        """Yield the session of a project whose setting has these keys."""
         with override_settings(COGNITO_DEVTOKEN=settings):
             yield self._get_session()
 
 
 FRAMEWORKS = {
     "django": _Framework(ask, get_session),
-    "django_async": _Framework(ask_in_loop, get_async_session),
+    "django_async": _Framework(ask_async, get_async_session),
 }

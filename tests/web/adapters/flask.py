@@ -1,4 +1,4 @@
-"""Flask. An application ends when nothing refers to it any more."""
+"""Flask. An application ends when nothing refers to it any longer."""
 
 import gc
 from collections.abc import Callable, Iterator
@@ -70,7 +70,7 @@ class _Framework(Factories):
 
     @contextmanager
     def session_of(self, **settings: Any) -> Iterator[TokenSession]:
-        """The session of an application whose configuration has these settings."""
+        """Yield the session of an application with these settings in its configuration."""
         app = make(**{f"COGNITO_DEVTOKEN_{name}": value for name, value in settings.items()})
         init_app(app)
         yield app.extensions["cognito_devtoken"]

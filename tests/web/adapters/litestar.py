@@ -1,4 +1,4 @@
-"""Litestar. The handlers import the session's class for type checkers only."""
+"""Litestar. Only type checkers import the session's class for the handlers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Starlette and FastAPI, which share all but the way to the session."""
+"""Starlette and FastAPI, which differ only in how a handler gets the session."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""The callers of the demo that go on asking for one token."""
+"""The demo's callers, which request one token again and again."""
 
 import asyncio
 
@@ -15,7 +15,7 @@ POOL_ID = "us-east-1:00000000-0000-4000-8000-000000000000"
 
 class TestRegulars:
     @staticmethod
-    async def meet(
+    async def open_regulars(
         fetcher: FakeFetcher, clock: ManualClock
     ) -> tuple[AsyncTokenSession, Regulars, OpenIdToken]:
         session = AsyncTokenSession(
@@ -24,10 +24,10 @@ class TestRegulars:
         token = await session.get_token("user-42")
         return session, Regulars(session, "user-42", token), token
 
-    def test_they_notice_another_token(self) -> None:
+    def test_they_notice_a_new_token(self) -> None:
         async def ask() -> None:
             clock = ManualClock()
-            session, regulars, _ = await self.meet(FakeFetcher(clock, lifetime=6), clock)
+            session, regulars, _ = await self.open_regulars(FakeFetcher(clock, lifetime=6), clock)
             async with session:
                 await regulars.ask()
                 assert (regulars.served, regulars.replaced_at) == (1, [])
@@ -42,7 +42,7 @@ class TestRegulars:
         async def ask() -> None:
             clock = ManualClock()
             fetcher = FakeFetcher(clock, lifetime=6)
-            session, regulars, _ = await self.meet(fetcher, clock)
+            session, regulars, _ = await self.open_regulars(fetcher, clock)
             async with session:
                 clock.advance(6)
                 fetcher.error = TokenUnavailableError("down")
@@ -53,10 +53,12 @@ class TestRegulars:
 
         asyncio.run(ask())
 
-    def test_their_moment_is_that_of_the_token(self) -> None:
+    def test_their_moment_describes_the_token(self) -> None:
         async def ask() -> None:
             clock = ManualClock()
-            session, regulars, token = await self.meet(FakeFetcher(clock, lifetime=10), clock)
+            session, regulars, token = await self.open_regulars(
+                FakeFetcher(clock, lifetime=10), clock
+            )
             async with session:
                 clock.advance(9.5)
                 assert regulars.moment(fetches=3, is_down=True) == Moment(
@@ -73,10 +75,10 @@ class TestRegulars:
 
         asyncio.run(ask())
 
-    def test_they_go_on_asking_between_two_sleeps(self) -> None:
+    def test_they_request_the_token_between_two_sleeps(self) -> None:
         async def ask() -> None:
             clock = ManualClock()
-            session, regulars, _ = await self.meet(FakeFetcher(clock, lifetime=6), clock)
+            session, regulars, _ = await self.open_regulars(FakeFetcher(clock, lifetime=6), clock)
             async with session:
                 slept = []
 

@@ -1,4 +1,4 @@
-"""``exec`` and ``credentials``: the token where a program looks for it, and nowhere else."""
+"""``exec`` and ``credentials``: they put the token where a program expects it, and nowhere else."""
 
 import json
 import os
@@ -41,7 +41,7 @@ def _endpoint(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def shown(running_emulator: Emulator) -> tuple[dict[str, str], str]:
-    """What a command finds as its environment, and the argument list that it stands on."""
+    """The environment and the argument list that a command receives."""
     url = ("--endpoint-url", running_emulator.endpoint_url)
     done = run("exec", *ASK, *url, "--", sys.executable, "-c", SHOW)
     assert (done.returncode, done.stderr) == (0, "")
@@ -60,7 +60,7 @@ class TestExec:
         assert datetime.fromisoformat(environ["COGNITO_IDENTITY_TOKEN_EXPIRES_AT"]).tzinfo
         assert environ["AWS_ACCESS_KEY_ID"] == os.environ["AWS_ACCESS_KEY_ID"]
 
-    def test_it_finds_the_credentials_of_the_user_in_place_of_ours(self, profile: Any) -> None:
+    def test_the_command_finds_the_users_credentials_in_place_of_ours(self, profile: Any) -> None:
         profile("[default]\nregion = us-east-1\n")
         misleading = {"AWS_SECURITY_TOKEN": "old", "AWS_DEFAULT_PROFILE": "default"}
 
@@ -74,7 +74,7 @@ class TestExec:
         assert datetime.fromisoformat(environ["AWS_CREDENTIAL_EXPIRATION"]).tzinfo
         assert not misleading.keys() & environ.keys()
 
-    def test_no_secret_stands_on_an_argument_list(self, shown: tuple[dict[str, str], str]) -> None:
+    def test_no_secret_is_in_an_argument_list(self, shown: tuple[dict[str, str], str]) -> None:
         environ, arguments = shown
 
         assert arguments.startswith(sys.executable)
@@ -87,14 +87,14 @@ class TestExec:
         [
             (["sh", "-c", "exit 7"], 7),
             (["sh", "-c", "kill -TERM $$"], -signal.SIGTERM),
-            # Python would have it ignored.
+            # Python ignores SIGPIPE and would pass that on.
             (["sh", "-c", "kill -PIPE $$"], -signal.SIGPIPE),
         ],
     )
-    def test_its_end_is_that_of_the_command(self, command: list[str], code: int) -> None:
+    def test_it_ends_as_the_command_ends(self, command: list[str], code: int) -> None:
         assert run("exec", *ASK, "--", *command).returncode == code
 
-    def test_it_becomes_the_command(self) -> None:
+    def test_the_command_replaces_the_process(self) -> None:
         with subprocess.Popen(
             [*COMMAND, "exec", *ASK, "--", "sh", "-c", "echo $$ $@", "name", "--", "a b"],
             stdout=subprocess.PIPE,
@@ -104,7 +104,7 @@ class TestExec:
 
         assert out == f"{process.pid} -- a b\n"
 
-    def test_a_command_that_cannot_be_run_is_told_and_the_signals_are_as_before(
+    def test_a_command_that_cannot_be_run_is_reported_and_signals_are_restored(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         before = signal.getsignal(signal.SIGPIPE)
@@ -118,7 +118,7 @@ class TestExec:
 
         assert signal.getsignal(signal.SIGPIPE) is before
 
-    def test_no_command_is_an_error(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_a_missing_command_is_an_error(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["exec", *ASK]) == 252
         assert "There is no command to run.\nIt stands behind '--'" in capsys.readouterr().err
 
@@ -131,7 +131,7 @@ class TestExec:
 
         assert "run" not in capfd.readouterr().out
 
-    def test_a_refused_trade_is_named_and_shows_no_token(
+    def test_a_refused_exchange_is_reported_without_the_token(
         self, httpserver: HTTPServer, capsys: pytest.CaptureFixture[str]
     ) -> None:
         token = {"IdentityId": "us-east-1:0", "Token": "canary-token"}
@@ -142,10 +142,10 @@ class TestExec:
 
         assert main(["exec", "--credentials", *ASK, "--endpoint-url", url, "--", "true"]) == 254
 
-        asked, traded = (request for request, _ in httpserver.log)
+        asked, exchanged = (request for request, _ in httpserver.log)
         assert "Authorization" in asked.headers
-        assert "Authorization" not in traded.headers
-        assert json.loads(traded.data) == {
+        assert "Authorization" not in exchanged.headers
+        assert json.loads(exchanged.data) == {
             "IdentityId": "us-east-1:0",
             "Logins": {"cognito-identity.amazonaws.com": "canary-token"},
         }
@@ -163,7 +163,7 @@ class TestExec:
 
 
 class TestCredentials:
-    def test_they_are_what_a_credential_process_prints(
+    def test_a_credential_process_can_print_them(
         self, profile: Any, monkeypatch: pytest.MonkeyPatch, emulator: Emulator
     ) -> None:
         command = " ".join([*COMMAND, "credentials", "--profile", "backend", *ASK])
@@ -196,7 +196,7 @@ class TestCredentials:
             "Expiration",
         ]
 
-    def test_a_profile_that_asks_itself_is_told_and_no_endless_loop(
+    def test_a_profile_that_refers_to_itself_is_detected(
         self, profile: Any, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
     ) -> None:
         command = " ".join([*COMMAND, "credentials", *ASK])
@@ -208,7 +208,7 @@ class TestCredentials:
         assert main(["credentials", *ASK]) == 255
         assert "retrieving credentials from custom-process" in capfd.readouterr().err
 
-        # As the process that botocore has started finds it.
+        # As set in the process that botocore starts.
         monkeypatch.setenv("_COGNITO_DEVTOKEN_IN_CREDENTIAL_PROCESS", "1")
         assert main(["credentials", *ASK]) == 253
         told = capfd.readouterr().err
@@ -226,7 +226,7 @@ class TestCredentials:
         ],
     )
     @pytest.mark.parametrize("command", [["credentials", *ASK], EXEC])
-    def test_what_the_service_leaves_out_is_told(
+    def test_missing_members_of_the_response_are_named(
         self,
         answer: dict[str, Any],
         lacking: str,
@@ -247,7 +247,7 @@ class TestCredentials:
             f"\ncognito-devtoken: [ERROR]: What Cognito gives for the token lacks {lacking}.\n",
         )
 
-    def test_they_go_to_a_file_of_their_owner(self, tmp_path: Path) -> None:
+    def test_their_file_is_readable_by_its_owner_only(self, tmp_path: Path) -> None:
         path = tmp_path / "credentials"
 
         assert main(["credentials", *ASK, "--output-file", str(path)]) == 0

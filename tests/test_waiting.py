@@ -1,4 +1,4 @@
-"""How a thread and a task wait."""
+"""How a thread and a task wait for a flight."""
 
 import asyncio
 
@@ -17,8 +17,8 @@ from cognito_devtoken.typing import Instant
 TOKEN = make_token()
 
 
-def landing(flight: Flight[TokenRequest, OpenIdToken]) -> Steps[TokenRequest, OpenIdToken]:
-    """Steps whose flight lands between the look at it and the wait for it."""
+def ending_early(flight: Flight[TokenRequest, OpenIdToken]) -> Steps[TokenRequest, OpenIdToken]:
+    """Steps whose flight ends between the check and the wait."""
     flight.done = True
     yield flight, 60.0
     return TOKEN
@@ -29,15 +29,15 @@ def flight() -> Flight[TokenRequest, OpenIdToken]:
     return Flight(Key.of(request_for(), PROVIDER), request_for(), Reason.MISS, Instant(0, 0))
 
 
-def in_a_loop(steps: Steps[TokenRequest, OpenIdToken]) -> OpenIdToken:
+def in_event_loop(steps: Steps[TokenRequest, OpenIdToken]) -> OpenIdToken:
     return asyncio.run(wait_async(steps))
 
 
-@pytest.mark.parametrize("door", [wait_blocking, in_a_loop])
-def test_a_flight_that_has_just_landed_is_not_waited_for(
-    door: object, flight: Flight[TokenRequest, OpenIdToken]
+@pytest.mark.parametrize("wait", [wait_blocking, in_event_loop])
+def test_a_flight_that_has_just_ended_is_not_waited_for(
+    wait: object, flight: Flight[TokenRequest, OpenIdToken]
 ) -> None:
-    assert callable(door)
+    assert callable(wait)
 
-    assert door(landing(flight)) is TOKEN
+    assert wait(ending_early(flight)) is TOKEN
     assert not flight.waiters

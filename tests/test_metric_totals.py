@@ -1,4 +1,4 @@
-"""The sums of what is watched, which both kinds of metrics show."""
+"""Totals over all watched caches, which both metrics backends report."""
 
 import gc
 import os
@@ -27,14 +27,14 @@ def new(fetcher: FakeFetcher, clock: ManualClock) -> Callable[[], TokenCache]:
     return lambda: make_cache(fetcher, clock)
 
 
-def test_every_figure_of_stats_is_shown_once_but_for_those_of_the_histograms() -> None:
+def test_each_field_of_stats_is_reported_once_unless_a_histogram_has_it() -> None:
     shown = [name for figure in (*COUNTERS, *HELD) for name in figure.parts.values()]
 
-    told_by_events = {"fetches_started", "fetches_succeeded", "fetches_failed", "reasons"}
-    assert sorted(shown) == sorted(attrs.fields_dict(Stats).keys() - told_by_events)
+    in_histograms = {"fetches_started", "fetches_succeeded", "fetches_failed", "reasons"}
+    assert sorted(shown) == sorted(attrs.fields_dict(Stats).keys() - in_histograms)
 
 
-def test_what_is_watched_is_summed(watched: Watched, new: Callable[[], TokenCache]) -> None:
+def test_watched_caches_are_summed(watched: Watched, new: Callable[[], TokenCache]) -> None:
     one, two = new(), new()
     for cache in (one, two, one):
         watched.add(cache)
@@ -45,7 +45,7 @@ def test_what_is_watched_is_summed(watched: Watched, new: Callable[[], TokenCach
     assert watched.figures()["entries"] == 2
 
 
-def test_what_is_gone_holds_nothing_and_its_counts_do_not_fall(
+def test_a_collected_cache_has_no_entries_and_keeps_its_counts(
     watched: Watched, new: Callable[[], TokenCache]
 ) -> None:
     cache = new()
@@ -62,24 +62,24 @@ def test_what_is_gone_holds_nothing_and_its_counts_do_not_fall(
     assert watched._counted == {}
 
 
-def test_two_readers_at_once_count_what_is_gone_once(
+def test_two_concurrent_readers_count_a_collected_cache_once(
     watched: Watched, new: Callable[[], TokenCache], fetcher: FakeFetcher
 ) -> None:
     both = Barrier(2)
 
-    class MeetingPoint(TokenCache):
+    class Synchronized(TokenCache):
         def stats(self) -> Stats:
             if threading.current_thread() in readers:
                 both.wait(PATIENCE)
             return super().stats()
 
     readers = [Thread(target=watched.figures) for _ in range(2)]
-    here, gone = MeetingPoint(fetcher), new()
-    watched.add(here)
-    watched.add(gone)
-    gone.get(request_for())
+    alive, collected = Synchronized(fetcher), new()
+    watched.add(alive)
+    watched.add(collected)
+    collected.get(request_for())
     assert watched.figures()["misses"] == 1
-    del gone
+    del collected
     gc.collect()
 
     for reader in readers:
@@ -90,28 +90,26 @@ def test_two_readers_at_once_count_what_is_gone_once(
     assert watched.figures()["misses"] == 1
 
 
-def test_a_reader_that_was_overtaken_takes_no_counts_back(
-    watched: Watched, fetcher: FakeFetcher
-) -> None:
+def test_a_slow_reader_does_not_lower_the_counts(watched: Watched, fetcher: FakeFetcher) -> None:
     has_read, may_go_on = threading.Event(), threading.Event()
 
     class Slow(TokenCache):
         def stats(self) -> Stats:
             stats = super().stats()
-            if threading.current_thread() is overtaken:
+            if threading.current_thread() is slow_reader:
                 has_read.set()
                 assert may_go_on.wait(PATIENCE)
             return stats
 
-    overtaken = Thread(target=watched.figures)
+    slow_reader = Thread(target=watched.figures)
     cache = Slow(fetcher)
     watched.add(cache)
-    overtaken.start()
+    slow_reader.start()
     assert has_read.wait(PATIENCE)
     cache.get(request_for())
     assert watched.figures()["misses"] == 1
     may_go_on.set()
-    overtaken.join()
+    slow_reader.join()
     cache.close()
     del cache
     gc.collect()
@@ -119,7 +117,7 @@ def test_a_reader_that_was_overtaken_takes_no_counts_back(
     assert watched.figures()["misses"] == 1
 
 
-def test_a_forked_child_begins_at_zero(
+def test_a_forked_child_counts_from_zero(
     watched: Watched, new: Callable[[], TokenCache], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cache: Any = new()

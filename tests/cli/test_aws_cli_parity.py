@@ -1,8 +1,8 @@
 """
-A script changes one word: what we send and print is what the AWS CLI sends and prints.
+A script needs one word changed: we send and print what the AWS CLI sends and prints.
 
-Argument lists are generated, the same in each run: ``DIFFERENTIAL=4711 pytest
-tests/cli/test_like_aws.py`` tries those of another seed.
+Argument lists are generated, the same in each run; ``DIFFERENTIAL=4711 pytest
+tests/cli/test_aws_cli_parity.py`` tries another seed.
 """
 
 import json
@@ -122,7 +122,7 @@ def texts(chance: random.Random) -> str:
 
 
 def data(chance: random.Random, depth: int = 0) -> Any:
-    """What a JSON document consists of."""
+    """Generate the data of a JSON document."""
     kind = chance.randrange(4 if depth > 2 else 9)
     if kind < 4:
         scalars = ["x", "", "wide 字", 1, 1.5, True, False, None, "a longer text " * 3]
@@ -137,7 +137,7 @@ def data(chance: random.Random, depth: int = 0) -> Any:
 
 
 def option(chance: random.Random, name: str, value: str) -> list[str]:
-    """As it may be written, and sometimes too short for its meaning to be plain."""
+    """Write an option in one of its forms, sometimes abbreviated beyond recognition."""
     if chance.random() < 0.15:
         name = name[: chance.randrange(4, len(name))]
     if chance.random() < 0.2 and not name.startswith("--cli-input"):
@@ -146,7 +146,7 @@ def option(chance: random.Random, name: str, value: str) -> list[str]:
 
 
 def arguments(chance: random.Random, folder: Path) -> list[str]:
-    """A command line, as likely to be good as not."""
+    """Generate a command line, as likely to be valid as not."""
 
     def often(share: float) -> bool:
         return chance.random() < share
@@ -172,7 +172,7 @@ def arguments(chance: random.Random, folder: Path) -> list[str]:
         parts.append(["--cli-input-json", text])
     if often(0.06):
         kinds: list[list[str]] = [[], ["input"], ["output"], ["other"]]
-        # They build the lists and maps that no value can be, and then have no use for them.
+        # A skeleton parses lists and maps that no value may be, and then ignores them.
         parts = [part for part in parts if not re.search(r"[=,][\[{]|,\d", part[-1])]
         parts.append(["--generate-cli-skeleton", *chance.choice(kinds)])
     if often(0.7):
@@ -204,7 +204,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def requests(httpserver: HTTPServer) -> Callable[[], list[Any]]:
-    """What has come to the server since it was asked last: operations and their parameters."""
+    """Returns the operations and parameters that the server has received since the last call."""
     httpserver.expect_request("/").respond_with_json(ANSWER)
 
     def take() -> list[Any]:
@@ -228,7 +228,7 @@ def _configuration(monkeypatch: pytest.MonkeyPatch, httpserver: HTTPServer) -> I
 
 
 @pytest.mark.parametrize("batch", range(8))
-def test_the_same_is_sent_and_printed(
+def test_both_send_and_print_the_same(
     batch: int, folder: Path, requests: Callable[[], list[Any]]
 ) -> None:
     chance = random.Random(SEED * 1000 + batch)
@@ -257,7 +257,7 @@ def test_the_same_is_sent_and_printed(
         ("SomethingNewException", "It is new."),
     ],
 )
-def test_what_the_service_refuses_is_told_in_the_same_words(
+def test_both_report_a_refusal_in_the_same_words(
     code: str, message: str, httpserver: HTTPServer
 ) -> None:
     refusal = {"__type": code, "message": message}

@@ -1,4 +1,4 @@
-"""The Django example with its async views where the others are."""
+"""The Django example with its async views at the URLs of the sync ones."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Arguments that ask for a token, and an answer."""
+"""Arguments that request a token, and a response to them."""
 
 from pools import POOL
 
@@ -12,5 +12,5 @@ ASK = [
 ]
 PLAIN = ["get-token", "--identity-pool-id", POOL_ID, "--logins=a=b"]
 ANSWER = {"IdentityId": "us-east-1:0", "Token": "opaque"}
-# Nobody listens there: what is sent fails.
+# Nothing listens on this port, so every connection fails.
 NOWHERE = "http://127.0.0.1:1"
