@@ -17,6 +17,7 @@ from cognito_devtoken.events import FetchSucceeded
 from cognito_devtoken.exceptions import (
     ConfigurationError,
     InvalidRequestError,
+    ResourceConflictError,
     SessionClosedError,
     TokenUnavailableError,
 )
@@ -133,6 +134,20 @@ def test_a_failure_reaches_the_caller(session: Any, fetcher: FakeFetcher) -> Non
 
     with pytest.raises(ConfigurationError, match="no AWS credentials"):
         session.get_token("user-42")
+
+
+def test_a_terminal_failure_is_raised_although_the_cached_token_is_fresh(
+    session: Any, fetcher: FakeFetcher
+) -> None:
+    session.get_token("user-42")
+    fetcher.fail_next(ResourceConflictError("The login belongs to another identity."))
+    with pytest.raises(ResourceConflictError):
+        session.refresh("user-42")
+
+    with pytest.raises(ResourceConflictError):
+        session.get_token("user-42")
+
+    assert len(fetcher.calls) == 2, "the failure is remembered"
 
 
 def test_a_caller_waits_no_longer_than_its_timeout(session: Any, fetcher: FakeFetcher) -> None:
