@@ -96,7 +96,7 @@ def test_a_client_of_the_users_own_is_used_and_left_open(
 def test_a_client_of_the_users_own_comes_alone() -> None:
     own = boto3_client("http://127.0.0.1:9")
 
-    with pytest.raises(ConfigurationError, match="none of them goes with it"):
+    with pytest.raises(ConfigurationError, match="boto_client cannot be combined"):
         DevTokenClient("us-east-1", boto_client=own)
 
 

@@ -172,4 +172,4 @@ def test_a_role_that_cannot_be_assumed_is_our_credentials_fault_or_passes(
         client.fetch(request_)
 
     assert type(caught.value) is error
-    assert str(caught.value) == f"{code}: AssumeRole gave no AWS credentials: No role."
+    assert str(caught.value) == f"{code}: AssumeRole returned no AWS credentials: No role."

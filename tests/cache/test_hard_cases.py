@@ -314,7 +314,7 @@ async def awaited(event: Any) -> None:
         ({"policy": RefreshPolicy}, "policy must be of RefreshPolicy, not type"),
         ({"clock": HalfAClock}, r"clock must have a method time\(\)"),
         ({"on_event": ["log"]}, r"on_event must have a method __call__\(\)"),
-        ({"on_event": [awaited]}, "on_event must not be a coroutine function"),
+        ({"on_event": [awaited]}, "on_event must be a plain function, not async"),
     ],
 )
 def test_what_is_injected_must_be_of_its_kind(arguments: Any, message: str) -> None:

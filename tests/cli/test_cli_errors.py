@@ -131,7 +131,7 @@ def test_an_error_is_told_as_aws_cli_v2_does_with_a_code_and_a_hint(
             ["get-token", "--identity-pool-id", "us-east-1:0", "--logins=a=b"],
             254,
             "(ResourceNotFoundException) when calling the GetOpenIdTokenForDeveloperIdentity "
-            "operation: IdentityPool 'us-east-1:0' not found.\nThe pool is looked for in",
+            "operation: IdentityPool 'us-east-1:0' not found.\nCheck the account of",
         ),
         (
             [*PLAIN, "--token-duration", "86401"],

@@ -90,11 +90,11 @@ def test_arguments_win_over_the_environment() -> None:
         ({"DEVELOPER_PROVIDER": "a" * 129}, "COGNITO_DEVTOKEN_DEVELOPER_PROVIDER must have 1 to"),
         (
             {"STORE_URL": "redis://localhost"},
-            "COGNITO_DEVTOKEN_STORE_KEYS is not set, and the other one of STORE_URL and STORE_KEYS",
+            "COGNITO_DEVTOKEN_STORE_URL is set but COGNITO_DEVTOKEN_STORE_KEYS is not; set both.",
         ),
         (
             {"STORE_KEYS": StoreKeys.generate()},
-            "COGNITO_DEVTOKEN_STORE_URL is not set, and the other one of STORE_URL and STORE_KEYS",
+            "COGNITO_DEVTOKEN_STORE_KEYS is set but COGNITO_DEVTOKEN_STORE_URL is not; set both.",
         ),
         (
             {"STORE_URL": "redis://localhost", "STORE_KEYS": "canary-key"},
@@ -104,7 +104,16 @@ def test_arguments_win_over_the_environment() -> None:
             {"STORE_URL": "localhost:canary-password", "STORE_KEYS": StoreKeys.generate()},
             "COGNITO_DEVTOKEN_STORE_URL: The url of a RedisStore must be redis://HOST:PORT/DB",
         ),
-        ({"POOL_ID": "x"}, "COGNITO_DEVTOKEN_POOL_ID is none of COGNITO_DEVTOKEN_IDENTITY_POOL_ID"),
+        (
+            {"POOL_ID": "x"},
+            "Unknown setting COGNITO_DEVTOKEN_POOL_ID; did you mean "
+            "COGNITO_DEVTOKEN_IDENTITY_POOL_ID?",
+        ),
+        (
+            {"TTL": "x"},
+            "Unknown setting COGNITO_DEVTOKEN_TTL; the settings are "
+            "COGNITO_DEVTOKEN_IDENTITY_POOL_ID, COGNITO_DEVTOKEN_DEVELOPER_PROVIDER, ",
+        ),
     ],
 )
 def test_a_mistake_names_its_variable(variables: dict[str, str], message: str) -> None:
