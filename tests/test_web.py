@@ -120,7 +120,7 @@ def test_a_failure_is_told_alike_to_those_who_ask_first_and_later(
     if ANSWERS.keys() & {*type(last_error).__mro__}:
         assert Answer.to(last_error).body == later.body
     else:  # an error of the application
-        assert later.detail == "Something is wrong on this side."
+        assert later.detail == "Something went wrong on the server."
 
 
 def test_a_broken_limit_is_told_and_the_identity_pool_is_not() -> None:
@@ -135,7 +135,7 @@ def test_a_broken_limit_is_told_and_the_identity_pool_is_not() -> None:
     )
     assert "eu-central-1" not in str(answer)
     pool = InvalidRequestError([Violation("identity_pool_id", "must be eu-central-1:secret")])
-    assert Answer.to(pool).detail == "The request breaks a limit."
+    assert Answer.to(pool).detail == "The request exceeds a limit."
 
 
 def test_of_many_broken_limits_a_few_are_told() -> None:
@@ -179,6 +179,6 @@ def test_what_opens_no_session_is_told_what_is_to_be_passed(factory: Any, found:
         open_with(factory, AsyncTokenSession)
 
     assert str(caught.value) == (
-        "session_factory must be a function that returns AsyncTokenSession, and is called "
-        f"without await: this is {found}."
+        "session_factory must be a function that returns AsyncTokenSession, and not async; "
+        f"got {found}."
     )

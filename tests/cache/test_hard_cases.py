@@ -309,9 +309,9 @@ async def awaited(event: Any) -> None:
     [
         ({"client": object()}, r"client must have a method fetch\(\)"),
         ({"clock": 5}, r"clock must have a method monotonic\(\)"),
-        ({"policy": {}}, "policy must be of RefreshPolicy, not dict"),
-        ({"on_event": print}, "on_event must be of Iterable, not builtin_function_or_method"),
-        ({"policy": RefreshPolicy}, "policy must be of RefreshPolicy, not type"),
+        ({"policy": {}}, "policy must be of type RefreshPolicy, not dict"),
+        ({"on_event": print}, "on_event must be of type Iterable, not builtin_function_or_method"),
+        ({"policy": RefreshPolicy}, "policy must be of type RefreshPolicy, not type"),
         ({"clock": HalfAClock}, r"clock must have a method time\(\)"),
         ({"on_event": ["log"]}, r"on_event must have a method __call__\(\)"),
         ({"on_event": [awaited]}, "on_event must be a plain function, not async"),

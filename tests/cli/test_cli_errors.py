@@ -89,7 +89,7 @@ def assert_told(
         (
             [*PLAIN, "--cli-input-json", '{"IdentityId": null, "x": 1}'],
             252,
-            "x is none of IdentityPoolId, IdentityId, Logins, PrincipalTags, TokenDuration\n"
+            "x must be one of IdentityPoolId, IdentityId, Logins, PrincipalTags, TokenDuration\n"
             "IdentityId must not be null\n",
         ),
         ([*PLAIN, "--logins", "file:///nowhere"], 252, "Unable to load paramfile file:///now"),

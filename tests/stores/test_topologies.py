@@ -118,9 +118,12 @@ def test_one_that_sentinel_names() -> None:
     [
         (
             {"socket_timeout": None},
-            "and each Sentinel of it, must have a socket_timeout .* not None",
+            "Sentinel of the client of a RedisStore must have a socket_timeout .* not None",
         ),
-        ({"sentinel_kwargs": {}, **BOUNDED}, "and each Sentinel of it, must have a socket_timeout"),
+        (
+            {"sentinel_kwargs": {}, **BOUNDED},
+            "Sentinel of the client of a RedisStore must have a socket_t",
+        ),
         (
             {"sentinel_kwargs": {**BOUNDED, "socket_connect_timeout": 3}},
             "socket_connect_timeout of at most 1 s, not 3",

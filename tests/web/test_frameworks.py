@@ -150,7 +150,7 @@ def test_a_factory_that_must_be_awaited_is_refused_at_start_up(framework: Any) -
             pass
 
     assert framework.kind.__name__ in str(caught.value)
-    assert "this is coroutine" in str(caught.value)
+    assert "got coroutine" in str(caught.value)
 
 
 # A registry of svcs takes both kinds.
@@ -159,7 +159,7 @@ def test_a_session_of_the_other_kind_is_refused_at_start_up(framework: Any) -> N
     wanted = framework.kind
     (other,) = {AsyncTokenSession, TokenSession} - {wanted}
 
-    with pytest.raises(TypeError, match=rf"returns {wanted.__name__}, .* is {other.__name__}\."):
+    with pytest.raises(TypeError, match=rf"returns {wanted.__name__}, .* got {other.__name__}\."):
         with framework.running(framework.app_with(lambda: other(POOL_ID))):
             pass
 
@@ -186,7 +186,7 @@ def test_a_client_gets_answers_it_can_act_on(framework: Any, upstream: FakeFetch
         "type": "about:blank",
         "title": "Service Unavailable",
         "status": 503,
-        "detail": "No token can be had now. Try again later.",
+        "detail": "No token is available right now. Try again later.",
     }
     assert too_long.status == 400
     assert too_long.json()["detail"] == "user_id must have 1 to 50000 characters"

@@ -147,7 +147,7 @@ def test_a_websocket_that_is_refused_gets_the_answer_of_a_request(
 
     assert caught.value.status_code == 503
     assert int(caught.value.headers["Retry-After"]) > 0
-    assert caught.value.json()["detail"] == "No token can be had now. Try again later."
+    assert caught.value.json()["detail"] == "No token is available right now. Try again later."
 
 
 def test_a_websocket_that_is_closed_already_is_told_nothing() -> None:
