@@ -99,7 +99,7 @@ def test_who_gives_up_takes_nothing_down(
     with pytest.raises(TokenUnavailableError, match="No token arrived in time") as caught:
         cache.get(asking(), timeout=0)
 
-    assert caught.value.__notes__ == ["The fetch goes on: try again, or allow more time."]
+    assert caught.value.__notes__ == ["Try again, or allow more time; the fetch continues."]
     crew.work()
     assert cache.get(asking(), timeout=0).token
     assert len(fetcher.calls) == 1

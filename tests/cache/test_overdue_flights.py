@@ -29,7 +29,7 @@ def test_a_flight_that_does_not_come_back_is_given_up(
     held = in_the_air(cache, crew)
     clock.advance(DEADLINE)
 
-    with pytest.raises(TokenUnavailableError, match="has not answered within 15 s"):
+    with pytest.raises(TokenUnavailableError, match="did not answer within 15 s"):
         caller.goes_on()
     assert told.of(FetchAbandoned)[0].sent
     clock.advance(5)

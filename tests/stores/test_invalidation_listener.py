@@ -137,7 +137,7 @@ def test_a_token_that_is_given_up_and_lands_late_is_heard_for(
     steps = host._leases.steps(asking(), None, None)
     next(steps)
     land = in_the_air(host, crew)
-    log_of(host).listen_from_now_on()
+    log_of(host).ensure_listener()
     clock.advance(20)
     with pytest.raises(TokenUnavailableError):
         next(steps)
@@ -197,7 +197,7 @@ def test_an_interrupt_while_a_thread_is_started_leaves_it_to_the_next(new_host: 
     exchange.start_thread = interrupted
     for _ in range(2):
         with pytest.raises(KeyboardInterrupt):
-            exchange.listen_from_now_on()
+            exchange.ensure_listener()
 
     assert len(started) == 2
 
