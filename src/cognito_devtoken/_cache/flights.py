@@ -31,7 +31,7 @@ DEADLINE = 15.0
 # A worker whose fetch never returns is left behind and another one takes its place, until there
 # are this many times as many workers as fetches allowed at once.
 _MOST_WORKERS = 4
-# How many queued flights that nobody waits for are checked in one call.
+# How many queued flights that no caller waits for are checked in one call.
 _AT_ONCE = 100
 
 

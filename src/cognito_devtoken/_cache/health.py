@@ -29,7 +29,7 @@ class Health:
 
         last_error: The class name of the last failure, such as ``TooManyRequestsError``.
 
-        retry_at: Until when the user whose fetch failed last backs off.
+        retry_at: Until when fetches for the user whose fetch failed last back off.
     """
 
     last_success: datetime | None = None

@@ -170,7 +170,7 @@ class StatsRecorder:
         self._deferred.extendleft(actions)
 
     def run_deferred(self) -> None:
-        """Run what was deferred. Call it without the lock, after an error as well."""
+        """Run what was deferred. Call it without the lock, even after an error."""
         while action := self._next():
             action()
 

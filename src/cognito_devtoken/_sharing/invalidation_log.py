@@ -72,7 +72,7 @@ class InvalidationLog:
         self._attempts = 0
         self._up_to_date = False
         self._listening = False
-        # Not an Event, in the middle of which a signal handler may close the session.
+        # Not an Event: a signal handler may close the session while a thread sets one.
         self._wake: SimpleQueue[None] = SimpleQueue()
 
     def announce(self, scope: InvalidationScope) -> None:
