@@ -93,7 +93,7 @@ def test_a_boto_client_from_the_user_is_used_and_left_open(
 def test_a_boto_client_from_the_user_excludes_other_settings() -> None:
     own = boto3_client("http://127.0.0.1:9")
 
-    with pytest.raises(ConfigurationError, match="none of them goes with it"):
+    with pytest.raises(ConfigurationError, match="boto_client cannot be combined"):
         DevTokenClient("us-east-1", boto_client=own)
 
 

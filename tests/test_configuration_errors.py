@@ -172,4 +172,4 @@ def test_a_failure_to_assume_a_role_is_translated_by_its_code(
         client.fetch(request_)
 
     assert type(caught.value) is error
-    assert str(caught.value) == f"{code}: AssumeRole gave no AWS credentials: No role."
+    assert str(caught.value) == f"{code}: AssumeRole returned no AWS credentials: No role."

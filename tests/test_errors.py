@@ -115,8 +115,8 @@ def test_every_modeled_error_is_tested_above() -> None:
 @pytest.mark.parametrize(
     ("code", "hint"),
     [
-        ("AccessDeniedException", "need cognito-identity:GetOpenIdTokenForDeveloperIdentity"),
-        ("ExpiredTokenException", "Use AWS credentials that are in force"),
+        ("AccessDeniedException", "cognito-identity:GetOpenIdTokenForDeveloperIdentity on this"),
+        ("ExpiredTokenException", "Check that your AWS credentials"),
     ],
 )
 def test_invalid_credentials_and_missing_permissions_have_different_hints(
@@ -135,10 +135,10 @@ def test_invalid_credentials_and_missing_permissions_have_different_hints(
     [
         (
             "Logins don't match. Please include at least one valid login for this identity.",
-            "The identity id belongs to someone else",
+            "The identity id belongs to another user",
         ),
         ("Token is not from a supported provider of this identity pool.", "Add that provider"),
-        ("Invalid login token. Can't pass in a Cognito token.", "only goes to GetCredentials"),
+        ("Invalid login token. Can't pass in a Cognito token.", "only accepted by GetCredentials"),
         (
             "This identity pool does not support the specified developer provider",
             "Use the developer provider name",

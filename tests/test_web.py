@@ -120,7 +120,7 @@ def test_the_first_caller_and_later_callers_get_the_same_answer(
     if ANSWERS.keys() & {*type(last_error).__mro__}:
         assert Answer.to(last_error).body == later.body
     else:  # an error of the application
-        assert later.detail == "Something is wrong on this side."
+        assert later.detail == "Something went wrong on the server."
 
 
 def test_an_exceeded_limit_is_named_but_not_the_identity_pool() -> None:
@@ -135,7 +135,7 @@ def test_an_exceeded_limit_is_named_but_not_the_identity_pool() -> None:
     )
     assert "eu-central-1" not in str(answer)
     pool = InvalidRequestError([Violation("identity_pool_id", "must be eu-central-1:secret")])
-    assert Answer.to(pool).detail == "The request breaks a limit."
+    assert Answer.to(pool).detail == "The request exceeds a limit."
 
 
 def test_only_the_first_few_exceeded_limits_are_named() -> None:
@@ -179,6 +179,6 @@ def test_an_invalid_session_factory_is_refused_with_what_to_pass(factory: Any, f
         open_with(factory, AsyncTokenSession)
 
     assert str(caught.value) == (
-        "session_factory must be a function that returns AsyncTokenSession, and is called "
-        f"without await: this is {found}."
+        "session_factory must be a function that returns AsyncTokenSession, and not async; "
+        f"got {found}."
     )

@@ -1,8 +1,8 @@
 """
-What a forked child needs: locks that are free, and nothing that belongs to its parent.
+Prepares objects for a fork: a child needs free locks, and nothing that belongs to its parent.
 
-A lock that another thread of the parent holds at that moment is never released in the child,
-and a connection that both use mixes up their answers.
+A lock that another thread of the parent holds during the fork is never released in the child, and
+a connection that both use mixes up their responses.
 """
 
 from __future__ import annotations
@@ -15,51 +15,51 @@ from functools import partial
 from typing import Protocol
 
 
-# For how many seconds a fork waits for a lock, which is held for moments.
+# For how many seconds a fork waits for a lock, which is only held for moments.
 PATIENCE = 1.0
 
 
 class Forkable(Protocol):
-    """What has something to do when its process forks."""
+    """An object that must act when its process forks."""
 
     def _before_fork(self) -> bool:
         """
-        Let no other thread be in the middle of a change. Returns whether none is.
+        Keep other threads out of the middle of a change. Returns whether that succeeded.
 
-        Without waiting for a thread that may wait for something else: the one that forks
-        holds the lock of logging, and who knows which others.
+        It must not wait for a thread that may wait for something else: the forking thread holds
+        logging's lock, and perhaps others.
         """
         ...
 
     def _after_fork(self, *, ready: bool, in_child: bool) -> Callable[[], None] | None:
         """
-        Go on, in a child with what it needs of its own.
+        Continue; in a child, with resources of its own.
 
-        Returns what else there is to do, once everybody has gone on.
+        Returns what to do once every object has continued.
         """
 
 
 class Forks:
-    """Who has something to do when this process forks."""
+    """The objects that act when this process forks."""
 
     def __init__(self, patience: float = PATIENCE) -> None:
         self._patience = patience
         self._lock = threading.Lock()
         self._watched: weakref.WeakSet[Forkable] = weakref.WeakSet()
-        self._mine = threading.local()  # two threads may fork at once
+        self._mine = threading.local()  # two threads may fork at the same time
 
     def watch(self, forkable: Forkable) -> None:
-        """Tell it of forks, for as long as it lives."""
+        """Notify an object of forks, for as long as it lives."""
         with self._lock:
             self._watched.add(forkable)
 
     def before(self) -> None:
-        """Make ready."""
+        """Prepare every object."""
         self._mine.locked = self._lock.acquire(timeout=self._patience)
         self._mine.forking = [(each, each._before_fork()) for each in list(self._watched)]
 
     def after(self, *, in_child: bool) -> None:
-        """Go on."""
+        """Let every object continue."""
         forking, self._mine.forking = self._mine.forking, []
         if in_child:
             self._lock = threading.Lock()
@@ -72,7 +72,7 @@ class Forks:
 
 _forks = Forks()
 watch = _forks.watch
-if hasattr(os, "register_at_fork"):  # pragma: no branch  # Windows has none
+if hasattr(os, "register_at_fork"):  # pragma: no branch  # Windows has no fork
     os.register_at_fork(
         before=_forks.before,
         after_in_parent=partial(_forks.after, in_child=False),

@@ -1,9 +1,9 @@
 """
-What the metrics of Prometheus and of OpenTelemetry show alike.
+The metrics that Prometheus and OpenTelemetry share.
 
-Law of this module: each figure comes from one place. How long fetches take is told by events,
+Law of this module: each figure comes from one place. The durations of fetches come from events,
 and the counts of these histograms are the counts of fetches. Everything else is read from
-``stats()`` when somebody asks, because a fresh hit makes no event.
+``stats()`` when metrics are collected, because a fresh hit emits no event.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from ._session.sessions import AsyncTokenSession, TokenSession
 
 Source = TokenSession | AsyncTokenSession | TokenCache
 
-# Upper bounds in seconds. A fetch is given up after 15 s.
+# Upper bounds in seconds. A fetch is abandoned after 15 s.
 BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15)
 
 
 class Figure(NamedTuple):
-    """A metric: for each value of its label, which figure of Stats it is."""
+    """A metric, and the field of Stats for each value of its label."""
 
     name: str
     unit: str
@@ -44,21 +44,21 @@ COUNTERS = (
     Figure(
         "hits",
         "call",
-        "Calls answered with the token at hand, by how it stood.",
+        "Calls answered with the cached token, by its state.",
         {"fresh": "hits", "due": "due_hits", "grace": "grace_hits"},
         "state",
     ),
     Figure(
         "invalidations",
         "token",
-        "Rejected tokens, by whether they were thrown away.",
+        "Rejected tokens, by whether they were removed.",
         {"applied": "invalidations_applied", "ignored": "invalidations_ignored"},
         "result",
     ),
     Figure(
         "store",
         "use",
-        "Uses of the shared store, by what came of them.",
+        "Uses of the shared store, by result.",
         {
             "hit": "store_hits",
             "miss": "store_misses",
@@ -68,17 +68,17 @@ COUNTERS = (
         },
         "result",
     ),
-    _plain("misses", "call", "Calls that another token was got for, or that failed."),
-    _plain("errors", "call", "Calls that ended with an error."),
-    _plain("joined", "call", "Calls that waited for a fetch which another had started."),
-    _plain("back_offs", "call", "Calls without a fetch, because the last one had just failed."),
-    _plain("fetches_abandoned", "fetch", "Fetches that were given up, sent or not."),
+    _plain("misses", "call", "Calls that needed another token, or that failed."),
+    _plain("errors", "call", "Calls that raised an error."),
+    _plain("joined", "call", "Calls that joined a fetch that was already in flight or queued."),
+    _plain("back_offs", "call", "Calls without a fetch, because the key was backing off."),
+    _plain("fetches_abandoned", "fetch", "Fetches that were abandoned, sent or still queued."),
     _plain("tokens_discarded", "token", "Tokens that arrived and were not kept."),
-    _plain("store_leases_expired", "lease", "Locks of the shared store that expired in use."),
-    _plain("evictions", "token", "Valid tokens that had to make room for others."),
-    _plain("expirations", "token", "Tokens that left memory because their life was over."),
+    _plain("store_leases_expired", "lease", "Locks of the shared store that expired while held."),
+    _plain("evictions", "token", "Valid tokens that were evicted, because the cache was full."),
+    _plain("expirations", "token", "Expired tokens that were removed."),
     _plain("clock_steps", "step", "Steps of the wall clock of more than 2 s, and freezes."),
-    _plain("hook_errors", "error", "Exceptions that event hooks have raised."),
+    _plain("hook_errors", "error", "Exceptions that event hooks raised."),
 )
 HELD = (
     _plain("entries", "token", "Tokens held now."),
@@ -87,7 +87,7 @@ HELD = (
 
 
 class Watched:
-    """Sums of the ``stats()`` of what is watched, by the names in Stats."""
+    """Sums up the ``stats()`` of sessions and caches, by the names in Stats."""
 
     def __init__(self) -> None:
         self._begin()
@@ -100,7 +100,7 @@ class Watched:
 
     def _begin_if_forked(self) -> None:
         if self._pid != os.getpid():
-            self._begin(list(self._counted))  # a child's sessions begin at zero, too
+            self._begin(list(self._counted))  # a child's sessions start at zero too
 
     def add(self, source: Source) -> None:
         """Watch a session or a cache for as long as it lives."""
@@ -109,19 +109,19 @@ class Watched:
             self._counted.setdefault(weakref.ref(source), Counter())
 
     def figures(self) -> Counter[str]:
-        """What they have counted and hold, with what is gone, so that no counter falls."""
+        """Return their sums, including sessions that are gone, so that no counter decreases."""
         self._begin_if_forked()
         with self._lock:
             sources = [(ref, ref()) for ref in self._counted]
         held: Counter[str] = Counter()
         for ref, source in sources:
-            # Not under the lock: this takes the session's.
+            # Not under the lock: stats() takes the session's lock.
             stats = None if source is None else source.stats()
             with self._lock:
                 if stats is None:
                     self._gone += self._counted.pop(ref, Counter())
                 else:
-                    # The larger, should another reader have overtaken this one.
+                    # The larger figure, in case another reader was faster.
                     self._counted[ref] |= _numbers(stats, COUNTERS)
                     held += _numbers(stats, HELD)
         with self._lock:

@@ -1,4 +1,4 @@
-"""Randomness, threads and waiting, as the system has them; tests inject their own."""
+"""The system's randomness, threads and waiting, which tests replace."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from collections.abc import Callable
 
 def random_fraction() -> float:
     """Return a random number from 0 to 1."""
-    # From the operating system: forked children would share the state of a generator.
+    # From the operating system: forked children would share a generator's state.
     return int.from_bytes(os.urandom(6), "big") / 2**48
 
 
 def wait(gate: threading.Lock, seconds: float) -> bool:
-    """Wait for a gate to be released. Returns whether it was."""
+    """Wait until a gate is released. Returns whether it was."""
     return gate.acquire(timeout=seconds)
 
 
 def start_daemon(run: Callable[[], None]) -> None:
     """
-    Run this in a thread of its own.
+    Run a function in a new daemon thread.
 
     Raises:
         RuntimeError: If no thread can be started.
     """
-    # A daemon, so that a fetch that hangs does not keep the interpreter from ending.
+    # A daemon, so that a fetch that hangs does not keep the interpreter from exiting.
     threading.Thread(target=run, name="cognito-devtoken", daemon=True).start()

@@ -1,4 +1,4 @@
-"""What the integrations have in common: to open a session, to miss one, errors as answers."""
+"""What the integrations share: opening a session, reporting a missing one, errors as responses."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from ._cache.failures import MAX_BACK_OFF, Failure, back_off
 S = TypeVar("S")
 TYPE = "application/problem+json"  # RFC 9457
 
-# What a client can act on. Everything else says that something is wrong on this side: it stays
-# an error of the application, for whoever watches those. While a session remembers it, and raises
-# a TokenUnavailableError, the status is the same.
+# Errors that a client can act on. All others are failures of the application and stay errors there,
+# so that its monitoring sees them. While a session remembers such a failure and raises
+# TokenUnavailableError, the status stays the same.
 ANSWERS: Mapping[type[exc.DevTokenError], tuple[int, str]] = {
-    exc.InvalidRequestError: (400, "The request breaks a limit."),
+    exc.InvalidRequestError: (400, "The request exceeds a limit."),
     exc.InvalidParameterError: (400, "The request was not accepted."),
     exc.NotAuthorizedError: (403, "These logins are not accepted."),
     exc.ResourceConflictError: (409, "A login belongs to another identity."),
     exc.DeveloperUserAlreadyRegisteredError: (409, "The user belongs to another identity."),
-    exc.TooManyRequestsError: (429, "There are too many requests. Try again later."),
-    exc.InternalServiceError: (503, "No token can be had now. Try again later."),
-    exc.TokenUnavailableError: (503, "No token can be had now. Try again later."),
-    exc.SessionClosedError: (503, "No token can be had now. Try again later."),
+    exc.TooManyRequestsError: (429, "Too many requests. Try again later."),
+    exc.InternalServiceError: (503, "No token is available right now. Try again later."),
+    exc.TokenUnavailableError: (503, "No token is available right now. Try again later."),
+    exc.SessionClosedError: (503, "No token is available right now. Try again later."),
 }
-_WRONG = (500, "Something is wrong on this side.")
+_WRONG = (500, "Something went wrong on the server.")
 _LATER = (429, 503)
-# What is broken may be much, and the client knows what it has sent.
+# Many limits may be violated, and the client knows what it sent.
 _SHOWN = 3
 _MAX_REASON = 123  # bytes: what RFC 6455 leaves of the frame that closes a WebSocket
 
@@ -42,9 +42,9 @@ _MAX_REASON = 123  # bytes: what RFC 6455 leaves of the frame that closes a WebS
 @attrs.frozen
 class Answer:
     """
-    What a client gets to see of an error: problem details (RFC 9457), and not a word of AWS's.
+    What a client sees of an error: problem details (RFC 9457), without the text of AWS.
 
-    Those may quote account ids, roles and pools.
+    That text may quote account ids, roles and pools.
     """
 
     status: int
@@ -59,25 +59,25 @@ class Answer:
 
     @property
     def close_code(self) -> int:
-        """What to close a WebSocket with: later, internal error, policy violation (RFC 6455)."""
+        """The code to close a WebSocket with: try later, internal error, policy violation."""
         if self.status in _LATER:
             return 1013
         return 1011 if self.status == _WRONG[0] else 1008
 
     @property
     def close_reason(self) -> str:
-        """The detail, or the beginning of it that a WebSocket can be closed with."""
+        """The reason to close a WebSocket with: the detail, cut to what a frame can hold."""
         return self.detail.encode()[:_MAX_REASON].decode(errors="ignore")
 
     @classmethod
     def to(cls, error: Exception) -> Answer:
-        """The answer to an error of :data:`ANSWERS`."""
+        """Return the answer to an error."""
         cause = getattr(error, "last_error", None)
-        # Whether a failure has just been told, or is remembered, it is the same.
+        # The same answer whether a failure is new or remembered.
         kind = type(cause if isinstance(cause, exc.DevTokenError) else error)
         status, detail = next((ANSWERS[each] for each in kind.__mro__ if each in ANSWERS), _WRONG)
         if isinstance(error, exc.InvalidRequestError):
-            # The identity pool is this side's business.
+            # The client does not choose the identity pool.
             broken = [v for v in error.violations if v.member != "identity_pool_id"]
             shown = [f"{v.member} {v.limit}" for v in broken[:_SHOWN]]
             if more := broken[_SHOWN:]:
@@ -90,13 +90,13 @@ class Answer:
 
 
 def _retry_after(error: Exception) -> int:
-    """In how many whole seconds another attempt makes sense; at least one."""
+    """Return in how many whole seconds to try again; at least 1."""
     retry_at: datetime | None = getattr(error, "retry_at", None)
     if retry_at is None:
-        # No session has said it: as long as one waits after a first failure.
+        # No session has set it: as long as the back-off after a first failure.
         left = back_off(Failure.of(error), failures=1, remaining=0.0, draw=1.0)
     else:
-        # It may be by a clock that is not this machine's.
+        # The clock of another machine may have set it.
         left = min((retry_at - datetime.now(UTC)).total_seconds(), MAX_BACK_OFF)
     return max(math.ceil(left), 1)
 
@@ -106,7 +106,7 @@ def open_with(session_factory: object, *kinds: type[S]) -> S:
     Open a session of one of these kinds.
 
     Raises:
-        TypeError: If that is something else; the message says what is to be passed.
+        TypeError: If the factory returns something else; the message says what to pass.
     """
     given = session_factory
     if callable(session_factory):
@@ -114,14 +114,14 @@ def open_with(session_factory: object, *kinds: type[S]) -> S:
         if isinstance(given, kinds):
             return given
         if inspect.iscoroutine(given):
-            given.close()  # which nobody will await
+            given.close()  # otherwise Python warns that it was never awaited
     wanted = " or ".join(kind.__name__ for kind in kinds)
     raise TypeError(
-        f"session_factory must be a function that returns {wanted}, and is called without "
-        f"await: this is {type(given).__name__}."
+        f"session_factory must be a function that returns {wanted}, and not async; "
+        f"got {type(given).__name__}."
     )
 
 
 def unwired(mistakes: str) -> LookupError:
-    """What to raise where no session is found."""
+    """Return the error to raise if no session is found."""
     return LookupError(f"This application has no token session. {mistakes}.")

@@ -1,12 +1,12 @@
 """
 What happened in a cache: frozen events, and a hook that logs them.
 
-An event names no user. It carries *key*, a digest of all that was asked for, and of a token
-its :attr:`~cognito_devtoken.OpenIdToken.fingerprint`. The digest is the same on every host, so
-that what happened to one user can be followed through a fleet; whoever can guess a user id can
-compute it, too.
+An event names no user. It contains *key*, a digest of the whole request, and the
+:attr:`~cognito_devtoken.OpenIdToken.fingerprint` of a token. The digest is the same on every
+host, so that you can follow one user through a fleet; anyone who can guess a user id can compute
+it, too.
 
-A fresh hit makes no event, because it costs less than one: ``stats()`` counts it.
+A fresh hit emits no event, which would cost more than the hit: ``stats()`` counts it.
 """
 
 from __future__ import annotations
@@ -48,30 +48,30 @@ class Reason(StrEnum):
     """Why a fetch was started."""
 
     MISS = "miss"
-    """There was no token."""
+    """No token was cached."""
 
     EXPIRED = "expired"
-    """The token at hand had expired."""
+    """The cached token had expired."""
 
     DUE = "due"
-    """The token was in its refresh window, and nobody waits."""
+    """The token was in its refresh window. No caller waits."""
 
     GRACE = "grace"
     """The token was in its grace period."""
 
     MIN_REMAINING = "min_remaining"
-    """A caller wanted more life than the token had left."""
+    """A caller needed more remaining life than the token had."""
 
     CLOCK = "clock"
-    """The wall clock had stepped back since the token was sent for, and nobody waits."""
+    """The wall clock was set back after the token was requested. No caller waits."""
 
     FORCED = "forced"
-    """``refresh()`` was called, or the token had been invalidated while another fetch ran."""
+    """``refresh()`` was called, or the token was invalidated while another fetch ran."""
 
 
 @attrs.frozen
 class Event:
-    """The base of all events."""
+    """The base class of all events."""
 
 
 @attrs.frozen
@@ -80,11 +80,11 @@ class FetchStarted(Event):
     A fetch is about to be sent.
 
     Attributes:
-        key: A digest of what is asked for, 16 hex digits.
+        key: A digest of the request, 16 hex digits.
 
-        reason: Why.
+        reason: Why it was started.
 
-        queued: For how many seconds it has waited for its turn.
+        queued: How many seconds it was queued.
     """
 
     key: str
@@ -95,18 +95,18 @@ class FetchStarted(Event):
 @attrs.frozen
 class FetchSucceeded(Event):
     """
-    A token has arrived.
+    A fetch brought a token.
 
     Attributes:
-        key: A digest of what was asked for, 16 hex digits.
+        key: A digest of the request, 16 hex digits.
 
         reason: Why it was fetched.
 
-        took: Seconds from sending to the answer.
+        took: Seconds from sending the request to the response.
 
-        fingerprint: The token's.
+        fingerprint: The token's fingerprint.
 
-        lifetime: The token's, in seconds.
+        lifetime: The token's lifetime, in seconds.
     """
 
     key: str
@@ -119,22 +119,22 @@ class FetchSucceeded(Event):
 @attrs.frozen
 class FetchFailed(Event):
     """
-    A fetch has failed.
+    A fetch failed.
 
     Attributes:
-        key: A digest of what was asked for, 16 hex digits.
+        key: A digest of the request, 16 hex digits.
 
         reason: Why it was fetched.
 
-        took: Seconds from sending to the failure.
+        took: Seconds from sending the request to the failure.
 
         error: The name of the error's class.
 
-        code: The service's error code, if it was Cognito that said no.
+        code: The service's error code; None if the error did not come from Cognito.
 
-        retry_in: For how many seconds no other fetch is made for this key.
+        retry_in: For how many seconds this key backs off.
 
-        remaining: For how many seconds the token at hand can still be served; 0 without one.
+        remaining: How many seconds the cached token is still valid; 0 without one.
     """
 
     key: str
@@ -149,14 +149,14 @@ class FetchFailed(Event):
 @attrs.frozen
 class FetchAbandoned(Event):
     """
-    A fetch has not come back in time. Should it still do so, its token is kept.
+    A fetch did not return in time. If it still returns later, its token is kept.
 
     Attributes:
-        key: A digest of what was asked for, 16 hex digits.
+        key: A digest of the request, 16 hex digits.
 
         reason: Why it was fetched.
 
-        age: Seconds since it was sent, or since it was asked for if it never got its turn.
+        age: Seconds since it was sent, or since it was queued if it was never sent.
 
         sent: Whether it was sent.
     """
@@ -170,13 +170,13 @@ class FetchAbandoned(Event):
 @attrs.frozen
 class TokenDiscarded(Event):
     """
-    A token has arrived and is not kept: the key has been invalidated or forgotten since it
-    was asked for, or the token at hand lives longer.
+    A token arrived and was not kept: its key was invalidated or forgotten after the request was
+    sent, or the cached token lives longer.
 
     Attributes:
-        key: A digest of what was asked for, 16 hex digits.
+        key: A digest of the request, 16 hex digits.
 
-        fingerprint: The token's.
+        fingerprint: The token's fingerprint.
     """
 
     key: str
@@ -186,18 +186,18 @@ class TokenDiscarded(Event):
 @attrs.frozen
 class TokenAdopted(Event):
     """
-    A token of another host was taken from the shared store, and Cognito was not called.
+    A token of another host was adopted from the shared store, without a call to Cognito.
 
     Attributes:
-        key: A digest of what was asked for, 16 hex digits.
+        key: A digest of the request, 16 hex digits.
 
-        reason: Why one was needed.
+        reason: Why a token was needed.
 
-        took: Seconds from looking into the store on.
+        took: Seconds from looking in the store to adopting the token.
 
-        fingerprint: The token's.
+        fingerprint: The token's fingerprint.
 
-        remaining: How many seconds it is still valid.
+        remaining: How many seconds the token is still valid.
     """
 
     key: str
@@ -210,13 +210,13 @@ class TokenAdopted(Event):
 @attrs.frozen
 class StoredValueRefused(Event):
     """
-    Something in the shared store is of no use, and counts as if it were not there.
+    A value in the shared store cannot be used, and is treated as missing.
 
     Attributes:
-        key: A digest of what was asked for, 16 hex digits; None for a message to all hosts.
+        key: A digest of the request, 16 hex digits; None for a message to all hosts.
 
-        why: ``unknown key``, ``unknown format``, ``altered or moved``, or ``no such token`` for
-            one that does not fit the request.
+        why: ``unknown key``, ``unknown format``, ``altered or moved`` or
+            ``not a token for this request``.
     """
 
     key: str | None
@@ -226,14 +226,14 @@ class StoredValueRefused(Event):
 @attrs.frozen
 class StoreFailed(Event):
     """
-    The shared store has not done what it was asked to. Callers do not notice.
+    An operation of the shared store failed. Callers do not notice.
 
     Attributes:
-        operation: Which method of the store.
+        operation: The name of the store's method.
 
         error: The name of the error's class.
 
-        skipped_for: For how many seconds the store is left alone from now on; 0 if it is not.
+        skipped_for: For how many seconds the store is not used from now on; 0 if it still is.
     """
 
     operation: str
@@ -244,12 +244,13 @@ class StoreFailed(Event):
 @attrs.frozen
 class LeaseExpired(Event):
     """
-    A lock of the shared store expired in use; another host may have called Cognito as well.
+    A lock of the shared store expired while it was held; another host may have called Cognito
+    as well.
 
     Attributes:
-        key: A digest of what was asked for, 16 hex digits.
+        key: A digest of the request, 16 hex digits.
 
-        held: Seconds from taking the lock until it was found to have expired.
+        held: Seconds from taking the lock to noticing that it had expired.
     """
 
     key: str
@@ -259,10 +260,10 @@ class LeaseExpired(Event):
 @attrs.frozen
 class InvalidatedElsewhere(Event):
     """
-    Other hosts have invalidated or forgotten tokens.
+    Other hosts invalidated or forgot tokens.
 
     Attributes:
-        entries: How many were thrown away here.
+        entries: How many tokens were removed here.
     """
 
     entries: int
@@ -271,15 +272,15 @@ class InvalidatedElsewhere(Event):
 @attrs.frozen
 class ServedInGrace(Event):
     """
-    A token in its grace period, or with less life than a caller wanted, was returned because
-    no new one could be had.
+    A token in its grace period, or with less remaining life than a caller needed, was returned
+    because no new one was available.
 
     Attributes:
-        key: A digest of what was asked for, 16 hex digits.
+        key: A digest of the request, 16 hex digits.
 
-        fingerprint: The token's.
+        fingerprint: The token's fingerprint.
 
-        remaining: How many seconds it is still valid.
+        remaining: How many seconds the token is still valid.
     """
 
     key: str
@@ -293,9 +294,9 @@ class Invalidated(Event):
     ``invalidate()`` was called.
 
     Attributes:
-        fingerprint: The rejected token's.
+        fingerprint: The rejected token's fingerprint.
 
-        applied: Whether it was thrown away; False if it was not the one at hand.
+        applied: Whether the token was removed; False if it was not the cached one.
     """
 
     fingerprint: str
@@ -308,7 +309,7 @@ class Forgotten(Event):
     ``forget()``, ``forget_identity()`` or ``clear()`` was called.
 
     Attributes:
-        entries: How many tokens were thrown away.
+        entries: How many tokens were removed.
     """
 
     entries: int
@@ -317,12 +318,12 @@ class Forgotten(Event):
 @attrs.frozen
 class Evicted(Event):
     """
-    A valid token had to make room for another: ``max_entries`` is reached.
+    A valid token was evicted, because ``max_entries`` was reached.
 
     Attributes:
-        key: A digest of what was asked for, 16 hex digits.
+        key: A digest of the request, 16 hex digits.
 
-        remaining: How many seconds it would still have been valid.
+        remaining: How many seconds the token was still valid.
     """
 
     key: str
@@ -332,10 +333,10 @@ class Evicted(Event):
 @attrs.frozen
 class Throttled(Event):
     """
-    Cognito throttles, and fetches start more slowly from now on.
+    Cognito is throttling, and fetches start more slowly from now on.
 
     Attributes:
-        rate: How many may start in a second, at first.
+        rate: How many fetches may start per second, at first.
     """
 
     rate: float
@@ -344,10 +345,10 @@ class Throttled(Event):
 @attrs.frozen
 class ClockStepped(Event):
     """
-    The wall clock has stepped, or the machine has been frozen.
+    The wall clock was set, or the machine was frozen.
 
     Attributes:
-        seconds: By how many; negative if backwards.
+        seconds: How far the wall clock moved against the monotonic one; negative if backwards.
     """
 
     seconds: float
@@ -357,11 +358,10 @@ class LoggingHook:
     """
     Logs events, one line each.
 
-    What needs someone's attention is a warning, what a user noticed is information, the rest
-    is for debugging.
+    What needs attention is logged at WARNING, removed tokens at INFO, the rest at DEBUG.
 
     Args:
-        logger: Where to; None takes the logger ``cognito_devtoken``.
+        logger: Where to log; None uses the logger ``cognito_devtoken``.
     """
 
     def __init__(self, logger: Logger | None = None) -> None:
@@ -378,7 +378,7 @@ class LoggingHook:
             self._logger.log(level, "%s %s", type(event).__name__, text)
 
 
-# The levels of logging, which is not loaded before somebody logs.
+# As numbers, so that logging is not imported before something is logged.
 _DEBUG, _INFO, _WARNING = 10, 20, 30
 _LEVELS: dict[type[Event], int] = {
     FetchFailed: _WARNING,

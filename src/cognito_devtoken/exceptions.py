@@ -1,5 +1,5 @@
 """
-Everything that this library raises.
+Every exception that this library raises.
 
 ::
 
@@ -19,9 +19,8 @@ Everything that this library raises.
     ├── TokenUnavailableError
     └── SessionClosedError (RuntimeError)
 
-``str(error)`` is one sentence about what happened. What to do about it is attached as
-a note, which a traceback shows below that sentence. Neither holds a token or the value
-of a login.
+``str(error)`` is one sentence that says what happened. A note, which a traceback shows below
+it, says what to do about it. Neither contains a token or the value of a login.
 """
 
 from __future__ import annotations
@@ -54,12 +53,12 @@ __all__ = [
 
 class DevTokenError(Exception):
     """
-    The base of every error of this library.
+    The base class of every error of this library.
 
     Args:
-        message: One sentence about what happened.
+        message: One sentence that says what happened.
 
-        hint: One sentence on what to do about it, in place of the class's own.
+        hint: One sentence that says what to do, in place of the class's own.
     """
 
     _hint: str | None = None
@@ -73,16 +72,16 @@ class DevTokenError(Exception):
 @attrs.frozen
 class Violation:
     """
-    One broken limit of a request.
+    One violated limit of a request.
 
     Attributes:
-        member: Where, in the spelling of the caller: ``token_duration``,
+        member: The member, as the caller spells it: ``token_duration``,
             ``logins['login.example.com']``.
 
-        limit: What must hold, with the figure.
+        limit: The limit, with its figure.
 
-        found: What was there instead, if that says more. Never the value of a login or
-            of a tag: of text, just its length.
+        found: What was found instead, if that says more. Never the value of a login or a
+            tag: for text, only its length.
     """
 
     member: str
@@ -96,10 +95,10 @@ class Violation:
 
 class InvalidRequestError(DevTokenError, ValueError):
     """
-    The request breaks a documented limit, and nothing has been sent.
+    The request violates a documented limit. Nothing was sent.
 
     Attributes:
-        violations: Every broken limit, in the order of the operation's members.
+        violations: Every violated limit, in the order of the operation's members.
     """
 
     violations: tuple[Violation, ...]
@@ -114,27 +113,27 @@ class InvalidRequestError(DevTokenError, ValueError):
 
 class ConfigurationError(DevTokenError):
     """
-    Something on this side must be set first: AWS credentials, a region, a profile, an
+    The configuration is incomplete or wrong: AWS credentials, a region, a profile, an
     environment variable, an extra of this package. The message names it.
     """
 
 
 class ServiceError(DevTokenError):
     """
-    Cognito answered, and the answer was no.
+    Cognito answered with an error.
 
     Attributes:
         code: The service's error code, such as ``NotAuthorizedException``. Branch on it
             (or on the class), never on *status*: Cognito sends most errors as HTTP 400.
 
-        request_id: What AWS support asks for; None if the answer carried none.
+        request_id: The id that AWS support asks for; None if the response had none.
 
         status: The HTTP status; None if unknown.
 
-        retryable: Whether the same request may succeed later without a change.
+        retryable: Whether the same request may succeed later.
 
-        retry_at: Until when a session leaves Cognito alone because of it, an aware datetime;
-            None if it does not, or there is no session.
+        retry_at: Until when the session backs off after this error, an aware datetime; None
+            if it does not, or there is no session.
     """
 
     code: str
@@ -160,8 +159,8 @@ class ServiceError(DevTokenError):
 
 class InvalidParameterError(ServiceError):
     """
-    Cognito refused a member of the request (``InvalidParameterException``, or the
-    ``ValidationException`` that the API model does not list).
+    Cognito rejected a member of the request (``InvalidParameterException``, or
+    ``ValidationException``, which the API model does not list).
     """
 
     _hint = "Compare the request with the settings of the identity pool."
@@ -180,30 +179,30 @@ class NotAuthorizedError(ServiceError):
 
 
 class ResourceConflictError(ServiceError):
-    """A login of the request is linked to another identity already."""
+    """A login of the request is already linked to another identity."""
 
     _hint = (
-        "Ask without the identity id to get the identity that the login is linked to, "
-        "or unlink the login from it first."
+        "Omit the identity id to get the identity that the login is linked to, or unlink the "
+        "login from that identity first."
     )
 
 
 class DeveloperUserAlreadyRegisteredError(ServiceError):
-    """The user id is registered under another identity id than the one asked for."""
+    """The user id is already registered with another identity than the requested one."""
 
     _hint = (
-        "Ask without the identity id to get the identity the user has, or merge the two "
-        "with MergeDeveloperIdentities."
+        "Omit the identity id to get the user's identity, or merge the two identities with "
+        "MergeDeveloperIdentities."
     )
 
 
 class TooManyRequestsError(ServiceError):
-    """Cognito is throttling: 50 calls per second and region is the default quota."""
+    """Cognito is throttling. The default quota is 50 calls per second and region."""
 
     retryable = True
     _hint = (
-        "Cache tokens, ask for a longer token_duration, or have the quota of "
-        "GetOpenIdTokenForDeveloperIdentity raised."
+        "Cache tokens, request a longer token_duration, or ask AWS to raise the quota of "
+        "GetOpenIdTokenForDeveloperIdentity."
     )
 
 
@@ -211,46 +210,46 @@ class InternalServiceError(ServiceError):
     """Cognito failed on its side."""
 
     retryable = True
-    _hint = "Try again; if it persists, give AWS support the request id."
+    _hint = "Try again; if the error persists, give AWS support the request id."
 
 
 class CallerDeniedError(ServiceError):
     """
-    AWS refused *our* credentials, not the user's logins: access denied, unknown or
-    expired keys, a wrong signature.
+    AWS rejected the application's own credentials, not the user's logins: access denied,
+    unknown or expired keys, a wrong signature.
     """
 
     _hint = (
-        "The AWS credentials in use need cognito-identity:"
+        "Grant the AWS credentials in use cognito-identity:"
         "GetOpenIdTokenForDeveloperIdentity on this identity pool."
     )
 
 
 class InvalidTokenResponseError(DevTokenError):
     """
-    Cognito answered with something other than a token for this request: another pool or
-    identity, no lifetime, a longer one than asked for. It is never returned.
+    The response is not a token for this request: it is for another pool or identity, or
+    has no lifetime or a longer one than requested. Such a token is never returned.
     """
 
     _hint = (
-        "Try again. If it persists, check the endpoint: what answers there is not the "
-        "Cognito of this pool."
+        "Try again; if the error persists, check that the endpoint is the Cognito endpoint of "
+        "this pool."
     )
 
 
 class TokenUnavailableError(DevTokenError):
     """
-    There is no token now, and there may be one later: the network, a time-out.
+    No token is available right now, because of the network, a time-out or a back-off.
 
     Attributes:
-        retry_at: When the next attempt makes sense, an aware datetime; None means now.
+        retry_at: When to try again, an aware datetime; None means now.
 
-        last_error: What the last attempt failed with, if there was one.
+        last_error: The error of the last attempt, if there was one.
     """
 
     retry_at: datetime | None
     last_error: Exception | None
-    _hint = "Check that this machine reaches the endpoint, then try again."
+    _hint = "Check that this host can reach the endpoint, then try again."
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Protocols of what can be injected, and the reading of a clock."""
+"""Protocols of what can be injected, and the types that they use."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ __all__ = ["Clock", "EventHook", "Instant", "Stored", "TokenFetcher", "TokenStor
 
 class TokenFetcher(Protocol):
     """
-    Turns one request into one token, without a cache.
+    Gets one token for one request, without a cache.
 
-    :class:`~cognito_devtoken.DevTokenClient` is the one that talks to AWS.
+    :class:`~cognito_devtoken.DevTokenClient` is the fetcher that calls AWS.
     """
 
     def fetch(self, request: TokenRequest) -> OpenIdToken:
@@ -31,37 +31,37 @@ class TokenFetcher(Protocol):
         A cache calls it from several threads at once.
 
         Args:
-            request: What to ask for.
+            request: What to request.
 
         Raises:
-            DevTokenError: Whatever goes wrong.
+            DevTokenError: If no token can be fetched, for whatever reason.
         """
         ...
 
 
 class EventHook(Protocol):
     """
-    Is called with what happens in a cache.
+    Called with every event of a cache.
 
-    :class:`~cognito_devtoken.events.LoggingHook` is one; so is any function of one argument.
+    :class:`~cognito_devtoken.events.LoggingHook` is a hook, and so is any function of one argument.
     """
 
     def __call__(self, event: Event, /) -> None:
         """
-        Take note of an event.
+        Handle an event.
 
-        It is called outside every lock, in a thread of the session's own or in whichever calls
-        the session next, which may run an event loop: so it should not take long, nor ask the
-        session for a token. What it raises is swallowed, and counted.
+        It is called outside every lock, in one of the session's own threads or in the next thread
+        that calls the session. That may be the thread of an event loop, so a hook must be quick
+        and must not ask the session for a token. Exceptions are swallowed, and counted.
 
         Args:
-            event: What has happened.
+            event: What happened.
         """
         ...
 
 
 class Stored(NamedTuple):
-    """What a store holds under a name: the value, and for how many seconds it is still there."""
+    """What a store holds under a name: the value, and how many seconds remain until it expires."""
 
     value: bytes
     remaining: float
@@ -69,20 +69,20 @@ class Stored(NamedTuple):
 
 class TokenStore(Protocol):
     """
-    What hosts share their tokens in. :class:`~cognito_devtoken.stores.redis.RedisStore` is one.
+    Shares tokens between hosts, such as :class:`~cognito_devtoken.stores.redis.RedisStore`.
 
-    It is given names and values and does not know what they mean: names are HMACs in hexadecimal,
-    values are sealed with :attr:`keys` before it sees them. Each name has a value and a lock,
-    neither of which needs the other. Beside them there is one log of messages for all hosts.
+    A store does not know what its names and values mean: names are HMACs in hexadecimal, values
+    are sealed with :attr:`keys` first. Each name has a value and a lock, which are independent of
+    each other. In addition, there is one log of messages for all hosts.
 
-    A cache calls it from several threads at once, never for a token at hand, and copes with
-    whatever it raises. Nothing may take long: an operation that has not succeeded within 100 ms
-    should raise. ``cognito_devtoken.testing.TokenStoreContract`` holds a store to all this.
+    A cache calls it from several threads at once, never for a hit, and handles whatever it
+    raises. An operation that has not succeeded within 100 ms should raise.
+    ``cognito_devtoken.testing.TokenStoreContract`` tests all this.
     """
 
     @property
     def keys(self) -> StoreKeys | PlainText:
-        """What seals the values, and names them."""
+        """The keys that seal and name the values."""
         ...
 
     def read(self, name: str) -> Stored | None:
@@ -90,24 +90,24 @@ class TokenStore(Protocol):
         Read a value.
 
         Returns:
-            None if there is none, or one that would stay for ever. What remains is at most
-            what remained when the answer was on its way.
+            None if there is no value, or one that never expires. *remaining* must not be more
+            than when the response was sent.
         """
         ...
 
     def claim(self, name: str, owner: str, seconds: float) -> tuple[bool, Stored | None]:
         """
-        Take the lock of a name if nobody has it, and read the value, in one step.
+        Take the lock of a name if it is free, and read the value, in one step.
 
         Args:
-            name: Whose lock.
+            name: The name.
 
-            owner: Who takes it: a name that nobody else has.
+            owner: The unique id of the new owner.
 
-            seconds: When it falls free by itself, should its owner have died.
+            seconds: When the lock expires by itself, in case its owner dies.
 
         Returns:
-            Whether it was free, and the value.
+            Whether the lock was free, and the value.
         """
         ...
 
@@ -115,33 +115,33 @@ class TokenStore(Protocol):
         """
         Extend the lock of a name if it is still the owner's.
 
-        Called every half second for as long as the owner waits for Cognito.
+        Called every half second while the owner waits for Cognito.
 
         Args:
-            name: Whose lock.
+            name: The name.
 
-            owner: Who has taken it.
+            owner: Who took the lock.
 
-            seconds: When it falls free by itself, from now on.
+            seconds: When the lock expires by itself, from now on.
 
         Returns:
-            Whether it was still the owner's. One that has fallen free is not taken again.
+            Whether the lock was still the owner's. An expired lock is not taken again.
         """
         ...
 
     def write(self, name: str, value: bytes, seconds: float, owner: str | None) -> bool:
         """
-        Store a value in place of what was there, and release the lock if it is the owner's.
+        Store a value, replacing any other, and release the lock if it is the owner's.
 
         Args:
-            name: Under which it is found.
+            name: The name.
 
-            value: About 2 kB.
+            value: The value, about 2 kB.
 
-            seconds: For how long, from the moment of this call on, however late it takes
-                effect: what it holds must not seem to live longer than it does.
+            seconds: When the value expires, counted from this call, however late it takes
+                effect: a token must not seem to live longer than it does.
 
-            owner: Who may have the lock; None if nobody has asked for it.
+            owner: Who may hold the lock; None if it was not claimed.
 
         Returns:
             Whether the lock was still the owner's; True if *owner* is None. The value is
@@ -151,10 +151,10 @@ class TokenStore(Protocol):
 
     def release(self, name: str, owner: str) -> bool:
         """
-        Release the lock of a name if it is still the owner's, and nobody else's.
+        Release the lock of a name, if it is still the owner's.
 
         Returns:
-            Whether it was still the owner's.
+            Whether the lock was still the owner's.
         """
         ...
 
@@ -163,15 +163,15 @@ class TokenStore(Protocol):
         Append a message to the log.
 
         Args:
-            message: About 200 bytes.
+            message: The message, about 200 bytes.
 
-            seconds: For how long the log is to be kept from now on.
+            seconds: How long to keep the log from now on.
 
-            keep: How many of the last messages are to be kept.
+            keep: How many of the latest messages to keep, at least.
 
         Returns:
-            Where it stands, as a number that is larger than that of every message before it, also
-            of one that is gone.
+            The position of the message: a number larger than that of every earlier message, even
+            of removed ones.
         """
         ...
 
@@ -180,10 +180,10 @@ class TokenStore(Protocol):
         Read the log.
 
         Args:
-            after: The position behind which to begin; 0 begins with the first that is left.
+            after: The position to start after; 0 starts with the oldest message that is left.
 
         Returns:
-            Positions and messages in their order, none if there are no more, and at most as
-            many as can be had within 100 ms.
+            Positions and messages in order, at most as many as can be read within 100 ms; empty
+            only if there are no more.
         """
         ...

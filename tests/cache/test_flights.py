@@ -101,7 +101,7 @@ def test_a_caller_that_gives_up_does_not_cancel_the_flight(
     with pytest.raises(TokenUnavailableError, match="No token arrived in time") as caught:
         cache.get(request_for(), timeout=0)
 
-    assert caught.value.__notes__ == ["The fetch goes on: try again, or allow more time."]
+    assert caught.value.__notes__ == ["Try again, or allow more time; the fetch continues."]
     threads.run_all()
     assert cache.get(request_for(), timeout=0).token
     assert len(fetcher.calls) == 1

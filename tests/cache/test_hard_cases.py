@@ -315,12 +315,12 @@ async def awaited(event: Any) -> None:
     [
         ({"client": object()}, r"client must have a method fetch\(\)"),
         ({"clock": 5}, r"clock must have a method monotonic\(\)"),
-        ({"policy": {}}, "policy must be of RefreshPolicy, not dict"),
-        ({"on_event": print}, "on_event must be of Iterable, not builtin_function_or_method"),
-        ({"policy": RefreshPolicy}, "policy must be of RefreshPolicy, not type"),
+        ({"policy": {}}, "policy must be of type RefreshPolicy, not dict"),
+        ({"on_event": print}, "on_event must be of type Iterable, not builtin_function_or_method"),
+        ({"policy": RefreshPolicy}, "policy must be of type RefreshPolicy, not type"),
         ({"clock": ClockWithoutTime}, r"clock must have a method time\(\)"),
         ({"on_event": ["log"]}, r"on_event must have a method __call__\(\)"),
-        ({"on_event": [awaited]}, "on_event must not be a coroutine function"),
+        ({"on_event": [awaited]}, "on_event must be a plain function, not async"),
     ],
 )
 def test_an_injected_object_of_the_wrong_kind_is_refused(arguments: Any, message: str) -> None:

@@ -31,7 +31,7 @@ def test_an_overdue_flight_is_abandoned(
     respond = start_call(cache, threads)
     clock.advance(DEADLINE)
 
-    with pytest.raises(TokenUnavailableError, match="has not answered within 15 s"):
+    with pytest.raises(TokenUnavailableError, match="did not answer within 15 s"):
         caller.result()
     assert recorder.of(FetchAbandoned)[0].sent
     clock.advance(5)

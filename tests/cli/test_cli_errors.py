@@ -89,7 +89,7 @@ def assert_error(
         (
             [*PLAIN, "--cli-input-json", '{"IdentityId": null, "x": 1}'],
             252,
-            "x is none of IdentityPoolId, IdentityId, Logins, PrincipalTags, TokenDuration\n"
+            "x must be one of IdentityPoolId, IdentityId, Logins, PrincipalTags, TokenDuration\n"
             "IdentityId must not be null\n",
         ),
         ([*PLAIN, "--logins", "file:///nowhere"], 252, "Unable to load paramfile file:///now"),
@@ -131,7 +131,7 @@ def test_an_error_has_the_wording_and_exit_code_of_aws_cli_v2_and_a_hint(
             ["get-token", "--identity-pool-id", "us-east-1:0", "--logins=a=b"],
             254,
             "(ResourceNotFoundException) when calling the GetOpenIdTokenForDeveloperIdentity "
-            "operation: IdentityPool 'us-east-1:0' not found.\nThe pool is looked for in",
+            "operation: IdentityPool 'us-east-1:0' not found.\nCheck the account of",
         ),
         (
             [*PLAIN, "--token-duration", "86401"],

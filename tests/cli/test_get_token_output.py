@@ -46,7 +46,7 @@ class TestErrorFormats:
         assert list(told) == ["Message", "Code", "message", "Hint"]
         assert told["Message"] == told["message"] == "IdentityPool 'us-east-1:0' not found."
         assert told["Code"] == "ResourceNotFoundException"
-        assert told["Hint"].startswith("The pool is looked for")
+        assert told["Hint"].startswith("Check the account of the AWS credentials")
 
     def test_without_the_extra_the_error_is_plain_text(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

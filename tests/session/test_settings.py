@@ -92,11 +92,11 @@ def test_arguments_take_precedence_over_the_environment() -> None:
         ({"DEVELOPER_PROVIDER": "a" * 129}, "COGNITO_DEVTOKEN_DEVELOPER_PROVIDER must have 1 to"),
         (
             {"STORE_URL": "redis://localhost"},
-            "COGNITO_DEVTOKEN_STORE_KEYS is not set, and the other one of STORE_URL and STORE_KEYS",
+            "COGNITO_DEVTOKEN_STORE_URL is set but COGNITO_DEVTOKEN_STORE_KEYS is not; set both.",
         ),
         (
             {"STORE_KEYS": StoreKeys.generate()},
-            "COGNITO_DEVTOKEN_STORE_URL is not set, and the other one of STORE_URL and STORE_KEYS",
+            "COGNITO_DEVTOKEN_STORE_KEYS is set but COGNITO_DEVTOKEN_STORE_URL is not; set both.",
         ),
         (
             {"STORE_URL": "redis://localhost", "STORE_KEYS": "canary-key"},
@@ -106,7 +106,16 @@ def test_arguments_take_precedence_over_the_environment() -> None:
             {"STORE_URL": "localhost:canary-password", "STORE_KEYS": StoreKeys.generate()},
             "COGNITO_DEVTOKEN_STORE_URL: The url of a RedisStore must be redis://HOST:PORT/DB",
         ),
-        ({"POOL_ID": "x"}, "COGNITO_DEVTOKEN_POOL_ID is none of COGNITO_DEVTOKEN_IDENTITY_POOL_ID"),
+        (
+            {"POOL_ID": "x"},
+            "Unknown setting COGNITO_DEVTOKEN_POOL_ID; did you mean "
+            "COGNITO_DEVTOKEN_IDENTITY_POOL_ID?",
+        ),
+        (
+            {"TTL": "x"},
+            "Unknown setting COGNITO_DEVTOKEN_TTL; the settings are "
+            "COGNITO_DEVTOKEN_IDENTITY_POOL_ID, COGNITO_DEVTOKEN_DEVELOPER_PROVIDER, ",
+        ),
     ],
 )
 def test_an_invalid_setting_is_refused_by_the_name_of_its_variable(

@@ -69,12 +69,12 @@ class SaysLostWithoutAnOwner(MemoryStore):
 @pytest.mark.parametrize(
     ("broken", "caught_by"),
     {
-        RenewsForAnyOwner: "test_a_lock_is_renewed_by_its_owner_and_nobody_else",
-        DoesNotExtend: "test_a_renewed_lock_lasts_from_its_renewal_on",
-        ClaimsAgain: "test_a_lock_that_has_expired_is_not_renewed_though_nobody_has_taken_it",
-        AlwaysSaysReleased: "test_a_lock_is_released_by_its_owner_and_nobody_else",
-        AlwaysSaysHeldByTheWriter: "test_a_write_releases_the_lock_of_its_owner_and_nobody_elses",
-        SaysLostWithoutAnOwner: "test_a_write_releases_the_lock_of_its_owner_and_nobody_elses",
+        RenewsForAnyOwner: "test_only_the_owner_renews_a_lock",
+        DoesNotExtend: "test_a_renewed_lock_expires_counted_from_its_renewal",
+        ClaimsAgain: "test_an_expired_lock_that_is_still_free_is_not_renewed",
+        AlwaysSaysReleased: "test_only_the_owner_releases_a_lock",
+        AlwaysSaysHeldByTheWriter: "test_only_a_write_by_the_owner_releases_the_lock",
+        SaysLostWithoutAnOwner: "test_only_a_write_by_the_owner_releases_the_lock",
     }.items(),
 )
 def test_a_store_with_broken_leases_fails_the_contract(
@@ -106,7 +106,7 @@ def test_a_store_passes_the_contract_although_the_machine_is_too_slow_to_renew_i
         def open_store(self) -> MemoryStore:
             return self.store
 
-    Tests().test_a_renewed_lock_lasts_from_its_renewal_on()
+    Tests().test_a_renewed_lock_expires_counted_from_its_renewal()
 
 
 def test_the_contract_requires_open_store() -> None:

@@ -137,7 +137,7 @@ def test_the_thread_keeps_reading_while_an_abandoned_fetch_may_still_arrive(
     steps = host._leases.steps(request_for(), None, None)
     next(steps)
     respond = start_call(host, threads)
-    log_of(host).listen_from_now_on()
+    log_of(host).ensure_listener()
     clock.advance(20)
     with pytest.raises(TokenUnavailableError):
         next(steps)
@@ -199,7 +199,7 @@ def test_an_interrupt_while_the_thread_starts_leaves_the_start_to_the_next_call(
     log.start_thread = interrupted
     for _ in range(2):
         with pytest.raises(KeyboardInterrupt):
-            log.listen_from_now_on()
+            log.ensure_listener()
 
     assert len(started) == 2
 

@@ -136,14 +136,14 @@ CANARY = base64.urlsafe_b64encode(b"canary, a key that is not 32 B!").decode()
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ("", "There is no key for the store."),
-        (" , ", "There is no key for the store."),
-        ([], "There is no key for the store."),
+        ("", "The store has no keys."),
+        (" , ", "The store has no keys."),
+        ([], "The store has no keys."),
         (CANARY, "Key 1 of the store must be 32 bytes in URL-safe base64."),
         ([StoreKeys.generate(), CANARY], "Key 2 of the store must be 32 bytes"),
         ("not/base64!", "Key 1 of the store must be 32 bytes"),
-        (42, "The store's keys must be text, a file or a call, not int."),
-        ("file:/no/such/file", "cannot be read from /no/such/file: FileNotFoundError."),
+        (42, "Store keys must be text, a file or a function, not int."),
+        ("file:/no/such/file", "store's keys from /no/such/file: FileNotFoundError."),
     ],
 )
 def test_an_invalid_key_is_refused_without_being_shown(source: Any, message: str) -> None:
@@ -161,9 +161,7 @@ def test_a_key_file_that_is_not_text_is_refused_without_being_shown(tmp_path: Pa
     with pytest.raises(ConfigurationError) as caught:
         StoreKeys(path)
 
-    assert str(caught.value) == (
-        f"The store's keys cannot be read from {path}: UnicodeDecodeError."
-    )
+    assert str(caught.value) == (f"Cannot read the store's keys from {path}: UnicodeDecodeError.")
     assert caught.value.__context__ is None
     assert find_leaks(caught.value, CANARY) == []
 
@@ -174,7 +172,7 @@ def test_keys_show_in_no_repr_and_cannot_be_pickled() -> None:
 
     assert key not in repr(keys)
     assert repr(keys) == f"<StoreKeys {keys.ids[0]}>"
-    with pytest.raises(TypeError, match="refuses to be pickled"):
+    with pytest.raises(TypeError, match="cannot be pickled"):
         pickle.dumps(keys)
 
 
@@ -194,6 +192,6 @@ except Exception as error:
     )
 
     assert done.stdout == (
-        "ConfigurationError Sealing needs cryptography, which is not installed. "
+        "ConfigurationError Sealing tokens needs cryptography, which is not installed. "
         "Install the extra: pip install 'cognito-devtoken[redis]'\n"
     ), done.stderr

@@ -121,9 +121,12 @@ def test_hosts_share_tokens_through_a_master_named_by_sentinel() -> None:
     [
         (
             {"socket_timeout": None},
-            "and each Sentinel of it, must have a socket_timeout .* not None",
+            "Sentinel of the client of a RedisStore must have a socket_timeout .* not None",
         ),
-        ({"sentinel_kwargs": {}, **BOUNDED}, "and each Sentinel of it, must have a socket_timeout"),
+        (
+            {"sentinel_kwargs": {}, **BOUNDED},
+            "Sentinel of the client of a RedisStore must have a socket_t",
+        ),
         (
             {"sentinel_kwargs": {**BOUNDED, "socket_connect_timeout": 3}},
             "socket_connect_timeout of at most 1 s, not 3",

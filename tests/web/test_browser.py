@@ -140,7 +140,7 @@ def test_a_throttled_page_retries_after_the_time_in_the_response(page: Page) -> 
 
     page.click("refresh")
 
-    page.wait_for_entry("There are too many requests. Try again later.")
+    page.wait_for_entry("Too many requests. Try again later.")
     page.screenshot("browser.png")
     page.wait_for_another(token)
     assert page.text("identity") == identity
@@ -158,7 +158,7 @@ def test_in_an_outage_the_cached_token_works_until_it_is_invalidated(page: Page)
 
     with page.holding_countdowns():
         page.click("refresh")
-        page.wait_for_answer("No token can be had now. Try again later.")
+        page.wait_for_answer("No token is available right now. Try again later.")
         assert page.text("refusal") == "503 Service Unavailable"
         page.click("ask")
         page.wait_for_answer("The same token, from the backend's memory.")
@@ -167,7 +167,7 @@ def test_in_an_outage_the_cached_token_works_until_it_is_invalidated(page: Page)
         page.click("revoke")
         page.wait_for_answer("Cognito cannot be reached.")
         page.click("ask")
-        page.wait_for_answer("No token can be had now. Try again later.")
+        page.wait_for_answer("No token is available right now. Try again later.")
         page.click("outage")
         page.wait_for_entry("Cognito is up again.")
     page.wait_for_another(token)

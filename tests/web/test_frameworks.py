@@ -148,7 +148,7 @@ def test_a_factory_that_must_be_awaited_is_refused_at_start_up(framework: Any) -
             pass
 
     assert framework.kind.__name__ in str(caught.value)
-    assert "this is coroutine" in str(caught.value)
+    assert "got coroutine" in str(caught.value)
 
 
 # A svcs registry accepts both kinds.
@@ -157,7 +157,7 @@ def test_a_session_of_the_other_kind_is_refused_at_start_up(framework: Any) -> N
     wanted = framework.kind
     (other,) = {AsyncTokenSession, TokenSession} - {wanted}
 
-    with pytest.raises(TypeError, match=rf"returns {wanted.__name__}, .* is {other.__name__}\."):
+    with pytest.raises(TypeError, match=rf"returns {wanted.__name__}, .* got {other.__name__}\."):
         with framework.running(framework.app_with(lambda: other(POOL_ID))):
             pass
 
@@ -184,7 +184,7 @@ def test_a_client_gets_responses_it_can_act_on(framework: Any, upstream: FakeFet
         "type": "about:blank",
         "title": "Service Unavailable",
         "status": 503,
-        "detail": "No token can be had now. Try again later.",
+        "detail": "No token is available right now. Try again later.",
     }
     assert too_long.status == 400
     assert too_long.json()["detail"] == "user_id must have 1 to 50000 characters"

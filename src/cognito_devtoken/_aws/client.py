@@ -1,4 +1,4 @@
-"""One call to Cognito, through botocore, without a cache."""
+"""The client: one call to Cognito, through botocore, without a cache."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from botocore.session import Session
 
 
-# What a first call would import.
+# The modules that a first call would import.
 _NEEDED = (
     "botocore.retries.standard",
     "botocore.session",
@@ -33,7 +33,7 @@ _NEEDED = (
 
 
 class _CognitoIdentity(Protocol):
-    """What is used of botocore's client."""
+    """The part of botocore's client that is used here."""
 
     def get_open_id_token_for_developer_identity(self, **params: Any) -> dict[str, Any]: ...
 
@@ -42,34 +42,34 @@ class _CognitoIdentity(Protocol):
 
 class DevTokenClient:
     """
-    Gets tokens from Cognito: one call each, no cache.
+    Gets tokens from Cognito: one call per token, no cache.
 
-    It sends through botocore, so what configures boto3 configures it: the environment,
-    profiles, ``AWS_ENDPOINT_URL_COGNITO_IDENTITY``, FIPS endpoints, proxies. Unless
-    *config* says otherwise, it waits 2 s for a connection and 5 s for an answer. Unless
-    *config*, the environment or the profile says otherwise, it makes 2 attempts in
-    botocore's ``standard`` retry mode (``legacy`` does not retry this service's
+    It calls Cognito through botocore, so whatever configures boto3 also configures it: the
+    environment, profiles, ``AWS_ENDPOINT_URL_COGNITO_IDENTITY``, FIPS endpoints, proxies.
+    Unless *config* says otherwise, it waits 2 s for a connection and 5 s for a response. Unless
+    *config*, the environment or the profile says otherwise, it makes 2 attempts in botocore's
+    ``standard`` retry mode (``legacy`` does not retry this service's
     ``TooManyRequestsException``).
 
     The AWS credentials need ``cognito-identity:GetOpenIdTokenForDeveloperIdentity`` on
     the identity pool. They are looked up at the first call, not before.
 
-    Any number of threads may share one client. A forked child makes connections of its own;
-    *boto_client* it would share with its parent, so give each process its own.
+    Any number of threads may share one client. A forked child makes its own connections, but
+    would share a *boto_client* with its parent, so give each process its own.
 
     Args:
-        region_name: The region to call. None takes *config*'s, else the region of each
+        region_name: The region to call. None uses *config*'s, else the region of each
             request's pool: a pool exists in its own region only, so the default region
             of the environment or the profile is not consulted.
 
-        endpoint_url: Where to send the calls in place of AWS, such as an emulator's URL.
+        endpoint_url: Where to send calls instead of AWS, such as an emulator's URL.
 
         profile_name: The profile to read from the AWS config files.
 
-        config: Takes precedence over the defaults above.
+        config: Overrides the defaults above.
 
-        boto_client: A ``cognito-identity`` client of botocore or boto3 to send through,
-            in place of all the above. It stays yours: :meth:`close` leaves it open.
+        boto_client: A ``cognito-identity`` client of botocore or boto3 to use instead of all
+            the above. :meth:`close` leaves it open.
 
     Raises:
         ConfigurationError: If *boto_client* is for another service, or is given together
@@ -92,8 +92,8 @@ class DevTokenClient:
         self._given = cast("_CognitoIdentity | None", boto_client)
         self._closed = False
         # Here and not in the thread of the first call: a process that forks while another
-        # thread imports leaves its child with half a module, and one that forks while OpenSSL
-        # starts, which it does with the first context, with a lock that nobody opens.
+        # thread imports leaves its child with a half-imported module; one that forks while
+        # OpenSSL initialises, at the first context, leaves it with a lock that stays locked.
         import ssl
 
         for module in _NEEDED:
@@ -107,13 +107,14 @@ class DevTokenClient:
             return
         if not hasattr(boto_client, "get_open_id_token_for_developer_identity"):
             raise ConfigurationError(
-                "boto_client must be a client for cognito-identity, the identity pools; "
-                "cognito-idp, the user pools, is another service."
+                "boto_client must be a client for cognito-identity (identity pools), not for "
+                "another service such as cognito-idp (user pools)."
             )
         if any(v is not None for v in (region_name, endpoint_url, profile_name, config)):
             raise ConfigurationError(
-                "boto_client brings its own region_name, endpoint_url, profile_name and "
-                "config: none of them goes with it."
+                "boto_client cannot be combined with region_name, endpoint_url, profile_name or "
+                "config.",
+                hint="Configure the boto_client itself.",
             )
         from .log_filter import guard_loggers
 
@@ -128,25 +129,24 @@ class DevTokenClient:
         """
         Get a token from Cognito.
 
-        Creates the identity if there is none for these logins, and links logins that are
-        not linked yet. Repeating a call is harmless.
+        Cognito creates the identity if these logins have none, and links logins that are not
+        linked yet. Repeating a call is harmless.
 
-        While it runs, log records of botocore and urllib3 in this thread are dropped,
-        because they hold logins and the token. Warnings of botocore pass, without what
-        they quote.
+        While it runs, log records of botocore and urllib3 in this thread are dropped, because
+        they contain logins and the token. Botocore's warnings are kept, without their arguments.
 
         Args:
-            request: What to ask for.
+            request: What to request.
 
         Returns:
-            A token that fits the request in pool, identity and lifetime.
+            A token whose pool, identity and lifetime fit the request.
 
         Raises:
-            ServiceError: If Cognito says no.
+            ServiceError: If Cognito returns an error.
 
             TokenUnavailableError: If Cognito cannot be reached, or does not answer in time.
 
-            InvalidTokenResponseError: If the answer does not fit the request.
+            InvalidTokenResponseError: If the response does not fit the request.
 
             ConfigurationError: If there are no AWS credentials, or botocore's
                 configuration is wrong.
@@ -160,20 +160,20 @@ class DevTokenClient:
             del request  # it may be a user id in the wrong place
             raise TypeError(f"fetch() takes a TokenRequest, not {kind}.")
         from .errors import translate
-        from .log_filter import quiet
+        from .log_filter import our_call
 
         try:
-            with quiet:
+            with our_call:
                 return self._fetch(request)
-        except BaseException as error:  # noqa: BLE001  # Ctrl-C has frames, too
+        except BaseException as error:  # noqa: BLE001  # Ctrl-C has frames too
             failure = error
-        # Outside the handler, so that botocore's error does not come along as the
-        # context, with the request and the answer in the locals of its frames.
+        # Outside the handler, so that botocore's error does not become the context: the locals
+        # of its frames hold the request and the response.
         failure = translate(failure, request)
         try:
             raise failure
         finally:
-            del failure  # which holds this frame
+            del failure  # its traceback refers to this frame
 
     def _fetch(self, request: TokenRequest) -> OpenIdToken:
         client = self._client_for(self._region_name or request.region)
@@ -212,7 +212,7 @@ class DevTokenClient:
             raise SessionClosedError("This DevTokenClient is closed.")
 
     def close(self) -> None:
-        """Close the connections that it opened. A closed client refuses to fetch."""
+        """Close the connections that the client opened. A closed client refuses to fetch."""
         # Without the lock, which is held while AWS credentials are looked up.
         self._closed = True
         made, self._made = self._made, {}
@@ -220,11 +220,11 @@ class DevTokenClient:
             client.close()
 
     def _before_fork(self) -> bool:
-        return True  # a child takes over nothing that may be half done
+        return True  # a child inherits nothing that may be half done
 
     def _after_fork(self, *, ready: bool, in_child: bool) -> None:
         if in_child:
-            self._inherited = self._made  # kept, and never used: they are the parent's
+            self._inherited = self._made  # the parent's: kept open, and never used
             self._renew()
 
     def __enter__(self) -> Self:
@@ -250,24 +250,24 @@ def make_client(
     attempts: int = 2,
 ) -> BaseClient:
     """
-    A client of botocore for Cognito's identity pools.
+    Make a botocore client for Cognito's identity pools.
 
     Args:
-        session: Where its configuration comes from.
+        session: Provides the configuration.
 
-        region: The region to call; None takes the session's.
+        region: The region to call; None uses the session's.
 
-        endpoint_url: Where to send the calls in place of AWS.
+        endpoint_url: Where to send calls instead of AWS.
 
-        config: Takes precedence over our defaults.
+        config: Overrides our defaults.
 
-        verify: False takes any certificate; a path is that of those to verify against.
+        verify: False accepts any certificate; a path names the CA certificates to verify with.
 
-        attempts: How many for one call, unless *config*, the environment or the profile
-            says otherwise.
+        attempts: How many attempts to make per call, unless *config*, the environment or the
+            profile says otherwise.
 
     Raises:
-        ConfigurationError: If botocore cannot make one of that.
+        ConfigurationError: If botocore cannot make a client from these.
     """
     from botocore.config import Config
     from botocore.exceptions import BotoCoreError
@@ -277,13 +277,13 @@ def make_client(
 
     guard_loggers()
     try:
-        # Any: the stubs lack some of its members.
+        # Any, because the stubs lack some of its members.
         merged: Any = Config(
             connect_timeout=2,
             read_timeout=5,
-            # botocore's 10 would throw connections away, and warn of it.
+            # With botocore's 10, it would discard connections, and log a warning.
             max_pool_connections=50,
-            # TokenRequest has checked more than botocore would.
+            # TokenRequest has already checked more than botocore would.
             parameter_validation=False,
             user_agent=_user_agent(session, config),
         )
@@ -298,28 +298,28 @@ def make_client(
             config=merged,
         )
     except BotoCoreError:
-        raise  # some are ValueErrors too; translate() knows them
+        raise  # some of them are ValueErrors; translate() handles them
     except (AttributeError, TypeError, ValueError) as error:
-        # An argument of another type, a bad endpoint_url, a bad number in the
-        # environment. The text of any other may hold a secret.
+        # An argument of the wrong type, a bad endpoint_url, a bad number in the environment.
+        # Any other text may contain a secret.
         text = one_line(str(error))
         known = text.startswith(("Invalid endpoint:", "invalid literal for int"))
         raise ConfigurationError(
             f"botocore's configuration is wrong: {text if known else type(error).__name__}."
         ) from None
-    guard_loggers()  # there may be more of them now
+    guard_loggers()  # making the client may have added loggers
     return client
 
 
 def _retries(session: Session, given: Any, attempts: int) -> Any:
-    """What *given* sets, with our defaults for what it, environment and profile leave out."""
+    """Return *given*, with our defaults where it, the environment and the profile are silent."""
     retries: dict[str, Any] = dict(given or {})
     if (
         not {"max_attempts", "total_max_attempts"} & retries.keys()
         and session.get_config_variable("max_attempts") is None
     ):
         retries["total_max_attempts"] = attempts
-    # botocore has a default of its own here, so that asking it tells nothing.
+    # botocore's own default makes its config variable look set, so read the sources.
     if not (os.environ.get("AWS_RETRY_MODE") or session.get_scoped_config().get("retry_mode")):
         retries.setdefault("mode", "standard")
     return retries
@@ -327,13 +327,13 @@ def _retries(session: Session, given: Any, attempts: int) -> Any:
 
 def _user_agent(session: Session, config: Config | None) -> str | None:
     """
-    What botocore would say of itself, and our name before it.
+    Return botocore's user agent with our name in front.
 
-    Made once: botocore makes it anew, twice for each call, for a tenth of the call's CPU.
+    Made once: botocore would make it twice for each call, which takes a tenth of the call's CPU.
     """
     given = getattr(config, "user_agent_appid", None)
     if given or session.get_config_variable("user_agent_appid"):
-        return None  # an application id, which a string of our own would lack
+        return None  # botocore adds the application id itself, which our string would lack
     return f"{_product()} {session.user_agent()}"
 
 

@@ -1,8 +1,8 @@
 """
-From what botocore raises to what we raise.
+Translates what botocore raises into our exceptions.
 
-Nothing of the original is kept but its class and its text: its frames hold the request
-and the answer, and so do some of its attributes.
+Only the class and the text of the original are kept: its frames, and some of its attributes,
+hold the request and the response.
 """
 
 from __future__ import annotations
@@ -39,9 +39,8 @@ from ..exceptions import (
 
 OPERATION = "GetOpenIdTokenForDeveloperIdentity"
 
-# By code only: the status on the wire is 400 for nearly all of them. Those that end in
-# "Exception" come without it from some endpoints, and the reverse. For an answer that
-# names no code, botocore takes its status.
+# By code only: nearly all of them have the HTTP status 400. Some endpoints leave out the suffix
+# "Exception", others add it. If a response has no code, botocore uses its status as the code.
 _CLASSES: Mapping[type[ServiceError], tuple[str, ...]] = {
     InvalidParameterError: ("InvalidParameter", "Validation", "ValidationError"),
     ResourceNotFoundError: ("ResourceNotFound",),
@@ -83,30 +82,31 @@ _CLASSES: Mapping[type[ServiceError], tuple[str, ...]] = {
 }
 _BY_CODE = {code: cls for cls, codes in _CLASSES.items() for code in codes}
 
-# The texts that users meet most, and what each of them means.
+# The most frequent messages, and the hint for each.
 _HINTS = {
     "Logins don't match": (
-        "The identity id belongs to someone else, or none of these logins is linked to "
-        "it yet: leave the identity id out, or add a login that it has."
+        "The identity id belongs to another user, or none of these logins is linked to it yet. "
+        "Omit the identity id, or add a login that is linked to it."
     ),
     "Token is not from a supported provider": (
         "Add that provider to the identity pool, under exactly the name used in logins."
     ),
     "Can't pass in a Cognito token": (
-        "A Cognito token only goes to GetCredentialsForIdentity or STS. Give your own "
-        "user id here, and the public providers' own tokens."
+        "Pass your own user id and the public providers' own tokens. A Cognito token is only "
+        "accepted by GetCredentialsForIdentity and STS."
     ),
     "does not support the specified developer provider": (
         "Use the developer provider name that the identity pool was created with."
     ),
     "IdentityPool '": (
-        "The pool is looked for in the account of the AWS credentials and in the region "
-        "of the call: check both."
+        "Check the account of the AWS credentials and the region of the call: Cognito looks for "
+        "the pool there."
     ),
 }
 _CREDENTIALS_HINT = (
-    "Use AWS credentials that are in force, from the environment, a profile or a role, "
-    "on a machine whose clock is right: 'aws sts get-caller-identity' shows whether they work."
+    "Check that your AWS credentials (from the environment, a profile or a role) are valid and "
+    "not expired, and that the system clock is correct. Test them with "
+    "'aws sts get-caller-identity'."
 )
 
 _UNAVAILABLE = (boto.HTTPClientError, boto.ConnectionError, boto.IncompleteReadError)
@@ -117,8 +117,8 @@ _NO_CREDENTIALS = (
     boto.TokenRetrievalError,
     boto.SSOError,
 )
-# Texts made of names and addresses only. Others may quote a header or what a program
-# has printed, and with it an AWS secret: of those, only the plain fields are shown.
+# Errors whose text consists of names and addresses only. Others may quote a header or a program's
+# output, and with it an AWS secret: of those, only the plain fields are shown.
 _PLAIN_TEXT = (
     boto.EndpointConnectionError,
     boto.ConnectionClosedError,
@@ -151,7 +151,7 @@ _USERINFO = re.compile(r"[^/@\s]+:[^/\s]*@")
 
 
 class HasLogins(Protocol):
-    """What is known of a request: the values that no message may quote."""
+    """The part of a request that is used here: the values that no message may quote."""
 
     @property
     def logins(self) -> Mapping[str, str]: ...
@@ -161,17 +161,17 @@ def translate(
     error: BaseException, request: HasLogins, operation: str = OPERATION
 ) -> BaseException:
     """
-    What leaves :meth:`DevTokenClient.fetch` in place of *error*. Raises nothing itself.
+    Return what :meth:`DevTokenClient.fetch` raises in place of *error*. Raises nothing itself.
 
-    Our own errors, and what is no error (KeyboardInterrupt), stay what they are but lose
-    the frames below.
+    Our own errors, and anything that is not an Exception (KeyboardInterrupt), are returned as
+    they are, without their tracebacks.
     """
     if isinstance(error, DevTokenError) or not isinstance(error, Exception):
         error.__cause__ = error.__context__ = None
         return error.with_traceback(None)
     try:
         return _translated(error, request, operation)
-    except Exception:  # noqa: BLE001  # a subclass of botocore's that is not made as those are
+    except Exception:  # noqa: BLE001  # a subclass of botocore's with another constructor
         return _from_elsewhere(error)
 
 
@@ -181,34 +181,34 @@ def _translated(error: Exception, request: HasLogins, operation: str) -> DevToke
     if isinstance(error, BotoCoreError):
         return _from_botocore(error)
     if isinstance(error, FileNotFoundError | PermissionError) and error.filename:
-        # A file that AWS credentials are in, or a program that prints them.
+        # A file that contains AWS credentials, or a program that prints them.
         return ConfigurationError(
             f"{type(error).__name__}: {error.strerror}: {error.filename}.", hint=_CREDENTIALS_HINT
         )
     if isinstance(error, EOFError):
         return ConfigurationError(
-            "botocore asks for a code, and there is no terminal.", hint=_CREDENTIALS_HINT
+            "botocore prompts for an MFA code, but there is no terminal.", hint=_CREDENTIALS_HINT
         )
     return _from_elsewhere(error)
 
 
 def _from_answer(error: ClientError, request: HasLogins, operation: str) -> ServiceError:
-    # What comes over the wire may have other types than botocore promises.
+    # A response may have other types than botocore promises.
     details = _mapping(error.response, "Error")
     metadata = _mapping(error.response, "ResponseMetadata")
     code, message = details.get("Code"), details.get("Message")
     stem = code.removesuffix("Exception") if isinstance(code, str) else ""
     cls = _BY_CODE.get(stem, ServiceError)
-    if cls is ServiceError:  # only then can it be anything
+    if cls is ServiceError:  # the code is unknown, so it may contain anything
         code = _clean(code, request) or "Unknown"
     hint = next((hint for text, hint in _HINTS.items() if text in str(message)), None)
     message = _clean(message, request) or "no message"
     if error.operation_name != operation:
-        # botocore called it on the way to AWS credentials. What other operations than
-        # AssumeRole are sent is secret, and might be quoted.
+        # botocore called it to get AWS credentials. Requests of operations other than AssumeRole
+        # contain secrets, which the message may quote.
         name = _clean(error.operation_name, request)
         why = message if name == "AssumeRole" else HIDDEN
-        message = f"{name} gave no AWS credentials: {why}"
+        message = f"{name} returned no AWS credentials: {why}"
         if not cls.retryable:
             cls, hint = CallerDeniedError, _CREDENTIALS_HINT
     elif cls is CallerDeniedError and stem != "AccessDenied":
@@ -257,12 +257,12 @@ def _from_botocore(error: BotoCoreError) -> DevTokenError:
 
 
 def _from_elsewhere(error: Exception) -> DevTokenError:
-    """Such as a hook on the user's own client. Its text may hold anything; its place is safe."""
+    """Return an error for a bug, such as a failing hook, without its text: that may be secret."""
     places = [(frame.f_code.co_filename, line) for frame, line in walk_tb(error.__traceback__)]
     place = ", raised in {}, line {}".format(*places[-1]) if places else ""
     return TokenUnavailableError(
         f"The call failed with {type(error).__name__}{place}.",
-        hint="That is a bug: in a hook on the botocore client, in botocore or in this library.",
+        hint="This is a bug in a hook on the botocore client, in botocore or in this library.",
     )
 
 
@@ -273,16 +273,16 @@ def _mapping(response: Any, member: str) -> Mapping[str, Any]:
 
 def _clean(text: object, request: HasLogins) -> str:
     """
-    The first line of what the service says, without the logins that it may quote.
+    Return the first line of the service's text, without the logins that it may quote.
 
-    The lines after it can hold the signed request, session token and all (of an
+    The lines after it may contain the signed request with the session token (for an
     InvalidSignatureException).
     """
     if not isinstance(text, str):
         return ""
     hidden = [False] * len(text)
     for login in request.logins.values():
-        # As it is, with its ends trimmed, and as JSON and an address would quote it.
+        # Verbatim, stripped, and as quoted in JSON or in a URL.
         for quoted in {login, login.strip(), json.dumps(login)[1:-1], quote(login)} - {""}:
             for start, end in _places(text, quoted):
                 hidden[start:end] = [True] * (end - start)
@@ -293,10 +293,10 @@ def _clean(text: object, request: HasLogins) -> str:
 
 def _places(text: str, login: str) -> Iterator[tuple[int, int]]:
     """
-    Where a login stands in a text, in whatever case.
+    Yield the places of a login in a text, ignoring case.
 
-    A short one ("42") only where it stands alone: it may be a part of any number. A long
-    one also where its end has been cut off.
+    A short login ("42") is only found as a whole word: it may be part of any number. A long one
+    is also found if its end was cut off.
     """
     if not login.strip():
         return
@@ -311,5 +311,5 @@ def _places(text: str, login: str) -> Iterator[tuple[int, int]]:
 
 
 def one_line(text: str) -> str:
-    """A text that fits a message, without a password that an address may hold."""
+    """Return a text on one line, cut to length, without the password of a URL."""
     return _USERINFO.sub(f"{HIDDEN}@", " ".join(text.split()))[:_MAX_MESSAGE]

@@ -1,8 +1,8 @@
 """
-Keep botocore's debug log from showing what passes through our calls.
+Keep the secrets of our calls out of botocore's debug log.
 
-At DEBUG, botocore logs the parameters of a call, the signed headers with the session
-token of the AWS credentials, and the body of the answer with the OpenID token.
+At DEBUG, botocore logs the parameters of a call, the signed headers with the session token of
+the AWS credentials, and the body of the response with the OpenID token.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ import logging
 import threading
 
 
-class _Quiet(threading.local):
+class _OurCall(threading.local):
     """
-    ``with quiet:``: what this thread does inside is one of our calls.
+    Marks what this thread does inside ``with our_call:`` as one of our calls.
 
     Attributes:
-        telling: The names of loggers that pass all the same, as they tell no secret.
+        unfiltered: The names of loggers that are not filtered, as they log no secret.
     """
 
     depth = 0
-    telling: tuple[str, ...] = ()
+    unfiltered: tuple[str, ...] = ()
 
     def __enter__(self) -> None:
         self.depth += 1
@@ -29,37 +29,37 @@ class _Quiet(threading.local):
         self.depth -= 1
 
 
-quiet = _Quiet()
+our_call = _OurCall()
 
 
-class _OurCalls(logging.Filter):
+class _SecretFilter(logging.Filter):
     """
-    In a thread that is in a call of ours, passes warnings of botocore and nothing else.
+    Passes only botocore's warnings in a thread that is in one of our calls.
 
-    They tell of AWS credentials that cannot be refreshed, and pass without what they
-    quote. urllib3's quote the headers of an answer.
+    They report AWS credentials that cannot be refreshed, and lose their arguments. Urllib3's
+    warnings are dropped: they quote the headers of a response.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if not quiet.depth:
+        if not our_call.depth:
             return True
         record.exc_info = record.exc_text = None
-        if record.name.startswith(quiet.telling) and record.levelno < logging.WARNING:
+        if record.name.startswith(our_call.unfiltered) and record.levelno < logging.WARNING:
             return True
         record.args = None
         return record.levelno >= logging.WARNING and record.name.startswith("botocore")
 
 
-_FILTER = _OurCalls()
+_FILTER = _SecretFilter()
 
 
 def guard_loggers() -> None:
     """
     Put the filter on every logger of botocore and urllib3.
 
-    On each of them, because a filter of a logger does not see what its children log. To
-    be called when botocore's modules have been imported, and have their loggers.
+    On each of them, because a logger's filter does not see what its children log. Call it after
+    importing botocore's modules, which creates their loggers.
     """
     for name, logger in list(logging.Logger.manager.loggerDict.items()):
         if name.partition(".")[0] in ("botocore", "urllib3") and isinstance(logger, logging.Logger):
-            logger.addFilter(_FILTER)  # which does nothing the second time
+            logger.addFilter(_FILTER)  # adding it again does nothing

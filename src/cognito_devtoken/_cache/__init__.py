@@ -1,8 +1,8 @@
 """
 The cache of leases: single flight, refresh ahead, grace period, back-off, negative cache.
 
-``state`` is what all of it shares; ``lookup`` decides what a caller gets or waits for, ``workers``
+``state`` is shared by all modules; ``lookup`` decides what a caller gets or waits for, ``workers``
 fly ``flights`` through a ``source``, ``publication`` ends them, ``failures`` decides back-off.
-Values, events and exceptions may enter; botocore, stores, frameworks and asyncio (but to await) may
-not. The sharing of a store and the sessions import it.
+It may import values, events and exceptions, but not botocore, stores, frameworks or asyncio (except
+to await). ``_sharing`` and the sessions import it.
 """

@@ -27,23 +27,22 @@ L = TypeVar("L", bound=Lease)
 
 class LeaseCache(Generic[R, L]):
     """
-    Leases by what was requested, each fetched once however many callers want it.
+    Leases by request, each fetched once however many callers want it.
 
     Args:
-        describe: Returns the key of a request, and the longest life in seconds of what it may
-            bring.
+        describe: Returns the key of a request, and the longest life of its lease, in seconds.
 
-        source: Makes, from the state, what brings leases.
+        source: Makes the source of the leases, given the state.
 
         policy: When leases are refreshed.
 
-        clock: What measures their age.
+        clock: Measures the age of leases.
 
-        recorder: What counts, and calls the hooks.
+        recorder: Counts, and calls the hooks.
 
         max_entries: How many leases to hold at most.
 
-        max_concurrent: How many flights to have in the air at most.
+        max_concurrent: How many flights may be in the air at once.
     """
 
     def __init__(
@@ -73,7 +72,7 @@ class LeaseCache(Generic[R, L]):
         *,
         forced: bool = False,
     ) -> Steps[R, L]:
-        """Do what a caller does for a lease, whichever way it waits."""
+        """Look a lease up: yield what to wait for, and return the lease."""
         return self.lookup.steps(request, min_remaining, timeout, forced=forced)
 
     def stats(self) -> Stats:
@@ -113,7 +112,7 @@ class LeaseCache(Generic[R, L]):
         return invalidate(self.state, invalidation.matches, invalidation.key)
 
     def close(self) -> None:
-        """Remove everything, and wake everyone. It may be called from a signal handler."""
+        """Remove everything, and wake every caller. It may be called from a signal handler."""
         with self.state.lock:
             self.state.close()
             self.source.close()
@@ -121,7 +120,7 @@ class LeaseCache(Generic[R, L]):
         self.source.flush()
 
     def _before_fork(self) -> bool:
-        """Keep every other thread out of the middle of a change, which takes moments."""
+        """Take the lock, so that no other thread is in the middle of a change."""
         return self.state.lock.acquire(timeout=PATIENCE)
 
     def _after_fork(self, *, ready: bool, in_child: bool) -> Callable[[], None] | None:

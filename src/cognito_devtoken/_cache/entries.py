@@ -31,8 +31,8 @@ class Entries(Generic[L]):
     Leases and remembered failures by key, each within the same bound.
 
     *leases* is a plain dictionary, which a hit reads without a lock and without changing it.
-    Beside it, cachetools decides which of them have to go: the expired, then those that were
-    stored longest ago. A refresh stores anew, so leases in use outlive those that are not.
+    Cachetools decides what to evict: expired leases first, then those that were stored longest
+    ago. A refresh stores its lease again, so leases in use outlive unused ones.
     """
 
     def __init__(self, max_entries: int) -> None:
@@ -41,7 +41,7 @@ class Entries(Generic[L]):
         self.leases: dict[Key, L] = {}
         self._now = 0.0
         self._expiry: TLRUCache[Key, float] = TLRUCache(max_entries, _by_value, self._time)
-        # With fewer, too many keys that fail at once would not be held back.
+        # With a smaller bound, some keys would not back off when many fail at once.
         self._failures: TLRUCache[Key, tuple[RememberedFailure, float]] = TLRUCache(
             max(max_entries, _MIN_FAILURES), _by_second, self._time
         )
@@ -50,7 +50,7 @@ class Entries(Generic[L]):
         return self._now
 
     def sweep(self, now: Instant) -> int:
-        """Remove the expired, whatever their keys. Returns how many there were."""
+        """Remove every expired lease. Returns how many there were."""
         self._now = now.monotonic
         expired = list(self._expiry.expire())
         for key, _ in expired:
@@ -58,14 +58,14 @@ class Entries(Generic[L]):
         return len(expired)
 
     def store(self, key: Key, lease: L) -> tuple[Key, L] | None:
-        """Store a lease. Returns what had to make room for it."""
+        """Store a lease. Returns the lease that was evicted for it, with its key."""
         evicted = None
         if key not in self.leases and len(self._expiry) >= self._expiry.maxsize:
             victim, _ = self._expiry.popitem()
             evicted = victim, self.leases.pop(victim)
         # By the monotonic clock; one that has expired by the wall clock is not served either.
         self._expiry[key] = lease._sent.monotonic + lease._seconds
-        if key in self._expiry:  # which refuses what has expired by its own clock
+        if key in self._expiry:  # it refuses a lease that has already expired
             self.leases[key] = lease
         return evicted
 
@@ -81,13 +81,13 @@ class Entries(Generic[L]):
         Args:
             lease: The lease.
 
-            shared: Whether the same lease may have come twice, from a shared store.
+            shared: Whether the same lease may have arrived twice, from a shared store.
         """
         key: Key | None = getattr(lease, "_key", None)
         if key is None:  # no cache has held it, and it may be equal to one that is held here
             return next((key for key, held in self.leases.items() if held == lease), None)
         held = self.leases.get(key)
-        # Two fetches within a second bring the same text. The second has not been rejected.
+        # Two fetches within a second bring the same text. The newer one was not rejected.
         same = held == lease and (shared or getattr(held, "_monotonic", None) == lease._monotonic)
         return key if same else None
 

@@ -39,10 +39,10 @@ class Failure(Enum):
     """Likewise, with longer pauses."""
 
     REFUSED = "refused"
-    """Our own AWS credentials or configuration: a valid lease is served, else it is raised."""
+    """Our AWS credentials or configuration: a valid lease is served, else the error is raised."""
 
     TERMINAL = "terminal"
-    """Cognito refuses this identity: it is raised, even while a lease is valid."""
+    """Cognito refuses this identity: the error is raised, even while a lease is valid."""
 
     @classmethod
     def of(cls, error: BaseException) -> Failure:
@@ -62,7 +62,7 @@ def back_off(kind: Failure, failures: int, remaining: float, draw: float) -> flo
     Return for how many seconds to back off after a failure.
 
     Args:
-        kind: What failed.
+        kind: What the failure means.
 
         failures: How many failures there have been in a row, including this one.
 
@@ -119,7 +119,7 @@ class RememberedFailure:
         return datetime.fromtimestamp(now.wall, UTC) + left
 
     def refuse(self, now: Instant, *, usable: bool) -> NoReturn:
-        """Raise what the caller gets in place of another attempt."""
+        """Raise what a caller gets instead of another attempt."""
         error = copy_of(self.error)
         if self.kind in (Failure.TERMINAL, Failure.REFUSED):
             raise error

@@ -1,8 +1,8 @@
 """
 Single flight: one attempt to get one lease, joined by every caller that wants that lease.
 
-Law of this module: a flight belongs to nobody. A caller that waits for it may give up, be
-cancelled or lose its event loop; the flight goes on all the same.
+Law of this module: a flight belongs to no caller. A caller that waits for it may give up, be
+cancelled or lose its event loop; the flight continues.
 
 The table and its queues are used under the cache's lock, which is never held while a fetch, a
 hook, a clock or a wait runs.
@@ -31,7 +31,7 @@ DEADLINE = 15.0
 # A worker whose fetch never returns is left behind and another one takes its place, until there
 # are this many times as many workers as fetches allowed at once.
 _MOST_WORKERS = 4
-# How many queued flights that nobody waits for are checked in one call.
+# How many queued flights that no caller waits for are checked in one call.
 _AT_ONCE = 100
 
 
@@ -40,11 +40,11 @@ class Flight(Generic[R, L]):
     One attempt to get one lease.
 
     Attributes:
-        key: Of the entry that it is for.
+        key: The key of its cache entry.
 
-        request: What to ask for.
+        request: What to request.
 
-        reason: Why.
+        reason: Why it was started.
 
         asked: When it was queued.
 
@@ -54,16 +54,16 @@ class Flight(Generic[R, L]):
 
         wanted: For how many seconds the lease should live, if possible.
 
-        stale: Whether something has been invalidated since it was sent, so that what it brings
-            must not be kept.
+        stale: Whether its key was invalidated after it was sent, so that its lease must not be
+            kept.
 
         invalidated_since: Set when the lease was adopted from a shared store. Tells, under the
             lock, whether it has been invalidated since it was read.
 
         successor: The flight for the same key that starts when this one ends.
 
-        waiters: What wakes the callers that wait. Each is called once, by whoever sets *done*:
-            add first, then look at *done*.
+        waiters: Functions that wake the waiting callers. Each is called once, after *done* is
+            set: add one first, then check *done*.
 
         done: Whether it has ended, with a *lease* or an *error*.
     """
@@ -102,13 +102,13 @@ class Flight(Generic[R, L]):
         self.error: Exception | None = None
 
 
-# A caller's way to a lease: yields what to wait for, and for how many seconds at most, and
-# returns the lease.
+# The steps of a caller: they yield what to wait for, and for how many seconds at most, and return
+# the lease.
 Steps = Generator[tuple[Flight[R, L], float], None, L]
 
 
 class Flights(Generic[R, L]):
-    """The flights of a cache: at most one in the air per key, and so many at once."""
+    """The flights of a cache: one in the air per key, and *max_concurrent* of them at once."""
 
     def __init__(self, max_concurrent: int) -> None:
         self.table: dict[Key, Flight[R, L]] = {}
@@ -136,17 +136,17 @@ class Flights(Generic[R, L]):
         Return the flight for a key, and whether it is a new one.
 
         Args:
-            key: Of the entry.
+            key: The key of the cache entry.
 
-            request: What to ask for.
+            request: What to request.
 
-            reason: Why.
+            reason: Why a lease is needed.
 
             now: The present instant.
 
-            needed: Whether a caller waits for it.
+            needed: Whether a caller waits for the flight.
 
-            newer: Whether it must not have been sent yet.
+            newer: Whether the flight must not have been sent yet.
         """
         flight = self.table.get(key)
         if flight is None:
@@ -156,7 +156,7 @@ class Flights(Generic[R, L]):
             self.table[key] = made
             return made, True
         if flight.sent and (newer or flight.stale):
-            # After it and not beside it: a key never has two in the air.
+            # After it, not in parallel: a key never has two flights in the air.
             is_new = flight.successor is None
             flight.successor = flight.successor or Flight(key, request, Reason.FORCED, now)
             flight.successor.needed = True
@@ -191,7 +191,7 @@ class Flights(Generic[R, L]):
         return self.workers - len(self._abandoned) - self.in_hooks
 
     def reserve_worker(self) -> bool:
-        """Wake a worker for what is queued. Returns whether one must be started instead."""
+        """Wake a worker for a queued flight. Returns whether one must be started instead."""
         if self.idle:
             self.idle.pop().release()
             return False
@@ -210,9 +210,9 @@ class Flights(Generic[R, L]):
         """
         Tell whether to abandon a flight.
 
-        A flight that was sent is overdue by its age. A queued one is overdue if it has waited that
-        long and either nobody waits for it, or no other flight has arrived in that time: while
-        the queue moves, it keeps its place.
+        A flight that was sent is overdue by its age. A queued flight is overdue if it is that old
+        and either no caller waits for it, or no other flight has arrived in that time: while the
+        queue moves, it keeps its place.
         """
         if flight.sent:
             return flight.sent.age(now) >= DEADLINE
@@ -222,7 +222,7 @@ class Flights(Generic[R, L]):
         return min(flight.asked.age(now), moved) >= DEADLINE
 
     def overdue_flights(self, now: Instant) -> list[Flight[R, L]]:
-        """Return those that are overdue and that perhaps no caller supervises; not all at once."""
+        """Return overdue flights that perhaps no caller supervises; not all at once."""
         self.has_queued()  # removes those that have ended
         found = [flight for flight in self._sent if self.overdue(flight, now)]
         for queue in (self._misses, self._refreshes):
@@ -252,7 +252,7 @@ class Flights(Generic[R, L]):
         return True
 
     def abandon(self, flight: Flight[R, L], now: Instant) -> None:
-        """Give up on a flight: its worker is left behind, and another may take its place."""
+        """Abandon a flight: its worker is left behind, and another may take its place."""
         self._remove(flight, now)
         if flight.sent:
             self._abandoned.add(flight)
@@ -260,14 +260,14 @@ class Flights(Generic[R, L]):
     def _remove(self, flight: Flight[R, L], now: Instant) -> None:
         self._sent.discard(flight)
         if flight.successor:
-            flight.successor.asked = now  # its time begins
+            flight.successor.asked = now  # its time starts now
             self.table[flight.key] = flight.successor
             self._enqueue(flight.successor)
         else:
             self.table.pop(flight.key, None)
 
     def clear(self) -> list[Flight[R, L]]:
-        """Forget them all. Returns those that have not ended."""
+        """Remove all flights. Returns those that have not ended."""
         flights = [each for each in self.table.values() if not each.done]
         flights += [each.successor for each in flights if each.successor]
         for held in (self.table, self._sent, self._misses, self._refreshes):

@@ -1,4 +1,4 @@
-"""How the last calls to Cognito went, for a health check that makes none."""
+"""How the last calls to Cognito went, for a health check that makes no call itself."""
 
 from __future__ import annotations
 
@@ -15,22 +15,21 @@ from .failures import Failure
 @attrs.frozen(kw_only=True)
 class Health:
     """
-    What a session knows of Cognito from the calls that it has made.
+    What a session knows about Cognito from its own calls.
 
-    A refusal that concerns one user, such as a ``ResourceConflictError``, counts neither way: only
-    a token says that all is well. A ``NotAuthorizedError`` is such a refusal, even if everyone
-    gets it because the developer provider is wrong. The times are aware datetimes by the clock of
-    this machine.
+    Errors about a single user, such as a ``ResourceConflictError``, are ignored; only a token
+    ends a failure. A ``NotAuthorizedError`` is ignored too, even if every user gets it because
+    the developer provider is wrong. The times are aware datetimes by this machine's clock.
 
     Attributes:
         last_success: When the last token arrived; None if none has.
 
-        failing_since: When the first of the failures came that no token has followed; None if
-            the last call succeeded, or there was none.
+        failing_since: When the first failure after the last token occurred; None if the last
+            call succeeded, or there was none.
 
-        last_error: The name of the class of the last of them, such as ``TooManyRequestsError``.
+        last_error: The class name of the last failure, such as ``TooManyRequestsError``.
 
-        retry_at: Until when the user whose fetch has failed last is left alone.
+        retry_at: Until when fetches for the user whose fetch failed last back off.
     """
 
     last_success: datetime | None = None
@@ -44,7 +43,7 @@ class Health:
         return self.failing_since is None
 
     def to_dict(self) -> dict[str, bool | str | None]:
-        """All of it for JSON, times in ISO 8601, and no secret."""
+        """Return everything for JSON, with times in ISO 8601. It contains no secret."""
         members = attrs.asdict(self, recurse=False)
         return {"ok": self.ok} | {
             name: value.isoformat() if isinstance(value, datetime) else value
@@ -52,13 +51,13 @@ class Health:
         }
 
     def after_success(self, now: Instant) -> Self:
-        """What is known once a token has arrived."""
+        """Return the health after a token has arrived."""
         return type(self)(last_success=_time(now))
 
     def after_failure(self, error: Exception, wait: float, now: Instant) -> Self:
-        """What is known once a fetch has failed, whose user is left alone for some seconds."""
+        """Return the health after a failed fetch, whose key backs off for *wait* seconds."""
         terminal = Failure.of(error) is Failure.TERMINAL
-        # What is not found may be the pool of all, and if not, the next token says so.
+        # The pool itself may not exist. If it does, the next token clears the failure.
         if terminal and not isinstance(error, ResourceNotFoundError):
             return self
         return attrs.evolve(

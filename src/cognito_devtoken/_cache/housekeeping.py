@@ -1,7 +1,7 @@
 """
-What keeps flights moving: those that are overdue are abandoned, so that nobody waits for them.
+Keeps flights moving: abandons those that are overdue, so that no caller waits for them.
 
-Nothing runs by itself. Callers that are more than a hit do it in passing, under the cache's lock.
+No thread does this: every call that is not a hit does it in passing, under the cache's lock.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ R = TypeVar("R")
 L = TypeVar("L", bound=Lease)
 
 
-def keep_house(state: CacheState[R, L], now: Instant) -> None:
-    """Remove what has expired, and abandon every overdue flight."""
+def clean_up(state: CacheState[R, L], now: Instant) -> None:
+    """Remove expired leases, and abandon overdue flights."""
     state.sweep(now)
     _abandon_overdue(state, now)
 
@@ -39,7 +39,7 @@ def abandon_if_overdue(state: CacheState[R, L], flight: Flight[R, L], now: Insta
     """
     Abandon a flight that has not returned in time.
 
-    The time of one that waits for another flight of its key begins when that one has ended.
+    The time of a successor starts when the flight before it has ended.
     """
     first = state.flights.table.get(flight.key)
     if first and not flight.done and state.flights.overdue(first, now):
@@ -52,7 +52,7 @@ def _abandon_overdue(state: CacheState[R, L], now: Instant) -> None:
 
 
 def _abandon(state: CacheState[R, L], flight: Flight[R, L], now: Instant) -> None:
-    if flight.done:  # it was in both queues
+    if flight.done:  # the flight was in both queues
         return
     age = (flight.sent or flight.asked).age(now)
     sent = flight.sent is not None
@@ -60,7 +60,7 @@ def _abandon(state: CacheState[R, L], flight: Flight[R, L], now: Instant) -> Non
     state.recorder.counts["fetches_abandoned"] += 1
     state.recorder.emit(FetchAbandoned, flight.key, flight.reason, age, sent)
     if sent:
-        error = TokenUnavailableError(f"Cognito has not answered within {age:.0f} s.")
+        error = TokenUnavailableError(f"Cognito did not answer within {age:.0f} s.")
         remember_failure(state, flight, error, now)
     else:
         error = TokenUnavailableError(f"No worker was free for the fetch within {age:.0f} s.")

@@ -23,7 +23,7 @@ L = TypeVar("L", bound=Lease)
 
 Matches = Callable[[Key, Lease | None], bool]
 
-# What other hosts are told: the kind of invalidation, and what it concerns.
+# What is announced to other hosts: the kind of invalidation, and what it concerns.
 InvalidationScope = tuple[str, ...]
 EVERYTHING: InvalidationScope = ("all",)
 
@@ -33,10 +33,10 @@ class Invalidation:
     What is invalidated.
 
     Attributes:
-        matches: Tells by key and token what it concerns; for a key without a token, what it may
-            concern.
+        matches: Tells whether it concerns a key and its token; for a key without a token, whether
+            it may.
 
-        scope: The same, to be announced to other hosts.
+        scope: What to announce to other hosts.
 
         key: The only key that it concerns; None if there may be several.
     """
@@ -99,11 +99,11 @@ def invalidate(state: CacheState[R, L], matches: Matches, only: Key | None = Non
     Called under the cache's lock.
 
     Args:
-        state: Of the cache.
+        state: The state of the cache.
 
         matches: Tells by key and lease what is invalid.
 
-        only: The one key that may match, so that not every entry has to be looked at.
+        only: The one key that may match, so that the other entries are not checked.
 
     Returns:
         How many leases were removed.
@@ -146,7 +146,7 @@ def scopes_of(
 
 
 def matching(scopes: Iterable[InvalidationScope], developer_provider: str | None) -> Matches:
-    """Return what matches any of these scopes, with one look at each token."""
+    """Return a function that matches any of these scopes, in one pass over the tokens."""
     wanted = set(scopes)
     kinds = {kind for kind, *_ in wanted}
 
@@ -154,7 +154,7 @@ def matching(scopes: Iterable[InvalidationScope], developer_provider: str | None
         if not wanted.isdisjoint(_scopes(key, token, developer_provider)):
             return True
         if token is None:
-            return "identity" in kinds  # it may be
+            return "identity" in kinds  # it may be one of these
         return "token" in kinds and _token_scope(token) in wanted
 
     return matches

@@ -1,8 +1,8 @@
 """
 Looks a lease up and decides whether the caller gets it, waits for a flight, or fails.
 
-Laws of this module: no lease is returned that is as old as its life, whatever has failed. No
-caller gets what another one asked for.
+Laws of this module: an expired lease is never returned, whatever has failed. A caller never gets
+a lease for another request.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ..events import Reason, ServedInGrace
 from ..exceptions import DevTokenError, SessionClosedError, TokenUnavailableError
 from .failures import Failure, RememberedFailure, copy_of
 from .flights import Flight, Steps
-from .housekeeping import abandon_if_overdue, keep_house, supervise
+from .housekeeping import abandon_if_overdue, clean_up, supervise
 from .policy import State
 from .state import CacheState, session_closed
 
@@ -28,7 +28,7 @@ from .state import CacheState, session_closed
 R = TypeVar("R")
 L = TypeVar("L", bound=Lease)
 
-# How long a caller waits for a refresh where threads stand still between requests.
+# How many seconds a caller waits for a refresh where threads are frozen between requests.
 _INLINE = 1.0
 _REASONS = {
     State.GRACE: Reason.GRACE,
@@ -45,9 +45,9 @@ class Wait(NamedTuple, Generic[R, L]):
 
         seconds: For how long at most.
 
-        or_present: Whether the present lease will do if the flight brings none.
+        or_present: Whether to return the present lease if the flight brings none.
 
-        counts_as: The figure of the stats that the call counts as.
+        counts_as: The field of Stats that the call counts as.
     """
 
     flight: Flight[R, L]
@@ -61,17 +61,17 @@ class Lookup(Generic[R, L]):
     Decides, under the cache's lock, what each caller gets or waits for.
 
     Args:
-        state: Of the cache.
+        state: The state of the cache.
 
-        describe: Returns the key of a request, and the longest life in seconds of what it may
-            bring. Raises TypeError if it is not a request at all.
+        describe: Returns the key of a request, and the longest life of its lease, in seconds.
+            Raises TypeError if it is not a request.
     """
 
     def __init__(self, state: CacheState[R, L], describe: Callable[[R], tuple[Key, float]]) -> None:
         self._state = state
         self._describe = describe
-        # AWS Lambda freezes the process between requests: a refresh in the background would
-        # stand still there until the next one.
+        # AWS Lambda freezes the process between requests, and with it a refresh in the
+        # background.
         self.refreshes_inline = "AWS_LAMBDA_FUNCTION_NAME" in os.environ
 
     def steps(
@@ -82,7 +82,7 @@ class Lookup(Generic[R, L]):
         *,
         forced: bool = False,
     ) -> Steps[R, L]:
-        """Do what a caller does for a lease, whichever way it waits."""
+        """Look a lease up: yield what to wait for, and return the lease."""
         try:
             key, life = self._describe(request)
         except TypeError:
@@ -119,7 +119,7 @@ class Lookup(Generic[R, L]):
             else:
                 lease = found
             recorder.run_deferred()
-            # Hooks may have taken their time, and so may a fetch that ran without a worker.
+            # Hooks may have been slow, and so may a fetch that ran in this thread.
             if not remaining_of(lease, state.now()):
                 expired = "The token expired before it could be returned."
                 raise TokenUnavailableError(expired)  # noqa: TRY301
@@ -136,7 +136,7 @@ class Lookup(Generic[R, L]):
     ) -> L | Wait[R, L]:
         state, recorder, policy = self._state, self._state.recorder, self._state.policy
         state.check_open()
-        keep_house(state, now)
+        clean_up(state, now)
         if present := state.flights.table.get(key):
             abandon_if_overdue(state, present, now)
         lease = state.entries.leases.get(key)
@@ -158,7 +158,7 @@ class Lookup(Generic[R, L]):
             return lease
         strict = freshness is State.GRACE and policy.strict_grace
         backing_off = failure is not None and failure.remaining(now, usable=not strict) > 0
-        # No worker can be started any more, and none that is idle wakes up.
+        # No worker can be started any more, and idle workers do not wake up.
         backing_off = backing_off or sys.is_finalizing()
         if freshness is State.DUE:
             if not backing_off:
@@ -176,12 +176,12 @@ class Lookup(Generic[R, L]):
         return Wait(self._join(key, request, reason, now), patience, or_present=True)
 
     def _freshness(self, lease: L, now: Instant, least: float | None) -> tuple[State, Reason]:
-        """Tell how usable a lease is, and for what reason it would be fetched anew."""
+        """Tell how usable a lease is, and for what reason to refresh it."""
         age = lease._sent.age(now)
         freshness = self._state.policy.state(age, lease._seconds, lease._due, least)
         if freshness is State.FRESH and now.monotonic - now.wall >= lease._ahead:
-            # The wall clock was set back. If the monotonic clock should stand still some day,
-            # nothing would show the lease's age.
+            # The wall clock was set back. If the monotonic clock also stood still, neither clock
+            # would show the lease's age.
             return State.DUE, Reason.CLOCK
         if freshness is State.GRACE and least is not None:
             return freshness, Reason.MIN_REMAINING
@@ -201,7 +201,7 @@ class Lookup(Generic[R, L]):
             self._state.recorder.counts["back_offs"] += 1
             failure.refuse(now, usable=False)
         if sys.is_finalizing():
-            raise TokenUnavailableError("No call is made while the interpreter shuts down.")
+            raise TokenUnavailableError("No token can be fetched while the interpreter shuts down.")
         return Wait(self._join(key, request, reason, now, newer=newer))
 
     def _join(
@@ -256,5 +256,5 @@ class Lookup(Generic[R, L]):
             raise copy_of(error)
         raise TokenUnavailableError(
             "No token arrived in time.",
-            hint="The fetch goes on: try again, or allow more time.",
+            hint="Try again, or allow more time; the fetch continues.",
         )

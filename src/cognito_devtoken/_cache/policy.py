@@ -23,7 +23,7 @@ import attrs
 from .._values.arguments import Seconds, as_seconds, check_kind
 
 
-# AWS, of this operation's TokenDuration: "Please provide for a small grace period, usually no
+# AWS about this operation's TokenDuration: "Please provide for a small grace period, usually no
 # more than 5 minutes, to account for clock skew."
 MAX_GRACE = timedelta(minutes=5)
 
@@ -60,7 +60,7 @@ class State(Enum):
 @attrs.frozen(kw_only=True)
 class RefreshPolicy:
     """
-    When a token is fresh, due, in grace or expired.
+    When a token is fresh, due, in its grace period or expired.
 
     For a token that lives T seconds, at the defaults:
 

@@ -52,7 +52,7 @@ def publish(state: CacheState[R, L], flight: Flight[R, L], lease: L, now: Instan
         state.recorder.emit(TokenDiscarded, flight.key, lease)
         fetched = not adopted and flight.reason is not Reason.FORCED
         if in_time and fetched:
-            # Otherwise each call would fetch another one that lives no longer.
+            # Otherwise each call would fetch another lease that lives no longer.
             error = TokenUnavailableError("The new token does not live longer than the old one.")
             remember_failure(state, flight, error, now)
     else:
@@ -110,16 +110,16 @@ def record_failure(
 def remember_failure(
     state: CacheState[R, L], flight: Flight[R, L], error: Exception, now: Instant
 ) -> float:
-    """Back off from a key. Returns for how many seconds."""
+    """Remember a failure. Returns for how many seconds its key backs off."""
     if flight.stale:
-        return 0.0  # it is about the time before the invalidation
+        return 0.0  # the fetch was sent before the invalidation
     entries = state.entries
     before = entries.failure(flight.key)
     kind = Failure.of(error)
     lease = entries.leases.get(flight.key)
     remaining = remaining_of(lease, now)
     usable = remaining > 0
-    # Once nothing can be served, the next attempt comes soon, whatever happened before.
+    # Once no lease can be served, the next attempt comes soon, whatever happened before.
     failures = before.failures + 1 if before and before.usable == usable else 1
     wait = back_off(kind, failures, remaining, state.random_fraction())
     state.recorder.record_failure(error, wait, now)

@@ -1,9 +1,9 @@
 """
-How fast fetches may start once Cognito has said that they come too fast.
+Limits how fast fetches start after Cognito has throttled one.
 
-Law of this module: nothing is held back before the first throttling, and nothing for ever
-after it. A throttling halves the rate, which then creeps up again: every host finds its share
-of a quota that none of them knows.
+Law of this module: nothing is delayed before the first throttling, and no limit is permanent. A
+throttling halves the rate, which then recovers slowly: every host finds its share of a quota that
+no host knows.
 """
 
 from __future__ import annotations
@@ -11,31 +11,31 @@ from __future__ import annotations
 from .._values.clock import Instant
 
 
-# A throttling that comes while the last one still takes effect says nothing new.
+# A throttling within so many seconds of the last one is ignored: that one still takes effect.
 _SETTLE = 1.0
 _SLOWEST = 0.5
-# What the rate gains each second without a throttling: back to what it was in 7 s. In
-# proportion, because a fixed gain on each of fifty hosts would be a throttling a second.
+# The factor by which the rate grows each second without a throttling: it doubles in 7 s.
+# Proportional, because a fixed gain on each of fifty hosts would cause a throttling every second.
 _GROWTH = 1.1
-# Faster than this the quota of no account is in sight.
+# At this rate the limit is lifted: no account's quota is near.
 _FREE = 200.0
 
 
 class AdaptiveRateLimiter:
-    """How many fetches may start per second. To be used under a lock."""
+    """Limits how many fetches start per second. Use it under a lock."""
 
     def __init__(self) -> None:
-        self.rate: float | None = None  # fetches per second; None holds nothing back
+        self.rate: float | None = None  # fetches per second; None is unlimited
         self._throttled: Instant | None = None
         self._grown: Instant | None = None
-        # By how many seconds what has been reserved lies ahead of the last reservation.
+        # How many seconds after the last reservation the next free start is.
         self._ahead = 0.0
         self._last: Instant | None = None
         self._window: tuple[Instant, int] | None = None
         self._measured = 0
 
     def reserve(self, now: Instant) -> float:
-        """Take the next start. Returns for how many seconds to wait before it."""
+        """Reserve the next start. Returns for how many seconds to wait before it."""
         self._recover(now)
         self._count(now)
         if self.rate is None:
@@ -54,7 +54,7 @@ class AdaptiveRateLimiter:
         self._window = (self._window[0], self._window[1] + 1)
 
     def throttled(self, now: Instant) -> bool:
-        """Cognito has throttled a fetch. Returns whether the rate has changed."""
+        """Record that Cognito throttled a fetch. Returns whether the rate has changed."""
         if self._throttled is not None and self._throttled.age(now) < _SETTLE:
             return False
         self._throttled = self._grown = now

@@ -1,7 +1,7 @@
 """
 Where leases come from: what a worker calls to fly a flight.
 
-Here it is the fetcher itself. A shared store puts a source of its own in front of it.
+Here it is the fetcher itself. A shared store puts its own source in front of it.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Source(Protocol[R, L]):
     Brings the lease of a flight.
 
     Attributes:
-        shared: Whether other hosts bring the same leases, so that one may come twice.
+        shared: Whether other hosts bring the same leases, so that one may arrive twice.
     """
 
     shared: bool
@@ -46,11 +46,11 @@ class Source(Protocol[R, L]):
         ...
 
     def announce(self, scope: InvalidationScope) -> None:
-        """Tell other hosts, under the lock, what was invalidated here."""
+        """Announce to other hosts, under the lock, what was invalidated here."""
         ...
 
     def after_fork(self) -> Callable[[], None] | None:
-        """Begin anew in a forked child. Returns what to do once everything else is ready."""
+        """Start afresh in a forked child. Returns what to do once everything else is ready."""
         ...
 
     def close(self) -> None:
@@ -58,7 +58,7 @@ class Source(Protocol[R, L]):
         ...
 
     def flush(self) -> None:
-        """Tell other hosts, after close(), what they have not been told; not for long."""
+        """Announce, after close() and briefly, what has not been announced yet."""
         ...
 
 
@@ -73,7 +73,7 @@ class FetcherSource(Generic[R, L]):
         self._kind = kind
 
     def reserve(self, now: Instant) -> float:
-        """Return for how long the rate limiter holds the next call back."""
+        """Return for how many seconds the rate limiter delays the next call."""
         return self._state.rate_limiter.reserve(now)
 
     def bring(self, flight: Flight[R, L]) -> L:
@@ -104,10 +104,10 @@ class FetcherSource(Generic[R, L]):
         """Do nothing: no other host has its leases."""
 
     def after_fork(self) -> None:
-        """Do nothing: the fetcher knows itself what a fork means for it."""
+        """Do nothing: the fetcher handles forks itself."""
 
     def close(self) -> None:
         """Do nothing: nothing runs in the background."""
 
     def flush(self) -> None:
-        """Do nothing: there is nobody to tell."""
+        """Do nothing: nothing was announced."""

@@ -2,7 +2,7 @@
 What every part of the cache shares: one lock, and what it guards.
 
 Law of this module: no threads and no I/O. Publication, lookup and sharing are written against this
-state; the workers stand above it, and are known to it only by what it calls to start one.
+state. The workers are built on it; it only knows the function that starts one.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ class CacheState(Generic[R, L]):
     Entries, flights and figures, under one lock.
 
     Attributes:
-        lock: Guards all the rest. Held for moments, and never over I/O, a clock, a hook or a wait.
+        lock: Guards all the rest. Held briefly, and never during I/O, a clock, a hook or a wait.
 
         closed: Whether the cache has been closed.
 
         start_worker: Called without the lock when flights are queued and a worker must be
             started for them.
 
-        random_fraction: A random number from 0 to 1, for jitter.
+        random_fraction: Returns a random number from 0 to 1, for jitter.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class CacheState(Generic[R, L]):
         self.rate_limiter = AdaptiveRateLimiter()
 
     def now(self) -> Instant:
-        """Read both clocks. Not under the lock: a clock may be anybody's code."""
+        """Read both clocks. Not under the lock: a clock may be user code."""
         return Instant.now(self.clock)
 
     def hold(self, lease: L, key: Key, sent: Instant) -> L:
@@ -117,8 +117,8 @@ class CacheState(Generic[R, L]):
         """
         Remove everything. Every waiting caller gets a SessionClosedError; nothing is joined.
 
-        To be called again by whoever was in the middle of something under the lock when a signal
-        handler closed the cache.
+        If a signal handler closes the cache while a thread changes it under the lock, that thread
+        must call this again.
         """
         self.closed = True
         self.entries.clear()
@@ -132,7 +132,7 @@ class CacheState(Generic[R, L]):
 
     def after_fork(self) -> None:
         """
-        Begin anew in a forked child.
+        Start afresh in a forked child.
 
         A child has no flights and no workers. It keeps the leases, each with a jitter of its own:
         with the parent's, all children would refresh at the same moment.

@@ -25,67 +25,68 @@ class Stats:
     """
     What a cache has done since it was made, and what it holds now.
 
-    A forked child begins at zero, with the tokens of its parent. Each call is one of *hits*,
-    *due_hits*, *grace_hits* and *misses*; those that have raised are among the *misses*.
+    A forked child starts at zero, with the tokens of its parent. Each call counts as one of
+    *hits*, *due_hits*, *grace_hits* and *misses*; a call that raised counts as a miss.
 
     Attributes:
         hits: Calls answered with a fresh token.
 
         due_hits: Calls answered with a token in its refresh window.
 
-        grace_hits: Calls answered with a token in its grace period, or with less life than
-            wanted, because no new one could be had.
+        grace_hits: Calls answered with a token in its grace period, or with less remaining life
+            than the caller needed, because no new one was available.
 
-        misses: Calls that another token was fetched for, or taken from a shared store, or that
+        misses: Calls that needed another token, from Cognito or from a shared store, or that
             failed.
 
-        errors: Calls that ended with an error.
+        errors: Calls that raised an error.
 
-        joined: Calls that waited for a fetch which another had started.
+        joined: Calls that joined a fetch that was already in flight or queued.
 
-        back_offs: Calls that failed, or were answered with a token in its grace period,
-            without a fetch, because the last one had failed just before.
+        back_offs: Calls that failed, or got a token in its grace period, without a fetch,
+            because the key was backing off.
 
         fetches_started: Calls to Cognito.
 
-        fetches_succeeded: Those that brought a token.
+        fetches_succeeded: Calls to Cognito that brought a token.
 
-        fetches_failed: Those that failed.
+        fetches_failed: Calls to Cognito that failed.
 
-        fetches_abandoned: Fetches that were given up, sent or not.
+        fetches_abandoned: Fetches that were abandoned, whether they were sent or still queued.
 
-        tokens_discarded: Tokens that were not kept, because the key had been invalidated or
-            the token at hand lived longer.
+        tokens_discarded: Tokens that arrived and were not kept, because the key had been
+            invalidated or the cached token lived longer.
 
         reasons: How many fetches were started for each
             :class:`~cognito_devtoken.events.Reason`.
 
-        store_hits: Tokens of other hosts that were taken from the shared store.
+        store_hits: Tokens of other hosts that were adopted from the shared store.
 
-        store_misses: Times that the shared store had none that was better than the one at hand.
+        store_misses: Look-ups in the shared store that found no token better than the cached one.
 
         store_errors: Operations of the shared store that failed.
 
-        store_undecryptable: Values in the shared store that did not open, or held something
-            else than what was asked for. Each is among the *store_misses*, too.
+        store_undecryptable: Values in the shared store that could not be opened, or were not a
+            token for the request. Each also counts as one of *store_misses*.
 
-        store_skipped: Times that the shared store was not asked, because it had just failed.
+        store_skipped: Look-ups that skipped the shared store, because its circuit breaker was
+            open.
 
         store_leases_expired: Locks of the shared store that expired while this process still held
             them, because it was frozen or could not reach the store. Each may have cost one more
             call to Cognito.
 
-        invalidations_applied: Rejected tokens that were thrown away.
+        invalidations_applied: Rejected tokens that were removed.
 
-        invalidations_ignored: Rejected tokens that were not the one at hand.
+        invalidations_ignored: Rejected tokens that were not the cached one.
 
-        evictions: Valid tokens that had to make room for others.
+        evictions: Valid tokens that were evicted, because the cache was full.
 
-        expirations: Tokens that left memory because their life was over.
+        expirations: Expired tokens that were removed.
 
         clock_steps: Steps of the wall clock of more than 2 s, and freezes of the machine.
 
-        hook_errors: Exceptions that hooks have raised.
+        hook_errors: Exceptions that hooks raised.
 
         entries: Tokens held now.
 
@@ -125,8 +126,8 @@ class StatsRecorder:
     """
     Counts what happens, and emits events.
 
-    Counting happens at once, under the cache's lock. Hooks are called later, without it: what must
-    wait for the lock to be released is deferred here, and so is whatever else must.
+    Counting happens at once, under the cache's lock. Hooks, and everything else that must not run
+    under the lock, are deferred until it is released.
     """
 
     def __init__(self, hooks: Iterable[EventHook]) -> None:
@@ -165,11 +166,11 @@ class StatsRecorder:
         self._deferred.extend(actions)
 
     def defer_first(self, *actions: Callable[[], object]) -> None:
-        """Run these before everything else that is deferred, so that nobody waits for a hook."""
+        """Run these before everything else that is deferred, so that no caller waits for a hook."""
         self._deferred.extendleft(actions)
 
     def run_deferred(self) -> None:
-        """Run what was deferred. To be called without the lock, whatever has happened."""
+        """Run what was deferred. Call it without the lock, even after an error."""
         while action := self._next():
             action()
 

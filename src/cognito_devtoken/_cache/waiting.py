@@ -49,7 +49,7 @@ async def wait_async(steps: Steps[R, L]) -> L:
     future = loop.create_future()
 
     def wake() -> None:
-        with suppress(RuntimeError):  # the loop is closed, and nobody waits any more
+        with suppress(RuntimeError):  # the loop is closed, so no task waits any more
             loop.call_soon_threadsafe(future.set_result, None)
 
     flight: Flight[R, L] | None = None

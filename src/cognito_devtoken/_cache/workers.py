@@ -36,7 +36,7 @@ class WorkerPool(Generic[R, L]):
     Attributes:
         start_thread: Runs a function in a thread of its own.
 
-        wait: Waits for a gate to be released, for some seconds; tells whether it was.
+        wait: Waits some seconds for a gate to be released. Returns whether it was.
 
         idle_seconds: How long a worker waits for work; 0 ends it at once.
     """
@@ -60,7 +60,7 @@ class WorkerPool(Generic[R, L]):
             raise
 
     def _run_without_worker(self) -> None:
-        """Fly in this thread what a caller waits for, and give up on the rest."""
+        """Fly a needed flight in this thread, and abandon those that no caller depends on."""
         state, flights = self._state, self._state.flights
         now = state.now()
         with state.lock:
@@ -72,7 +72,7 @@ class WorkerPool(Generic[R, L]):
                 error = TokenUnavailableError("No thread could be started.")
                 remember_failure(state, flight, error, now)
                 state.settle(flight, error=error)
-            # One flight only: the callers that wait for the others take them on when they look.
+            # Only one flight: supervise() brings the callers that wait for the others here, too.
             mine = flights.take(now)
         if mine:
             self._fly(mine)
@@ -82,7 +82,7 @@ class WorkerPool(Generic[R, L]):
                 raise cause  # such as Ctrl-C, which is meant for this thread
 
     def _can_wait(self, flight: Flight[R, L], now: Instant) -> bool:
-        """Tell whether every caller still gets a lease if this flight is given up."""
+        """Tell whether every caller still gets a lease if this flight is abandoned."""
         if flight.sent:
             return False
         state = self._state
@@ -103,9 +103,9 @@ class WorkerPool(Generic[R, L]):
 
     def _next_job(self, flights: Flights[R, L], gate: threading.Lock) -> bool:
         """
-        Fly one flight, or wait for one. Returns whether the worker goes on.
+        Fly one flight, or wait for one. Returns whether the worker continues.
 
-        One that does not is no longer counted from the moment on at which that is decided.
+        A worker that ends is uncounted under the lock under which that is decided.
         """
         state = self._state
         now = state.now()
@@ -120,7 +120,7 @@ class WorkerPool(Generic[R, L]):
         if idle:
             return self.wait(gate, self.idle_seconds) or self._woken_after_all(flights, gate)
         if delay:
-            self.wait(gate, delay)  # nobody releases it: the rate limiter wants the pause
+            self.wait(gate, delay)  # the full pause: nothing releases the gate
             now = state.now()
         with state.lock:
             flight = flights.take(now)
@@ -130,7 +130,7 @@ class WorkerPool(Generic[R, L]):
         return True
 
     def _woken_after_all(self, flights: Flights[R, L], gate: threading.Lock) -> bool:
-        """Tell whether a worker was woken just after it had waited long enough."""
+        """Tell whether a worker was woken just after its wait had timed out."""
         with self._state.lock:
             if gate in flights.idle:
                 flights.idle.remove(gate)
@@ -147,14 +147,14 @@ class WorkerPool(Generic[R, L]):
             lease = self._source.bring(flight)
         except DevTokenError as failure:
             error = failure
-        except BaseException as failure:  # noqa: BLE001  # SystemExit, too: callers must know
+        except BaseException as failure:  # noqa: BLE001  # SystemExit too: callers must know
             error = TokenUnavailableError(
                 f"The fetcher failed with {type(failure).__name__}.",
                 hint="This is a bug in the fetcher: it must raise a DevTokenError.",
             )
             error.__cause__ = failure
         if error:
-            # The callers that share it have no use for frames, and these hold the request.
+            # The callers that share the error do not need its frames, which hold the request.
             strip_frames(error)
         state = self._state
         now = state.now()

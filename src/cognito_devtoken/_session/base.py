@@ -1,4 +1,4 @@
-"""What both sessions are made of: a pool, a client, a cache, and how to ask for a user."""
+"""What both sessions share: a pool, a client, a cache, and how a user's request is built."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 class RequestOptions(TypedDict, total=False):
-    """What else may be asked for with a user id."""
+    """The options of a request, besides the user id."""
 
     logins: Mapping[str, str] | None
     identity_id: str | None
@@ -42,14 +42,14 @@ class RequestOptions(TypedDict, total=False):
 
 
 class GetOptions(RequestOptions, total=False):
-    """What else may be said of getting a token."""
+    """The options of getting a token."""
 
     min_remaining: Seconds | None
     timeout: Seconds | None
 
 
 class RefreshOptions(RequestOptions, total=False):
-    """What else may be said of refreshing a token."""
+    """The options of refreshing a token."""
 
     timeout: Seconds | None
 
@@ -59,9 +59,9 @@ _Method = TypeVar("_Method", bound=Callable[..., Any])
 
 def keywords(options: type) -> Callable[[_Method], _Method]:
     """
-    Show the keywords that a method takes: to help(), to an editor, to the documentation.
+    Show the keyword arguments of a method in help(), in editors and in the documentation.
 
-    Spelled out in the method itself, their defaults would cost a hit a fifth of its time.
+    Spelled out in the method itself, their defaults would make a hit a fifth slower.
     """
 
     def show(method: _Method) -> _Method:
@@ -80,7 +80,7 @@ def keywords(options: type) -> Callable[[_Method], _Method]:
 
 
 class Session:
-    """What both sessions are made of."""
+    """The base of both sessions."""
 
     def __init__(
         self,
@@ -113,7 +113,7 @@ class Session:
             clock=clock,
             on_event=on_event,
         )
-        # What a hit needs, within reach.
+        # Copied here, because a hit needs them.
         self._hits = 0
         self._tokens: Any = self._cache._state.entries.leases
         _, self._plain = Key.of(plain, developer_provider)
@@ -131,13 +131,13 @@ class Session:
         principal_tags: Mapping[str, str] | None = None,
         token_duration: int | timedelta | None = None,
     ) -> TokenRequest:
-        """The request for a user."""
+        """Return the request for a user."""
         provider = self._provider
         if provider is None:
             del user_id, logins
             raise ConfigurationError(
-                "A user id needs the session's developer_provider, the name that the identity "
-                "pool knows your backend by."
+                "This session has no developer_provider, which a user id needs.",
+                hint="Open it with the name that the identity pool knows your backend by.",
             )
         try:
             if not isinstance(logins, Mapping | None):  # pyright: ignore[reportUnnecessaryIsInstance]
@@ -157,14 +157,14 @@ class Session:
         except InvalidRequestError as error:
             violations = [_renamed(v, f"logins[{provider!r}]", "user_id") for v in error.violations]
         finally:
-            # Frames of a traceback hold no login.
+            # A traceback shows the locals of its frames.
             del user_id, logins, identity_id, principal_tags
         raise InvalidRequestError(violations)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ, **arguments: Any) -> Self:
         """
-        Open a session as the environment says.
+        Open a session configured by environment variables.
 
         =========================================== ============================================
         ``COGNITO_DEVTOKEN_IDENTITY_POOL_ID``       the identity pool, ``REGION:GUID``; required
@@ -180,12 +180,12 @@ class Session:
         ``COGNITO_DEVTOKEN_STORE_KEYS``             its keys, separated by commas, or ``file:PATH``
         =========================================== ============================================
 
-        AWS credentials, region, profile and endpoint are boto's own variables.
+        AWS credentials, region, profile and endpoint come from boto's own variables.
 
         Args:
-            environ: Where to look.
+            environ: The environment to read.
 
-            arguments: Further arguments of the class; they win over the environment.
+            arguments: Further arguments of the class, which take precedence over the environment.
 
         Raises:
             ConfigurationError: If a variable is missing, wrong or unknown; the message names
@@ -196,7 +196,7 @@ class Session:
         try:
             found = session_arguments(environ, arguments)
         finally:
-            del environ  # with what opens a store
+            del environ  # it contains the keys of the store
         try:
             session = cls(**found, **arguments)
         except ValueError as error:
@@ -211,7 +211,7 @@ class Session:
     def _steps(
         self, user_id: str, options: GetOptions | RefreshOptions, *, forced: bool = False
     ) -> Steps[TokenRequest, OpenIdToken]:
-        """What a caller does for a user's token."""
+        """Return the steps of a caller that wants a user's token."""
         allowed = RefreshOptions if forced else GetOptions
         try:
             for name in options:
@@ -231,23 +231,23 @@ class Session:
     def _get_steps(
         self, request: TokenRequest, min_remaining: Seconds | None, timeout: Seconds | None
     ) -> Steps[TokenRequest, OpenIdToken]:
-        """What a caller does for a request's token."""
+        """Return the steps of a caller that wants the token of a request."""
         if getattr(request, "identity_pool_id", self._pool) != self._pool:
             limit = f"must be the session's, {self._pool}"
             raise InvalidRequestError([Violation("identity_pool_id", limit)])
         return self._cache._leases.steps(request, min_remaining, timeout)
 
     def stats(self) -> Stats:
-        """What the session has done so far, and what it holds now."""
+        """Return what the session has done so far, and what it holds now."""
         stats = self._cache.stats()
         return attrs.evolve(stats, hits=stats.hits + self._hits)
 
     def health(self) -> Health:
         """
-        How the last calls to Cognito went, for a health check. It makes none.
+        Tell how the last calls to Cognito went, for a health check. It makes no call.
 
-        A session that is failing still serves the tokens it has: take no host out of service
-        for it.
+        A failing session still serves its cached tokens, so do not take a host out of service
+        because of it.
         """
         return self._cache.health()
 
@@ -272,7 +272,7 @@ class Session:
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         name = type(self).__name__
-        raise TypeError(f"A {name} cannot be copied or pickled: open one in each process.")
+        raise TypeError(f"A {name} cannot be copied or pickled; open one in each process.")
 
     def __repr__(self) -> str:
         state = "closed" if self._closed else "open"
@@ -290,7 +290,7 @@ class Session:
 def _checked(
     identity_pool_id: str, developer_provider: str | None, token_duration: int | timedelta | None
 ) -> TokenRequest:
-    """The request for some user, to find out at once what is wrong with the arguments."""
+    """Return a request for any user, so that wrong arguments are refused at once."""
     try:
         logins = {"any" if developer_provider is None else developer_provider: "any"}
         return TokenRequest(identity_pool_id, logins, token_duration=token_duration)
@@ -300,5 +300,5 @@ def _checked(
 
 
 def _renamed(violation: Violation, member: str, argument: str) -> Violation:
-    """A violation by the name that the caller knows the member by."""
+    """Return a violation under the name that the caller knows the member by."""
     return attrs.evolve(violation, member=argument) if violation.member == member else violation

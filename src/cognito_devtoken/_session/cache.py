@@ -1,4 +1,4 @@
-"""The token cache under both sessions, for programs that put their own together."""
+"""The token cache under both sessions, for programs that assemble their own."""
 
 from __future__ import annotations
 
@@ -24,31 +24,31 @@ from ..typing import Clock, EventHook, TokenFetcher, TokenStore
 
 class TokenCache:
     """
-    Tokens by what was asked for, each fetched once however many want it.
+    Tokens by request, each fetched once however many callers want it.
 
-    It is what :class:`TokenSession` and :class:`AsyncTokenSession` stand on; most programs
-    need only those. Any number of threads and event loops may share one cache.
+    :class:`TokenSession` and :class:`AsyncTokenSession` are built on it; most programs need
+    only those. Any number of threads and event loops may share one cache.
 
     Args:
-        fetcher: Gets one token from Cognito, such as a :class:`DevTokenClient`. It stays
-            yours: :meth:`close` leaves it open.
+        fetcher: Gets one token from Cognito, such as a :class:`DevTokenClient`. The cache does
+            not close it.
 
         developer_provider: The provider whose login is your own id of the user, for
-            :meth:`forget`. Of other logins only digests are held.
+            :meth:`forget`. Of other logins, the cache keeps only digests.
 
-        policy: When tokens are refreshed; None takes the defaults.
+        policy: When tokens are refreshed; None uses the defaults.
 
-        store: What tokens are shared in with other hosts, such as a
-            :class:`~cognito_devtoken.stores.redis.RedisStore`. It stays yours.
+        store: Shares tokens with other hosts, such as a
+            :class:`~cognito_devtoken.stores.redis.RedisStore`. The cache does not close it.
 
         max_entries: How many tokens to hold at most. 10,000 of them take about 15 MB.
 
         max_concurrent_fetches: How many fetches to make at once.
 
-        clock: What measures the age of tokens; None takes the clocks of this machine.
+        clock: Measures the age of tokens; None uses this machine's clocks.
 
-        on_event: Called with each :class:`~cognito_devtoken.events.Event`, outside every
-            lock. What they raise is swallowed, and counted in :meth:`stats`.
+        on_event: Hooks, called with each :class:`~cognito_devtoken.events.Event`, outside every
+            lock. Exceptions that they raise are swallowed, and counted in :meth:`stats`.
 
     Raises:
         ValueError: If *max_entries* or *max_concurrent_fetches* is less than 1.
@@ -83,10 +83,11 @@ class TokenCache:
             found = getattr(value, method, None)
             if not callable(found):
                 raise TypeError(
-                    f"{name} must have a method {method}(), to be one of cognito_devtoken.typing."
+                    f"{name} must have a method {method}(); see its protocol in "
+                    "cognito_devtoken.typing."
                 )
             if iscoroutinefunction(value if method == "__call__" else found):
-                raise TypeError(f"{name} must not be a coroutine function: nobody awaits it.")
+                raise TypeError(f"{name} must be a plain function, not async: it is not awaited.")
         self._developer_provider = developer_provider
         self._leases: LeaseCache[TokenRequest, OpenIdToken] = LeaseCache(
             partial(_describe, developer_provider),
@@ -107,26 +108,26 @@ class TokenCache:
         timeout: Seconds | None = None,
     ) -> OpenIdToken:
         """
-        Get a token: the one at hand, or a new one.
+        Get a token: the cached one, or a new one.
 
         Args:
-            request: What to ask for.
+            request: What to request.
 
-            min_remaining: How much life the token is to have left, in seconds or as a
-                timedelta; if it has less, a new one is fetched. For this call it takes the
-                place of the policy's grace period. If no new token can be had, one that is
-                valid is returned all the same, unless the policy has ``strict_grace``.
+            min_remaining: How much life the token must have left, in seconds or as a
+                timedelta; if it has less, a new one is fetched. For this call it replaces the
+                policy's grace period. If no new token is available, a valid one is returned
+                anyway, unless the policy has ``strict_grace``.
 
-            timeout: How long to wait at most, in seconds or as a timedelta. The fetch goes
-                on without this caller.
+            timeout: How long to wait at most, in seconds or as a timedelta. The fetch
+                continues for later callers.
 
         Raises:
-            ServiceError: If Cognito says no.
+            ServiceError: If Cognito returns an error.
 
-            TokenUnavailableError: If there is no token now: Cognito cannot be reached, does
-                not answer in time, or has failed just before.
+            TokenUnavailableError: If no token is available right now: Cognito cannot be reached,
+                does not answer in time, or failed just before.
 
-            InvalidTokenResponseError: If the answer does not fit the request.
+            InvalidTokenResponseError: If the response does not fit the request.
 
             ConfigurationError: If there are no AWS credentials.
 
@@ -148,9 +149,10 @@ class TokenCache:
 
     def refresh(self, request: TokenRequest, *, timeout: Seconds | None = None) -> OpenIdToken:
         """
-        Get a token that is asked for from now on, whatever is at hand.
+        Get a new token, whatever is cached.
 
-        Those who do so at the same time share one fetch. It raises what :meth:`get` raises.
+        Concurrent refreshes of the same token share one fetch, which starts after each of them
+        was called. It raises the same errors as :meth:`get`.
         """
         return wait_blocking(self._leases.steps(request, None, timeout, forced=True))
 
@@ -162,10 +164,10 @@ class TokenCache:
 
     def invalidate(self, token: OpenIdToken) -> None:
         """
-        Throw a token away that somebody has refused.
+        Discard a token that a service rejected.
 
-        Only if it is the one at hand: when ten callers come with the same refused token, the
-        first throws it away, and all of them get the next.
+        Only the cached token is discarded: when ten callers report the same rejected token, the
+        first discards it, and all of them get the next one.
         """
         kind = type(token).__name__
         if not isinstance(token, OpenIdToken):  # pyright: ignore[reportUnnecessaryIsInstance]
@@ -175,10 +177,10 @@ class TokenCache:
 
     def forget(self, user_id: str) -> None:
         """
-        Throw every token of a user away, by the login of the developer provider.
+        Discard every token of a user, identified by the developer provider's login.
 
         Raises:
-            ConfigurationError: If the cache has been given no *developer_provider*.
+            ConfigurationError: If the cache was made without a *developer_provider*.
         """
         try:
             invalidation = Invalidation.of_user(user_id, self._developer_provider)
@@ -187,11 +189,11 @@ class TokenCache:
         self.discard(invalidation)
 
     def forget_identity(self, identity_id: str) -> None:
-        """Throw every token of a Cognito identity away."""
+        """Discard every token of a Cognito identity."""
         self.discard(Invalidation.of_identity(identity_id))
 
     def clear(self) -> None:
-        """Throw every token away."""
+        """Discard every token."""
         self.discard(Invalidation.of_everything())
 
     def discard(self, invalidation: Invalidation) -> None:
@@ -203,16 +205,16 @@ class TokenCache:
         return self._leases.stats()
 
     def health(self) -> Health:
-        """Tell how the last calls to Cognito went. It makes none."""
+        """Tell how the last calls to Cognito went. It makes no call."""
         return self._state.recorder.health
 
     def close(self) -> None:
         """
-        Discard every token. Waiting callers get a SessionClosedError; nothing is waited for.
+        Discard every token.
 
-        What was invalidated just before is announced to other hosts first, if they share a store:
-        that takes a moment, and 0.6 s at most. It may be called more than once, and from a signal
-        handler.
+        Waiting callers get a SessionClosedError, and fetches are not waited for. If hosts share a
+        store, invalidations that are not yet announced are announced first, which takes at most
+        0.6 s. It may be called more than once, and from a signal handler.
         """
         self._leases.close()
 

@@ -1,7 +1,7 @@
 """
-The two sessions, to be opened and closed with a ``with`` statement.
+The two sessions, one for threads and one for event loops.
 
-Both are doors to the same kind of cache, and differ in how their callers wait.
+Both use the same kind of cache, and differ only in how their callers wait.
 """
 
 from __future__ import annotations
@@ -26,41 +26,40 @@ class TokenSession(Session):
         with TokenSession(pool_id, developer_provider="login.example.com") as session:
             token = session.get_token("user-42")
 
-    Open one for as long as the application runs, and share it: any number of threads may use
-    it. Nothing runs before the first call. A forked child goes on with the tokens that there
-    were, and makes connections and threads of its own.
+    Open one for as long as the application runs, and share it between any number of threads.
+    Nothing runs before the first call. A forked child keeps the tokens of its parent, and makes
+    its own connections and threads.
 
     Args:
         identity_pool_id: The identity pool, ``REGION:GUID``.
 
-        developer_provider: The developer provider name of the pool, 1 to 128 characters. A
-            user id is presented under it. None if only :meth:`get` is used.
+        developer_provider: The pool's developer provider name, 1 to 128 characters, to which
+            user ids belong. None if only :meth:`get` is used.
 
-        token_duration: How long tokens are to live unless a call says otherwise: whole
-            seconds or a timedelta, 1 s to 86,400 s (24 hours). None leaves it to Cognito,
-            which takes 900 s.
+        token_duration: How long tokens live unless a call says otherwise: whole seconds or a
+            timedelta, 1 s to 86,400 s (24 hours). None uses Cognito's default of 900 s.
 
-        client: Gets the tokens; it stays yours. None makes a :class:`DevTokenClient`, which
-            is closed with the session.
+        client: Gets the tokens. The session does not close it. None makes a
+            :class:`DevTokenClient`, which is closed with the session.
 
-        policy: When tokens are refreshed; None takes the defaults.
+        policy: When tokens are refreshed; None uses the defaults.
 
-        store: What tokens are shared in with other processes and hosts, such as a
-            :class:`~cognito_devtoken.stores.redis.RedisStore`. It stays yours.
+        store: Shares tokens with other processes and hosts, such as a
+            :class:`~cognito_devtoken.stores.redis.RedisStore`. The session does not close it.
 
         max_entries: How many tokens to hold at most. 10,000 of them take about 15 MB.
 
-        max_concurrent_fetches: How many calls to Cognito to make at once. Its default quota
-            is 50 calls per second for an account and region.
+        max_concurrent_fetches: How many calls to Cognito to make at once. Cognito's default
+            quota is 50 calls per second for an account and region.
 
-        clock: What measures the age of tokens; None takes the clocks of this machine.
+        clock: Measures the age of tokens; None uses this machine's clocks.
 
-        on_event: Called with each :class:`~cognito_devtoken.events.Event`, outside every
-            lock. What they raise is swallowed, and counted in :meth:`stats`.
+        on_event: Hooks, called with each :class:`~cognito_devtoken.events.Event`, outside every
+            lock. Exceptions that they raise are swallowed, and counted in :meth:`stats`.
 
     Raises:
         InvalidRequestError: If *identity_pool_id*, *developer_provider* or *token_duration*
-            breaks a limit.
+            violates a limit.
 
         ValueError: If *max_entries* or *max_concurrent_fetches* is less than 1.
     """
@@ -68,10 +67,10 @@ class TokenSession(Session):
     @keywords(GetOptions)
     def get_token(self, user_id: str, **options: Unpack[GetOptions]) -> OpenIdToken:
         """
-        Get a token for a user: the one at hand, or a new one.
+        Get a token for a user: the cached one, or a new one.
 
-        A token in its refresh window is returned, and another is fetched behind the caller's
-        back. However many ask for the same at once, one call is made.
+        A token in its refresh window is returned, and refreshed in the background. Concurrent
+        requests for the same token share one call.
 
         Args:
             user_id: Your own id of the user, 1 to 50,000 characters.
@@ -81,27 +80,27 @@ class TokenSession(Session):
 
             identity_id: The identity to link the logins to.
 
-            principal_tags: Tags for the AWS session that the token is traded for.
+            principal_tags: Tags for the AWS session that the token is exchanged for.
 
-            token_duration: How long the token is to live; None takes the session's.
+            token_duration: How long the token lives; None uses the session's.
 
-            min_remaining: How much life the token is to have left, in seconds or as a
-                timedelta; if it has less, a new one is fetched. For this call it takes the
-                place of the policy's grace period. If no new token can be had, one that is
-                valid is returned all the same, unless the policy has ``strict_grace``.
+            min_remaining: How much life the token must have left, in seconds or as a
+                timedelta; if it has less, a new one is fetched. For this call it replaces the
+                policy's grace period. If no new token is available, a valid one is returned
+                anyway, unless the policy has ``strict_grace``.
 
             timeout: How long to wait at most, in seconds or as a timedelta. The call to
-                Cognito goes on, for those who ask later.
+                Cognito continues for later callers.
 
         Raises:
-            InvalidRequestError: If an argument breaks a limit of the operation.
+            InvalidRequestError: If an argument violates a limit of the operation.
 
-            ServiceError: If Cognito says no.
+            ServiceError: If Cognito returns an error.
 
-            TokenUnavailableError: If there is no token now: Cognito cannot be reached, does
-                not answer in time, or has failed just before.
+            TokenUnavailableError: If no token is available right now: Cognito cannot be reached,
+                does not answer in time, or failed just before.
 
-            InvalidTokenResponseError: If the answer does not fit the request.
+            InvalidTokenResponseError: If the response does not fit the request.
 
             ConfigurationError: If there are no AWS credentials, or the session has no
                 *developer_provider*.
@@ -114,11 +113,11 @@ class TokenSession(Session):
             try:
                 token: OpenIdToken = self._tokens[user_id, self._plain]
             except (KeyError, TypeError):
-                pass  # a miss, or no user id at all
+                pass  # a miss, or not a user id
             else:
                 wall = self._time()
                 if wall < token._due_wall and self._monotonic() - wall < token._ahead:
-                    # No other thread comes between the parts of such an addition.
+                    # Without a lock: no other thread interrupts such an addition.
                     self._hits += 1
                     return token
         try:
@@ -135,17 +134,17 @@ class TokenSession(Session):
         timeout: Seconds | None = None,
     ) -> OpenIdToken:
         """
-        Get a token for a request: the one at hand, or a new one.
+        Get a token for a request: the cached one, or a new one.
 
         Args:
-            request: What to ask for, of the session's identity pool. Nothing of it is
-                replaced by what the session was opened with.
+            request: What to request, from the session's identity pool. The session's own
+                settings do not change it.
 
             min_remaining: As for :meth:`get_token`.
 
             timeout: As for :meth:`get_token`.
 
-        Raises the same as :meth:`get_token`.
+        It raises the same errors as :meth:`get_token`.
         """
         steps = self._get_steps(request, min_remaining, timeout)
         del request  # it may be a user id in the wrong place
@@ -154,10 +153,10 @@ class TokenSession(Session):
     @keywords(RefreshOptions)
     def refresh(self, user_id: str, **options: Unpack[RefreshOptions]) -> OpenIdToken:
         """
-        Get a token for a user that is asked for from now on, whatever is at hand.
+        Get a new token for a user, whatever is cached.
 
-        Those who refresh the same at once share one call. It takes and raises the same as
-        :meth:`get_token`, without *min_remaining*.
+        Concurrent refreshes of the same token share one call, which starts after each of them
+        was called. It takes and raises the same as :meth:`get_token`, except *min_remaining*.
         """
         try:
             steps = self._steps(user_id, options, forced=True)
@@ -167,10 +166,10 @@ class TokenSession(Session):
 
     def invalidate(self, token: OpenIdToken) -> None:
         """
-        Throw a token away that somebody has refused.
+        Discard a token that a service rejected.
 
-        Only if it is the one at hand: when ten callers come with the same refused token, the
-        first throws it away, and all of them get the next.
+        Only the cached token is discarded: when ten callers report the same rejected token, the
+        first discards it, and all of them get the next one.
         """
         try:
             self._cache.invalidate(token)
@@ -178,7 +177,7 @@ class TokenSession(Session):
             del token  # it may be the text of one
 
     def forget(self, user_id: str) -> None:
-        """Throw every token of a user away, whatever else was asked for with it."""
+        """Discard every token of a user, whatever else its request contained."""
         try:
             invalidation = Invalidation.of_user(user_id, self._provider)
         finally:
@@ -186,19 +185,19 @@ class TokenSession(Session):
         self._cache.discard(invalidation)
 
     def forget_identity(self, identity_id: str) -> None:
-        """Throw every token of a Cognito identity away."""
+        """Discard every token of a Cognito identity."""
         self._cache.forget_identity(identity_id)
 
     def clear(self) -> None:
-        """Throw every token away."""
+        """Discard every token."""
         self._cache.clear()
 
     def close(self) -> None:
         """
-        Throw every token away, and close what the session has opened.
+        Discard every token, and close what the session opened.
 
-        Who waits gets a SessionClosedError; nothing is waited for. It may be called more than
-        once, and from a signal handler.
+        Waiting callers get a SessionClosedError, and calls to Cognito are not waited for. It may
+        be called more than once, and from a signal handler.
         """
         self._close()
 
@@ -224,18 +223,18 @@ class AsyncTokenSession(Session):
         async with AsyncTokenSession(pool_id, developer_provider="login.example.com") as session:
             token = await session.get_token("user-42")
 
-    Open one for as long as the application runs, and share it: any number of tasks, loops and
-    threads may use it. Calls to Cognito are made on threads of its own, so that no loop waits
-    for the network. A task that is cancelled takes no other one down with it.
+    Open one for as long as the application runs, and share it between any number of tasks, loops
+    and threads. It calls Cognito on its own threads, so no event loop blocks on the network.
+    Cancelling a task does not affect the others that wait for the same token.
 
-    It takes the arguments of :class:`TokenSession`.
+    It takes the same arguments as :class:`TokenSession`.
     """
 
     @keywords(GetOptions)
     async def get_token(self, user_id: str, **options: Unpack[GetOptions]) -> OpenIdToken:
         """Get a token for a user, as :meth:`TokenSession.get_token` does."""
         if not options:
-            # As in TokenSession.get_token(): to share it would cost a sixth of a hit.
+            # As in TokenSession.get_token(): sharing it would make a hit a sixth slower.
             try:
                 token: OpenIdToken = self._tokens[user_id, self._plain]
             except (KeyError, TypeError):
@@ -265,7 +264,7 @@ class AsyncTokenSession(Session):
 
     @keywords(RefreshOptions)
     async def refresh(self, user_id: str, **options: Unpack[RefreshOptions]) -> OpenIdToken:
-        """Get a token that is asked for from now on, as :meth:`TokenSession.refresh` does."""
+        """Get a new token for a user, as :meth:`TokenSession.refresh` does."""
         try:
             steps = self._steps(user_id, options, forced=True)
         finally:
@@ -273,14 +272,14 @@ class AsyncTokenSession(Session):
         return await wait_async(steps)
 
     async def invalidate(self, token: OpenIdToken) -> None:
-        """Throw a refused token away, as :meth:`TokenSession.invalidate` does."""
+        """Discard a rejected token, as :meth:`TokenSession.invalidate` does."""
         try:
             self._cache.invalidate(token)
         finally:
             del token  # it may be the text of one
 
     async def forget(self, user_id: str) -> None:
-        """Throw every token of a user away, whatever else was asked for with it."""
+        """Discard every token of a user, whatever else its request contained."""
         try:
             invalidation = Invalidation.of_user(user_id, self._provider)
         finally:
@@ -288,18 +287,18 @@ class AsyncTokenSession(Session):
         self._cache.discard(invalidation)
 
     async def forget_identity(self, identity_id: str) -> None:
-        """Throw every token of a Cognito identity away."""
+        """Discard every token of a Cognito identity."""
         self._cache.forget_identity(identity_id)
 
     async def clear(self) -> None:
-        """Throw every token away."""
+        """Discard every token."""
         self._cache.clear()
 
     async def aclose(self) -> None:
         """
-        Throw every token away, and close what the session has opened.
+        Discard every token, and close what the session opened.
 
-        Who waits gets a SessionClosedError; nothing is waited for.
+        Waiting tasks get a SessionClosedError, and calls to Cognito are not waited for.
         """
         self._close()
 

@@ -1,9 +1,9 @@
-"""The environment, as the arguments of a session."""
+"""Read the arguments of a session from the environment."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .._cache.policy import RefreshPolicy
@@ -22,7 +22,7 @@ def _flag(text: str) -> bool:
     return {"true": True, "false": False}[text.lower()]
 
 
-# Variable: how it is read, and what it must be.
+# Each variable: how to convert it, and what it must be.
 _SESSION: Mapping[str, tuple[Callable[[str], Any], str]] = {
     "IDENTITY_POOL_ID": (str, "REGION:GUID"),
     "DEVELOPER_PROVIDER": (str, "a provider name"),
@@ -42,7 +42,7 @@ _STORE = ("STORE_URL", "STORE_KEYS")
 
 def session_arguments(environ: Mapping[str, str], given: Container[str]) -> dict[str, Any]:
     """
-    Read ``COGNITO_DEVTOKEN_*``, but for those arguments that are given.
+    Read ``COGNITO_DEVTOKEN_*``, except for arguments that are given.
 
     Raises:
         ConfigurationError: If a variable is missing, wrong or unknown; the message names it.
@@ -50,9 +50,7 @@ def session_arguments(environ: Mapping[str, str], given: Container[str]) -> dict
     known = (*_SESSION, *_POLICY, *_STORE)
     for name in environ:
         if name.startswith(PREFIX) and name.removeprefix(PREFIX) not in known:
-            raise ConfigurationError(
-                f"{name} is none of {', '.join(PREFIX + each for each in known)}."
-            )
+            raise ConfigurationError(f"Unknown setting {name}; {_likely(name, known)}")
     arguments = _read(environ, _SESSION, given)
     if "identity_pool_id" not in arguments and "identity_pool_id" not in given:
         raise ConfigurationError(f"{PREFIX}IDENTITY_POOL_ID is not set.")
@@ -68,15 +66,25 @@ def session_arguments(environ: Mapping[str, str], given: Container[str]) -> dict
     return arguments
 
 
+def _likely(name: str, known: Sequence[str]) -> str:
+    from difflib import get_close_matches
+
+    close = get_close_matches(name.removeprefix(PREFIX), known, 1)
+    if close:
+        return f"did you mean {PREFIX}{close[0]}?"
+    return f"the settings are {', '.join(PREFIX + each for each in known)}."
+
+
 def _store(url: Secret, keys: Secret) -> TokenStore | None:
-    """The store at a URL, if there is one."""
-    missing = [name for name, text in zip(_STORE, (url, keys), strict=True) if not text.reveal()]
-    if len(missing) == len(_STORE):
+    """Return the store at a URL, if one is set."""
+    found = [name for name, text in zip(_STORE, (url, keys), strict=True) if text.reveal()]
+    if not found:
         return None
-    if missing:
+    if len(found) < len(_STORE):
+        given, missing = found[0], next(name for name in _STORE if name not in found)
         raise ConfigurationError(
-            f"{PREFIX}{missing[0]} is not set, and the other one of {' and '.join(_STORE)} is.",
-            hint="cognito-devtoken store-key makes a key.",
+            f"{PREFIX}{given} is set but {PREFIX}{missing} is not; set both.",
+            hint="Make a key with cognito-devtoken store-key.",
         )
     from ..stores import StoreKeys
     from ..stores.redis import RedisStore
@@ -97,7 +105,7 @@ def _read(
     variables: Mapping[str, tuple[Callable[[str], Any], str]],
     given: Container[str],
 ) -> dict[str, Any]:
-    """The variables that are set, and not to nothing, as arguments."""
+    """Return the variables that are set and not empty, as arguments."""
     arguments: dict[str, Any] = {}
     for name, (convert, limit) in variables.items():
         text = environ.get(PREFIX + name, "").strip()
@@ -110,7 +118,7 @@ def _read(
 
 
 def in_variables(error: ValueError, arguments: Iterable[str]) -> ConfigurationError:
-    """What is wrong with arguments, by the variables that they come from."""
+    """Return an error about arguments that names the variables they come from."""
     text = str(error)
     for name in arguments:
         text = re.sub(rf"\b{name}\b", f"{PREFIX}{name.upper()}", text)

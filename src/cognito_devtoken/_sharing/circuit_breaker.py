@@ -18,7 +18,7 @@ _JITTER = 0.1
 
 
 class CircuitBreaker:
-    """Closed while the store works, open for a pause after failures. To be used under a lock."""
+    """Closed while the store works, open for a pause after failures. Use it under a lock."""
 
     def __init__(self) -> None:
         self.succeeded()
@@ -37,7 +37,7 @@ class CircuitBreaker:
             return True
         if self._since.age(now) < self._wait:
             return False
-        # If the probe never returns, there is another one after the next pause.
+        # If the probe never returns, the next one comes after the next pause.
         self._since, self._probing = now, True
         return True
 

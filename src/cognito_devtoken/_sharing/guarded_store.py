@@ -1,7 +1,7 @@
 """
-The shared store behind a circuit breaker: it may fail as it likes.
+The shared store behind a circuit breaker.
 
-Law of this module: whatever the store raises or returns, nothing but a FailedError leaves here.
+Law of this module: whatever the store raises or returns, callers only see a FailedError.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .circuit_breaker import CircuitBreaker
 
 
 class FailedError(Exception):
-    """The store has failed. It is counted already, and there is nothing more to do with it."""
+    """The store failed. The failure is already counted, and needs no further handling."""
 
 
 class GuardedStore:
@@ -52,7 +52,7 @@ class GuardedStore:
         state, recorder = self._state, self._state.recorder
         try:
             result = _SHAPES[operation](getattr(self._store, operation)(*arguments))
-        except BaseException as error:  # noqa: BLE001  # a store may be anybody's code
+        except BaseException as error:  # noqa: BLE001  # a store may be user code
             now = state.now()
             with state.lock:
                 wait = self._breaker.failed(now, state.random_fraction())
@@ -65,7 +65,7 @@ class GuardedStore:
         raise FailedError
 
     def attempt(self, operation: str, *arguments: Any) -> Any:
-        """Run an operation that may as well fail. Returns None if it does."""
+        """Run an operation whose failure does not matter. Returns None if it fails."""
         with suppress(FailedError):
             return self.use(operation, *arguments)
         return None

@@ -14,16 +14,16 @@ from .._values.key import Key
 from .._values.token import OpenIdToken
 
 
-# Beyond this many, the oldest are forgotten, and with them every token that they may concern.
+# Beyond this many, the oldest are forgotten, and every token that they may concern is refused.
 KEEP = 10_000
 
 
 class InvalidationIndex:
-    """Invalidations by their position in the log. To be used under a lock."""
+    """Invalidations by their position in the log. Use it under a lock."""
 
     def __init__(self, developer_provider: str | None) -> None:
         self.read = 0  # the position up to which the log has been read
-        self.latest = 0  # the last position that is known of
+        self.latest = 0  # the last known position
         self._floor = 0
         self._invalidated: dict[InvalidationScope, int] = {}
         self._own: set[int] = set()

@@ -1,8 +1,8 @@
 """
-How hosts tell each other what they have invalidated: through a log in the store that they share.
+How hosts announce their invalidations to each other: through a log in the shared store.
 
-Law of this module: nothing is adopted from the store before this host has announced what it has
-invalidated, and read what the others have.
+Law of this module: nothing is adopted from the store before this host has announced its own
+invalidations, and read those of the others.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ _MESSAGE = b"message"
 
 
 class InvalidationLog:
-    """What this host has to announce, and what it has read."""
+    """What this host has to announce, and what it has read of the log."""
 
     def __init__(
         self,
@@ -66,23 +66,23 @@ class InvalidationLog:
         self.reset()
 
     def reset(self) -> None:
-        """Begin anew in a forked child. What its parent has to announce, the parent announces."""
+        """Start afresh in a forked child. The parent announces its own invalidations."""
         self._unannounced: deque[InvalidationScope] = deque()
         self._exchanging = threading.Lock()
         self._attempts = 0
         self._up_to_date = False
         self._listening = False
-        # Not an Event, in the middle of which a signal handler may close the session.
+        # Not an Event: a signal handler may close the session while a thread sets one.
         self._wake: SimpleQueue[None] = SimpleQueue()
 
     def announce(self, scope: InvalidationScope) -> None:
-        """Tell other hosts, soon and in the background. Called under the lock."""
+        """Announce to other hosts, soon and in the background. Called under the lock."""
         if len(self._unannounced) >= _MOST_UNANNOUNCED:
             self._unannounced = deque()
             scope = EVERYTHING
         self._unannounced.append(scope)
         self._wake.put(None)
-        self._state.recorder.defer(self.listen_from_now_on)
+        self._state.recorder.defer(self.ensure_listener)
 
     def catch_up(self) -> None:
         """
@@ -111,7 +111,7 @@ class InvalidationLog:
                 self._read()
                 self._up_to_date = True
             elif not self._up_to_date:
-                raise FailedError  # as another thread found while this one waited
+                raise FailedError  # the exchange that this thread waited for failed
         finally:
             self._exchanging.release()
 
@@ -129,12 +129,12 @@ class InvalidationLog:
                     scopes_left.popleft()
 
     def _read(self) -> None:
-        first = heard = 0
+        first = received = 0
         while found := self._store.use("published", self.index.read):
             first = first or found[0][0]
-            heard += len(found)
+            received += len(found)
             self._apply([(position, self._open(message)) for position, message in found])
-        if heard >= KEEP:  # there may have been more before them, which are gone
+        if received >= KEEP:  # earlier messages may be gone
             with self._state.lock:
                 self.index.missed(first)
                 self._invalidate([EVERYTHING])
@@ -155,10 +155,10 @@ class InvalidationLog:
         removed = invalidate(self._state, matching(scopes, self._provider))
         self._state.recorder.emit(InvalidatedElsewhere, removed)
 
-    # The thread that listens as long as there are tokens that another host may invalidate
+    # The thread that listens while there are tokens that another host may invalidate
 
-    def listen_from_now_on(self, *, at_once: bool = True) -> None:
-        """Make sure that a thread listens."""
+    def ensure_listener(self, *, at_once: bool = True) -> None:
+        """Make sure that a thread reads the log from now on."""
         with self._state.lock:
             if self._listening:
                 return
@@ -174,7 +174,7 @@ class InvalidationLog:
             raise
 
     def listen_once(self) -> bool:
-        """Do what the thread does, over and over. Returns whether it goes on."""
+        """Run one round of the listener thread. Returns whether it continues."""
         while not self._wake.empty():
             self._wake.get()
         state = self._state
@@ -195,8 +195,8 @@ class InvalidationLog:
         """Let the thread end. Called under the lock."""
         self._wake.put(None)
 
-    def announce_the_rest(self) -> None:
-        """Announce what is left before the store may be closed, if that does not take long."""
+    def announce_remaining(self) -> None:
+        """Announce what is left, before the store may be closed, if that is quick."""
         if not (self._unannounced and self._store.allows()):
             return
         if self._exchanging.acquire(timeout=_LAST_PATIENCE):

@@ -41,7 +41,7 @@ class HeldLock:
     name: str
     owner: str
     taken: Instant
-    tried: Instant = attrs.field(init=False)  # when it was last taken or due for renewal
+    tried: Instant = attrs.field(init=False)  # when it was taken, or last came up for renewal
     expired: bool = attrs.field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -63,14 +63,14 @@ class HeldLocks:
         self.reset()
 
     def reset(self) -> None:
-        """Hold nothing, as in a forked child: its parent renews its own."""
+        """Hold nothing, as in a forked child: the parent renews its own locks."""
         self._held: set[HeldLock] = set()
         self._running = False
         # Not an Event: a signal handler may close the session while the thread sets one.
         self._wake: SimpleQueue[None] = SimpleQueue()
 
     def hold(self, lock: HeldLock) -> None:
-        """Renew a lock from now on. If no thread can be started, it lasts as long as it does."""
+        """Renew a lock from now on. If no thread can be started, it is not renewed."""
         with self._state.lock:
             self._held.add(lock)
             if self._running:
@@ -86,13 +86,13 @@ class HeldLocks:
             self._running = False
             raise
 
-    def let_go(self, lock: HeldLock) -> None:
+    def stop_renewing(self, lock: HeldLock) -> None:
         """Stop renewing a lock, before it is released."""
         with self._state.lock:
             self._held.discard(lock)
 
     def expired(self, lock: HeldLock) -> None:
-        """Count a lock that its holder no longer had."""
+        """Count a lock that expired under its holder."""
         now = self._state.now()
         with self._state.lock:
             if not lock.expired:
@@ -102,7 +102,7 @@ class HeldLocks:
                 self._state.recorder.emit(LeaseExpired, lock.flight.key, held)
 
     def close(self) -> None:
-        """Under the lock, once every flight is settled: let the thread end."""
+        """Let the thread end. Called under the lock, once every flight is settled."""
         self._wake.put(None)
 
     def renew_due(self) -> float | None:
@@ -138,7 +138,7 @@ class HeldLocks:
         except FailedError:
             return
         with self._state.lock:
-            # Else its flight has released it in the meantime, and knows how that went.
+            # Otherwise its flight has released it meanwhile, and has counted it if it was lost.
             lost = not held and lock in self._held
             if lost:
                 self._held.discard(lock)
@@ -146,7 +146,7 @@ class HeldLocks:
             self.expired(lock)
 
     def stopped(self) -> None:
-        """The thread has failed: the next lock starts another one."""
+        """Record that the thread failed, so that the next lock starts another one."""
         self._running = False
 
 

@@ -1,9 +1,9 @@
 """
 A source that asks a store shared by many hosts before it calls Cognito.
 
-Laws of this module: whatever the store does, a caller gets a token all the same, and soon. What
-is read from the store is checked like a response of Cognito's. A lock saves calls and protects
-nothing: without it, Cognito is called anyway.
+Laws of this module: whatever the store does, a caller still gets a token soon. What is read from
+the store is checked like a response from Cognito. A lock saves calls and protects nothing: without
+it, Cognito is called anyway.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ from .locks import LEASE, HeldLock, HeldLocks
 
 
 # How many seconds to wait for a lock that another host keeps renewing, because it is calling
-# Cognito: as long as the two attempts of up to 5 s take that the library's own client makes.
+# Cognito: as long as both attempts of the library's own client take, at up to 5 s each.
 PATIENCE = 10.0
-# The wait ends this long before the flight's deadline, so that a last look at the store does not
-# take the flight past it: it would be abandoned before Cognito was called.
+# The wait ends this long before the flight's deadline, so that a last look-up in the store does not
+# exceed it: the flight would be abandoned before Cognito was called.
 _RESERVE = 1.0
-# How many seconds to wait between two looks.
+# How many seconds to wait between two look-ups.
 _FIRST_PAUSE, _GROWTH, _LONGEST_PAUSE = 0.05, 1.5, 0.25
 
 _Flight = Flight[TokenRequest, OpenIdToken]
@@ -52,24 +52,24 @@ _Flight = Flight[TokenRequest, OpenIdToken]
 @attrs.define(repr=False)
 class _Visit:
     """
-    What a flight does at the store.
+    A flight's visit to the store.
 
     Attributes:
         flight: The flight.
 
-        digest: Of its key: the same on every host.
+        digest: The digest of its key, the same on every host.
 
         names: The names of its value, by the current key of the store and by older ones.
 
         rate_limited: Whether the flight has waited for the rate limiter.
 
-        usable: Whether the store works.
+        usable: Whether the store is usable.
 
         since: The position of the invalidation log before Cognito was called.
 
         lock: The lock that the flight holds.
 
-        refused: A value that could not be opened, so that it is not tried again.
+        refused: A value that could not be used, so that it is not tried again.
     """
 
     flight: _Flight
@@ -87,7 +87,7 @@ class SharedSource:
     The store first, then the fetcher.
 
     Attributes:
-        wait: Waits for a gate to be released, for some seconds; tells whether it was.
+        wait: Waits some seconds for a gate to be released. Returns whether it was.
     """
 
     def __init__(
@@ -106,13 +106,13 @@ class SharedSource:
         self.locks = HeldLocks(state, self._store)
 
     def reserve(self, now: Instant) -> float:
-        """Hold nothing back: the token may come without a call."""
+        """Delay nothing: the token may come without a call."""
         return 0.0
 
     def bring(self, flight: _Flight) -> OpenIdToken:
         """Bring another host's token, or a new one that other hosts may adopt."""
         # Even if the store is unavailable: other hosts may invalidate what the flight brings.
-        self.log.listen_from_now_on()
+        self.log.ensure_listener()
         digest = digest_of(flight.key)
         visit = _Visit(flight, digest, self._store.keys.names(digest))
         if token := self._look(visit):
@@ -126,7 +126,7 @@ class SharedSource:
         return token
 
     def announce(self, scope: InvalidationScope) -> None:
-        """Tell other hosts, under the lock, what was invalidated here."""
+        """Announce to other hosts, under the lock, what was invalidated here."""
         self.log.announce(scope)
 
     def close(self) -> None:
@@ -135,18 +135,18 @@ class SharedSource:
         self.locks.close()
 
     def flush(self) -> None:
-        """Tell other hosts what they have not been told, before the store is closed."""
-        self.log.announce_the_rest()
+        """Announce what has not been announced yet, before the store is closed."""
+        self.log.announce_remaining()
 
     def after_fork(self) -> Callable[[], None] | None:
-        """Begin anew in a forked child, with the tokens of its parent."""
+        """Start afresh in a forked child, with the tokens of its parent."""
         self._store.reset()
         self.log.reset()
         self.locks.reset()
         if not self._state.entries.leases:
             return None
         # Not at once: other libraries may not be ready, and most forked children are short-lived.
-        return partial(self.log.listen_from_now_on, at_once=False)
+        return partial(self.log.ensure_listener, at_once=False)
 
     # Adopting a token
 
@@ -158,7 +158,7 @@ class SharedSource:
         try:
             visit.since, visit.usable = self._begin(visit.flight), True
             if visit.flight.reason is Reason.FORCED:
-                return None  # what is stored was asked for before
+                return None  # the stored token was requested earlier
             token = self._read(visit) or self._claim(visit)
         except FailedError:
             visit.usable = False
@@ -169,10 +169,9 @@ class SharedSource:
 
     def _begin(self, flight: _Flight) -> int:
         """
-        Learn what must not be adopted. Returns the position of the invalidation log.
+        Read what must not be adopted. Returns the position of the invalidation log.
 
-        What was invalidated up to there does not concern the flight, which has not asked for
-        anything yet.
+        Invalidations up to there do not concern the flight, which has not requested anything yet.
         """
         for _ in range(2):
             self.log.catch_up()
@@ -209,7 +208,7 @@ class SharedSource:
             if visit.lock:
                 self.locks.hold(visit.lock)
                 return None
-            # By the clock, and by the pauses so far: either may stand still.
+            # By the clock and by the pauses so far, because either may stand still.
             if max(waited, began.age(self._state.now())) >= patience:
                 return None
             pause = min(max(pause * _GROWTH, _FIRST_PAUSE), _LONGEST_PAUSE, patience - waited)
@@ -302,7 +301,7 @@ class SharedSource:
         """Release the lock, if there is one, by an operation that tells whether it was held."""
         lock, visit.lock = visit.lock, None
         if lock:
-            self.locks.let_go(lock)
+            self.locks.stop_renewing(lock)
         held = self._store.attempt(operation, *arguments)
         if lock and held is False:
             self.locks.expired(lock)
@@ -310,7 +309,7 @@ class SharedSource:
     def _pause(self, seconds: float) -> None:
         gate = threading.Lock()
         gate.acquire()
-        self.wait(gate, seconds)  # nobody releases it
+        self.wait(gate, seconds)  # the full pause: nothing releases the gate
 
     def _count(self, name: str) -> None:
         with self._state.lock:
@@ -318,6 +317,6 @@ class SharedSource:
 
 
 def digest_of(key: Key) -> bytes:
-    """Return the digest of a key that every host computes alike, and that shows no user id."""
+    """Return the digest of a key: the same on every host, and showing no user id."""
     user_id, rest = key
     return sha256(rest + (b"" if user_id is None else b"\0" + user_id.encode())).digest()

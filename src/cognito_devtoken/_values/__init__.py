@@ -1,7 +1,7 @@
 """
-What is asked for and what comes back: request, token, lease, key, secret, clock.
+Values: request, token, lease, key, secret, clock.
 
-Pure values and rules. Only exceptions may enter; no I/O, no threads, and no time but that of
-the one system clock. A secret is kept out of reprs, pickles and messages here (``secret``).
-Everything above may import it.
+Pure values and rules: no I/O, no threads, and no time but that of the one system clock. It may
+import only the exceptions; every package above may import it. ``secret`` keeps secrets out of
+reprs, pickles and messages.
 """

@@ -1,5 +1,5 @@
 """
-Checks of arguments: durations, counts and kinds.
+Checks arguments: durations, counts and types.
 
 Law of this module: an error names the argument and its limit.
 """
@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 
-# More seconds than any duration here means: 31 years.
+# 31 years: longer than any duration that makes sense here.
 _LONGEST = 1_000_000_000
 
 Seconds = float | timedelta
@@ -38,10 +38,10 @@ def check_kind(name: str, value: object, kind: type) -> None:
     Refuse a value of another type.
 
     Raises:
-        TypeError: If it is; the message names *name*.
+        TypeError: If the value is; the message names *name*.
     """
     if not isinstance(value, kind):
-        raise TypeError(f"{name} must be of {kind.__name__}, not {type(value).__name__}.")
+        raise TypeError(f"{name} must be of type {kind.__name__}, not {type(value).__name__}.")
 
 
 def check_count(name: str, value: object) -> None:

@@ -1,8 +1,7 @@
 """
-Two clocks, one age rule.
+Two clocks, and one rule for the age of a token.
 
-Law of this module: whatever the clocks do, a token only ever looks older than it is,
-never younger.
+Law of this module: whatever the clocks do, a token may look older than it is, never younger.
 """
 
 from __future__ import annotations
@@ -12,24 +11,24 @@ from functools import partial
 from typing import NamedTuple, Protocol
 
 
-# How many seconds the wall clock may fall behind the other hand before that is called a step.
+# How many seconds the wall clock may fall behind the monotonic clock before it counts as a step.
 CLOCK_STEP = 2.0
 
 
 class Clock(Protocol):
     """
-    Two hands that are read together, because each lies in a way the other does not.
+    A monotonic clock and a wall clock, which are read together.
 
-    A monotonic clock may stand still while a function is frozen; a wall clock may be
-    set. The age of a token is the larger of what the two say.
+    A monotonic clock may stand still while a function is frozen; a wall clock may be set. The
+    age of a token is the larger of the two measurements.
     """
 
     def monotonic(self) -> float:
-        """Seconds from an arbitrary start, never stepping back."""
+        """Return seconds since an arbitrary start; never steps back."""
         ...
 
     def time(self) -> float:
-        """Seconds since the Unix epoch, as this machine believes."""
+        """Return seconds since the Unix epoch, by this machine's wall clock."""
         ...
 
 
@@ -45,7 +44,7 @@ class Instant(NamedTuple):
         return cls(clock.monotonic(), clock.time())
 
     def age(self, now: Instant) -> float:
-        """Seconds since this instant: the larger of what the two clocks say."""
+        """Return the seconds since this instant: the larger of what the two clocks measure."""
         return max(now.monotonic - self.monotonic, now.wall - self.wall)
 
 
@@ -58,8 +57,8 @@ class SystemClock:
 
     __slots__ = ()
 
-    # CLOCK_BOOTTIME goes on counting while the machine is suspended or the function
-    # is frozen; CLOCK_MONOTONIC, which time.monotonic() reads on Linux, does not.
+    # CLOCK_BOOTTIME keeps counting while the machine is suspended or the function is frozen;
+    # CLOCK_MONOTONIC, which time.monotonic() reads on Linux, does not.
     monotonic = staticmethod(
         partial(time.clock_gettime, time.CLOCK_BOOTTIME)
         if hasattr(time, "CLOCK_BOOTTIME")

@@ -1,5 +1,5 @@
 """
-What identifies an entry of the cache.
+The key of a cache entry.
 
 Law of this module: one key, one request. Every member that alters the response is in the key,
 each preceded by its length, so that no two different requests share an entry.
@@ -18,8 +18,8 @@ class Key(NeverPickled, tuple[str | None, bytes]):
     """
     The developer's user id, and a digest of everything else in the request.
 
-    The user id stays in the clear, so that a hit does not have to compute a digest: it is the
-    caller's own string, and no repr shows it. A public provider's token enters as a digest only.
+    The user id is kept in clear text, so that a hit computes no digest: it is the caller's own
+    string, and no repr shows it. A public provider's token is only part of the digest.
     """
 
     __slots__ = ()
@@ -37,7 +37,7 @@ class Key(NeverPickled, tuple[str | None, bytes]):
 
     @property
     def digest(self) -> str:
-        """The name of the key in an event: 16 hex digits."""
+        """The key as events show it: 16 hex digits."""
         user_id, rest = self
         named = b"" if user_id is None else user_id.encode()
         return blake2b(named, key=rest, digest_size=8).hexdigest()
@@ -47,7 +47,7 @@ class Key(NeverPickled, tuple[str | None, bytes]):
 
 
 def _members(request: TokenRequest, developer_provider: str | None) -> Iterator[str]:
-    """Yield every member but the user id, each map with its size and in the order of its names."""
+    """Yield every member except the user id, each map with its size and sorted by name."""
     yield request.identity_pool_id
     yield request.identity_id or ""
     yield str(request.token_duration or "")

@@ -1,7 +1,7 @@
 """
 A lease: a secret that is valid for a while, and how old it is.
 
-The cache handles leases and does not know what they are for. An OpenID token is one.
+The cache handles leases and does not know what they are for. An OpenID token is a lease.
 
 Law of this module: a lease may look older than it is, never younger.
 """
@@ -19,7 +19,7 @@ from .secret import NeverPickled
 
 
 class _Hidden(NeverPickled):
-    """What is not a field, so that attrs.asdict() does not show it: the secret, and the key."""
+    """The secret and the key, which are not fields, so that attrs.asdict() does not show them."""
 
     __slots__ = ("_key", "_secret")
 
@@ -27,22 +27,21 @@ class _Hidden(NeverPickled):
     _secret: str
 
 
-# A cache holds thousands of them, so they have no slot and no object that is not needed.
+# A cache holds thousands of leases, so they have no slot and no object that is not needed.
 @attrs.frozen(kw_only=True, repr=False, eq=False, weakref_slot=False)
 class Lease(_Hidden):
     """
     A secret that is valid for a while: immutable, never pickled, and shown in no repr.
 
     Attributes:
-        identity_id: The Cognito identity that it belongs to, ``REGION:GUID``.
+        identity_id: The Cognito identity that the lease belongs to, ``REGION:GUID``.
     """
 
     identity_id: str
     _seconds: float = attrs.field(alias="seconds")
-    # When the request for it was sent; from when on the cache wants a newer one; and how far the
-    # monotonic clock is ahead of the wall clock once the wall clock has been set back. With these
-    # a hit takes two comparisons, which imply that the lease has not expired by the monotonic
-    # clock either.
+    # When the request was sent; when the lease is due; and from how far ahead of the wall clock
+    # the monotonic clock shows that the wall clock was set back. With these, a hit takes two
+    # comparisons, which imply that the lease has not expired by the monotonic clock either.
     _monotonic: float = attrs.field(alias="monotonic")
     _due_wall: float = attrs.field(alias="due_wall")
     _ahead: float = attrs.field(alias="ahead")
@@ -65,9 +64,9 @@ class Lease(_Hidden):
         return made
 
     def _held(self, key: Hashable, sent: Instant, clock: Clock, due: float) -> Self:
-        """Return this lease as a cache holds it: aged by its clock, due at an age in seconds."""
+        """Return this lease as a cache holds it: with its clock, due at an age in seconds."""
         if self._clock is clock and self._monotonic < sent.monotonic:
-            sent = self._sent  # its fetcher had it for a while
+            sent = self._sent  # the fetcher had it for a while
         slack = _slack(self._seconds)
         held = attrs.evolve(
             self,
@@ -82,29 +81,29 @@ class Lease(_Hidden):
 
     @property
     def fingerprint(self) -> str:
-        """The first 8 hex digits of the SHA-256 of the secret, to name it in a log."""
+        """The first 8 hex digits of the secret's SHA-256, to identify it in a log."""
         import hashlib
 
         return hashlib.sha256(self._secret.encode()).hexdigest()[:8]
 
     def expires_in(self) -> timedelta:
         """
-        Return how long it is still valid: zero once it has expired.
+        Return how long it is still valid; zero once it has expired.
 
-        Measured from when it was asked for, by whichever of this machine's two clocks has moved
-        further. It may look older than it is, never younger, and a wrong local time does not
-        matter.
+        Measured from when the request was sent, by whichever of this machine's two clocks has
+        moved further. It may look older than it is, never younger, and a wrong local time does
+        not matter.
         """
         return timedelta(seconds=self._remaining(Instant.now(self._clock)))
 
     @property
     def _sent(self) -> Instant:
-        """When the request for it was sent, to a microsecond."""
+        """When the request was sent, to a microsecond."""
         return Instant(self._monotonic, self._monotonic - self._ahead + _slack(self._seconds))
 
     @property
     def _due(self) -> float:
-        """The age in seconds from which the cache wants a newer one."""
+        """The age in seconds at which the lease is due."""
         return self._due_wall - self._sent.wall
 
     def _remaining(self, now: Instant) -> float:

@@ -1,10 +1,10 @@
 """
-What to ask for: the input of ``GetOpenIdTokenForDeveloperIdentity``.
+The request: the input of ``GetOpenIdTokenForDeveloperIdentity``.
 
 The limits are AWS's own, from the API model
 (https://docs.aws.amazon.com/cognitoidentity/latest/APIReference/API_GetOpenIdTokenForDeveloperIdentity.html);
-the tests compare them with the model that the installed botocore carries. botocore
-checks none of the upper ones and no pattern.
+the tests compare them with the model in the installed botocore. Botocore checks neither upper
+limits nor patterns.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ MAX_TAGS = 50
 MAX_TAG_NAME = 128
 MAX_TAG_VALUE = 256
 MAX_ID = 55
-# ASCII, because the service's \w is: a pattern of Java's.
+# ASCII, because the service uses a Java pattern, whose \w is ASCII.
 ID_PATTERN = re.compile(r"[\w-]+:[0-9a-f-]+", re.ASCII)
 
-# What may be a typing error; anything else may be a secret in the wrong place.
+# A misspelled member is quoted; anything else may be a secret in the wrong place.
 _MEMBER_NAME = re.compile(r"[A-Za-z_]{1,32}")
 LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
 _SECOND = timedelta(seconds=1)
-# The API's names of the members to ours.
+# The API's member names to ours.
 _ARGUMENTS = {
     "IdentityPoolId": "identity_pool_id",
     "IdentityId": "identity_id",
@@ -49,31 +49,30 @@ _ARGUMENTS = {
 @attrs.frozen(init=False)
 class TokenRequest(NeverPickled):
     """
-    What to ask Cognito for. Validated when it is made, and immutable from then on.
+    What to request from Cognito: validated when it is made, and immutable.
 
-    Two requests with the same members are equal and have the same hash, whatever the
-    order of their maps. The values of *logins* and *principal_tags* are in no repr and
-    no message, and a request cannot be pickled.
+    Two requests with the same members are equal and have the same hash, whatever the order of
+    their maps. The values of *logins* and *principal_tags* appear in no repr and no message, and
+    a request cannot be pickled.
 
     Args:
         identity_pool_id: The identity pool, ``REGION:GUID``, at most 55 characters.
 
-        logins: Provider names to the proofs of who the user is, 1 to 10 of them. Under
-            the pool's developer provider name stands your own id of the user; under a
-            public provider's, that provider's token. Names have 1 to 128 characters,
-            values 1 to 50,000. More than one login links them to one identity.
+        logins: Provider names to logins, 1 to 10 of them: your own id of the user for the pool's
+            developer provider, and a public provider's token for that provider. Names have 1 to
+            128 characters, values 1 to 50,000. Several logins are linked to one identity.
 
         identity_id: An identity to link the logins to, in the same form as the pool id.
             None finds or creates the identity of the logins.
 
-        principal_tags: Tags for the session that the token is traded for, 1 to 50 of
+        principal_tags: Tags for the AWS session that the token is exchanged for, 1 to 50 of
             them. Names have 1 to 128 characters, values 1 to 256. None means no tags.
 
-        token_duration: How long the token is to live: whole seconds or a timedelta, 1 s
-            to 86,400 s (24 hours). None leaves it to Cognito, which takes 900 s.
+        token_duration: How long the token lives: whole seconds or a timedelta, 1 s to 86,400 s
+            (24 hours). None uses Cognito's default of 900 s.
 
     Raises:
-        InvalidRequestError: With every limit that is broken.
+        InvalidRequestError: With every limit that is violated.
     """
 
     identity_pool_id: str
@@ -90,9 +89,8 @@ class TokenRequest(NeverPickled):
         principal_tags: Mapping[str, str] | None = None,
         token_duration: int | timedelta | None = None,
     ) -> None:
-        # The names are bound anew, and deleted before an error, because crash reporters
-        # print the locals of every frame: here a login, perhaps in the place of another
-        # member.
+        # The names are rebound, and deleted before an error is raised, because crash reporters
+        # print the locals of every frame: here logins, perhaps passed as the wrong argument.
         logins = _hidden(logins)
         principal_tags = _hidden(principal_tags)
         seconds = _seconds(token_duration)
@@ -106,15 +104,15 @@ class TokenRequest(NeverPickled):
 
     @property
     def region(self) -> str:
-        """The AWS region of the pool, which its id begins with."""
+        """The AWS region of the pool, with which its id starts."""
         return self.identity_pool_id.partition(":")[0]
 
     def to_params(self) -> dict[str, str | int | dict[str, str]]:
         """
-        The members as the API spells them, without the absent ones.
+        Return the members that are set, as the API spells them.
 
         Returns:
-            A new dictionary, with the values of the logins in the clear.
+            A new dictionary, with the values of the logins in clear text.
         """
         params: dict[str, Any] = {
             "IdentityPoolId": self.identity_pool_id,
@@ -131,13 +129,13 @@ class TokenRequest(NeverPickled):
     @classmethod
     def from_params(cls, params: Mapping[str, object]) -> Self:
         """
-        Read the members in the API's spelling: the opposite of :meth:`to_params`.
+        Make a request from members in the API's spelling: the inverse of :meth:`to_params`.
 
         Args:
-            params: ``IdentityPoolId``, ``Logins`` and, if wanted, the others.
+            params: ``IdentityPoolId``, ``Logins`` and optionally the others.
 
         Raises:
-            InvalidRequestError: If a member is unknown, or as for the class itself.
+            InvalidRequestError: If a member is unknown, or violates a limit.
         """
         if not isinstance(params, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
             kind = type(params).__name__
@@ -148,7 +146,7 @@ class TokenRequest(NeverPickled):
         unknown = [
             Violation(
                 name if _MEMBER_NAME.fullmatch(str(name)) else f"member {number}",
-                f"is none of {', '.join(_ARGUMENTS)}",
+                f"must be one of {', '.join(_ARGUMENTS)}",
             )
             for number, name in enumerate(params, start=1)
             if name not in _ARGUMENTS
@@ -167,7 +165,7 @@ class TokenRequest(NeverPickled):
 
 
 def _hidden(value: object) -> Any:
-    """Mappings without their values in the repr; of anything else, just the type."""
+    """Return a mapping that hides its values in its repr; of anything else, just the type."""
     if value is None or isinstance(value, HiddenValues):
         return value
     if not isinstance(value, Mapping):
@@ -176,7 +174,7 @@ def _hidden(value: object) -> Any:
 
 
 def _seconds(value: object) -> Any:
-    """A timedelta of whole seconds as their number; anything else as it is."""
+    """Return a timedelta of whole seconds as their number; anything else as it is."""
     if isinstance(value, timedelta) and not value % _SECOND:
         return value // _SECOND
     return value
@@ -216,7 +214,7 @@ def _map_violations(
     if not 1 <= len(value) <= max_entries:
         yield Violation(member, f"must have 1 to {max_entries} entries", str(len(value)))
     for number, (key, text) in enumerate(value.items(), start=1):
-        # A refused key is named by its place: it may be a secret in the wrong spot.
+        # A refused key is named by its position: it may be a secret in the wrong place.
         broken = tuple(_text_violations(f"{member} key {number}", key, max_key))
         yield from broken
         place = f"{member} value {number}" if broken else f"{member}[{key!r}]"
@@ -240,7 +238,7 @@ def _duration_violations(value: object) -> Iterator[Violation]:
         found = str(value) if isinstance(value, timedelta) else type(value).__name__
         yield Violation("token_duration", limit, found)
     elif not 1 <= value <= MAX_DURATION:
-        # Python refuses to spell out an integer of thousands of digits.
+        # Python refuses to convert an integer of thousands of digits to text.
         bits = value.bit_length()
         found = str(value) if bits <= 64 else f"an integer of {bits} bits"
         yield Violation("token_duration", limit, found)

@@ -1,4 +1,4 @@
-"""Values that are never shown: not by repr, not by attrs.asdict(), not in a pickle."""
+"""Secret values: shown neither by repr nor by attrs.asdict(), and never pickled."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ HIDDEN = "<hidden>"
 
 class NeverPickled:
     """
-    An immutable object that holds secrets: a copy is the object itself, and a
-    pickle, which would carry the secrets to a file or another process, is refused.
+    An immutable object that holds secrets.
+
+    A copy is the object itself. Pickling, which would carry the secrets to a file or another
+    process, is refused.
     """
 
     __slots__ = ()
@@ -25,7 +27,7 @@ class NeverPickled:
         return self
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
-        raise TypeError(f"{type(self).__name__} holds secrets and refuses to be pickled.")
+        raise TypeError(f"{type(self).__name__} holds secrets and cannot be pickled.")
 
 
 class _Immutable:
@@ -36,7 +38,7 @@ class _Immutable:
 
 
 class Secret(_Immutable, NeverPickled):
-    """Text that only ``reveal()`` gives away."""
+    """Text that only ``reveal()`` returns."""
 
     __slots__ = ("_text",)
 
@@ -59,7 +61,7 @@ class Secret(_Immutable, NeverPickled):
 
 
 class HiddenValues(_Immutable, NeverPickled, Mapping[str, str]):
-    """An immutable, hashable mapping whose repr shows the keys only."""
+    """An immutable, hashable mapping whose repr shows only its keys."""
 
     # Deliberately not an attrs class: attrs.asdict() would walk into it.
     __slots__ = ("_items",)

@@ -1,4 +1,4 @@
-"""What Cognito gives: an identity id, and an OpenID token for it."""
+"""The token: a Cognito identity id, and an OpenID token for it."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ class _Claims(Lease):
     """
     The claims, decoded on first use.
 
-    Not a cached_property, because the __getattr__ that attrs makes for one would slow down every
-    access to a field.
+    Not a cached_property, for which attrs adds a __getattr__ that slows down every access to a
+    field.
     """
 
     __slots__ = ("_claims",)
@@ -50,12 +50,12 @@ class OpenIdToken(_Claims):
     """
     A Cognito identity and an OpenID token that proves it.
 
-    It is immutable, refuses to be pickled, and shows the token in no repr, str, format
-    or :func:`attrs.asdict`.
+    It is immutable, cannot be pickled, and shows the token in no repr, str, format or
+    :func:`attrs.asdict`.
 
-    A Cognito token is a JWT signed with RS512, with the pool as ``aud`` and the
-    identity as ``sub``. The developer user id stands inside in clear text, in ``amr``:
-    whoever sees the token can read it.
+    A Cognito token is a JWT signed with RS512, with the pool as ``aud`` and the identity as
+    ``sub``. It contains your user id in clear text, in ``amr``: anyone who sees the token can
+    read it.
 
     Attributes:
         identity_id: The Cognito identity, ``REGION:GUID``.
@@ -71,25 +71,25 @@ class OpenIdToken(_Claims):
         clock: Clock = SYSTEM_CLOCK,
     ) -> Self:
         """
-        Check the service's answer against what was asked for.
+        Make a token from the service's response, checked against the request.
 
         Args:
-            response: The answer, with ``IdentityId`` and ``Token``.
+            response: The response, with ``IdentityId`` and ``Token``.
 
-            request: What was asked for.
+            request: The request.
 
-            obtained: When the request was *sent*; None means now. A token is never taken
-                for younger than it is, so the time that the answer took counts.
+            obtained: When the request was *sent*; None means now. The time until the response
+                counts, so that a token never looks younger than it is.
 
             clock: The clock that *obtained* was read from.
 
         Raises:
-            InvalidTokenResponseError: If the answer lacks a member, is for another pool
-                or identity, or has no lifetime or a longer one than asked for.
+            InvalidTokenResponseError: If the response lacks a member, is for another pool or
+                identity, or has no lifetime or a longer one than requested.
         """
         identity_id, text = response.get("IdentityId"), response.get("Token")
         token = Secret(text) if isinstance(text, str) else Secret("")
-        del response, text  # no frame of a traceback holds a token
+        del response, text  # a traceback shows the locals of its frames
         obtained = obtained or Instant.now(clock)
         life = _life(token, identity_id, request)
         if isinstance(life, str):
@@ -98,15 +98,15 @@ class OpenIdToken(_Claims):
 
     @property
     def token(self) -> str:
-        """The OpenID token itself, a secret for as long as it lives."""
+        """The OpenID token itself: a secret until it expires."""
         return self._secret
 
     @property
     def issued_at(self) -> datetime:
         """
-        The token's ``iat``: an aware datetime by the server's clock.
+        The token's ``iat``, an aware datetime by the server's clock.
 
-        For a token that is not a JWT: when it was asked for, by this machine's clock.
+        For a token that is not a JWT: when it was requested, by this machine's clock.
         """
         claims = decode_claims(Secret(self._secret))
         return datetime.fromtimestamp(claims["iat"] if claims else self._sent.wall, UTC)
@@ -116,8 +116,7 @@ class OpenIdToken(_Claims):
         """
         ``exp`` minus ``iat``.
 
-        For a token that is not a JWT: the duration that was asked for, else Cognito's
-        default of 900 s.
+        For a token that is not a JWT: the requested duration, else Cognito's default of 900 s.
         """
         return timedelta(seconds=self._seconds)
 
@@ -129,7 +128,7 @@ class OpenIdToken(_Claims):
     @property
     def claims(self) -> Mapping[str, Any]:
         """
-        What the token says, read-only and **unverified**: no signature has been checked.
+        The token's claims, read-only and **unverified**: the signature is not checked.
 
         Decoded on first use. Empty for a token that is not a JWT.
         """
@@ -144,12 +143,12 @@ class OpenIdToken(_Claims):
         )
 
     def to_aws(self) -> dict[str, str]:
-        """``{"IdentityId": …, "Token": …}``, as the AWS operation answers."""
+        """Return ``{"IdentityId": …, "Token": …}``, like the AWS operation."""
         return {"IdentityId": self.identity_id, "Token": self.token}
 
     def to_amplify(self) -> dict[str, str | int]:
         """
-        ``{"identity_id": …, "token": …, "expires_at": …}`` for Amplify's
+        Return ``{"identity_id": …, "token": …, "expires_at": …}`` for Amplify's
         ``federatedSignIn``, with *expires_at* in milliseconds since the epoch.
         """
         return {
@@ -159,15 +158,15 @@ class OpenIdToken(_Claims):
         }
 
     def to_logins(self) -> dict[str, str]:
-        """The ``Logins`` for ``GetCredentialsForIdentity`` and the AWS SDKs' providers."""
+        """Return ``Logins`` for ``GetCredentialsForIdentity`` and the AWS SDKs' providers."""
         return {COGNITO_PROVIDER: self.token}
 
 
 def _life(token: Secret, identity_id: object, request: TokenRequest) -> float | str:
     """
-    For how many seconds the token lives, or what is wrong with it.
+    Return for how many seconds the token lives, or what is wrong with it.
 
-    As text and not as an error, whose frames would hold the claims.
+    As text and not as an error, because the frames of an error would hold the claims.
     """
     text = token.reveal()
     if not text or LONE_SURROGATE.search(text):
@@ -179,7 +178,7 @@ def _life(token: Secret, identity_id: object, request: TokenRequest) -> float | 
     ):
         return "it has no IdentityId"
     if request.identity_id not in (None, identity_id):
-        return "it is for another identity than the one asked for"
+        return "it is for another identity than the requested one"
     try:
         claims = decode_claims(token)
     except ValueError:
@@ -188,21 +187,21 @@ def _life(token: Secret, identity_id: object, request: TokenRequest) -> float | 
     if claims is None:
         return usual
     if claims.get("aud") != request.identity_pool_id:
-        return "its token is not for the identity pool asked for"
+        return "its token is not for the requested identity pool"
     if claims.get("sub") != identity_id:
-        return "its token is not for the identity it names"
+        return "its token is not for the identity that it names"
     issued, expires = _date(claims.get("iat")), _date(claims.get("exp"))
     if issued is None or expires is None:
-        return "its token has no iat or no exp that is a time"
+        return "its token has no valid iat or exp"
     longest = request.token_duration or MAX_DURATION
     seconds = expires - issued
     if not 0 < seconds <= longest:
-        return f"its token lives for {seconds:g} s, not for up to {longest} s"
-    return usual if seconds == usual else seconds  # one object for all tokens
+        return f"its token lives for {seconds:g} s, not for more than 0 s and up to {longest} s"
+    return usual if seconds == usual else seconds  # all tokens share one object
 
 
 def _date(value: Any) -> float | None:
-    """A NumericDate (RFC 7519, section 2) that a datetime can hold."""
+    """Return a NumericDate (RFC 7519, section 2), if a datetime can hold it."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return value if 0 <= value <= _LAST_SECOND else None
@@ -213,11 +212,10 @@ def decode_claims(token: Secret) -> dict[str, Any] | None:
     Read the claims of a JWT without checking its signature.
 
     Returns:
-        None if it is not a JWT, as other emulators' tokens are not.
+        None if it is not a JWT: other emulators issue such tokens.
 
     Raises:
-        ValueError: If it has the header of a JWT and no readable claims of at most
-            16 kB.
+        ValueError: If it has the header of a JWT, but no readable claims of at most 16 kB.
     """
     parts = token.reveal().split(".")
     if len(parts) != 3:
@@ -232,7 +230,7 @@ def decode_claims(token: Secret) -> dict[str, Any] | None:
 
 def _json_object(segment: str) -> dict[str, Any] | None:
     try:
-        # Too much padding does no harm.
+        # Too much padding is harmless.
         value: Any = json.loads(urlsafe_b64decode(segment + "==").decode())
     except (ValueError, RecursionError):
         return None

@@ -1,8 +1,8 @@
 """
-What hosts share their tokens in, and what their tokens are sealed with.
+Stores that share tokens between hosts, and the keys that seal these tokens.
 
-A store is imported by its name, such as :mod:`cognito_devtoken.stores.redis`. What keeps tokens
-elsewhere implements :class:`cognito_devtoken.typing.TokenStore`.
+Import a store by its name, such as :mod:`cognito_devtoken.stores.redis`. To keep tokens elsewhere,
+implement :class:`cognito_devtoken.typing.TokenStore`.
 """
 
 from ._sealing import KeySource, PlainText, StoreKeys

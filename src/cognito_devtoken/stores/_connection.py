@@ -1,8 +1,8 @@
 """
-Connections of the redis library on which an operation ends in time, whatever the other end does.
+Redis connections whose operations end in time, whatever the server does.
 
-A time-out of a socket limits the wait for the next byte, and none limits the look-up of a name.
-A server that dribbles, or a resolver that hangs, would hold a caller up for as long as it likes.
+A socket's time-out only limits the wait for the next byte, and no time-out limits a DNS look-up.
+A server that sends a byte now and then, or a resolver that hangs, could block a caller for ever.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from redis.connection import Connection, SSLConnection, UnixDomainSocketConnecti
 
 
 class _Operation(threading.local):
-    """What this thread has begun: until when it is to be over, by a monotonic clock."""
+    """The operation of this thread: its deadline, by a monotonic clock."""
 
     clock: Callable[[], float] = staticmethod(time.monotonic)
     until: float | None = None
@@ -29,7 +29,7 @@ _operation = _Operation()
 
 @contextmanager
 def within(seconds: float) -> Generator[None]:
-    """What this thread does inside on such a connection ends in time, with a TimeoutError."""
+    """End what this thread does inside on such a connection in time, with a TimeoutError."""
     _operation.until = _operation.clock() + seconds
     try:
         yield
@@ -38,7 +38,7 @@ def within(seconds: float) -> Generator[None]:
 
 
 def _left(timeout: float | None) -> float | None:
-    """For how long a call of a socket may wait that would wait so long by itself."""
+    """Return how long a socket call may wait, given its own time-out."""
     if _operation.until is None or timeout == 0:
         return timeout
     left = _operation.until - _operation.clock()
@@ -48,7 +48,7 @@ def _left(timeout: float | None) -> float | None:
 
 
 class _Socket:
-    """A socket each call of which ends with the operation that it belongs to."""
+    """A socket whose calls end by the deadline of the operation they belong to."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
@@ -74,16 +74,16 @@ class _Socket:
 
 
 class _Connecting:
-    """The making of a connection, in a thread that may be left behind."""
+    """Connects in a thread that may be left behind."""
 
     def __init__(self, connect: Callable[[], socket.socket]) -> None:
         self._connect = connect
         self._lock = threading.Lock()
         self._done = threading.Event()
-        self._forsaken = False
+        self._abandoned = False
         self._sock: socket.socket | None = None
         self._error: OSError | None = None
-        # A daemon, so that a name that nobody resolves does not keep the interpreter from ending.
+        # A daemon, so that a look-up that hangs does not keep the interpreter from exiting.
         name = "cognito-devtoken-connect"
         self.thread = threading.Thread(target=self._run, name=name, daemon=True)
 
@@ -91,7 +91,7 @@ class _Connecting:
         self.thread.start()
         self._done.wait(seconds)
         with self._lock:
-            self._forsaken = True
+            self._abandoned = True
         if self._error:
             raise self._error
         if self._sock is None:
@@ -105,7 +105,7 @@ class _Connecting:
         except OSError as error:
             self._error = error.with_traceback(None)
         with self._lock:
-            if self._forsaken:
+            if self._abandoned:
                 late = sock
             else:
                 late, self._sock = None, sock
@@ -116,9 +116,9 @@ class _Connecting:
 
 
 class _Bounded:
-    """What makes the operations on a connection end in time."""
+    """Makes the operations on a connection end in time."""
 
-    def _connect(self) -> Any:  # all that the library uses of a socket
+    def _connect(self) -> Any:  # the part of a socket that the library uses
         inherited: Any = super()
         return _Socket(_Connecting(inherited._connect).wait(_left(None)))
 
@@ -140,4 +140,4 @@ CONNECTIONS: Mapping[str, type[Any]] = {
     "rediss": _BoundedSSLConnection,
     "unix": _BoundedUnixConnection,
 }
-"""The kinds of connections whose operations end in time, by the scheme of a URL."""
+"""Connection classes whose operations end in time, by URL scheme."""

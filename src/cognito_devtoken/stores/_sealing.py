@@ -1,13 +1,13 @@
 """
-How a token is sealed before it leaves for a store, and by which name it is found there.
+How a token is sealed before it is stored, and under which name it is stored.
 
-Laws of this module: a store sees neither a secret nor an id. A value that was changed by one
-bit, was sealed for another key of the cache, or by a key that is not at hand, does not open.
+Laws of this module: a store sees neither a secret nor an id. A value does not open if one bit was
+changed, or if it was sealed for another cache key or with a sealing key that is not present here.
 
 ::
 
     version | key id | nonce | AES-256-GCM of the value, and its tag
-       1        8       12     additional data: version, key id, what the value is for
+       1        8       12     additional data: version, key id, digest
 """
 
 from __future__ import annotations
@@ -37,22 +37,22 @@ _ID_BYTES = 8
 _NONCE_BYTES = 12
 _HEAD_BYTES = 1 + _ID_BYTES
 _LIMIT = f"must be {KEY_BYTES} bytes in URL-safe base64"
-_HINT = "cognito-devtoken store-key makes one."
+_HINT = "Make a key with cognito-devtoken store-key."
 
 KeySource = str | Path | Iterable[str] | Callable[[], "str | Iterable[str]"]
 """
-Where keys come from: their text, separated by commas or white space; ``file:`` and the path of
-a file of them, or its :class:`~pathlib.Path`; several texts; or what returns any of these, such as
-a call to a secrets manager.
+Where keys come from: text, with keys separated by commas or white space; ``file:`` and the path
+of a file with such text, or its :class:`~pathlib.Path`; several texts; or a function that returns
+text or texts, such as a call to a secrets manager.
 """
 
 
 class CannotOpenError(Exception):
-    """A value that is of no use here. What it says is one of a few fixed reasons."""
+    """A value that cannot be opened here. The message is one of a few fixed reasons."""
 
 
 class _Key(NamedTuple):
-    """One key, and what is derived from it: nothing is used for two purposes."""
+    """What is derived from one key: each part serves one purpose only."""
 
     id: bytes
     cipher: AESGCM
@@ -61,24 +61,24 @@ class _Key(NamedTuple):
 
 class StoreKeys(NeverPickled):
     """
-    The keys of a fleet: the first one seals, each of them opens.
+    The keys of a fleet: the first one seals, all of them open.
 
-    To rotate, add the new key behind the old one on every host, then put it first, then take
-    the old one away once the longest token has expired: nothing is lost on the way.
+    To rotate without losing tokens, add the new key after the old one on every host, then move it
+    to the front, then remove the old one once the longest-lived token has expired.
 
     Args:
         source: Where the keys come from, each 32 random bytes in URL-safe base64. They are
             read once.
 
     Raises:
-        ConfigurationError: If there is none, one of them is no key, the file cannot be read, or
-            the package cryptography is missing. No key is in the message.
+        ConfigurationError: If there is no key, a key is malformed, the file cannot be read, or
+            the package cryptography is missing. The message contains no key.
     """
 
     __slots__ = ("_by_id", "_keys")
 
     def __init__(self, source: KeySource) -> None:
-        self._keys: list[_Key] = []  # for the repr, should there be an error
+        self._keys: list[_Key] = []  # for the repr, in case of an error
         _require_cryptography()
         try:
             self._keys = [_derive(key) for key in _read(source)]
@@ -93,32 +93,33 @@ class StoreKeys(NeverPickled):
 
     @property
     def ids(self) -> tuple[str, ...]:
-        """What names the keys in the values that they seal; it tells nothing of them."""
+        """The ids of the keys, as sealed values carry them; they reveal nothing about the keys."""
         return tuple(key.id.hex() for key in self._keys)
 
     def names(self, digest: bytes) -> list[str]:
         """
-        By which names a value is found: first that under which it is stored.
+        Return the names of a value, first the one that it is stored under.
 
         Args:
-            digest: What it is for.
+            digest: The digest of the cache key.
         """
         return [hmac.digest(key.naming, digest, "sha256").hex() for key in self._keys]
 
     def seal(self, value: bytes, digest: bytes) -> bytes:
-        """Seal a value for what *digest* says, and nothing else."""
+        """Seal a value, so that it only opens for the same digest."""
         key = self._keys[0]
         head = _SEALED + key.id
-        # Drawn at random, a nonce comes again after 2^32 values or so: 2.7 years of 50 a second.
+        # A random nonce repeats after about 2^32 values: 2.7 years at 50 per second.
         nonce = os.urandom(_NONCE_BYTES)
         return head + nonce + key.cipher.encrypt(nonce, value, head + digest)
 
     def open(self, sealed: bytes, digest: bytes) -> bytes:
         """
-        Open what was sealed for the same digest.
+        Open a value that was sealed for the same digest.
 
         Raises:
-            CannotOpenError: If it was not, or has been changed, or its key is not here.
+            CannotOpenError: If it was sealed for another digest or with a key that is not present,
+                or was changed.
         """
         from cryptography.exceptions import InvalidTag
 
@@ -139,24 +140,24 @@ class StoreKeys(NeverPickled):
 
 class PlainText:
     """
-    No keys at all: whoever reads the store reads every token, and whoever writes to it chooses
-    which tokens are handed out. For tests, and for a store that nobody else can reach.
+    No sealing: anyone who can read the store can read every token, and anyone who can write to it
+    chooses which tokens are handed out. For tests, and for a store that no one else can reach.
     """
 
     def names(self, digest: bytes) -> list[str]:
-        """By which names a value is found. Whoever can guess a user id can compute it, too."""
+        """Return the name of a value. Anyone who can guess a user id can compute it."""
         return [sha256(digest).hexdigest()]
 
     def seal(self, value: bytes, digest: bytes) -> bytes:
-        """Mark a value as one in the clear, for what *digest* says."""
+        """Mark a value as plain text, for this digest."""
         return _PLAIN + digest + value
 
     def open(self, sealed: bytes, digest: bytes) -> bytes:
         """
-        Take the mark off.
+        Remove the mark.
 
         Raises:
-            CannotOpenError: If it is not a value in the clear for the same digest.
+            CannotOpenError: If it is not a plain value for the same digest.
         """
         head = _PLAIN + digest
         if not sealed.startswith(head):
@@ -165,7 +166,7 @@ class PlainText:
 
 
 def _read(source: object) -> list[bytes]:
-    """The keys of a source, each as its bytes."""
+    """Return the keys of a source, each as bytes."""
     if callable(source):
         source = source()
     if isinstance(source, str) and source.startswith(FILE):
@@ -176,12 +177,12 @@ def _read(source: object) -> list[bytes]:
             source = source.read_text()
         except (OSError, UnicodeError) as error:
             failed = type(error).__name__
-        if failed:  # raised here, it has no context: what cannot be decoded holds the file
-            raise ConfigurationError(f"The store's keys cannot be read from {source}: {failed}.")
+        if failed:  # outside the handler: the context of a UnicodeError would hold the keys
+            raise ConfigurationError(f"Cannot read the store's keys from {source}: {failed}.")
     if not isinstance(source, Iterable):
         kind = type(source).__name__
         del source
-        raise ConfigurationError(f"The store's keys must be text, a file or a call, not {kind}.")
+        raise ConfigurationError(f"Store keys must be text, a file or a function, not {kind}.")
     texts: Iterable[object]
     texts = re.split(r"[,\s]+", source) if isinstance(source, str) else cast("Any", source)
     keys = [_decoded(text) for text in texts if text]
@@ -189,13 +190,13 @@ def _read(source: object) -> list[bytes]:
         place = keys.index(b"") + 1 if keys else 0
         del source, texts, keys
         if not place:
-            raise ConfigurationError("There is no key for the store.", hint=_HINT)
+            raise ConfigurationError("The store has no keys.", hint=_HINT)
         raise ConfigurationError(f"Key {place} of the store {_LIMIT}.", hint=_HINT)
     return keys
 
 
 def _decoded(text: object) -> bytes:
-    """The bytes of a key; none if it is no key."""
+    """Return the bytes of a key; empty if it is malformed."""
     plain = str(text).strip().rstrip("=")
     try:
         key = b64decode(plain + "=" * (-len(plain) % 4), altchars=b"-_", validate=True)
@@ -209,7 +210,7 @@ def _require_cryptography() -> None:
         import_module("cryptography.hazmat.primitives.ciphers.aead")
     except ModuleNotFoundError:
         raise ConfigurationError(
-            "Sealing needs cryptography, which is not installed.",
+            "Sealing tokens needs cryptography, which is not installed.",
             hint="Install the extra: pip install 'cognito-devtoken[redis]'",
         ) from None
 

@@ -1,7 +1,7 @@
 """
-Tokens shared through Redis or Valkey, version 5 and later.
+A store on Redis or Valkey, version 5 and later.
 
-Needs the extra ``redis``.
+It needs the extra ``redis``.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ if TYPE_CHECKING:
 
 __all__ = ["BOUNDED", "RedisStore"]
 
-# How long an operation may take, in seconds: a hundred times what one takes in one network.
+# How long an operation may take, in seconds: a hundred times what it takes within one network.
 _LIMIT = 0.1
 # Longer than this, callers would notice.
 _LONGEST = 1.0
 _now = SYSTEM_CLOCK.monotonic
-# For how many seconds the server's clock is taken to run beside ours.
+# For how many seconds one reading of the server's clock is used.
 _CLOCK_AGE = 60.0
 _PAGE = 1000
 
@@ -56,8 +56,8 @@ BOUNDED: Mapping[str, Any] = {
     "retry": Retry(NoBackoff(), 0),
 }
 """
-Arguments for a client of your own, such as ``RedisCluster(host=…, **BOUNDED)``, so that callers do
-not wait for a server that does not answer. A Sentinel needs them for its own servers, too:
+Arguments for your own client, such as ``RedisCluster(host=…, **BOUNDED)``, so that callers do not
+wait for a server that does not answer. A Sentinel also needs them for its own servers:
 ``Sentinel(…, sentinel_kwargs=BOUNDED, **BOUNDED)``.
 """
 
@@ -75,25 +75,24 @@ class _Script(NamedTuple):
 
 
 class _Look(threading.local):
-    """What this thread has looked at last, and the clock of the server that has it."""
+    """The name that this thread read last, and the clock of the server that holds it."""
 
     name: str | None = None
     clock: _ServerClock
 
 
 class _ServerClock(NamedTuple):
-    """What the server's clock showed, and ours when the answer had come: no earlier."""
+    """What the server's clock showed, and what ours showed when the response had arrived."""
 
     shown: float
     read_at: float
 
     def at(self, instant: float) -> int:
-        """What it shows at an instant of ours, or a little less, in milliseconds."""
+        """Return what it shows at an instant of ours, or slightly less, in milliseconds."""
         return int((self.shown + instant - self.read_at) * 1000)
 
 
-# Each is one command and one answer, and nothing else happens in between. All keys of a script
-# are in one slot of a cluster.
+# Each script is one round trip and atomic. All keys of a script are in one slot of a cluster.
 _LOOK = "redis.call('GET', KEYS[1]), redis.call('PTTL', KEYS[1]), redis.call('TIME')"
 _READ = _Script.of(f"return {{{_LOOK}}}")
 _CLAIM = _Script.of(
@@ -104,7 +103,7 @@ _IF_OWNER = "if redis.call('GET', KEYS[2]) == ARGV[1] then return redis.call({})
 _RENEW = _Script.of(_IF_OWNER.format("'PEXPIRE', KEYS[2], ARGV[2]"))
 _FREE = _IF_OWNER.format("'DEL', KEYS[2]")
 _RELEASE = _Script.of(_FREE)
-# By the server's own clock: a command that was held up on its way must not make a token younger.
+# By the server's own clock: a delayed command must not make a token look younger.
 _WRITE = _Script.of(
     f"redis.call('SET', KEYS[1], ARGV[2]) redis.call('PEXPIREAT', KEYS[1], ARGV[3]) {_FREE}"
 )
@@ -114,13 +113,13 @@ _PUBLISH = _Script.of(
     "return id"
 )
 _PUBLISHED = _Script.of("return redis.call('XRANGE', KEYS[1], ARGV[1], '+', 'COUNT', ARGV[2])")
-# An entry of a stream is named by a time in milliseconds and a number within it.
+# The id of a stream entry is a time in milliseconds and a number within that millisecond.
 _WITHIN = 1 << 20
 
 
 class RedisStore:
     """
-    Tokens on a Redis or Valkey server, or a group of them.
+    Stores tokens on a Redis or Valkey server, on a cluster, or behind Sentinel.
 
     ::
 
@@ -129,37 +128,37 @@ class RedisStore:
             token = session.get_token("user-42")
 
     Any number of sessions and threads may share one. Nothing is sent before the first miss. A
-    forked child makes connections of its own. Each operation takes 100 ms at
-    most, unless told otherwise.
+    forked child makes its own connections. An operation takes at most 100 ms, unless *timeout*
+    says otherwise.
 
     Args:
         url: ``redis://``, ``rediss://`` (TLS) or ``unix://``, with user, password and database as
             ``redis.Redis.from_url()`` takes them.
 
-        client: In its place, a client of your own: a ``redis.Redis``, also one that Sentinel has
-            made, or a ``redis.RedisCluster``. It stays yours, and needs short time-outs:
-            make it with :data:`BOUNDED`.
+        client: Your own client instead of *url*: a ``redis.Redis``, which may come from a
+            Sentinel, or a ``redis.RedisCluster``. The store does not close it. It needs short
+            time-outs, so make it with :data:`BOUNDED`.
 
-        keys: What seals the tokens: see :class:`~cognito_devtoken.stores.StoreKeys`.
+        keys: The keys that seal the tokens: see :class:`~cognito_devtoken.stores.StoreKeys`.
 
-        plain_text: Whether to store tokens in the clear, in place of *keys*.
+        plain_text: Whether to store tokens in clear text, instead of passing *keys*.
 
-        prefix: What all names begin with. Stores with another one share nothing.
+        prefix: The prefix of all names. Stores with different prefixes share nothing.
 
-        timeout: How long an operation may take, making a connection included, in seconds or
-            as a timedelta; at most 1 s. A *client* of your own has its own time-outs.
+        timeout: How long an operation may take, including a new connection, in seconds or as a
+            timedelta; at most 1 s. Your own *client* uses its own time-outs instead.
 
     Raises:
         ValueError: If *timeout* is more than 1 s.
 
-        TypeError: If *client* is something else, such as one for asyncio.
+        TypeError: If *client* is of another type, such as a client for asyncio.
 
         ConfigurationError: If the URL is wrong, there are no keys, or the time-outs of the client
             or of its Sentinel are too long.
     """
 
-    # And no __dict__, for crash reporters to look into: some versions of the redis library show
-    # the password in the repr of a client.
+    # No __dict__ that crash reporters could print: some versions of the redis library show the
+    # password in the repr of a client.
     __slots__ = (
         "__weakref__",
         "_client",
@@ -188,12 +187,12 @@ class RedisStore:
             self._keys = _sealing(keys, plain_text=plain_text)
             self._url = None if url is None else Secret(url)
             if (url is None) is (client is None):
-                raise ConfigurationError("A RedisStore takes either a url or a client.")
+                raise ConfigurationError("A RedisStore needs either a url or a client, not both.")
             if client is not None:
                 _check_client(client)
             self._client: Any = client if self._url is None else _client_of(self._url)
         finally:
-            del url, keys, client  # with a password in it
+            del url, keys, client  # they contain passwords
         self._timeout = as_seconds("timeout", timeout)
         if self._timeout > _LONGEST:
             raise ValueError(f"timeout must be at most {_LONGEST:g} s, not {self._timeout:g} s.")
@@ -203,7 +202,7 @@ class RedisStore:
 
     @property
     def keys(self) -> StoreKeys | PlainText:
-        """What seals the values, and names them."""
+        """The keys that seal and name the values."""
         return self._keys
 
     def read(self, name: str) -> Stored | None:
@@ -243,7 +242,7 @@ class RedisStore:
         return [(_position(entry), fields[1]) for entry, fields in found]
 
     def _names(self, name: str) -> list[str]:
-        """Of the value and of its lock. The braces keep both on one node of a cluster."""
+        """Return the names of a value and its lock; the braces put both on one cluster node."""
         value = f"{self._prefix}:{{{name}}}"
         return [value, f"{value}:lock"]
 
@@ -264,22 +263,22 @@ class RedisStore:
     def _stored(self, name: str, value: Any, remaining: Any, clock: Any) -> Stored | None:
         self._look.clock = _ServerClock(int(clock[0]) + int(clock[1]) / 1e6, _now())
         self._look.name = name
-        if value is None or remaining < 0:  # one that does not expire is not ours
+        if value is None or remaining < 0:  # a value that does not expire is not ours
             return None
         return Stored(value, remaining / 1000)
 
     def close(self) -> None:
-        """Close the connections that it has opened. A closed store refuses to work."""
+        """Close the connections that the store opened. A closed store refuses to work."""
         self._closed = True
         if self._url is not None:
             self._client.close()
 
     def _before_fork(self) -> bool:
-        return True  # a child takes over nothing that may be half done
+        return True  # a child inherits nothing that may be half done
 
     def _after_fork(self, *, ready: bool, in_child: bool) -> None:
         if in_child and self._url is not None:
-            self._inherited = self._client  # kept, and never used: they are the parent's
+            self._inherited = self._client  # the parent's: kept open, and never used
             self._client = _client_of(self._url)
 
     def __enter__(self) -> Self:
@@ -301,8 +300,8 @@ def _sealing(keys: object, *, plain_text: bool) -> StoreKeys | PlainText:
     if plain_text is (keys is not None):
         del keys
         raise ConfigurationError(
-            "A RedisStore needs keys to seal the tokens with, or plain_text=True, and not both.",
-            hint="cognito-devtoken store-key makes a key.",
+            "A RedisStore needs either keys to seal tokens with or plain_text=True, not both.",
+            hint="Make a key with cognito-devtoken store-key.",
         )
     if keys is None:
         return PlainText()
@@ -315,20 +314,20 @@ def _client_of(url: Secret) -> Any:
         if kind is None:
             raise ValueError  # noqa: TRY301
         client: Any = redis.Redis
-        # The connection knows until when an operation is to be over. These limits are for the
-        # thread that goes on connecting after it: a TLS handshake may not end by itself.
+        # The connection knows the deadline of an operation. These limits are for the thread that
+        # is still connecting after it: a TLS handshake may never end by itself.
         bounds = {**BOUNDED, "socket_timeout": _LONGEST, "socket_connect_timeout": _LONGEST}
         return client.from_url(url.reveal(), **bounds, protocol=2, connection_class=kind)
     except (TypeError, ValueError):
-        pass  # whose text may repeat the password
+        pass  # the text may quote the password
     raise ConfigurationError(
         "The url of a RedisStore must be redis://HOST:PORT/DB, rediss://HOST:PORT/DB or "
-        "unix://PATH, with USER:PASSWORD@ if need be."
+        "unix://PATH, optionally with USER:PASSWORD@."
     )
 
 
 def _check_client(client: Any) -> None:
-    """Refuse what is no client, and one that would make callers wait, or return text."""
+    """Refuse anything that is not a client, makes callers wait, or decodes responses."""
     if not isinstance(client, redis.Redis | RedisCluster):
         kind = f"{type(client).__module__}.{type(client).__qualname__}".removeprefix("builtins.")
         del client
@@ -339,37 +338,37 @@ def _check_client(client: Any) -> None:
     waits = [("", *wait) for wait in _time_outs(client)]
     retries = [("", _retries(client))]
     for sentinel in _sentinels(client):
-        whose = ", and each Sentinel of it,"
+        whose = "Sentinel of the "
         waits += ((whose, *wait) for wait in _time_outs(sentinel))
         retries.append((whose, _retries(sentinel)))
         del sentinel
-    del client  # with a password in it
+    del client  # it contains a password
     for whose, name, seconds in waits:
         if seconds is None or seconds > _LONGEST:
             raise ConfigurationError(
-                f"The client of a RedisStore{whose} must have a {name} of at most {_LONGEST:g} s, "
-                f"not {seconds}: callers would wait for it.",
+                f"The {whose}client of a RedisStore must have a {name} of at most {_LONGEST:g} s, "
+                f"not {seconds}, because callers wait for it.",
                 hint=_BOUNDED_HINT + (_SENTINEL_HINT if whose else "."),
             )
     for whose, count in retries:
         if count:
             raise ConfigurationError(
-                f"The client of a RedisStore{whose} must not try again by itself, up to {count} "
-                "times: callers would wait for it.",
+                f"The {whose}client of a RedisStore must not retry, because callers wait for it; "
+                f"it retries up to {count} times.",
                 hint=_BOUNDED_HINT + (_SENTINEL_HINT if whose else "."),
             )
     if decodes:
-        raise ConfigurationError("The client of a RedisStore must not have decode_responses.")
+        raise ConfigurationError("The client of a RedisStore must not have decode_responses=True.")
 
 
 def _retries(client: Any) -> int:
-    """How many times it tries again by itself. Before redis 6 that cannot be asked."""
+    """Return how often a client retries. Before redis 6 that is not known."""
     ask = getattr(_arguments(client).get("retry"), "get_retries", None)
     return int(ask()) if ask else 0
 
 
 def _sentinels(client: Any) -> Iterable[Any]:
-    """What such a client asks first, by clients that have time-outs of their own."""
+    """Return the clients of a client's Sentinels, which have time-outs of their own."""
     pool = getattr(client, "connection_pool", None)  # a cluster has none
     sentinels: Iterable[Any] = getattr(getattr(pool, "sentinel_manager", None), "sentinels", ())
     return sentinels
@@ -378,12 +377,12 @@ def _sentinels(client: Any) -> Iterable[Any]:
 def _time_outs(client: Any) -> Iterator[tuple[str, Any]]:
     arguments = _arguments(client)
     yield "socket_timeout", arguments.get("socket_timeout")
-    if "path" not in arguments:  # to a socket in the file system nobody has to look for a way
+    if "path" not in arguments:  # a Unix socket needs no time to connect
         yield "socket_connect_timeout", arguments.get("socket_connect_timeout")
 
 
 def _arguments(client: Any) -> Mapping[str, Any]:
-    """What it makes connections with; a password may be among them."""
+    """Return the arguments of a client's connections; they may contain a password."""
     arguments: Mapping[str, Any] = client.get_connection_kwargs()
     return arguments
 

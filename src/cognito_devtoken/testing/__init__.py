@@ -1,8 +1,8 @@
 """
 Test doubles for your own tests: a clock, a fetcher, a store, tokens.
 
-They need no test framework, no server and no AWS credentials. For a complete Cognito over HTTP
-there is :mod:`cognito_devtoken.emulator`.
+They need no test framework, no server and no AWS credentials. For a complete Cognito over HTTP,
+see :mod:`cognito_devtoken.emulator`.
 """
 
 from ._clock import ManualClock

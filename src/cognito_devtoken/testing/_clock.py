@@ -9,12 +9,13 @@ from .._values.arguments import Seconds, as_seconds
 
 class ManualClock:
     """
-    A clock whose two hands move when you say so, each for itself if you like.
+    A monotonic clock and a wall clock that move when you say so, together or separately.
 
-    A caller's ``timeout=`` is measured by it, too: while it stands still, it does not run out.
+    A caller's ``timeout=`` is measured by it too, so it does not expire while the clock stands
+    still.
 
     Args:
-        wall: What the wall clock shows at first, in seconds since the Unix epoch.
+        wall: The initial time of the wall clock, in seconds since the Unix epoch.
     """
 
     def __init__(self, wall: float = 1_700_000_000.0) -> None:
@@ -22,23 +23,23 @@ class ManualClock:
         self._wall = wall
 
     def monotonic(self) -> float:
-        """Seconds from an arbitrary start."""
+        """Return seconds since an arbitrary start."""
         return self._monotonic
 
     def time(self) -> float:
-        """Seconds since the Unix epoch."""
+        """Return seconds since the Unix epoch."""
         return self._wall
 
     def advance(self, duration: Seconds) -> None:
-        """Let time pass: both hands move, by seconds or a timedelta."""
+        """Let time pass: advance both clocks by seconds or a timedelta."""
         seconds = as_seconds("duration", duration)
         self._monotonic += seconds
         self._wall += seconds
 
     def freeze(self, duration: Seconds) -> None:
         """
-        Let time pass while the process stands still, as between two requests to a function:
-        the wall clock moves, the monotonic one does not.
+        Let time pass while the process is frozen, as between two requests to a function: the
+        wall clock moves, the monotonic clock does not.
         """
         self._wall += as_seconds("duration", duration)
 

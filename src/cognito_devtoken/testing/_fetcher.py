@@ -1,4 +1,4 @@
-"""A fetcher that makes its tokens itself."""
+"""A fetcher that makes up its tokens."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from ._tokens import token_for
 
 class FakeFetcher:
     """
-    A fetcher that makes its tokens itself.
+    A fetcher that makes up its tokens.
 
-    Every token is different, even for the same request. The identity depends on the pool and
-    the logins only.
+    Every token is different, even for the same request. The identity depends only on the pool
+    and the logins.
 
     Args:
-        clock: By which tokens are issued; None takes the clock of this machine.
+        clock: Dates the tokens; None uses this machine's clocks.
 
-        lifetime: How long the tokens live, in seconds or as a timedelta; None gives each
-            what its request asks for, else 900 s.
+        lifetime: How long the tokens live, in seconds or as a timedelta; None uses the duration
+            of each request, else 900 s.
 
     Attributes:
-        calls: The requests so far, in the order in which they came.
+        calls: The requests so far, in order.
 
-        error: What every call raises, until it is set to None again.
+        error: The error that every call raises, until it is set to None again.
     """
 
     calls: list[TokenRequest]
@@ -46,7 +46,7 @@ class FakeFetcher:
         self._lock = threading.Lock()
 
     def fetch(self, request: TokenRequest) -> OpenIdToken:
-        """Make a token, or raise what is to be raised."""
+        """Make a token, or raise the error that is set."""
         with self._lock:
             self.calls.append(request)
             serial = len(self.calls)
@@ -57,13 +57,13 @@ class FakeFetcher:
         return token_for(request, self._lifetime, self._clock, serial)
 
     def fail_next(self, error: Exception, *, times: int = 1) -> None:
-        """Have the next call, or the next few, raise an error."""
+        """Make the next call, or the next *times* calls, raise an error."""
         with self._lock:
             self._next += [error] * times
 
     @contextmanager
     def held(self) -> Generator[None]:
-        """While this is open, calls begin and do not come back."""
+        """Block every call to :meth:`fetch` until the ``with`` statement ends."""
         self._open.clear()
         try:
             yield

@@ -1,4 +1,4 @@
-"""A store in the memory of this process, for the tests of those who use one."""
+"""A store in the memory of this process, for tests."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ class MemoryStore:
     A :class:`~cognito_devtoken.typing.TokenStore` for the sessions of one process.
 
     Args:
-        keys: What seals the tokens; None makes a key. Sealing needs the package cryptography.
+        keys: The keys that seal the tokens; None makes a key. Sealing needs the package
+            cryptography.
 
-        clock: What the life of its values is measured by; None takes that of this machine.
+        clock: Measures the age of values; None uses this machine's clocks.
 
     Attributes:
-        error: What every operation raises, until it is set to None again.
+        error: The error that every operation raises, until it is set to None again.
 
-        values: The sealed values by their names, to be looked at and changed.
+        values: The sealed values by name, to be read and changed by tests.
     """
 
     error: Exception | None
@@ -40,7 +41,7 @@ class MemoryStore:
 
     @property
     def keys(self) -> StoreKeys | PlainText:
-        """What seals the values, and names them."""
+        """The keys that seal and name the values."""
         return self._keys
 
     def read(self, name: str) -> Stored | None:

@@ -1,4 +1,4 @@
-"""What a store has to do, as tests that pytest finds in a class of yours."""
+"""What a store must do, as tests for a class of your own."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from secrets import token_hex
 from ..typing import TokenStore
 
 
-# What is given so many seconds to expire may be looked for that long in a store's own time.
+# After how many seconds values and locks expire, and how long a test waits for that.
 _SOON = 0.05
 _PATIENCE = 60.0
-# What is not to expire during a test: no machine is so slow.
+# For values and locks that must not expire during a test, however slow the machine is.
 _LONG = 600.0
 
 
@@ -26,15 +26,14 @@ class TokenStoreContract:
             def open_store(self) -> MyStore:
                 return MyStore(...)
 
-    They write under names that nobody else has, and wait for nothing that takes longer than a
-    tenth of a second.
+    They use random names, and wait for nothing that takes longer than a tenth of a second.
     """
 
     def open_store(self) -> TokenStore:
-        """A store. Those that it returns share what they hold."""
+        """Return a store. All stores that it returns share their contents."""
         raise NotImplementedError
 
-    def test_a_value_comes_back_as_it_was_with_the_rest_of_its_life(self) -> None:
+    def test_a_value_is_read_unchanged_with_its_remaining_life(self) -> None:
         store, name = self.open_store(), token_hex(32)
         value = bytes(range(256)) * 8
         store.write(name, value, _LONG, None)
@@ -43,13 +42,13 @@ class TokenStoreContract:
         assert found.value == value
         assert _LONG / 2 < found.remaining <= _LONG
 
-    def test_a_name_without_a_value_has_none(self) -> None:
+    def test_a_name_without_a_value_reads_as_none(self) -> None:
         store, name = self.open_store(), token_hex(32)
         assert store.read(name) is None
         granted, found = store.claim(name, "me", _LONG)
         assert (granted, found) == (True, None)
 
-    def test_a_value_takes_the_place_of_another(self) -> None:
+    def test_a_write_replaces_the_value(self) -> None:
         store, name = self.open_store(), token_hex(32)
         store.write(name, b"one", _LONG, None)
         store.write(name, b"two", _LONG / 2, None)
@@ -58,17 +57,17 @@ class TokenStoreContract:
         assert found.value == b"two"
         assert found.remaining <= _LONG / 2
 
-    def test_a_value_goes_when_its_life_is_over(self) -> None:
+    def test_a_value_expires(self) -> None:
         store, name = self.open_store(), token_hex(32)
         store.write(name, b"value", _SOON, None)
         _until(lambda: store.read(name) is None)
 
-    def test_one_of_those_who_claim_a_lock_gets_it(self) -> None:
+    def test_only_the_first_claim_gets_the_lock(self) -> None:
         store, name = self.open_store(), token_hex(32)
         owners = [token_hex(16) for _ in range(3)]
         assert [store.claim(name, owner, _LONG)[0] for owner in owners] == [True, False, False]
 
-    def test_a_claim_sees_the_value(self) -> None:
+    def test_a_claim_returns_the_value_whether_granted_or_not(self) -> None:
         store, name = self.open_store(), token_hex(32)
         store.write(name, b"value", _LONG, None)
         for granted in (True, False):
@@ -77,12 +76,12 @@ class TokenStoreContract:
             assert found is not None
             assert found.value == b"value"
 
-    def test_a_lock_is_of_its_name_only(self) -> None:
+    def test_locks_of_different_names_are_independent(self) -> None:
         store = self.open_store()
         assert store.claim(token_hex(32), "me", _LONG)[0]
         assert store.claim(token_hex(32), "you", _LONG)[0]
 
-    def test_a_lock_is_released_by_its_owner_and_nobody_else(self) -> None:
+    def test_only_the_owner_releases_a_lock(self) -> None:
         store, name = self.open_store(), token_hex(32)
         store.claim(name, "me", _LONG)
         assert store.release(name, "you") is False
@@ -90,27 +89,27 @@ class TokenStoreContract:
         assert store.release(name, "me") is True
         assert store.claim(name, "you", _LONG)[0]
 
-    def test_a_lock_is_renewed_by_its_owner_and_nobody_else(self) -> None:
+    def test_only_the_owner_renews_a_lock(self) -> None:
         store, name = self.open_store(), token_hex(32)
         store.claim(name, "me", _LONG)
         assert store.renew(name, "you", _LONG) is False
         assert store.renew(name, "me", _LONG) is True
         assert store.release(name, "me") is True
 
-    def test_a_renewed_lock_lasts_from_its_renewal_on(self) -> None:
+    def test_a_renewed_lock_expires_counted_from_its_renewal(self) -> None:
         store, seconds = self.open_store(), _SOON
         while True:
             name, claimed = token_hex(32), time.monotonic()
             store.claim(name, "me", seconds)
             if store.renew(name, "me", _LONG):
                 break
-            seconds *= 2  # it had expired before this machine came to renew it
+            seconds *= 2  # it had expired before this machine renewed it
         _until(lambda: time.monotonic() - claimed > seconds)
         assert not store.claim(name, "you", _LONG)[0]
         assert store.renew(name, "me", _SOON) is True
         _until(lambda: store.claim(name, "you", _LONG)[0])
 
-    def test_a_lock_that_has_expired_is_not_renewed_though_nobody_has_taken_it(self) -> None:
+    def test_an_expired_lock_that_is_still_free_is_not_renewed(self) -> None:
         store, name = self.open_store(), token_hex(32)
         store.claim(name, "me", _SOON)
         claimed = time.monotonic()
@@ -120,7 +119,7 @@ class TokenStoreContract:
         assert store.write(name, b"value", _LONG, "me") is False
         assert store.claim(name, "you", _LONG)[0]
 
-    def test_a_write_releases_the_lock_of_its_owner_and_nobody_elses(self) -> None:
+    def test_only_a_write_by_the_owner_releases_the_lock(self) -> None:
         store, name = self.open_store(), token_hex(32)
         store.claim(name, "me", _LONG)
         assert store.write(name, b"value", _LONG, "you") is False
@@ -129,16 +128,16 @@ class TokenStoreContract:
         assert store.write(name, b"value", _LONG, "me") is True
         assert store.claim(name, "you", _LONG)[0]
 
-    def test_a_lock_whose_owner_has_died_falls_free(self) -> None:
+    def test_a_lock_whose_owner_died_expires(self) -> None:
         store, name = self.open_store(), token_hex(32)
         store.claim(name, "me", _SOON)
         _until(lambda: store.claim(name, "you", _LONG)[0])
         assert store.release(name, "me") is False
         assert store.renew(name, "me", _LONG) is False
         assert store.write(name, b"value", _LONG, "me") is False
-        assert not store.claim(name, "me", _LONG)[0], "it is another's now"
+        assert not store.claim(name, "me", _LONG)[0], "it has another owner now"
 
-    def test_messages_come_in_their_order_and_once(self) -> None:
+    def test_messages_are_read_in_order_and_once(self) -> None:
         store = self.open_store()
         begin = store.publish(b"begin", _LONG, 1000)
         positions = [store.publish(message, _LONG, 1000) for message in (b"one", b"two", b"three")]
@@ -148,7 +147,7 @@ class TokenStoreContract:
         assert list(store.published(positions[1])) == found[2:]
         assert list(store.published(positions[2])) == []
 
-    def test_the_last_messages_are_kept(self) -> None:
+    def test_the_latest_messages_are_kept(self) -> None:
         store = self.open_store()
         begin = store.publish(b"begin", _LONG, 1000)
         positions = [store.publish(b"%d" % number, _LONG, 2) for number in range(5)]
@@ -160,4 +159,4 @@ class TokenStoreContract:
 def _until(holds: Callable[[], bool]) -> None:
     deadline = time.monotonic() + _PATIENCE
     while not holds():
-        assert time.monotonic() < deadline, "it has not come to this"
+        assert time.monotonic() < deadline, "the condition did not become true in time"

@@ -1,4 +1,4 @@
-"""Tokens that are shaped like Cognito's, and signed by nobody."""
+"""Tokens in the shape of Cognito's, without a valid signature."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ def make_token(
     developer_provider: str = _PROVIDER,
 ) -> OpenIdToken:
     """
-    Make a token such as Cognito would give, with a signature that verifies nowhere.
+    Make a token like Cognito's, with an invalid signature.
 
     Args:
         user_id: Whose token it is.
 
         lifetime: How long it lives from now on, in seconds or as a timedelta; None is 900 s.
 
-        clock: By which it is issued and ages; None takes the clock of this machine.
+        clock: Dates and ages the token; None uses this machine's clocks.
 
         identity_pool_id: The identity pool, ``REGION:GUID``.
 
-        developer_provider: The provider that the user id is presented under.
+        developer_provider: The developer provider name that the user id belongs to.
     """
     request = TokenRequest(identity_pool_id, {developer_provider: user_id})
     return token_for(request, lifetime, clock or SYSTEM_CLOCK, 0)
@@ -52,7 +52,7 @@ def token_for(
     seconds = usual if lifetime is None else as_seconds("lifetime", lifetime)
     sent = Instant.now(clock)
     amr = ["authenticated", *request.logins]
-    if len(request.logins) == 1:  # which of several is the developer's is not known here
+    if len(request.logins) == 1:  # of several, the developer's login is not known here
         amr += [f"{provider}:{pool_id}:{user_id}" for provider, user_id in request.logins.items()]
     claims = {
         "sub": identity_id,
@@ -61,7 +61,7 @@ def token_for(
         "iss": "https://cognito-identity.amazonaws.com",
         "iat": int(sent.wall),
         "exp": int(sent.wall) + seconds,
-        "jti": serial,  # Cognito has none: it is what makes two tokens differ here
+        "jti": serial,  # makes every token different; Cognito has no jti
     }
     header = {"kid": f"{request.region}-0", "typ": "JWS", "alg": "RS512"}
     token = f"{_segment(header)}.{_segment(claims)}.{'A' * 342}"

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from ..._aws.log_filter import guard_loggers, quiet
+from ..._aws.log_filter import guard_loggers, our_call
 
 
 LOG = logging.getLogger("cognito_devtoken.cli")
@@ -29,7 +29,7 @@ def logging_of(*, debug: bool) -> Generator[None]:
     what is harmless.
     """
     guard_loggers()
-    with quiet:
+    with our_call:
         if not debug:
             yield
             return
@@ -37,14 +37,14 @@ def logging_of(*, debug: bool) -> Generator[None]:
         handler.setFormatter(logging.Formatter(_LINE))
         loggers = [logging.getLogger(name) for name in _TELLING]
         before = [logger.level for logger in loggers]
-        quiet.telling = _TELLING
+        our_call.unfiltered = _TELLING
         for logger in loggers:
             logger.addHandler(handler)
             logger.setLevel(logging.DEBUG)
         try:
             yield
         finally:
-            quiet.telling = ()
+            our_call.unfiltered = ()
             for logger, level in zip(loggers, before, strict=True):
                 logger.removeHandler(handler)
                 logger.setLevel(level)
