@@ -80,7 +80,7 @@ def test_ctrl_c_as_soon_as_it_is_announced_ends_it_with_success(
 ) -> None:
     class Interrupted(io.StringIO):
         def write(self, text: str) -> int:
-            if "Ctrl-C stops" in text:
+            if "Ctrl-C to stop" in text:
                 raise KeyboardInterrupt
             return super().write(text)
 
