@@ -203,7 +203,7 @@ class TestSettings:
             Pool(developer_provider="a b")
 
     def test_pools_have_different_ids(self) -> None:
-        with pytest.raises(ValueError, match="an identity_pool_id of its own"):
+        with pytest.raises(ValueError, match="its own identity_pool_id"):
             Emulator(Pool(), Pool(developer_provider="other"))
 
     def test_an_address_that_cannot_be_is_refused(self) -> None:
@@ -235,7 +235,7 @@ class TestSettings:
             Pool("a:" + "0" * 54)
 
     def test_one_string_is_not_several_providers(self) -> None:
-        with pytest.raises(ValueError, match="several names, not one string"):
+        with pytest.raises(ValueError, match="a collection, not one string"):
             Pool(public_providers="accounts.google.com")
 
     @pytest.mark.parametrize(
