@@ -41,8 +41,8 @@ class TestPlainText:
         for text in (
             "GetOpenIdTokenForDeveloperIdentity",
             r"login.example.com:...:\xe9  your user id, readable",
-            "good: RS512, key us-east-1-1",
-            "one letter changed  refused",
+            "valid: RS512, key us-east-1-1",
+            "one letter changed  rejected",
             "GetCredentialsForIdentity",
             "AccessKeyId       ASIA",
             "the same identity",

@@ -80,7 +80,7 @@ def test_ctrl_c_right_after_the_announcement_is_a_success(
 ) -> None:
     class Interrupted(io.StringIO):
         def write(self, text: str) -> int:
-            if "Ctrl-C stops" in text:
+            if "Ctrl-C to stop" in text:
                 raise KeyboardInterrupt
             return super().write(text)
 

@@ -120,7 +120,7 @@ class TestExec:
 
     def test_a_missing_command_is_an_error(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["exec", *ASK]) == 252
-        assert "There is no command to run.\nIt stands behind '--'" in capsys.readouterr().err
+        assert "No command to run.\nPut the command after '--'" in capsys.readouterr().err
 
     def test_a_refusal_runs_nothing(
         self, emulator: Emulator, capfd: pytest.CaptureFixture[str]
@@ -212,7 +212,7 @@ class TestCredentials:
         monkeypatch.setenv("_COGNITO_DEVTOKEN_IN_CREDENTIAL_PROCESS", "1")
         assert main(["credentials", *ASK]) == 253
         told = capfd.readouterr().err
-        assert "asks for the credentials that it is to give.\nGive it --profile" in told
+        assert "refers to its own profile.\nPass --profile" in told
 
     @pytest.mark.parametrize(
         ("answer", "lacking"),
@@ -244,7 +244,7 @@ class TestCredentials:
 
         assert capfd.readouterr() == (
             "",
-            f"\ncognito-devtoken: [ERROR]: What Cognito gives for the token lacks {lacking}.\n",
+            f"\ncognito-devtoken: [ERROR]: The credentials from Cognito lack {lacking}.\n",
         )
 
     def test_their_file_is_readable_by_its_owner_only(self, tmp_path: Path) -> None:

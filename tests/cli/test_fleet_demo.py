@@ -32,8 +32,8 @@ def test_a_store_saves_calls(capsys: pytest.CaptureFixture[str]) -> None:
     alone, together = map(int, re.findall(r"calls to Cognito +(\d+)", shown))
     assert re.findall(r"answered +(\d+)", shown) == ["6", "6"]
     assert alone == 6
-    taken = sum(map(int, re.findall(r"taken from Redis +(\d+)$", shown, re.MULTILINE)))
-    # Each may cost one more call. There are none unless a process stalls for seconds.
+    taken = sum(map(int, re.findall(r"read from Redis +(\d+)$", shown, re.MULTILINE)))
+    # Each may cost one more call: none unless a process stands still for seconds.
     problems = sum(map(int, re.findall(r"Redis problems +(\d+), each", shown)))
     assert together + taken == 6
     assert 3 <= together <= 3 + problems
@@ -66,7 +66,7 @@ def test_a_program_that_does_not_start_is_named(
     program.chmod(0o700)
     monkeypatch.setenv("PATH", f"{tmp_path}:/bin")
 
-    with pytest.raises(ConfigurationError, match="redis-server has not started"):
+    with pytest.raises(ConfigurationError, match="redis-server did not start"):
         with local_redis.local_redis():
             pytest.fail("it has")
 
@@ -96,8 +96,8 @@ def test_the_reports_of_the_members_are_summed() -> None:
     assert shown == {
         "answered": "4, the slowest in 1.2 s",
         "calls to Cognito": "0",
-        "taken from Redis": "1",
-        "Redis problems": "2, each of which may cost a call",
+        "read from Redis": "1",
+        "Redis problems": "2, each may cost a call",
     }
 
 

@@ -172,7 +172,7 @@ class TestParameters:
 
         monkeypatch.setattr(sys, "stdin", None)
         assert main([*ASK, "--logins", "-"]) == 252
-        assert "There is nothing on standard input" in capsys.readouterr().err
+        assert "Standard input is empty" in capsys.readouterr().err
 
     def test_a_value_beyond_a_limit_is_sent_as_the_aws_cli_sends_it(
         self, recorder: HTTPServer

@@ -159,10 +159,10 @@ class TestOutputFile:
         (tmp_path / "target").write_text("kept")
         (tmp_path / "link").symlink_to(tmp_path / "target")
         for path, why in (
-            (tmp_path / "link", "it is a link, which is not followed"),
-            (tmp_path, "it is no regular file"),
-            (Path("/dev/null"), "it is no regular file"),
-            (tmp_path / "nowhere" / "token", "there is no folder"),
+            (tmp_path / "link", "it is a symbolic link"),
+            (tmp_path, "it is not a regular file"),
+            (Path("/dev/null"), "it is not a regular file"),
+            (tmp_path / "nowhere" / "token", "nowhere does not exist"),
         ):
             assert main([*ASK, "--output-file", str(path)]) == 252
             assert why in capsys.readouterr().err

@@ -66,15 +66,15 @@ class TestExplanation:
         assert lines[0].startswith("identity      eu-central-1:")
         assert lines[1] == f"identity pool {POOL_ID}  (aud)"
         assert "issuer        https://cognito-identity.amazonaws.com  (iss)" in lines
-        assert "proved by     authenticated: somebody has proved who it is  (amr)" in lines
+        assert "auth methods  authenticated: the user has logged in  (amr)" in lines
         assert "              login.example.com: a provider of the pool" in lines
-        assert "              login.example.com: your own user user-42" in lines
+        assert "              login.example.com: your user user-42" in lines
         assert 'tags          {"team": ["blue"]}' in lines
-        left, _, rest = lines[-2].removeprefix("life          ").partition(" left of ")
+        left, _, rest = lines[-2].removeprefix("lifetime      ").partition(" left of ")
         seconds = range(floor(expires - after), ceil(expires - before) + 1)
         assert left in map(_span, seconds)
-        assert rest == "1 h 0 min, by the clock of this machine"
-        assert lines[-1] == "verified      no (--verify does)"
+        assert rest == "1 h 0 min, by this machine's clock"
+        assert lines[-1] == "verified      no (use --verify)"
         assert err == ""
         assert not any(part in out for part in token.split("."))
 
@@ -83,14 +83,14 @@ class TestExplanation:
         [
             ({"exp": 1_700_000_000, "iat": 1_699_999_000}, "EXPIRED "),
             ({"exp": 1_700_000_000}, "expires       2023-11-14 22:13:20 UTC  (exp)"),
-            ({"iat": 9_000_000_000, "exp": 9_000_000_900}, "life          not yet: it begins in"),
-            ({"exp": "soon"}, "expires       soon  (exp)\nlife          unknown"),
-            ({"exp": True}, "expires       true  (exp)\nlife          unknown"),
+            ({"iat": 9_000_000_000, "exp": 9_000_000_900}, "lifetime      starts in"),
+            ({"exp": "soon"}, "expires       soon  (exp)\nlifetime      unknown"),
+            ({"exp": True}, "expires       true  (exp)\nlifetime      unknown"),
             ({"iat": 1e300}, "issued        1e+300  (iat)"),
             ({"amr": ["unauthenticated"]}, "unauthenticated: a guest  (amr)"),
-            ({"amr": ["odd"]}, "proved by     odd: an unknown state"),
-            ({"amr": None}, "proved by     null  (amr)"),
-            ({"amr": []}, "proved by     []  (amr)"),
+            ({"amr": ["odd"]}, "auth methods  odd: unknown state"),
+            ({"amr": None}, "auth methods  null  (amr)"),
+            ({"amr": []}, "auth methods  []  (amr)"),
             (
                 {"amr": ["authenticated", "arn:aws:iam::1:oidc-provider/x:OIDC:me"]},
                 "arn:aws:iam::1:oidc-provider/x: its user me",
@@ -112,11 +112,11 @@ class TestExplanation:
     @pytest.mark.parametrize(
         ("text", "why"),
         [
-            ("canary", "This is no JWT"),
-            ("", "There is nothing on standard input"),
-            ("{}", "This JSON has no Token."),
-            ("{canary", "This JSON has no Token."),
-            ('{"Token":' + "[" * 100_000, "This JSON has no Token."),
+            ("canary", "Not a JWT"),
+            ("", "Standard input is empty"),
+            ("{}", 'Expected a JSON object with a "Token".'),
+            ("{canary", 'Expected a JSON object with a "Token".'),
+            ('{"Token":' + "[" * 100_000, 'Expected a JSON object with a "Token".'),
             ("eyJhIjogMX0.canary.x", "The claims of the token cannot be read."),
         ],
     )
@@ -179,10 +179,10 @@ class TestSources:
             start_new_session=True,
         ) as process:
             os.close(theirs)
-            shown = read_until(ours, b"(it is not shown): ")
-            # A terminal accepts lines of up to 4,095 bytes; a token is shorter.
+            shown = read_until(ours, b"(input is hidden): ")
+            # A terminal takes no longer line than 4,095 bytes, and a token has fewer.
             os.write(ours, token.encode() + b"\n")
-            shown += read_until(ours, b"--verify does")
+            shown += read_until(ours, b"use --verify")
             process.wait(BACKSTOP)
         os.close(ours)
 
@@ -221,7 +221,7 @@ class TestVerification:
         assert main(["inspect", token, "--verify"]) == 0
 
         last = capsys.readouterr().out.splitlines()[-1]
-        assert last == ("verified      RS512 by key eu-central-1-1, of which pool is not checked")
+        assert last == ("verified      RS512 by key eu-central-1-1; pool not checked")
 
     def test_a_token_is_verified_with_a_given_key_set(
         self, token: str, keys: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -240,7 +240,7 @@ class TestVerification:
 
         for source in (keys, str(tmp_path / "keys"), f"file://{tmp_path}/keys"):
             assert main(["inspect", token, "--jwks", source, "--identity-pool-id", POOL_ID]) == 0
-            assert "by key eu-central-1-1, the pool as given\n" in capsys.readouterr().out
+            assert "by key eu-central-1-1; pool matches\n" in capsys.readouterr().out
 
     @pytest.mark.parametrize(
         ("change", "arguments", "why"),
@@ -282,14 +282,14 @@ class TestVerification:
     @pytest.mark.parametrize(
         ("source", "why"),
         [
-            ("http://127.0.0.1:1/keys", "No keys from http://127.0.0.1:1/keys: "),
-            ("http://me:canary@127.0.0.1:1/", "No keys from http://<hidden>@127.0.0.1:1/: "),
-            # Python mistakes the password for a port.
+            ("http://127.0.0.1:1/keys", "Cannot read keys from http://127.0.0.1:1/keys: "),
+            ("http://me:canary@127.0.0.1:1/", "keys from http://<hidden>@127.0.0.1:1/: "),
+            # Python takes the password for a port.
             ("http://me:canary@127.0.0.1/", "from http://<hidden>@127.0.0.1/: InvalidURL\n"),
-            ("http://[", "No keys from http://[: ValueError\n"),
-            ("ftp://me:canary@localhost/", "No keys from ftp://<hidden>@localhost/: No such"),
-            ("", "No keys from : Is a directory"),
-            ("/nowhere/keys", "No keys from /nowhere/keys: No such file or directory"),
+            ("http://[", "Cannot read keys from http://[: ValueError\n"),
+            ("ftp://me:canary@localhost/", "keys from ftp://<hidden>@localhost/: No such"),
+            ("", "Cannot read keys from : Is a directory"),
+            ("/nowhere/keys", "Cannot read keys from /nowhere/keys: No such file or directory"),
             ("{folder}/keys", "NOT verified by the keys of"),
             ("{folder}/number", "NOT verified by the keys of"),
             ("{folder}/deep", "NOT verified by the keys of"),
@@ -318,7 +318,7 @@ class TestVerification:
                 assert main(["inspect", token, "--jwks", url]) == 255
                 greeting.result()
 
-        assert f"No keys from {url}: BadStatusLine\n" in capsys.readouterr().err
+        assert f"Cannot read keys from {url}: BadStatusLine\n" in capsys.readouterr().err
 
     def test_a_pool_is_only_checked_together_with_the_signature(
         self, forged: str, capsys: pytest.CaptureFixture[str]
@@ -326,7 +326,7 @@ class TestVerification:
         assert main(["inspect", forged, "--identity-pool-id", POOL_ID]) == 252
         out, err = capsys.readouterr()
         assert out == ""
-        assert "--identity-pool-id needs --verify or --jwks.\n" in err
+        assert "--identity-pool-id requires --verify or --jwks.\n" in err
 
     def test_a_missing_extra_is_named(
         self, forged: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

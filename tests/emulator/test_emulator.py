@@ -205,7 +205,7 @@ class TestSettings:
             Pool(developer_provider="a b")
 
     def test_two_pools_with_one_id_are_refused(self) -> None:
-        with pytest.raises(ValueError, match="an identity_pool_id of its own"):
+        with pytest.raises(ValueError, match="its own identity_pool_id"):
             Emulator(Pool(), Pool(developer_provider="other"))
 
     def test_an_invalid_address_is_refused(self) -> None:
@@ -237,7 +237,7 @@ class TestSettings:
             Pool("a:" + "0" * 54)
 
     def test_a_string_instead_of_a_list_of_providers_is_refused(self) -> None:
-        with pytest.raises(ValueError, match="several names, not one string"):
+        with pytest.raises(ValueError, match="a collection, not one string"):
             Pool(public_providers="accounts.google.com")
 
     @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ class TestFaults:
     def test_an_invalid_error_is_refused(
         self, emulator: Emulator, code: str, status: int | None
     ) -> None:
-        with pytest.raises(ValueError, match="no code or no status"):
+        with pytest.raises(ValueError, match="Not the code and status"):
             emulator.fail_next(code, status=status)
 
     @pytest.mark.parametrize("times", [0, -1])

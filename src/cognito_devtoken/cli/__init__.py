@@ -21,14 +21,14 @@ from ._output.report import Report
 
 class Command(NamedTuple):
     """
-    One command, whose module is imported when it is wanted.
+    A command. Its module is imported only when the command is used.
 
     Attributes:
-        module: Of this package, with ``DESCRIPTION``, ``add_arguments()`` and ``run()``.
+        module: The module in this package, with ``DESCRIPTION``, ``add_arguments()`` and ``run()``.
 
-        summary: What it does, in a line.
+        summary: What the command does, in one line.
 
-        calls_aws: Whether it has the global options of the AWS CLI.
+        calls_aws: Whether the command takes the global options of the AWS CLI.
     """
 
     module: str
@@ -37,26 +37,26 @@ class Command(NamedTuple):
 
 
 COMMANDS = {
-    "demo": Command("demo", "see a token made, verified and used, on this machine"),
+    "demo": Command("demo", "show a token being issued, verified and used, on this machine"),
     "emulator": Command("emulator", "run a local Cognito for tests and front ends"),
     "get-open-id-token-for-developer-identity": Command(
-        "get_token", "ask Cognito for a token, as the AWS CLI does", calls_aws=True
+        "get_token", "get a token from Cognito, as the AWS CLI does", calls_aws=True
     ),
     "credentials": Command(
         "credentials",
-        "AWS credentials of a user, for a profile's credential_process",
+        "print a user's AWS credentials, for a profile's credential_process",
         calls_aws=True,
     ),
     "exec": Command("exec", "run a command with a token in its environment", calls_aws=True),
-    "inspect": Command("inspect", "tell what a token says, and whether it is genuine"),
-    "completion": Command("completion", "print the completion script of bash or zsh"),
-    "store-key": Command("store_key", "make a key that seals tokens in a shared store"),
+    "inspect": Command("inspect", "show the claims of a token, and verify its signature"),
+    "completion": Command("completion", "print a completion script for bash or zsh"),
+    "store-key": Command("store_key", "generate a key that encrypts tokens in a shared store"),
 }
 ALIASES = {"get-token": "get-open-id-token-for-developer-identity"}
-# A script that says "aws cognito-identity get-…" need change one word only.
+# Accepted so that a script with "aws cognito-identity get-…" only has to replace "aws".
 _SERVICE = "cognito-identity"
-# Behind it stands the program that this command runs.
-_END, _RUNS_ANOTHER = "--", "exec"
+# What follows the separator is the program that exec runs.
+_SEPARATOR, _RUNS_PROGRAM = "--", "exec"
 _STDOUT = 1
 
 
@@ -65,13 +65,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     Run the command line.
 
     Args:
-        argv: The arguments; None takes those of the process.
+        argv: The arguments; None uses those of the process.
 
     Returns:
         The exit code.
     """
     for stream in (sys.stdout, sys.stderr):
-        # A terminal that cannot show a character shows its number. A closed one is None.
+        # Escape what the stream cannot encode. A closed stream is None.
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     arguments = argparse.Namespace()
@@ -82,13 +82,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        # Whoever read has enough. Python would flush, and complain, once more at exit.
+        # The reader has closed the pipe. Python would flush again at exit, and complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), _STDOUT)
         return 0
     except ERRORS as error:
         report = Report.of(error)
         if sys.stderr is not None:
-            # Where nobody reads, the exit code still tells.
+            # If stderr is closed, the exit code still reports the error.
             with suppress(OSError):
                 report.write(sys.stderr, error_format(arguments))
         return report.exit_code
@@ -100,34 +100,34 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def script() -> NoReturn:
     """
-    The installed command: :func:`main`, and out of the process.
+    Run :func:`main` and exit at once: the installed command.
 
-    Without taking apart what botocore has built, which takes a sixth of the time of a run.
+    Tearing down what botocore has built would take a sixth of the time of a run.
     """
     code = main()
-    # What is left here could not be written before, and main() has told so.
+    # Anything left in the buffer could not be written before, and main() has reported that.
     with suppress(OSError):
         print(end="", flush=True)
     os._exit(code)
 
 
 def _run(argv: Sequence[str], arguments: argparse.Namespace) -> int:
-    # What stands behind it is another program's, and argparse's ways with it have changed often.
-    end = list(argv).index(_END) if _END in argv else len(argv)
+    # The rest belongs to another program, and argparse's handling of "--" differs by version.
+    end = list(argv).index(_SEPARATOR) if _SEPARATOR in argv else len(argv)
     arguments.program = list(argv[end + 1 :])
     name, rest = _find_command(argv[:end])
     if COMMANDS[name].calls_aws:
-        # A process that ends in half a second frees nothing worth a tenth of it.
+        # In a process that runs for half a second, collection takes a tenth and frees little.
         gc.disable()
     parser_of(name).read(rest, arguments)
-    if end < len(argv) and name != _RUNS_ANOTHER:
-        raise ParameterError(f"Unknown options: {_END}", f"See '{PROG} {name} --help'.")
-    # A command has an exit code of its own only if it runs another.
+    if end < len(argv) and name != _RUNS_PROGRAM:
+        raise ParameterError(f"Unknown options: {_SEPARATOR}", f"See '{PROG} {name} --help'.")
+    # Only exec returns an exit code, if the program cannot be run.
     return import_module(f".{COMMANDS[name].module}", __package__).run(arguments) or 0
 
 
 def _find_command(words: Sequence[str]) -> tuple[str, list[str]]:
-    """The name of the command, and all the other words."""
+    """Return the name of the command, and the remaining words."""
     words = ["--help"] if list(words) == ["help"] else list(words)
     found, _ = main_parser().parse_known_args(words)
     name: str = found.command
@@ -136,7 +136,7 @@ def _find_command(words: Sequence[str]) -> tuple[str, list[str]]:
         name, rest = _find_command(rest)
     name = ALIASES.get(name, name)
     if name not in COMMANDS:
-        # Without a command its place may be that of a login or a token.
+        # If the command is missing, this word may be a login or a token.
         shown = f" {name!r}" if re.fullmatch(r"[a-z-]{1,32}", name) else ""
         raise ParameterError(
             f"argument COMMAND: Found invalid choice{shown}", f"See '{PROG} --help'."
@@ -149,13 +149,13 @@ def main_parser() -> Parser:
     lines = ["Amazon Cognito identities and OpenID tokens for your own users.", "", "commands:"]
     for name, command in COMMANDS.items():
         short = "".join(f" ({alias})" for alias, other in ALIASES.items() if other == name)
-        # The longest name has a line of its own, as argparse would have it.
+        # The summary goes on its own line, where argparse puts it for a long name.
         lines += [f"  {name}{short}", f"      {command.summary}"]
     parser = Parser(
         prog=PROG,
         usage=f"{PROG} [global options] COMMAND [options]",
         description="\n".join(lines),
-        epilog=f"'{PROG} COMMAND --help' tells the options of a command.",
+        epilog=f"Run '{PROG} COMMAND --help' for the options of a command.",
         parents=[global_parser()],
     )
     parser.add_argument("command", metavar="COMMAND", help=argparse.SUPPRESS)

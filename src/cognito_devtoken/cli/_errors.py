@@ -1,4 +1,4 @@
-"""What the commands raise, and the exit codes of AWS CLI v2."""
+"""The exceptions of the commands, and the exit codes of AWS CLI v2."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ FORMATS = ("legacy", "json", "yaml", "text", "table", "enhanced")
 
 class ParameterError(Exception):
     """
-    An argument that cannot be used.
+    An invalid argument.
 
     Args:
-        message: What is wrong, without the value of a login.
+        message: What is wrong. It must not contain the value of a login.
 
         hint: What to do about it.
     """
@@ -33,7 +33,7 @@ class ParameterError(Exception):
 
 
 class OutputError(Exception):
-    """The answer cannot be shown as it is to be."""
+    """The command cannot produce the requested output."""
 
 
 ERRORS = (ParameterError, OutputError, DevTokenError, OSError)

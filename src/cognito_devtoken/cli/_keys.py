@@ -1,4 +1,4 @@
-"""Whether a token is genuine: its signature, by a set of public keys."""
+"""Verify a token against a set of public keys."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ _LARGEST = 1 << 20
 
 def add_arguments(parser: Parser) -> None:
     parser.add_argument(
-        "--verify", action="store_true", help="check the signature by the service's keys"
+        "--verify", action="store_true", help="verify the signature with Cognito's public keys"
     )
     parser.add_argument(
         "--jwks",
         metavar="PATH|URL",
-        help="check the signature by these keys, such as an emulator's",
+        help="verify the signature with these public keys, such as an emulator's",
     )
     parser.add_argument(
         "--identity-pool-id",
         metavar="REGION:GUID",
-        help="with either: refuse the token of another pool, as all share the service's keys",
+        help="with --verify or --jwks: require a token of this pool (all pools share one key set)",
     )
 
 
@@ -46,14 +46,14 @@ def verify(
     token: Secret, claims: Mapping[str, Any], now: float, arguments: argparse.Namespace
 ) -> str:
     """
-    Check a token.
+    Verify a token.
 
     Returns:
-        What has been found good.
+        What has been verified.
 
     Raises:
-        OutputError: If the token is not genuine, not of the pool, or not in force; or if
-            there are no keys to be had.
+        OutputError: If the token is not genuine, is for another pool or has expired, or if
+            the keys cannot be read.
 
         ConfigurationError: If joserfc is missing.
     """
@@ -68,18 +68,18 @@ def verify(
         keys = KeySet.import_key_set(_strict(_read(source)))
         header = jwt.decode(token.reveal(), keys, [_ALGORITHM]).header
     except (JoseError, LookupError, AttributeError, TypeError, ValueError, RecursionError) as error:
-        # Not the error's own text, which may quote the token.
+        # The error's own text may quote the token.
         raise OutputError(
             f"The token is NOT verified by the keys of {one_line(source)}: {type(error).__name__}"
         ) from None
     pool = arguments.identity_pool_id
     if pool is not None and claims.get("aud") != pool:
-        raise OutputError("The signature is good, but the token is for ANOTHER identity pool.")
+        raise OutputError("The signature is valid, but the token is for ANOTHER identity pool.")
     expires = claims.get("exp")
     if not isinstance(expires, int | float) or expires <= now:
-        raise OutputError("The signature is good, but the token has EXPIRED.")
-    of_the_pool = "the pool as given" if pool else "of which pool is not checked"
-    return f"{_ALGORITHM} by key {header.get('kid')!s:.40}, {of_the_pool}"
+        raise OutputError("The signature is valid, but the token has EXPIRED.")
+    pool_check = "pool matches" if pool else "pool not checked"
+    return f"{_ALGORITHM} by key {header.get('kid')!s:.40}; {pool_check}"
 
 
 def _service_keys() -> str:
@@ -88,7 +88,7 @@ def _service_keys() -> str:
 
 
 def _read(source: str) -> Any:
-    """The JSON of a file or an address."""
+    """Read JSON from a file or a URL."""
     why: object
     try:
         if source.startswith(("http://", "https://")):
@@ -100,18 +100,18 @@ def _read(source: str) -> Any:
     except OSError as error:
         why = getattr(error, "reason", None) or error.strerror or type(error).__name__
     except (HTTPException, ValueError) as error:
-        # Not the error's own text, which may quote a password.
+        # The error's own text may quote a password.
         why = type(error).__name__
     else:
         return json.loads(text)
-    raise OutputError(one_line(f"No keys from {source}: {why}"))
+    raise OutputError(one_line(f"Cannot read keys from {source}: {why}"))
 
 
 def _strict(key_set: Any) -> Any:
     """
-    The key set in base64url, as RFC 7518 has it.
+    Convert a key set to base64url, as RFC 7518 requires.
 
-    Cognito's has been seen in ordinary base64, with padding.
+    Cognito has been seen to serve ordinary base64, with padding.
     """
     members = cast("list[dict[str, Any]]", key_set["keys"])
     for key in members:

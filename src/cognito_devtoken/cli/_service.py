@@ -1,4 +1,4 @@
-"""The calls to Cognito, through botocore as the AWS CLI uses it."""
+"""Calls to Cognito through botocore, made the way the AWS CLI makes them."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ _ATTEMPTS = 3
 @attrs.frozen
 class Sent:
     """
-    What is sent, whole, so that no frame has a login of its own.
+    A request, kept whole so that no frame holds a login in its own variable.
 
     Attributes:
-        members: As the API spells them, and perhaps wrong.
+        members: Named as in the API, and not validated.
     """
 
     members: Mapping[str, Any] = attrs.field(repr=False)
 
     @property
     def logins(self) -> Mapping[str, str]:
-        """Those that are text."""
+        """The logins whose value is text."""
         logins = self.members.get("Logins")
         items = cast("dict[str, object]", logins).items() if isinstance(logins, dict) else ()
         return {name: value for name, value in items if isinstance(value, str)}
@@ -45,10 +45,10 @@ class Sent:
 
 class Service:
     """
-    Cognito, and the AWS configuration of this run.
+    Cognito, with the AWS configuration of this run.
 
     Raises:
-        ConfigurationError: If there is no such profile, or it cannot be read.
+        ConfigurationError: If the profile does not exist or cannot be read.
     """
 
     def __init__(self, options: Options) -> None:
@@ -61,24 +61,24 @@ class Service:
 
     @property
     def output(self) -> str:
-        """The format that arguments, environment or profile want, unchecked."""
+        """The format set by arguments, environment or profile, not validated."""
         given = self._options.output or os.environ.get("AWS_DEFAULT_OUTPUT")
         return given or str(self._scoped.get("output", "json"))
 
     def get_token(self, members: Mapping[str, Any], *, is_dry: bool = False) -> dict[str, Any]:
         """
-        Ask for a token.
+        Get a token.
 
         Args:
-            members: Of the request. What botocore lets pass is sent, as by the AWS CLI.
+            members: The request's members. Whatever botocore accepts is sent, as by the AWS CLI.
 
-            is_dry: Whether to check only, and send nothing.
+            is_dry: Whether to validate only, and send nothing.
 
         Returns:
-            What Cognito answers, unchecked; nothing if it has not been asked.
+            Cognito's response, not validated; empty if nothing was sent.
 
         Raises:
-            InvalidRequestError: If botocore would refuse it.
+            InvalidRequestError: If botocore would reject the members.
 
             ServiceError, TokenUnavailableError, ConfigurationError: As for
                 :meth:`.DevTokenClient.fetch`.
@@ -93,10 +93,10 @@ class Service:
 
     def get_credentials(self, token: OpenIdToken, pool_id: str) -> dict[str, Any]:
         """
-        Trade a token for AWS credentials.
+        Exchange a token for AWS credentials.
 
         Returns:
-            The credentials as Cognito spells them, unchecked.
+            The credentials with Cognito's member names, not validated.
 
         Raises:
             ServiceError, TokenUnavailableError, ConfigurationError: As above.
@@ -138,7 +138,7 @@ class Service:
 
         shape = client.meta.service_model.operation_model(_OPERATION).input_shape
         if ParamValidator().validate(sent.members, shape).has_errors():
-            # botocore's own words quote what they refuse.
+            # botocore's own message quotes the values that it rejects.
             raise InvalidRequestError(violations(sent.members))
 
     def _call(self, client: Any, operation: str, sent: Sent) -> dict[str, Any]:
@@ -154,11 +154,11 @@ class Service:
 
     @contextmanager
     def _guarded(self, sent: Sent, operation: str = _OPERATION) -> Generator[None]:
-        """Errors as the library has them, and loggers that keep secrets."""
+        """Translate errors into the library's, and keep secrets out of the log."""
         try:
             with logging_of(debug=self._options.debug):
                 yield
-        except BaseException as error:  # noqa: BLE001  # Ctrl-C has frames, too
+        except BaseException as error:  # noqa: BLE001  # the frames of a Ctrl-C hold secrets, too
             failure = error
         else:
             return

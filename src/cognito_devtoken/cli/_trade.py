@@ -1,4 +1,4 @@
-"""A token that has been checked, and the AWS credentials that it is traded for."""
+"""Get a validated token, and exchange it for AWS credentials."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ class Credentials(NeverPickled):
     Temporary AWS credentials.
 
     Attributes:
-        access_key_id: Which are meant.
+        access_key_id: The id of the access key.
 
         secret_access_key: A secret.
 
         session_token: A secret.
 
-        expiration: Until when they are good, in ISO 8601.
+        expiration: When they expire, in ISO 8601.
     """
 
     access_key_id: str
@@ -42,7 +42,7 @@ class Credentials(NeverPickled):
 
 def checked_token(options: Options, members: Mapping[str, Any]) -> tuple[OpenIdToken, Service]:
     """
-    A token that fits the request, and the service that has given it.
+    Get a token and validate it; return it with the service that issued it.
 
     Raises:
         DevTokenError: As :class:`.TokenRequest` and :meth:`.DevTokenClient.fetch` do.
@@ -55,18 +55,18 @@ def checked_token(options: Options, members: Mapping[str, Any]) -> tuple[OpenIdT
 
 def credentials_of(service: Service, token: OpenIdToken, pool_id: str) -> Credentials:
     """
-    What Cognito gives for a token, in the enhanced flow: the role is that of the pool.
+    Exchange a token for AWS credentials in the enhanced flow, which uses the pool's role.
 
     Raises:
         DevTokenError: As :meth:`.DevTokenClient.fetch` does.
 
-        OutputError: If Cognito leaves something out.
+        OutputError: If the credentials lack a member.
     """
     found = service.get_credentials(token, pool_id)
     lacking = [name for name, kind in _MEMBERS.items() if not isinstance(found.get(name), kind)]
     if lacking:
         del found
-        raise OutputError(f"What Cognito gives for the token lacks {', '.join(lacking)}.")
+        raise OutputError(f"The credentials from Cognito lack {', '.join(lacking)}.")
     expiration: datetime = found["Expiration"]
     return Credentials(
         access_key_id=found["AccessKeyId"],

@@ -1,4 +1,4 @@
-"""YAML, with what the extra ``cli`` brings."""
+"""YAML, which needs the extra ``cli``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def read_yaml(text: str) -> Any:
     Read one document.
 
     Raises:
-        ValueError: If it is none.
+        ValueError: If the text is not YAML.
 
         ConfigurationError: If PyYAML is missing.
     """
@@ -21,7 +21,7 @@ def read_yaml(text: str) -> Any:
     try:
         return yaml.safe_load(text)
     except yaml.YAMLError:
-        raise ValueError("It is no YAML.") from None
+        raise ValueError("The text is not YAML.") from None
 
 
 def write_yaml(value: Any) -> str:
@@ -33,7 +33,7 @@ def write_yaml(value: Any) -> str:
     """
     yaml = _pyyaml()
     if isinstance(value, bool | int | float | str | None):
-        # YAML would end it with "..."; as the AWS CLI does, JSON, which is YAML too.
+        # PyYAML would end a scalar with "...". Like the AWS CLI, write JSON, which is YAML, too.
         return json.dumps(value, ensure_ascii=False) + "\n"
     return str(yaml.safe_dump(value, default_flow_style=False, allow_unicode=True))
 
@@ -47,7 +47,7 @@ def _pyyaml() -> Any:
 
 
 def missing(what: str, package: str) -> ConfigurationError:
-    """The error of an extra that is not there."""
+    """Return the error for a missing extra."""
     return ConfigurationError(
         f"{what} needs {package}, which is not installed.",
         hint="Install the extra: pip install 'cognito-devtoken[cli]'",

@@ -1,4 +1,4 @@
-"""``cognito-devtoken completion``: what a shell needs to complete a command line."""
+"""``cognito-devtoken completion``: print a shell's completion script."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from ._input.parsing import Parser, one_of
 
 _SHELLS = ("bash", "zsh")
 DESCRIPTION = f"""\
-Prints a script that completes commands, options and their values:
+Prints a script that completes commands, options and their values. To load it,
+add one of these lines to your shell's startup file:
 
   source <({PROG} completion bash)  # in ~/.bashrc
-  source <({PROG} completion zsh)   # in ~/.zshrc, below compinit"""
+  source <({PROG} completion zsh)   # in ~/.zshrc, after compinit"""
 
 _SCRIPT = """\
-# Completion of {prog}, for bash and, below bashcompinit, for zsh.
+# Completion for {prog}, in bash and, with bashcompinit, in zsh.
 _{function}() {{
     local word=${{COMP_WORDS[COMP_CWORD]}} before=${{COMP_WORDS[COMP_CWORD-1]}} command= place
     COMPREPLY=()
@@ -44,7 +45,7 @@ def add_arguments(parser: Parser) -> None:
         type=one_of(*_SHELLS),
         choices=_SHELLS,
         metavar="SHELL",
-        help="bash or zsh",
+        help="the shell: bash or zsh",
     )
 
 

@@ -1,4 +1,4 @@
-"""``cognito-devtoken credentials``: what an AWS profile runs as its ``credential_process``."""
+"""``cognito-devtoken credentials``: a ``credential_process`` for an AWS profile."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from ._trade import checked_token, credentials_of
 
 
 DESCRIPTION = """\
-Gets a token, trades it for temporary AWS credentials and prints them as AWS
-configuration files want it of a credential_process, whatever --output, --query
-and --color say:
+Gets a token, exchanges it for temporary AWS credentials and prints them in the
+format AWS expects from a credential_process. In ~/.aws/config, on one line:
 
   [profile user-42]
   credential_process = cognito-devtoken credentials --profile backend
       --identity-pool-id us-east-1:… --logins login.example.com=user-42
 
-(in one line). --profile names the profile of those who may ask for tokens."""
+--profile names a profile that is allowed to request tokens. --output, --query
+and --color have no effect."""
 
-# In the environment while it looks for AWS credentials itself.
+# Set while this process looks for AWS credentials itself, to detect a recursion.
 _MARK = "_COGNITO_DEVTOKEN_IN_CREDENTIAL_PROCESS"
 
 
@@ -40,8 +40,8 @@ def run(arguments: argparse.Namespace) -> None:
     check_target(arguments.output_file)
     if os.environ.get(_MARK):
         raise ConfigurationError(
-            "This credential_process asks for the credentials that it is to give.",
-            hint="Give it --profile, with the profile of those who may ask for tokens.",
+            "This credential_process refers to its own profile.",
+            hint="Pass --profile with a profile that is allowed to request tokens.",
         )
     os.environ[_MARK] = "1"
     try:

@@ -1,4 +1,4 @@
-"""``cognito-devtoken emulator``."""
+"""``cognito-devtoken emulator``: run a local Cognito."""
 
 from __future__ import annotations
 
@@ -10,51 +10,56 @@ from ._errors import ParameterError
 
 
 DESCRIPTION = """\
-Runs a local Amazon Cognito with one identity pool until Ctrl-C, and prints a
-line for each call. Everything is in memory."""
+Runs a local Amazon Cognito with one identity pool, and prints a line for each
+call. Press Ctrl-C to stop it. All data is kept in memory."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--host", default="127.0.0.1", help="default: %(default)s")
     parser.add_argument(
-        "--port", type=int, default=9229, help="default: %(default)s; 0 takes a free one"
+        "--host", default="127.0.0.1", help="the address to listen on; default: %(default)s"
+    )
+    parser.add_argument(
+        "--port",
+        type=int,
+        default=9229,
+        help="the port to listen on; default: %(default)s; 0 picks a free one",
     )
     parser.add_argument(
         "--identity-pool-id",
         default="us-east-1:00000000-0000-4000-8000-000000000000",
         metavar="REGION:GUID",
-        help="default: %(default)s",
+        help="the id of the pool; default: %(default)s",
     )
     parser.add_argument(
         "--developer-provider",
         default="login.example.com",
         metavar="NAME",
-        help="the key of your own users in Logins; default: %(default)s",
+        help="the pool's developer provider name; default: %(default)s",
     )
     parser.add_argument(
         "--public-provider",
         action="append",
         default=[],
         metavar="NAME",
-        help="a public provider that the pool accepts; may be repeated",
+        help="a public provider that the pool accepts; can be repeated",
     )
     parser.add_argument(
         "--allow-unauthenticated",
         action="store_true",
-        help="let GetId give identities without a login",
+        help="let GetId create identities without a login",
     )
     parser.add_argument(
         "--calls-per-second",
         type=float,
         metavar="N",
-        help="throttle GetOpenIdTokenForDeveloperIdentity, as AWS does at 50",
+        help="throttle GetOpenIdTokenForDeveloperIdentity (AWS: 50); default: no limit",
     )
     parser.add_argument(
         "--latency",
         type=float,
         default=0.0,
         metavar="SECONDS",
-        help="wait before each answer",
+        help="how long to wait before each response; default: 0",
     )
 
 
@@ -64,12 +69,12 @@ def run(arguments: argparse.Namespace) -> None:
     stop = threading.Event()
 
     def show(call: Call) -> None:
-        # Anybody may send anything as the name of an operation.
+        # A client can send anything as the name of an operation.
         name = call.operation if call.operation.isalnum() else ascii(call.operation)
         try:
             print(name, call.error_code or call.identity_id or "ok", flush=True)
         except BrokenPipeError:
-            stop.set()  # nobody is reading any more
+            stop.set()  # the reader has closed the pipe
 
     try:
         pool = Pool(
@@ -86,7 +91,7 @@ def run(arguments: argparse.Namespace) -> None:
             latency=arguments.latency,
             on_call=show,
         ).start()
-    except (TypeError, ValueError) as error:  # the socket's, if the host is no address
+    except (TypeError, ValueError) as error:  # from the socket, if the host is not an address
         raise ParameterError(str(error)) from None
     signal.signal(signal.SIGTERM, lambda number, frame: stop.set())
     with emulator:
@@ -97,7 +102,7 @@ def run(arguments: argparse.Namespace) -> None:
             print(f"public keys         {emulator.jwks_uri}")
             print(
                 f"\nexport AWS_ENDPOINT_URL_COGNITO_IDENTITY={emulator.endpoint_url}\n"
-                "sends boto3 and this library here. Ctrl-C stops.\n",
+                "sends boto3 and this library here. Press Ctrl-C to stop.\n",
                 flush=True,
             )
             stop.wait()

@@ -1,4 +1,4 @@
-"""``cognito-devtoken exec``: a command with the token in its environment."""
+"""``cognito-devtoken exec``: run a command with a token in its environment."""
 
 from __future__ import annotations
 
@@ -15,21 +15,22 @@ from ._trade import checked_token, credentials_of
 
 
 DESCRIPTION = """\
-Gets a token and becomes the command, which finds in its environment:
+Gets a token and replaces this process with COMMAND, in whose environment it
+sets:
 
-  COGNITO_IDENTITY_ID                the identity
+  COGNITO_IDENTITY_ID                the identity id
   COGNITO_IDENTITY_TOKEN             the token
-  COGNITO_IDENTITY_TOKEN_EXPIRES_AT  until when it is good, in ISO 8601
+  COGNITO_IDENTITY_TOKEN_EXPIRES_AT  when the token expires, in ISO 8601
 
-With --credentials also AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY,
-AWS_SESSION_TOKEN and AWS_CREDENTIAL_EXPIRATION: those of the user, in place of
-the ones that have asked for the token. Exit code and signals are the command's
-own; 127 says that there is no such command, 126 that it cannot be run. What it
-prints is its own affair: --output, --query and --color have no effect."""
+With --credentials, it also sets AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY,
+AWS_SESSION_TOKEN and AWS_CREDENTIAL_EXPIRATION to the user's credentials, in
+place of those that requested the token. The exit code is COMMAND's own, 127 if
+COMMAND is not found, or 126 if it cannot be run. --output, --query and --color
+have no effect."""
 
 _NOT_FOUND, _NOT_RUNNABLE = 127, 126
-# They would send an SDK past the credentials in the environment.
-_MISLEADING = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SECURITY_TOKEN")
+# With any of these set, an SDK might not use the credentials in the environment.
+_CONFLICTING = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SECURITY_TOKEN")
 
 
 def add_arguments(parser: Parser) -> None:
@@ -38,7 +39,7 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument(
         "--credentials",
         action="store_true",
-        help="trade the token for temporary AWS credentials, too",
+        help="also exchange the token for temporary AWS credentials",
     )
 
 
@@ -48,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
     command: list[str] = arguments.program
     if not command:
         raise ParameterError(
-            "There is no command to run.", f"It stands behind '--': {PROG} exec … -- COMMAND"
+            "No command to run.", f"Put the command after '--': {PROG} exec … -- COMMAND"
         )
     token, service = checked_token(options, members)
     environ = os.environ | {
@@ -57,7 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
         "COGNITO_IDENTITY_TOKEN_EXPIRES_AT": token.expires_at.isoformat(),
     }
     if arguments.credentials:
-        for name in _MISLEADING:
+        for name in _CONFLICTING:
             environ.pop(name, None)
         found = credentials_of(service, token, members["IdentityPoolId"])
         environ |= {
@@ -66,16 +67,16 @@ def run(arguments: argparse.Namespace) -> int:
             "AWS_SESSION_TOKEN": found.session_token,
             "AWS_CREDENTIAL_EXPIRATION": found.expiration,
         }
-    return _become(command, environ)
+    return _replace_process(command, environ)
 
 
-def _become(command: list[str], environ: dict[str, str]) -> int:
+def _replace_process(command: list[str], environ: dict[str, str]) -> int:
     print(end="", flush=True)
-    # Python ignores these, and whoever is run would go on ignoring them.
+    # Python ignores these signals, and the command would inherit that.
     ignored = [getattr(signal, name) for name in ("SIGPIPE", "SIGXFSZ") if hasattr(signal, name)]
     before = [(number, signal.signal(number, signal.SIG_DFL)) for number in ignored]
     try:
-        os.execvpe(command[0], command, environ)  # noqa: S606  # what the user wants
+        os.execvpe(command[0], command, environ)  # noqa: S606  # the user's command
     except OSError as error:
         print(f"\n{PROG}: [ERROR]: {command[0]}: {error.strerror}", file=sys.stderr)
         missing = isinstance(error, FileNotFoundError)

@@ -1,4 +1,4 @@
-"""``cognito-devtoken get-open-id-token-for-developer-identity``."""
+"""``cognito-devtoken get-open-id-token-for-developer-identity``: get a token."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ._input.options import Options
 from ._input.parsing import Parser, one_of
 from ._output.file import add_output_file, check_target, deliver
 from ._output.formats import check_output, rendered
-from ._output.report import told
+from ._output.report import redacted
 from ._service import Service
 
 
@@ -20,10 +20,10 @@ DESCRIPTION = """\
 Finds or creates the Cognito identity of a user and prints it with an OpenID
 token. Options, output and exit codes are those of AWS CLI v2.
 
-A MAP is NAME=VALUE[,NAME=VALUE...], with quotes around a value that has a
-comma, or a JSON object. file://PATH stands for what is in a file, and - for
-standard input. Arguments are visible to other users of the machine: the token
-of a public provider belongs into a file."""
+A MAP is NAME=VALUE[,NAME=VALUE...], with quotes around a value that contains a
+comma, or a JSON object. file://PATH reads the value from a file, and - from
+standard input. Other users of the machine can see command-line arguments, so
+keep the token of a public provider in a file."""
 
 _TITLE = "GetOpenIdTokenForDeveloperIdentity"
 
@@ -56,9 +56,9 @@ def run(arguments: argparse.Namespace) -> None:
     try:
         answer = service.get_token(members, is_dry=kind is not None)
     except ServiceError as error:
-        # What the AWS CLI sends is sent, so that the limits are told in hindsight.
-        if broken := inputs.violations(members):
-            error.__notes__ = [f"Limits that are broken: {'; '.join(map(told, broken))}"]
+        # Like the AWS CLI, this sends requests that exceed a limit: name the limits now.
+        if found := inputs.violations(members):
+            error.__notes__ = [f"Correct the parameters: {'; '.join(map(redacted, found))}"]
         raise
     if kind is not None:
         answer = skeletons.OUTPUT
@@ -67,7 +67,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _found(options: Options, answer: object) -> object:
-    """What of the answer the query wants."""
+    """Return the part of the response that the query selects."""
     if options.query is None:
         return answer
     from jmespath.exceptions import JMESPathError

@@ -1,4 +1,4 @@
-"""``cognito-devtoken inspect``: what a token says."""
+"""``cognito-devtoken inspect``: explain a token."""
 
 from __future__ import annotations
 
@@ -23,19 +23,20 @@ from .demo.screen import look
 
 
 DESCRIPTION = """\
-Explains a token of Cognito without showing it: whose it is, who has proved
-what, and how long it lives. Without TOKEN it is asked for, without an echo, or
-read from standard input, where it may also stand in the JSON that get-token
-prints. Nobody has verified what it says, unless --verify is given.
+Explains a Cognito token without printing it: the identity, how the user was
+authenticated, and how long the token is valid. Without TOKEN, prompts for the
+token, or reads it from standard input, which can also be the JSON that
+get-token prints. The claims are not verified unless you pass --verify or
+--jwks.
 
-The developer user id stands in a token for everybody to read."""
+Anyone who has the token can read the developer user id in it."""
 
 _WIDTH = 78
 _NAMES = 14
 _TAGS = "https://aws.amazon.com/tags"
 _POOL_ARN = "https://cognito-identity.amazonaws.com/identity-pool-arn"
 _KNOWN = {"sub", "aud", "amr", "iss", "exp", "iat", _TAGS, _POOL_ARN}
-_PROMPT = "Token (it is not shown): "
+_PROMPT = "Token (input is hidden): "
 
 
 def add_arguments(parser: Parser) -> None:
@@ -49,8 +50,8 @@ def run(arguments: argparse.Namespace) -> None:
     is_verified = arguments.verify or arguments.jwks is not None
     if arguments.identity_pool_id is not None and not is_verified:
         raise ParameterError(
-            "--identity-pool-id needs --verify or --jwks.",
-            "What a token says of its pool is worth nothing before its signature is checked.",
+            "--identity-pool-id requires --verify or --jwks.",
+            "Add one of them: the pool in a token means nothing until its signature is verified.",
         )
     token = _token(arguments.token)
     try:
@@ -58,14 +59,14 @@ def run(arguments: argparse.Namespace) -> None:
     except ValueError as error:
         raise ParameterError(str(error)) from None
     if claims is None:
-        raise ParameterError("This is no JWT: it has no three parts between dots.")
+        raise ParameterError("Not a JWT: expected three parts separated by dots.")
     now = datetime.now(UTC).timestamp()
     for line in _lines(claims, now):
         print(line.rstrip())
     if is_verified:
         print(_line("verified", verify(token, claims, now, arguments)))
     else:
-        print(_line("verified", "no (--verify does)"))
+        print(_line("verified", "no (use --verify)"))
 
 
 def _token(argument: str | None) -> Secret:
@@ -80,7 +81,7 @@ def _token(argument: str | None) -> Secret:
         try:
             text = str(json.loads(text)["Token"])
         except (KeyError, ValueError, RecursionError):
-            raise ParameterError("This JSON has no Token.") from None
+            raise ParameterError('Expected a JSON object with a "Token".') from None
     return Secret(text)
 
 
@@ -101,19 +102,19 @@ def _lines(claims: Mapping[str, Any], now: float) -> Iterator[str]:
 
 
 def _proofs(amr: object, pool: object) -> Iterator[str]:
-    """How the user has been authenticated: "authentication methods references"."""
+    """Explain how the user was authenticated ("authentication methods references")."""
     shown = _shown(amr)
     if not isinstance(amr, list) or not amr:
-        yield _line("proved by", f"{shown}  (amr)")
+        yield _line("auth methods", f"{shown}  (amr)")
         return
     entries = map(str, cast("list[object]", amr))
     state, *proofs = entries
-    means = {"authenticated": "somebody has proved who it is", "unauthenticated": "a guest"}
-    yield _line("proved by", f"{_shown(state)}: {means.get(state, 'an unknown state')}  (amr)")
+    means = {"authenticated": "the user has logged in", "unauthenticated": "a guest"}
+    yield _line("auth methods", f"{_shown(state)}: {means.get(state, 'unknown state')}  (amr)")
     for proof in proofs:
         provider, found, user = proof.partition(f":{pool}:")
         if found:
-            yield _line("", f"{_shown(provider)}: your own user {_shown(user)}")
+            yield _line("", f"{_shown(provider)}: your user {_shown(user)}")
         elif ":OIDC:" in proof:
             provider, _, user = proof.partition(":OIDC:")
             yield _line("", f"{_shown(provider)}: its user {_shown(user)}")
@@ -126,22 +127,22 @@ def _life(issued: Any, expires: Any, now: float) -> Iterator[str]:
     yield _line("issued", f"{times[0] or _shown(issued)}  (iat)")
     yield _line("expires", f"{times[1] or _shown(expires)}  (exp)")
     if None in times:
-        yield _line("life", "unknown: these are no times")
+        yield _line("lifetime", "unknown: invalid times")
         return
     lifetime, left = expires - issued, expires - now
     if left <= 0:
-        state = f"EXPIRED {_span(-left)} ago, by the clock of this machine"
+        state = f"EXPIRED {_span(-left)} ago, by this machine's clock"
     elif now < issued:
-        state = f"not yet: it begins in {_span(issued - now)}, by the clock of this machine"
+        state = f"starts in {_span(issued - now)}, by this machine's clock"
     else:
-        state = f"{_span(left)} left of {_span(lifetime)}, by the clock of this machine"
-    yield _line("life", state)
+        state = f"{_span(left)} left of {_span(lifetime)}, by this machine's clock"
+    yield _line("lifetime", state)
     if sys.stdout is not None and sys.stdout.isatty() and lifetime > 0:  # pyright: ignore[reportUnnecessaryComparison]  # closed
         yield _line("", _bar((now - issued) / lifetime))
 
 
 def _bar(share: float) -> str:
-    """The life of a token, and how much of it is over."""
+    """Draw the lifetime of a token as a bar, and mark the present."""
     characters = look()
     ahead, past = characters.zones[State.FRESH], characters.zones[State.EXPIRED]
     width = max(min(shutil.get_terminal_size().columns, _WIDTH) - _NAMES - 1, 10)
@@ -154,7 +155,7 @@ def _line(name: str, value: str) -> str:
 
 
 def _shown(value: object) -> str:
-    """Anything that a token may say, with nothing that a terminal would obey."""
+    """Format any claim, and escape what a terminal would interpret."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
 
@@ -169,7 +170,7 @@ def _date(value: Any) -> str | None:
 
 
 def _span(seconds: float) -> str:
-    """Such as "1 h 30 min" or "59 s"."""
+    """Format a duration, such as "1 h 30 min" or "59 s"."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"

@@ -1,4 +1,4 @@
-"""``cognito-devtoken store-key``."""
+"""``cognito-devtoken store-key``: generate a key for a shared store."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from ._output.file import add_output_file, check_target, deliver
 
 
 DESCRIPTION = """\
-Prints a new key for COGNITO_DEVTOKEN_STORE_KEYS, or for a file that it names.
-Whoever has it can read the tokens in the store: --output-file keeps it from
-the other users of the machine, and a redirection to a file may not."""
+Generates a key for COGNITO_DEVTOKEN_STORE_KEYS, or for a file that it names.
+Anyone who has the key can read the tokens in the store: use --output-file
+rather than a redirection, which might let other users read the file."""
 
 
 def add_arguments(parser: Parser) -> None:

@@ -1,4 +1,4 @@
-"""The emulator: HTTP around the service, and what can be made to go wrong."""
+"""The emulator: the service over HTTP, and the faults it simulates."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ _EXPOSED_HEADERS = ("x-amzn-RequestId", "x-amzn-ErrorType", "x-amzn-ErrorMessage
 @attrs.frozen
 class Call:
     """
-    A call that the emulator has carried out or refused.
+    A call that the emulator has executed or rejected.
 
     Attributes:
         operation: Its name, as the client sent it.
 
-        identity_id: The identity in the answer, if there is one.
+        identity_id: The identity in the response, if there is one.
 
         error_code: None if it succeeded.
     """
@@ -66,35 +66,34 @@ class Emulator:
     """
     A local Amazon Cognito for identity pools, on real HTTP.
 
-    It carries out ``GetOpenIdTokenForDeveloperIdentity``, ``GetId``,
-    ``GetCredentialsForIdentity`` and, of STS, ``AssumeRoleWithWebIdentity``. It signs
-    tokens with keys of its own and serves those under ``/.well-known/jwks_uri``.
-    Everything is in memory and gone with it. An identity id depends on the pool and the
-    user only, so that it is the same in every run.
+    It supports ``GetOpenIdTokenForDeveloperIdentity``, ``GetId``,
+    ``GetCredentialsForIdentity`` and, from STS, ``AssumeRoleWithWebIdentity``. It signs
+    tokens with its own keys and serves the public keys under ``/.well-known/jwks_uri``.
+    All data is kept in memory. An identity id depends only on the pool and the user, so it
+    is the same in every run.
 
-    It is a context manager, or is started with :meth:`start` and stopped with
-    :meth:`stop`. Its methods and attributes may be used from any thread but its own.
+    Use it as a context manager, or call :meth:`start` and :meth:`stop`. Its methods and
+    attributes can be used from any thread except its own.
 
     Args:
-        pools: The identity pools. None makes one, ``Pool()``.
+        pools: The identity pools; default: one, ``Pool()``.
 
         host: The address to listen on.
 
-        port: The port to listen on; 0 takes a free one, and keeps it when it is stopped and
-            started again.
+        port: The port to listen on; 0 picks a free one, which a restart keeps.
 
         behavior: What to do where the service's behaviour is not known.
 
         credentials: Secret access keys by access key ids. If given, a call for a token
-            must be signed with one of them; None accepts any signature and none.
+            must be signed with one of them; None accepts any signature, or none.
 
-        calls_per_second: How many calls for a token a second to accept, with a burst of
-            as many; more get a ``TooManyRequestsException``. None accepts all.
+        calls_per_second: The limit on calls for a token per second, and on their burst; calls
+            beyond it get a ``TooManyRequestsException``. None means no limit.
 
-        latency: How long to wait before an answer, in seconds.
+        latency: How long to wait before each response, in seconds.
 
-        clock: The time, in seconds since the epoch: tokens are issued and expire by it,
-            calls per second are counted and signatures checked by it.
+        clock: The time, in seconds since the epoch: for the issue and expiry of tokens, for
+            counting calls per second and for checking signatures.
 
         on_call: Called with every call, in the server's thread.
 
@@ -107,13 +106,13 @@ class Emulator:
     """The identity pools."""
 
     calls_per_second: float | None
-    """As given; may be set while it runs."""
+    """As given; can be changed while the emulator runs."""
 
     latency: float
-    """As given, in seconds; may be set while it runs."""
+    """As given, in seconds; can be changed while the emulator runs."""
 
     calls: Counter[str]
-    """How many calls came in, by operation, since it was made or :meth:`clear`."""
+    """The number of calls by operation since the emulator was created or cleared."""
 
     _service: Service
 
@@ -134,7 +133,7 @@ class Emulator:
         if not host:
             raise ValueError("host must not be empty.")
         if not host.isascii():
-            # socket.create_server() finds out too late, and leaves a socket open.
+            # socket.create_server() would fail too late, and leave a socket open.
             try:
                 host.encode("idna")
             except UnicodeError:
@@ -163,7 +162,7 @@ class Emulator:
         latency: float = 0.0,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """Be as if just made with these settings. What has come in before has no effect."""
+        """Reset to a new emulator with these settings. Earlier requests have no effect."""
         if not 0 <= latency < math.inf:
             raise ValueError(f"latency is out of range: {latency}.")
         if calls_per_second is not None and not calls_per_second > 0:
@@ -185,24 +184,24 @@ class Emulator:
     @property
     def endpoint_url(self) -> str:
         """
-        Where it listens; the *endpoint_url* for boto3 and for ``DevTokenClient``.
+        The URL of the emulator, for *endpoint_url* of boto3 and ``DevTokenClient``.
 
         Raises:
-            RuntimeError: If it is not running.
+            RuntimeError: If the emulator is not running.
         """
         return self._running.url
 
     @property
     def jwks_uri(self) -> str:
-        """Where the public keys of the tokens are."""
+        """The URL of the tokens' public keys."""
         return f"{self.endpoint_url}/.well-known/jwks_uri"
 
     def start(self) -> Self:
         """
-        Listen and answer from now on. Without effect if it does already.
+        Start the server. No effect if it is running.
 
         Raises:
-            OSError: If the address cannot be bound, because it is in use for one.
+            OSError: If the address cannot be bound, for example because it is in use.
         """
         with self._starting:
             if self._server is None:
@@ -211,11 +210,11 @@ class Emulator:
         return self
 
     def stop(self) -> None:
-        """Answer what has come in, then close. Without effect if it does not run."""
+        """Answer the pending requests and stop the server. No effect if it is not running."""
         with self._starting:
             if self._server is not None:
                 self._server.stop()
-                self._server = None  # not before: a request that is still there needs it
+                self._server = None  # only now: a pending request needs it
 
     def __enter__(self) -> Self:
         return self.start()
@@ -224,7 +223,7 @@ class Emulator:
         self.stop()
 
     def clear(self) -> None:
-        """Forget identities, counted calls and faults to come. Keys and settings stay."""
+        """Remove identities, call counts and pending faults. Keys and settings stay."""
         self._service.forget()
         self.calls.clear()
         self._faults.clear()
@@ -233,34 +232,34 @@ class Emulator:
         self, code: str, message: str = "", *, status: int | None = None, times: int = 1
     ) -> None:
         """
-        Answer the next calls with an error, whatever they are.
+        Answer the next calls with an error, whatever their operation.
 
         Args:
             code: The error code, such as ``ResourceConflictException``.
 
             message: The text of the error.
 
-            status: The HTTP status. None takes 500 for ``InternalErrorException`` and 400
+            status: The HTTP status. None means 500 for ``InternalErrorException`` and 400
                 for all others.
 
             times: How many calls.
 
         Raises:
-            ValueError: If the code or the status cannot be those of an error, or for less
-                than one call.
+            ValueError: If the code or the status is not that of an error, or *times* is less
+                than 1.
         """
         if status is None:
             status = 500 if code == "InternalErrorException" else 400
         if not re.fullmatch(r"[\w.#-]+", code, re.ASCII) or not 400 <= status <= 599:
-            raise ValueError(f"This is no code or no status of an error: {code!r}, {status}.")
+            raise ValueError(f"Not the code and status of an error: {code!r}, {status}.")
         self._plan(Fault("refuse", Refusal(code, message, status)), times)
 
     def drop_next(self, *, times: int = 1) -> None:
-        """Carry the next calls out, and drop the connection in place of an answer."""
+        """Execute the next calls, and drop the connection instead of responding."""
         self._plan(Fault("drop"), times)
 
     def cut_next(self, *, times: int = 1) -> None:
-        """Carry the next calls out, and drop the connection in the middle of the answer."""
+        """Execute the next calls, and drop the connection in the middle of the response."""
         self._plan(Fault("cut"), times)
 
     def _plan(self, fault: Fault, times: int) -> None:
@@ -309,11 +308,11 @@ class Emulator:
         try:
             body = await request.body()
         except ClientDisconnect:
-            return Response()  # to nobody
+            return Response()  # the client is gone
         if self.latency:
             await self._running.wait(self.latency)
         if service is not self._service:
-            return Response(status_code=503)  # to somebody of before
+            return Response(status_code=503)  # the request came before _renew()
         try:
             fault = self._faults.popleft()
         except IndexError:
@@ -321,12 +320,12 @@ class Emulator:
         answer = self._answer(request.headers, body, fault)
         if fault is not None and fault.kind != "refuse":
             await self._break_off(request, fault, answer)
-        return http_response(answer)  # which goes nowhere if the connection is gone
+        return http_response(answer)  # discarded if the connection is gone
 
     async def _break_off(self, request: Request, fault: Fault, answer: Answer) -> None:
         transport = self._running.transport_of(request)
         if transport is None:
-            return  # the client was faster
+            return  # the client has closed it
         if fault.kind == "cut":
             transport.write(half_of(answer))
             transport.close()

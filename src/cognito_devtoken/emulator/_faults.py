@@ -1,4 +1,4 @@
-"""What is made to go wrong."""
+"""Simulated faults, and the rate limiter."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from ._wire import Answer, Refusal
 @attrs.frozen
 class Fault:
     """
-    What happens to one call.
+    A fault of one call.
 
     Attributes:
-        kind: ``"refuse"`` answers with *refusal*. ``"drop"`` and ``"cut"`` carry the call
-            out, and give no answer or half of one.
+        kind: ``"refuse"`` responds with *refusal*. ``"drop"`` and ``"cut"`` execute the call,
+            and send no response or half of it.
 
-        refusal: What to answer.
+        refusal: The error to respond with.
     """
 
     kind: Literal["refuse", "drop", "cut"]
@@ -27,7 +27,7 @@ class Fault:
 
 
 def half_of(answer: Answer) -> bytes:
-    """An HTTP response that ends in the middle of its body."""
+    """Return an HTTP response that ends in the middle of its body."""
     head = "".join(f"{name}: {value}\r\n" for name, value in answer.headers.items())
     length = len(answer.body)
     start = f"HTTP/1.1 {answer.status} OK\r\n{head}content-length: {length}\r\n\r\n"
@@ -36,7 +36,7 @@ def half_of(answer: Answer) -> bytes:
 
 class TokenBucket:
     """
-    Lets so many calls a second through, and as many at once after a pause.
+    A rate limiter that allows a number of calls per second, and as many in a burst.
 
     Args:
         clock: The time in seconds, from any start.
@@ -48,7 +48,7 @@ class TokenBucket:
         self._at = clock()
 
     def take(self, per_second: float) -> bool:
-        """Whether one more call may pass now."""
+        """Count a call if the limit allows it now, and return whether it does."""
         now = self._clock()
         self._spent = max(0.0, self._spent - (now - self._at) * per_second)
         self._at = now

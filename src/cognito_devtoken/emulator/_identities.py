@@ -1,8 +1,8 @@
 """
-Which identity do these logins have?
+Find the identity that a set of logins belongs to.
 
-Law of this module: it decides and does nothing else. No clock, no key, no I/O; what a
-decision changes is in what it returns.
+Law of this module: it only decides. No clock, no keys, no I/O; it returns the changes and
+does not make them.
 
 The rules are those of the Amazon Cognito developer guide ("Developer-authenticated
 identities", "Switching unauthenticated users to authenticated users") and of public
@@ -24,7 +24,7 @@ from ._wire import Refusal
 
 @attrs.frozen
 class Login:
-    """Somebody, as one provider knows them."""
+    """A user, as one provider knows them."""
 
     provider: str
     subject: str = attrs.field(repr=False)
@@ -40,7 +40,7 @@ class Identity:
 
         pool: The pool it belongs to.
 
-        logins: Who it is. Without any, it is an unauthenticated identity.
+        logins: The linked logins. Without any, the identity is unauthenticated.
 
         enabled: False once it has been merged into another.
     """
@@ -61,7 +61,7 @@ def resolve(
     behavior: Behavior,
 ) -> tuple[Identity, ...]:
     """
-    Find, create, link, upgrade or merge.
+    Find, create, link, upgrade or merge identities.
 
     Args:
         identities: All identities by their ids.
@@ -72,15 +72,15 @@ def resolve(
 
         identity_id: The identity that the caller names, if any.
 
-        logins: Who the caller has proved to be; at least one.
+        logins: The verified logins; at least one.
 
         behavior: What to do where the service's behaviour is not known.
 
     Returns:
-        The identities that change, as they are to be; the first is the answer.
+        The changed identities in their new state; the first is the result.
 
     Raises:
-        Refusal: If the service would refuse.
+        Refusal: If the service would reject the call.
     """
     owned = {login: owners.get((pool, login)) for login in logins}
     if identity_id is None:
@@ -98,7 +98,7 @@ def resolve(
     if others and behavior.public_login_of_another_identity == "conflict":
         raise Refusal("ResourceConflictException", behavior.conflict_message)
     linked = identity.logins.union(owned, *(other.logins for other in others))
-    # The developer provider may know one identity by several names, no other one may.
+    # Only the developer provider can have several logins of one identity.
     of_provider = Counter(login.provider for login in linked)
     del of_provider[pool.developer_provider]
     if any(count > 1 for count in of_provider.values()):
@@ -135,7 +135,7 @@ def _check_named(
 
 
 def check_match(identity: Identity, logins: Iterable[Login]) -> None:
-    """To add a login to an identity, or to use it, takes one that it has."""
+    """Require a login that is linked to the identity, to add another or to use it."""
     if identity.logins.isdisjoint(logins):
         raise mismatch()
 
@@ -161,12 +161,12 @@ def forbidden(identity: Identity) -> Refusal:
 
 
 def _new(pool: Pool, login: Login) -> Identity:
-    # The same user has the same identity id in every run: a test may rely on it.
+    # A user has the same identity id in every run, so that a test can rely on it.
     return _named_after(pool, [login.provider, login.subject])
 
 
 def anonymous(pool: Pool, number: int) -> Identity:
-    """The *number*-th unauthenticated identity of a pool."""
+    """Return the *number*-th unauthenticated identity of a pool."""
     return _named_after(pool, [number])
 
 

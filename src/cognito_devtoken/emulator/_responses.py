@@ -1,4 +1,4 @@
-"""What the emulator answers where no operation does: as HTTP, in the caller's protocol."""
+"""Responses of the emulator outside an operation, in the caller's protocol."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from ._wire import Answer, Refusal, is_query, json_refusal, query_refusal
 
 
 async def no_such_page(request: Request, error: Exception) -> Response:
-    """Answer for an address or a method that does not exist."""
+    """Respond to a path or a method that does not exist."""
     return _refuse(request, Refusal("UnknownOperationException", "", 404))
 
 
 async def internal_error(request: Request, error: Exception) -> Response:
-    """Answer for an error in the emulator, which the server logs."""
+    """Respond to an error in the emulator, which the server logs."""
     return _refuse(request, Refusal("InternalErrorException", "Internal error", 500))
 
 

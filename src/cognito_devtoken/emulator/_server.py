@@ -1,4 +1,4 @@
-"""An ASGI application on a socket, in a thread of its own."""
+"""An ASGI server in its own thread."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 
 class _Protocol(H11Protocol):
-    """Without a line for each request in the log of the application around it."""
+    """Writes no access log, which would end up in the log of the surrounding application."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -24,7 +24,7 @@ class _Protocol(H11Protocol):
 
 
 class _Uvicorn(uvicorn.Server):
-    """Tells when it has started: asked to stop before that, it would leave things open."""
+    """Signals when it has started: stopped earlier, it would leave resources open."""
 
     def __init__(self, config: uvicorn.Config, started: threading.Event) -> None:
         super().__init__(config)
@@ -37,23 +37,23 @@ class _Uvicorn(uvicorn.Server):
 
 class Server:
     """
-    Serves from when it is made until :meth:`stop`.
+    Serves an application from its creation until :meth:`stop`.
 
-    The socket is bound before the thread starts: an address in use is the caller's error,
-    and nobody has to wait for a port.
+    The socket is bound before the thread starts: the caller gets the error if the address is
+    in use, and never has to wait for the port.
 
     Args:
         app: What to serve.
 
         host: The address to bind.
 
-        port: The port to bind; 0 takes a free one.
+        port: The port to bind; 0 picks a free one.
     """
 
     def __init__(self, app: Starlette, host: str, port: int) -> None:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._socket = socket.create_server((host, port), family=family)
-        # Its connections inherit it. Without it, each answer after the first on a
+        # Connections inherit this option. Without it, each response after the first on a
         # connection waits 40 ms for the client's acknowledgement.
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         shown = f"[{host}]" if ":" in host else host
@@ -65,8 +65,8 @@ class Server:
             http=_Protocol,
             ws="none",
             lifespan="on",
-            # What is the process's belongs to the application: its logging, and the
-            # policy that uvicorn would set for another loop.
+            # Leave the application's global state alone: logging, and the event loop policy
+            # that uvicorn would set.
             log_config=None,
             loop="asyncio",
             proxy_headers=False,
@@ -92,39 +92,39 @@ class Server:
     @asynccontextmanager
     async def _lifespan(self, app: Starlette) -> AsyncGenerator[None]:
         self._loop = asyncio.get_running_loop()
-        self._hurry = asyncio.Event()
+        self._interrupted = asyncio.Event()
         yield
 
     def stop(self) -> None:
-        # In its own thread, which is past its last look at whether to start at all.
+        # In the server's thread, after its last check of whether to start at all.
         self._loop.call_soon_threadsafe(self._ask_to_stop)
         self._thread.join()
         self._socket.close()
 
     def _ask_to_stop(self) -> None:
-        self._hurry.set()
+        self._interrupted.set()
         self._server.should_exit = True
 
     def interrupt(self, change: Callable[[], None]) -> None:
-        """Call this between two answers, and have nobody wait any longer."""
-        if not self._thread.is_alive():  # in a forked child, where nobody is answered
+        """Call *change* between two responses, and end all waits."""
+        if not self._thread.is_alive():  # in a forked child, which serves no requests
             change()
             return
 
         async def run() -> None:
             change()
-            self._hurry.set()
-            self._hurry = asyncio.Event()
+            self._interrupted.set()
+            self._interrupted = asyncio.Event()
 
         asyncio.run_coroutine_threadsafe(run(), self._loop).result()
 
     async def wait(self, seconds: float) -> None:
-        """Wait, but not longer than the server runs without an interruption."""
+        """Wait, but no longer than until an interruption or a stop."""
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._hurry.wait(), seconds)
+            await asyncio.wait_for(self._interrupted.wait(), seconds)
 
     def transport_of(self, request: Request) -> asyncio.Transport | None:
-        """The connection of a request, if it still is there: for what HTTP has no words for."""
+        """Return the connection of a request if it is still open, to break it off."""
         connections = self._server.server_state.connections
         return next(
             (

@@ -1,4 +1,4 @@
-"""The operations: from a request's members to the answer's, and what is remembered."""
+"""The operations, from request members to response members, and the stored identities."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from ._wire import Refusal
 
 
 _CREDENTIALS_SECONDS = 3600
-_LAST_SECOND = 253_402_300_799  # of the year 9999; NaN is not before it
+_LAST_SECOND = 253_402_300_799  # of the year 9999; the check must also reject NaN
 _ACCESS_KEY_CHARACTERS = string.ascii_uppercase + "234567"
 
 
@@ -43,7 +43,7 @@ class Service:
     ) -> None:
         self._pools = {pool.identity_pool_id: pool for pool in pools}
         if len(self._pools) < len(pools):
-            raise ValueError("Each of the pools needs an identity_pool_id of its own.")
+            raise ValueError("Each pool needs its own identity_pool_id.")
         self.behavior = behavior
         self.clock = clock
         self.bucket = TokenBucket(clock)
@@ -57,17 +57,17 @@ class Service:
         }
 
     def forget(self) -> None:
-        """Forget all identities."""
+        """Remove all identities."""
         with self._lock:
             self._identities: dict[str, Identity] = {}
             self._owners: dict[tuple[Pool, Login], str] = {}
 
     def call(self, operation: str, members: Mapping[str, Any]) -> dict[str, Any]:
         """
-        Carry out an operation of the JSON protocol.
+        Execute an operation of the JSON protocol.
 
         Raises:
-            Refusal: If the service would refuse.
+            Refusal: If the service would reject the call.
         """
         validate(operation, members)
         with self._lock:
@@ -120,7 +120,7 @@ class Service:
         if token is not None:
             self._check_own_token(token, identity)
         if given:
-            # All of them, because one that is bad fails the call.
+            # Check all of them: an invalid one fails the call.
             check_match(identity, list(self._prove_public(identity.pool, given)))
         access_key_id, secret_key, session_token, expires = self._credentials()
         return {
@@ -135,10 +135,10 @@ class Service:
 
     def assume_role_with_web_identity(self, members: Mapping[str, str]) -> dict[str, Any]:
         """
-        The operation of STS. Every role trusts every pool.
+        Execute the operation of STS. Every role trusts every pool.
 
         Raises:
-            Refusal: If the token is not one of ours, or has expired.
+            Refusal: If the emulator did not sign the token, or the token has expired.
         """
         for name in ("RoleArn", "RoleSessionName", "WebIdentityToken"):
             if not members.get(name):
@@ -215,7 +215,7 @@ class Service:
             yield self._prove(pool, provider, proof)
 
     def _prove(self, pool: Pool, provider: str, proof: str) -> Login:
-        """Who the login says that the user is, or what is wrong with it."""
+        """Verify a login, and return the user that it proves."""
         try:
             claims = decode_claims(Secret(proof))
         except ValueError:
@@ -265,7 +265,7 @@ class Service:
         return int(self.clock())
 
     def _credentials(self, seconds: int = _CREDENTIALS_SECONDS) -> tuple[str, str, str, int]:
-        """An access key id, a secret key, a session token and when they expire. Fakes."""
+        """Make up an access key id, a secret key, a session token and their expiry."""
         return (
             _access_key_id("ASIA"),
             secrets.token_urlsafe(30),

@@ -1,4 +1,4 @@
-"""What can be set: the pools, and what to do where the service's behaviour is unknown."""
+"""Settings: the pools, and what to do where the service's behaviour is unknown."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _DEVELOPER_PROVIDER = re.compile(r"[\w._-]{1,128}", re.ASCII)
 
 
 def _frozenset(names: Iterable[str]) -> frozenset[str]:
-    if isinstance(names, str):  # whose letters would be taken for names
-        raise ValueError("public_providers must be several names, not one string.")  # noqa: TRY004
+    if isinstance(names, str):  # its letters would be taken for names
+        raise ValueError("public_providers must be a collection, not one string.")  # noqa: TRY004
     return frozenset(names)
 
 
@@ -29,20 +29,20 @@ class Pool:
     Attributes:
         identity_pool_id: ``REGION:GUID``.
 
-        developer_provider: The pool's developer provider name, the key in ``Logins``
-            under which your own user ids stand: 1 to 128 letters, digits and ``._-``.
+        developer_provider: The pool's developer provider name, the key of your own user ids
+            in ``Logins``: 1 to 128 letters, digits and ``._-``.
 
         public_providers: The names of the public providers that the pool accepts, such
-            as ``accounts.google.com``. A login under one is a JWT of that issuer, of
-            which everything but the signature is checked, or any other text, which is
-            then taken for the user's name there.
+            as ``accounts.google.com``. A login under one is either a JWT of that issuer,
+            checked except for its signature, or any other text, which is taken as the
+            user's name there.
 
-        allow_unauthenticated: Whether ``GetId`` gives identities without a login.
+        allow_unauthenticated: Whether ``GetId`` creates identities without a login.
 
         account_id: The AWS account in the pool's ARN.
 
     Raises:
-        ValueError: If an attribute is not of that form.
+        ValueError: If an attribute does not have that form.
     """
 
     identity_pool_id: str = "us-east-1:00000000-0000-4000-8000-000000000000"
@@ -66,12 +66,12 @@ class Pool:
 
     @property
     def region(self) -> str:
-        """The AWS region, which the id begins with."""
+        """The AWS region, with which the id begins."""
         return self.identity_pool_id.partition(":")[0]
 
     @property
     def arn(self) -> str:
-        """The pool's Amazon Resource Name, which its tokens hold."""
+        """The pool's Amazon Resource Name, which its tokens contain."""
         return (
             f"arn:aws:cognito-identity:{self.region}:{self.account_id}"
             f":identitypool/{self.identity_pool_id}"
@@ -81,13 +81,13 @@ class Pool:
 @attrs.frozen(kw_only=True)
 class Behavior:
     """
-    What the emulator does where it is not publicly known what the service does.
+    What the emulator does where the service's behaviour is not publicly known.
 
     Test against the default, and against the alternative if your code depends on it.
 
     Attributes:
-        unknown_developer_provider_code: The error code when ``Logins`` has no key of the
-            pool's developer provider. The text of the error is known.
+        unknown_developer_provider_code: The error code when ``Logins`` lacks the pool's
+            developer provider. The text of the error is known.
 
         identity_of_another_pool_code: The error code when the ``IdentityId`` exists in
             another pool.
@@ -95,25 +95,25 @@ class Behavior:
         public_login_of_another_identity: What happens when a public login is linked to
             another identity already. AWS documents both: ``"conflict"`` is a
             ``ResourceConflictException``; ``"merge"`` disables the other identity and
-            moves its logins to the one that is named, else to that of the first login.
+            moves its logins to the named identity, or else to that of the first login.
 
         already_registered_message: The text of a ``DeveloperUserAlreadyRegisteredException``.
 
         conflict_message: The text of a ``ResourceConflictException``.
 
         throttled_status: The HTTP status of a ``TooManyRequestsException``: 400, as the
-            sibling service for user pools sends it, or 429, as the API model says. With
+            sibling service for user pools sends it, or 429, as in the API model. With
             400, botocore's ``legacy`` retry mode does not retry it.
 
-        amr: The ``amr`` claim when public logins come along with the developer's: only
-            the ``"developer"`` entries, or those of ``"all"`` providers.
+        amr: What the ``amr`` claim contains when public logins accompany the developer's:
+            only the ``"developer"`` entries, or those of ``"all"`` providers.
 
         issuer: The ``iss`` of the tokens. The service's own by default; set it to the
-            emulator's address for a verifier that insists on OpenID Connect discovery
+            emulator's address for a verifier that requires OpenID Connect discovery
             at the issuer.
 
         legacy_keys: Whether the served keys have the modulus in padded standard base64
-            with a leading zero byte, as the service's had in 2020, in place of the
+            with a leading zero byte, as the service's had in 2020, instead of the
             base64url of RFC 7518.
     """
 

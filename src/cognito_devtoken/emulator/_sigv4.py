@@ -1,9 +1,9 @@
 """
-Does the signature of a request fit the known credentials?
+Verify the signature of a request against the known credentials.
 
-AWS Signature Version 4, written from its specification
+AWS Signature Version 4, implemented from its specification
 (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html) and not with
-botocore's signer: asked about itself, that one would always agree.
+botocore's signer, which would always agree with itself.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def check_signature(
     now: float,
 ) -> None:
     """
-    Check who signed a ``POST /``.
+    Verify the signature of a ``POST /``.
 
     Args:
         secrets: Secret access keys by access key ids.
@@ -45,7 +45,7 @@ def check_signature(
         now: The time, in seconds since the epoch.
 
     Raises:
-        Refusal: As the service's front door would.
+        Refusal: If AWS would reject the request before it reaches the service.
     """
     authorization = headers.get("authorization")
     if authorization is None:
@@ -55,7 +55,7 @@ def check_signature(
     if parts is None or not _TIMESTAMP.fullmatch(timestamp):
         raise Refusal(
             "IncompleteSignatureException",
-            "The request has no complete Signature Version 4 with an X-Amz-Date.",
+            "The request lacks a complete Signature Version 4 with an X-Amz-Date.",
         )
     secret = secrets.get(parts["key"])
     if secret is None:
@@ -73,8 +73,8 @@ def check_signature(
     }:
         raise Refusal(
             "IncompleteSignatureException",
-            "The date of the scope must be that of X-Amz-Date, and 'host' and 'x-amz-date' "
-            "must be signed.",
+            "The date of the credential scope must match X-Amz-Date, and 'host' and "
+            "'x-amz-date' must be signed.",
         )
     signature = _signature(secret, parts["scope"], parts["headers"], headers, timestamp, body)
     if not hmac.compare_digest(signature, parts["signature"]):
@@ -84,7 +84,7 @@ def check_signature(
             "Check your AWS Secret Access Key and signing method. Consult the service "
             "documentation for details.",
         )
-    # As text, because 20261399T996399Z is no time, and later than any.
+    # Compare as text: 20261399T996399Z cannot be parsed, but sorts after any time of its year.
     window = (now - _MAX_SKEW_SECONDS, now + _MAX_SKEW_SECONDS)
     earliest, latest = (f"{datetime.fromtimestamp(t, UTC):%Y%m%dT%H%M%SZ}" for t in window)
     if not earliest <= timestamp <= latest:

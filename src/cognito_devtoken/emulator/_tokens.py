@@ -1,4 +1,4 @@
-"""The OpenID tokens: what they say, how they are signed, and whether one is good."""
+"""The OpenID tokens: their claims, and how they are signed and verified."""
 
 from __future__ import annotations
 
@@ -20,15 +20,17 @@ Keys: TypeAlias = dict[str, RSAKey]
 
 
 class BadTokenError(Exception):
-    """It was not signed here, or something has changed it."""
+    """The token was not signed by this emulator, or was changed."""
 
 
 class ExpiredTokenError(Exception):
     """
-    Args:
-        now: When that was found, in seconds since the epoch.
+    The token has expired.
 
-        expired: When it expired, likewise.
+    Args:
+        now: When it was verified, in seconds since the epoch.
+
+        expired: When it expired, in seconds since the epoch.
     """
 
     def __init__(self, now: int, expired: int) -> None:
@@ -46,7 +48,7 @@ def claims_of(
     now: int,
     behavior: Behavior,
 ) -> dict[str, Any]:
-    """The claims of a token, in the order in which the service writes them."""
+    """Return the claims of a token, in the order in which the service writes them."""
     claims: dict[str, Any] = {
         "sub": identity_id,
         "aud": pool.identity_pool_id,
@@ -75,12 +77,12 @@ def _amr(pool: Pool, logins: Sequence[Login], behavior: Behavior) -> list[str]:
 
 class Signer:
     """
-    Signs tokens and knows its own again.
+    Signs tokens, and verifies the ones it has signed.
 
-    Like the service, it has one key a region, and serves them all in one document.
+    Like the service, it has one key per region, and serves them all in one document.
 
     Args:
-        keys: The keys that there are, by region. Those that are missing are made and added.
+        keys: The existing keys by region. Missing keys are generated and added.
     """
 
     def __init__(
@@ -97,19 +99,19 @@ class Signer:
 
     def sign(self, claims: Mapping[str, Any], region: str) -> str:
         key = self._keys[region]
-        # "JWS", not "JWT", is what the service writes there.
+        # The service writes "JWS" here, not "JWT".
         header = {"kid": key.kid, "typ": "JWS", "alg": ALGORITHM}
         payload = json.dumps(claims, separators=(",", ":")).encode()
         return jws.serialize_compact(header, payload, key, [ALGORITHM])
 
     def verify(self, token: str) -> dict[str, Any]:
         """
-        The claims of a token that was signed here and has not expired.
+        Verify a token, and return its claims.
 
         Raises:
-            BadTokenError: If it was not signed here.
+            BadTokenError: If the token was not signed here.
 
-            ExpiredTokenError: If it has expired.
+            ExpiredTokenError: If the token has expired.
         """
         try:
             keys = KeySet(list(self._keys.values()))
@@ -123,7 +125,7 @@ class Signer:
         return claims
 
     def key_set(self) -> dict[str, list[dict[str, Any]]]:
-        """The document of public keys."""
+        """Return the document of public keys."""
         keys = [key.as_dict(private=False) for key in self._keys.values()]
         members = ("kty", "alg", "use", "kid", "n", "e")
         documents = [{name: key[name] for name in members} for key in keys]
@@ -133,7 +135,7 @@ class Signer:
         return {"keys": documents}
 
     def discovery(self, base_url: str) -> dict[str, Any]:
-        """The OpenID Connect discovery document."""
+        """Return the OpenID Connect discovery document."""
         return {
             "issuer": self._behavior.issuer,
             "jwks_uri": f"{base_url}/.well-known/jwks_uri",

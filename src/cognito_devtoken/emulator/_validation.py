@@ -1,9 +1,8 @@
 """
-The constraints on an operation's input, and what the service says of one that is broken.
+The constraints on an operation's input, and the service's messages for violations.
 
-A broken constraint is a ``ValidationException``, which the API model does not list. Of
-its texts, those for an identity pool id are known from public traces; the others follow
-their form.
+A violation is a ``ValidationException``, which the API model does not list. Its texts for an
+identity pool id are known from public traces; the others follow the same form.
 """
 
 from __future__ import annotations
@@ -30,13 +29,13 @@ from ._wire import Refusal
 
 
 class Shape(Protocol):
-    """What a member must look like."""
+    """The constraints on a member."""
 
     @property
     def required(self) -> bool: ...
 
     def broken(self, path: str, value: Any) -> Iterator[str]:
-        """The constraints that *value* breaks, in the service's words."""
+        """Yield the constraints that *value* violates, in the service's words."""
         ...
 
 
@@ -71,7 +70,7 @@ class Map:
         if not isinstance(value, dict):
             raise _wrong_type(value, "Map")
         entries = cast("dict[str, object]", value)
-        # What the service quotes of a map is not known; logins are not for quoting.
+        # How the service quotes a map is not known, and logins must not be quoted.
         prefix = f"Value '***' at '{path}' failed to satisfy constraint: "
         if len(entries) > self.maximum:
             yield f"{prefix}Member must have length less than or equal to {self.maximum}"
@@ -135,11 +134,11 @@ INPUTS: Mapping[str, Mapping[str, Shape]] = {
 
 def validate(operation: str, members: Mapping[str, Any]) -> None:
     """
-    Hold the members against the operation's constraints. Unknown ones are ignored.
+    Check the members against the operation's constraints. Unknown members are ignored.
 
     Raises:
-        Refusal: ``ValidationException`` with all that is broken, or
-            ``SerializationException`` for a value of another type.
+        Refusal: ``ValidationException`` with all violations, or ``SerializationException``
+            for a value of the wrong type.
     """
     found: list[str] = []
     for name, shape in INPUTS[operation].items():

@@ -1,4 +1,4 @@
-"""The service's answers, as they stand on the wire."""
+"""The service's wire formats."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _SERVICE = "AWSCognitoIdentityService"
 STS_NAMESPACE = "https://sts.amazonaws.com/doc/2011-06-15/"
 
 
-# What comes from in front of the service (who is calling?) spells the text "Message".
-_FRONT_DOOR = frozenset(
+# Authentication errors, which AWS raises in front of the service, have a member "Message".
+_AUTHENTICATION_ERRORS = frozenset(
     {
         "AccessDeniedException",
         "ExpiredTokenException",
@@ -34,14 +34,14 @@ _FRONT_DOOR = frozenset(
 
 class Refusal(Exception):
     """
-    The service says no.
+    An error response of the service.
 
     Args:
         code: The error code.
 
         message: The text for the caller.
 
-        status: The HTTP status. 400 for nearly everything, whatever the API model says.
+        status: The HTTP status: 400 for nearly everything, despite the API model.
     """
 
     def __init__(self, code: str, message: str, status: int = 400) -> None:
@@ -61,33 +61,33 @@ class Answer:
 
 
 def is_query(headers: Mapping[str, str]) -> bool:
-    """Whether it is the protocol of STS, not of Cognito."""
+    """Return whether a request uses the protocol of STS, not of Cognito."""
     return "x-www-form-urlencoded" in headers.get("content-type", "")
 
 
 def operation_of(headers: Mapping[str, str]) -> str:
-    """The operation that a request in AwsJson names; nothing if it is another service's."""
+    """Return the operation of a request in AwsJson, or "" if it is another service's."""
     service, _, operation = headers.get("x-amz-target", "").rpartition(".")
     return operation if service == _SERVICE else ""
 
 
 def query_fields(body: bytes) -> dict[str, str]:
-    """A request in the query protocol of STS."""
+    """Parse a request in the query protocol of STS."""
     try:
         return dict(parse_qsl(body.decode("ascii", "replace"), max_num_fields=100))
     except ValueError:
-        return {}  # too many of them
+        return {}  # too many fields
 
 
 def json_answer(result: Mapping[str, Any], request_id: str) -> Answer:
-    """AwsJson 1.1."""
+    """Return a response in AwsJson 1.1."""
     headers = {"x-amzn-RequestId": request_id, "content-type": "application/x-amz-json-1.1"}
     return Answer(200, headers, json.dumps(result).encode())
 
 
 def json_refusal(refusal: Refusal, request_id: str) -> Answer:
-    """AwsJson 1.1, with the colon that the service leaves behind the error type."""
-    member = "Message" if refusal.code in _FRONT_DOOR else "message"
+    """Return an error in AwsJson 1.1, with the service's trailing colon in the error type."""
+    member = "Message" if refusal.code in _AUTHENTICATION_ERRORS else "message"
     headers = {
         "x-amzn-RequestId": request_id,
         "x-amzn-ErrorType": f"{refusal.code}:",
@@ -99,7 +99,7 @@ def json_refusal(refusal: Refusal, request_id: str) -> Answer:
 
 
 def query_answer(operation: str, result: Mapping[str, Any], request_id: str) -> Answer:
-    """The query protocol of STS."""
+    """Return a response in the query protocol of STS."""
     root = ET.Element(f"{operation}Response", xmlns=STS_NAMESPACE)
     _fill(ET.SubElement(root, f"{operation}Result"), result)
     _fill(ET.SubElement(root, "ResponseMetadata"), {"RequestId": request_id})
@@ -107,7 +107,7 @@ def query_answer(operation: str, result: Mapping[str, Any], request_id: str) -> 
 
 
 def query_refusal(refusal: Refusal, request_id: str) -> Answer:
-    """The query protocol of STS."""
+    """Return an error in the query protocol of STS."""
     root = ET.Element("ErrorResponse", xmlns=STS_NAMESPACE)
     error = {
         "Type": "Sender" if refusal.status < 500 else "Receiver",
@@ -133,5 +133,5 @@ def _fill(element: ET.Element, members: Mapping[str, Any]) -> None:
 
 
 def _header(text: str) -> str:
-    """What a header can hold, and a client reads."""
+    """Reduce a text to what a header can hold and a client reads."""
     return _NOT_FOR_HEADERS.sub("?", " ".join(text.split()))[:1000]

@@ -1,6 +1,6 @@
 """
-What the command line reads: options, parameters, shorthand, files, skeletons.
+The input of the command line: options, parameters, shorthand, files, skeletons.
 
-Values, exceptions and ``cli._errors`` may enter; the client and the sessions may not. Only the
+It may import values, exceptions and ``cli._errors``, but not the client or the sessions. Only the
 commands import it.
 """

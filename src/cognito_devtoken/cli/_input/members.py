@@ -1,4 +1,4 @@
-"""The parameters of the operation: arguments in, members of the request out."""
+"""The parameters of the operation: turns arguments into members of the request."""
 
 from __future__ import annotations
 
@@ -29,32 +29,33 @@ _NAMES = {
 
 def add_arguments(parser: Parser) -> None:
     add = parser.add_argument_group("parameters").add_argument
-    add("--identity-pool-id", metavar="REGION:GUID", help="the identity pool (required)")
-    add("--identity-id", metavar="REGION:GUID", help="an identity to link the logins to")
+    add("--identity-pool-id", metavar="REGION:GUID", help="the id of the identity pool (required)")
+    add("--identity-id", metavar="REGION:GUID", help="an existing identity to link the logins to")
     add(
         "--logins",
         metavar="MAP",
-        help="provider names to proofs, such as login.example.com=user-42 (required)",
+        help="a map of provider names to user ids or tokens, such as login.example.com=user-42 "
+        "(required)",
     )
-    add("--principal-tags", metavar="MAP", help="tags for the session, such as team=blue")
+    add("--principal-tags", metavar="MAP", help="a map of principal tags, such as team=blue")
     add(
         "--token-duration",
         type=int,
         metavar="SECONDS",
-        help="how long the token is to live: 1 to 86400; default: 900",
+        help="the lifetime of the token in seconds, 1 to 86400; default: 900",
     )
-    add("--cli-input-json", metavar="JSON", help="the parameters in one object")
-    add("--cli-input-yaml", metavar="YAML", help="the same in YAML")
+    add("--cli-input-json", metavar="JSON", help="the parameters as one JSON object")
+    add("--cli-input-yaml", metavar="YAML", help="the parameters as YAML")
 
 
 def read(arguments: argparse.Namespace, *, is_complete: bool = True) -> dict[str, Any]:
     """
-    The members of the request. What stands on the command line wins over the input.
+    Return the members of the request. Other arguments override ``--cli-input-``.
 
     Args:
-        arguments: Of the command line.
+        arguments: The parsed command line.
 
-        is_complete: Whether to insist on what the operation cannot do without.
+        is_complete: Whether to require the parameters that the operation requires.
 
     Raises:
         ParameterError: If an argument cannot be read, or a required one is missing.
@@ -88,7 +89,7 @@ def _require(arguments: argparse.Namespace) -> None:
 
 
 def violations(members: Mapping[str, Any]) -> list[Violation]:
-    """The limits that the members break, whether or not the AWS CLI minds."""
+    """Return all limits that the members violate, including those the AWS CLI does not check."""
     nulls = [
         Violation(member, "must not be null")
         for name, member in _NAMES.items()
@@ -110,7 +111,7 @@ def _from_input(option: str, value: str, language: str) -> dict[str, Any]:
     try:
         found: Any = json.loads(text) if language == "json" else read_yaml(text)
     except (ValueError, RecursionError):
-        # Not the text's own error, which quotes it.
+        # The parser's own error quotes the text.
         raise unusable(option, f"Invalid {language.upper()} received.") from None
     if not isinstance(found, dict):
         raise unusable(
@@ -121,7 +122,7 @@ def _from_input(option: str, value: str, language: str) -> dict[str, Any]:
 
 def _map(option: str, text: str) -> Any:
     if text.lstrip().startswith("["):
-        raise unusable(option, "Invalid JSON: a list in place of a map")
+        raise unusable(option, "Invalid JSON: expected an object, not a list")
     if text.lstrip().startswith("{"):
         try:
             return json.loads(text)

@@ -19,85 +19,86 @@ if TYPE_CHECKING:
     from jmespath.parser import ParsedResult
 
 _COLORS = ("on", "off", "auto")
+_NO_EFFECT = "accepted for compatibility; no effect"
 _TIMEOUT = 60
-# What poll() can wait for: 2**31 - 1 milliseconds. It takes more for less.
+# poll() can wait for 2**31 - 1 milliseconds. A larger number would make it wait less.
 _LONGEST = 2_147_483
-# What botocore takes for a region.
+# What botocore accepts as a region.
 _REGION = re.compile(r"(?!\d+:)(?!-)([A-Za-z0-9-]{1,63})(?<!-):")
 
 
 def global_parser() -> Parser:
-    """A parser of the global options, and of nothing else."""
+    """Return a parser of the global options only."""
     parser = Parser(add_help=False)
     add = parser.add_argument_group("global options").add_argument
-    add("--version", action=_Version, nargs=0, help="print the version")
-    add("--debug", action="store_true", help="tell what happens, without secrets")
-    add("--endpoint-url", metavar="URL", help="where to send the call in place of AWS")
+    add("--version", action=_Version, nargs=0, help="print the version and exit")
+    add("--debug", action="store_true", help="turn on debug logging, without secrets")
+    add("--endpoint-url", metavar="URL", help="send the request to this URL instead of AWS")
     add(
         "--no-verify-ssl",
         action="store_false",
         dest="verify_ssl",
-        help="take any certificate for good",
+        help="accept any TLS certificate",
     )
-    add("--no-paginate", action="store_true", help="no effect: there are no pages")
+    add("--no-paginate", action="store_true", help=_NO_EFFECT)
     add(
         "--output",
         type=one_of(*OUTPUTS),
         choices=OUTPUTS,
         metavar="FORMAT",
-        help="json (the default), text, table, yaml, yaml-stream or off",
+        help="the output format: json (the default), text, table, yaml, yaml-stream or off",
     )
-    add("--query", metavar="JMESPATH", help="what of the answer to print")
-    add("--profile", metavar="NAME", help="a profile of the AWS configuration files")
-    add("--region", metavar="NAME", help="the region to call; default: that of the pool")
+    add("--query", metavar="JMESPATH", help="which part of the response to print")
+    add("--profile", metavar="NAME", help="the profile to use from the AWS configuration files")
+    add("--region", metavar="NAME", help="the region to call; default: the pool's region")
     add(
         "--color",
         type=one_of(*_COLORS),
         choices=_COLORS,
         default="auto",
         metavar="WHEN",
-        help="colour in tables: on, off or auto (the default)",
+        help="when to colour tables: on, off or auto (the default)",
     )
     add(
         "--no-sign-request",
         action="store_false",
         dest="sign_request",
-        help="send without AWS credentials",
+        help="do not sign the request with AWS credentials",
     )
-    add("--ca-bundle", metavar="PATH", help="certificates to verify the endpoint against")
+    add("--ca-bundle", metavar="PATH", help="the CA certificates for verifying the endpoint")
     add(
         "--cli-read-timeout",
         type=int,
         metavar="SECONDS",
-        help=f"how long to wait for an answer; default: {_TIMEOUT}, 0: for ever",
+        help=f"how long to wait for a response; default: {_TIMEOUT}; 0 waits forever",
     )
     add(
         "--cli-connect-timeout",
         type=int,
         metavar="SECONDS",
-        help=f"how long to wait for a connection; default: {_TIMEOUT}, 0: for ever",
+        help=f"how long to wait for a connection; default: {_TIMEOUT}; 0 waits forever",
     )
     add(
         "--cli-binary-format",
         type=one_of("base64", "raw-in-base64-out"),
         choices=("base64", "raw-in-base64-out"),
         metavar="FORMAT",
-        help="no effect: nothing is binary",
+        help=_NO_EFFECT,
     )
-    add("--no-cli-pager", action="store_true", help="no effect: there is no pager")
-    add("--no-cli-auto-prompt", action="store_true", help="no effect: nothing is asked")
+    add("--no-cli-pager", action="store_true", help=_NO_EFFECT)
+    add("--no-cli-auto-prompt", action="store_true", help=_NO_EFFECT)
     add(
         "--cli-error-format",
         type=one_of(*FORMATS),
         choices=FORMATS,
         metavar="FORMAT",
-        help="enhanced (the default), legacy, json, yaml, text or table",
+        help="the format of errors: enhanced (the default), legacy, json, yaml, text or table",
     )
     return parser
 
 
 class _Version(argparse.Action):
-    """The version, which is looked up only if it is wanted."""
+    """Prints the version, which it looks up only on request."""
 
     def __call__(self, parser: argparse.ArgumentParser, *args: object, **options: object) -> None:
         from importlib.metadata import version
@@ -112,27 +113,27 @@ class Options:
     The global options of one run.
 
     Attributes:
-        debug: Whether to tell what happens.
+        debug: Whether debug logging is on.
 
-        endpoint_url: Where to send the call; None leaves it to botocore.
+        endpoint_url: Where to send the request; None leaves it to botocore.
 
-        verify: As botocore takes it: False, a path, or None.
+        verify: The ``verify`` of botocore: False, a path, or None.
 
         output: One of :data:`OUTPUTS`; None leaves it to environment and profile.
 
-        query: What to print of the answer; None prints all.
+        query: Which part of the response to print; None prints all.
 
         profile: A profile of the AWS configuration files; None leaves it to botocore.
 
-        region: The region to call; None takes the pool's.
+        region: The region to call; None uses the pool's.
 
         color: ``on``, ``off`` or ``auto``.
 
         is_signed: Whether the request is signed.
 
-        read_timeout: In seconds; None waits for ever.
+        read_timeout: In seconds; None waits forever.
 
-        connect_timeout: In seconds; None waits for ever.
+        connect_timeout: In seconds; None waits forever.
     """
 
     debug: bool
@@ -150,10 +151,10 @@ class Options:
     @classmethod
     def of(cls, arguments: argparse.Namespace) -> Self:
         """
-        What the arguments say.
+        Return the options in the parsed arguments.
 
         Raises:
-            ParameterError: If the query, the endpoint or a time-out is none.
+            ParameterError: If the query, the endpoint or a timeout is invalid.
         """
         return cls(
             debug=arguments.debug,
@@ -171,9 +172,9 @@ class Options:
 
     def region_for(self, pool_id: object) -> str | None:
         """
-        The region to call for a pool: it exists in its own region only.
+        Return the region to call for a pool, which exists in its own region only.
 
-        None, which leaves it to the profile, for what does not begin with a region.
+        None leaves it to the profile, if the pool id does not begin with a region.
         """
         if self.region:
             return self.region
@@ -182,7 +183,7 @@ class Options:
 
 
 def error_format(arguments: argparse.Namespace) -> str:
-    """How errors are told: as the arguments say, or the environment."""
+    """Return the format of errors that the arguments or the environment set."""
     asked = getattr(arguments, "cli_error_format", None) or os.environ.get("AWS_CLI_ERROR_FORMAT")
     style = str(asked).lower()
     return style if style in FORMATS else "enhanced"
@@ -194,7 +195,7 @@ def _endpoint(url: str | None) -> str | None:
     try:
         why = None if urlsplit(url).scheme else "the scheme is missing"
     except ValueError:
-        why = "it is no URL"
+        why = "it is not a URL"
     if why:
         raise ParameterError(
             f"Bad value for --endpoint-url: {why}. It must be of the form "

@@ -1,9 +1,9 @@
 """
-From arguments to a namespace, the way the AWS CLI does it.
+Parse arguments into a namespace, the way the AWS CLI does it.
 
-There, the global options are looked for first, anywhere, and may be shortened as if there
-were no others: ``--p`` is ``--profile``, whatever else begins with a p. The rest is the
-command's. No message repeats what may be a login.
+Global options are parsed first, wherever they are, and can be abbreviated as if there were
+no others: ``--p`` is ``--profile``, whatever else begins with a p. The command parses the
+rest. No message quotes a value that may be a login.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .._errors import PROG, ParameterError
 
 
 class Parser(argparse.ArgumentParser):
-    """Raises in place of leaving the process, and shows no value."""
+    """Raises an error instead of exiting, and quotes no value."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(formatter_class=_Formatter, **options)
@@ -26,13 +26,13 @@ class Parser(argparse.ArgumentParser):
         raise ParameterError(_without_values(message), f"See '{self.prog} --help'.")
 
     def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
-        # Later, nobody could tell that help or version have not been written.
+        # Flush here: a failure to write the help or the version could not be reported later.
         print(end="", flush=True)
         super().exit(status, message)
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):
-    """Leaves the lines of a description as they are, and has room for long options."""
+    """Keeps the lines of a description as they are, and leaves room for long options."""
 
     def __init__(self, prog: str, **options: Any) -> None:
         super().__init__(prog, **{"max_help_position": 30, **options})
@@ -43,11 +43,11 @@ class CommandParser(Parser):
     The parser of one command.
 
     Args:
-        name: Of the command.
+        name: The name of the command.
 
-        summary: What it does, in a line.
+        summary: What the command does, in one line.
 
-        description: What it does.
+        description: What the command does, in full.
 
         globals_: The parser of the global options; None for a command without them.
     """
@@ -68,7 +68,7 @@ class CommandParser(Parser):
         Read the arguments into the namespace.
 
         Raises:
-            ParameterError: If there is something that is none of the command's.
+            ParameterError: If an argument is not one of the command's.
         """
         rest = list(arguments)
         if self._globals:
@@ -83,13 +83,13 @@ class CommandParser(Parser):
 
 
 def one_of(*choices: str) -> Callable[[str], str]:
-    """A type for argparse: one of these words."""
+    """Return a type for argparse that accepts only these words."""
 
     def choose(text: str) -> str:
         if text not in choices:
             found = f" {text!r}" if re.fullmatch(r"[\w-]{1,32}", text) else ""
             raise argparse.ArgumentTypeError(
-                f"Found invalid choice{found}, which is none of {', '.join(choices)}"
+                f"Found invalid choice{found}, expected one of {', '.join(choices)}"
             )
         return text
 
@@ -97,7 +97,7 @@ def one_of(*choices: str) -> Callable[[str], str]:
 
 
 def _names(unknown: Sequence[str]) -> str:
-    """The names of options, and how many other arguments: one of them may be a login."""
+    """List the options by name, and count the other arguments, which may be logins."""
     options = [text.partition("=")[0] for text in unknown if re.match(r"--[a-z-]+(=|$)", text)]
     if others := len(unknown) - len(options):
         options.append(f"{others} argument{'s' * (others > 1)}")

@@ -1,8 +1,8 @@
 """
 Maps of strings on the command line: ``name=value,name2=value2``.
 
-Law of this module: what the AWS CLI makes a map of strings of is the same map here, and
-what it refuses, or makes something else of, is refused. The tests compare the two.
+Law of this module: what the AWS CLI parses as a map of strings is the same map here; what it
+rejects, or parses as something else, is rejected. The tests compare the two.
 """
 
 from __future__ import annotations
@@ -18,17 +18,16 @@ _QUOTED = {
     '"': re.compile(r'"((?:\\"|[^"])*)"'),
     "'": re.compile(r"'((?:\\'|[^'])*)'"),
 }
-# What begins a value without quotes, what goes on with it, and what goes on with one that
-# another value stands before.
+# The start of an unquoted value, and the whole of one in first place and after another value.
 _START = r"""(?:\\,|[^\x00-\x20"',=\[{])"""
 _FIRST = re.compile(_START + r"""(?:\\,|[^\x00-\x08\x0e-\x1b"',\]}])*""")
 _LATER = re.compile(_START + r"""(?:\\,|[^\x00-\x08\x0e-\x1b"',=])*""")
-# Such a value ends before a character beyond U+FFFF, as before what it cannot have.
+# An unquoted value ends at a character beyond U+FFFF, as at one that it cannot contain.
 _BEYOND, _ENDS_A_VALUE = re.compile("[\U00010000-\U0010ffff]"), "\0"
 
 
 class ShorthandError(ValueError):
-    """It is no map of strings. The text tells the place, and nothing of what stands there."""
+    """The text is not a map of strings. The message names the position and quotes nothing."""
 
 
 def parse(text: str, load: Callable[[str], str]) -> dict[str, str]:
@@ -38,10 +37,10 @@ def parse(text: str, load: Callable[[str], str]) -> dict[str, str]:
     Args:
         text: ``name=value[,name=value...]``.
 
-        load: Takes a value that is marked by ``@=``, and gives what it stands for.
+        load: Called with a value after ``@=``; returns the text that it refers to.
 
     Raises:
-        ShorthandError: If it is none.
+        ShorthandError: If the text is not a map of strings.
     """
     found: dict[str, str] = {}
     bare = _BEYOND.sub(_ENDS_A_VALUE, text)
@@ -59,39 +58,39 @@ def parse(text: str, load: Callable[[str], str]) -> dict[str, str]:
 
 def _head(text: str, position: int) -> re.Match[str]:
     head = _NAME.match(text, position)
-    if head is None or not head["equals"]:  # it matches, as each of its parts may be nothing
+    if head is None or not head["equals"]:  # always matches: each part may be empty
         raise _expected("=", head.end() if head else position)
     return head
 
 
 def _value(text: str, bare: str, position: int) -> tuple[str, int]:
     """
-    A value, and where the comma behind it stands; the end of the text if none does.
+    Return a value, and the position of the comma after it, or else the end of the text.
 
-    Values without quotes are looked for in *bare*, which is as long as the text.
+    Unquoted values are matched in *bare*, which has the same length as *text*.
     """
     if text[position : position + 1] in ("[", "{"):
-        raise ShorthandError(f"A list or a map in place of text at character {position + 1}")
+        raise ShorthandError(f"Expected text, not a list or a map, at character {position + 1}")
     value, end = _item(text, bare, position, _FIRST) or ("", position)
     comma = _skip(text, end)
     if comma == len(text):
         return value, comma
     if text[comma] != ",":
         raise _expected(",", comma)
-    # What follows is another value, which makes a list of the two, or another name.
+    # Next is another name, or another value, which would make a list.
     after = _skip(text, comma + 1)
     if other := _item(text, bare, after, _LATER):
         after = _skip(text, other[1])
         if after == len(text) or text[after] == ",":
-            raise ShorthandError(f"A second value at character {comma + 2}")
+            raise ShorthandError(f"Unexpected second value at character {comma + 2}")
     elif after == len(text):
-        raise ShorthandError("Nothing behind the last comma")
-    # The last comma so far, even if it is escaped: a peculiarity that scripts may rest on.
+        raise ShorthandError("Nothing after the last comma")
+    # The last comma so far, even an escaped one: scripts may depend on this quirk.
     return value, text.rindex(",", 0, after + 1)
 
 
 def _item(text: str, bare: str, position: int, pattern: re.Pattern[str]) -> tuple[str, int] | None:
-    """A text with or without quotes, and where it ends."""
+    """Return a quoted or unquoted text, and where it ends."""
     quote = text[position : position + 1]
     if quote not in _QUOTED:
         match = pattern.match(bare, position)
@@ -107,7 +106,7 @@ def _item(text: str, bare: str, position: int, pattern: re.Pattern[str]) -> tupl
 
 
 def _skip(text: str, position: int) -> int:
-    """The position behind white space."""
+    """Return the position after any white space."""
     blank = _BLANK.match(text, position)
     return blank.end() if blank else position
 

@@ -1,4 +1,4 @@
-"""What ``--generate-cli-skeleton`` prints, to the letter of AWS CLI v2."""
+"""What ``--generate-cli-skeleton`` prints, exactly as in AWS CLI v2."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _INPUT = """\
     "TokenDuration": 0
 }
 """
-# The first comment stands one column further right there, too.
+# AWS CLI v2 has two spaces before the first comment, too.
 _YAML_INPUT = """\
 IdentityPoolId: ''  # [REQUIRED] An identity pool ID in the format REGION.
 IdentityId: '' # A unique identifier in the format REGION.

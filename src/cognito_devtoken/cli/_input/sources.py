@@ -1,4 +1,4 @@
-"""Where the value of an option may stand, so that it need not stand on the command line."""
+"""Read the value of an option from a file or standard input, to keep it off the command line."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _BINARY_FILE = "fileb://"
 
 def load(option: str, value: str) -> str:
     """
-    The text of ``file://PATH``; anything else as it is.
+    Read ``file://PATH``; return any other value unchanged.
 
     Raises:
         ParameterError: If the file cannot be read.
     """
     if value.startswith(_BINARY_FILE):
-        raise unusable(option, f"Expecting text, and {_BINARY_FILE} is for what is binary")
+        raise unusable(option, f"Expected text, but {_BINARY_FILE} is for binary data")
     if not value.startswith(_FILE):
         return value
     try:
@@ -37,7 +37,7 @@ def load(option: str, value: str) -> str:
 
 def load_or_read(option: str, value: str) -> str:
     """
-    The same, and for ``-`` the text of standard input.
+    Read standard input for ``-``, or else :func:`load` the value.
 
     Raises:
         ParameterError: If it cannot be read.
@@ -47,20 +47,20 @@ def load_or_read(option: str, value: str) -> str:
 
 def read_stdin(option: str) -> str:
     """
-    All of standard input, without the end of its last line.
+    Read all of standard input, without its final line end.
 
     Raises:
-        ParameterError: If there is nothing.
+        ParameterError: If it is empty or cannot be decoded.
     """
     try:
         text = sys.stdin.read() if sys.stdin else ""  # pyright: ignore[reportUnnecessaryComparison]  # closed
     except UnicodeDecodeError:
         raise unusable(option, "Standard input cannot be decoded") from None
     if not text:
-        raise unusable(option, "There is nothing on standard input")
+        raise unusable(option, "Standard input is empty")
     return text.removesuffix("\n").removesuffix("\r")
 
 
 def unusable(option: str, why: str) -> ParameterError:
-    """An error in the form of the AWS CLI."""
+    """Return an error in the format of the AWS CLI."""
     return ParameterError(f"Error parsing parameter '{option}': {why}")

@@ -1,6 +1,6 @@
 """
-What the command line writes: JSON, YAML, text and tables, error reports, files, the debug log.
+The output of the command line: JSON, YAML, text, tables, error reports, files, the debug log.
 
-Values, exceptions and ``cli._errors`` may enter; the client and the sessions may not. Only the
+It may import values, exceptions and ``cli._errors``, but not the client or the sessions. Only the
 commands import it.
 """

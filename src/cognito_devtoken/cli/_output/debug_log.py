@@ -1,4 +1,4 @@
-"""``--debug``: what happens on the way to an answer, and no secret."""
+"""``--debug``: log what happens, without secrets."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from ..._aws.log_filter import guard_loggers, our_call
 
 
 LOG = logging.getLogger("cognito_devtoken.cli")
-# What they log is names, addresses and decisions. botocore's other loggers show requests,
-# signatures and answers.
+# These log names, addresses and decisions. botocore's other loggers log requests, signatures
+# and responses.
 _TELLING = (
     "cognito_devtoken.cli",
     "botocore.credentials",
@@ -25,8 +25,9 @@ _LINE = "%(asctime)s - %(threadName)s - %(name)s - %(levelname)s - %(message)s"
 @contextmanager
 def logging_of(*, debug: bool) -> Generator[None]:
     """
-    What the loggers say inside: as in :meth:`.DevTokenClient.fetch`, and with *debug* also
-    what is harmless.
+    Keep secrets out of the log inside the block, as :meth:`.DevTokenClient.fetch` does.
+
+    With *debug*, also write what is harmless to standard error.
     """
     guard_loggers()
     with our_call:

@@ -1,4 +1,4 @@
-"""A secret in a file: readable by its owner only, and whole or not at all."""
+"""Write a secret to a file: readable only by its owner, and complete or not at all."""
 
 from __future__ import annotations
 
@@ -20,43 +20,43 @@ def add_output_file(parser: Parser) -> None:
     parser.add_argument(
         "--output-file",
         metavar="PATH",
-        help="write to a file, of mode 0600, in place of standard output",
+        help="write to a file with mode 0600 instead of standard output",
     )
 
 
 def check_target(path: str | None) -> None:
     """
-    Refuse what must not be written to, before there is anything to write.
+    Refuse an unsafe target before there is anything to write.
 
     Raises:
-        ParameterError: If it is a link, a folder, a device, or in a folder that is not there.
+        ParameterError: If it is a link, a folder or a device, or its folder does not exist.
     """
     if path is None:
         return
     folder = Path(path).parent
     if not folder.is_dir():
-        raise ParameterError(f"Bad value for --output-file: there is no folder {folder}")
+        raise ParameterError(f"Bad value for --output-file: folder {folder} does not exist")
     try:
         mode = Path(path).lstat().st_mode
     except FileNotFoundError:
         return
     if stat.S_ISLNK(mode):
-        raise ParameterError("Bad value for --output-file: it is a link, which is not followed")
+        raise ParameterError("Bad value for --output-file: it is a symbolic link")
     if not stat.S_ISREG(mode):
-        raise ParameterError("Bad value for --output-file: it is no regular file")
+        raise ParameterError("Bad value for --output-file: it is not a regular file")
 
 
 def deliver(text: str, path: str | None) -> None:
     """
-    Print a text, or write a file of mode 0600 in place of the one that may be there.
+    Print a text, or write it to a file with mode 0600, replacing an existing one.
 
     Raises:
-        OSError: If that is not possible. What was there is there still.
+        OSError: If writing fails. An existing file stays as it was.
     """
     if path is None:
         print(text, end="")
         return
-    # A new file each time: whoever has the old one open reads no secret from it.
+    # Always a new file: a process that has the old one open cannot read the secret.
     descriptor, name = mkstemp(prefix=".cognito-devtoken-", dir=Path(path).parent)
     made = Path(name)
     try:

@@ -1,4 +1,4 @@
-"""An answer as text: what the AWS CLI prints for the same data."""
+"""Render a response as the AWS CLI prints it."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ OUTPUTS = ("json", "text", "table", "yaml", "yaml-stream", "off")
 
 def rendered(title: str, data: Any, output: str, color: str = "off") -> str:
     """
-    The text of some data.
+    Render data as text.
 
     Args:
-        title: Of a table.
+        title: The title of a table.
 
-        data: What a JSON document consists of.
+        data: The data of a JSON document.
 
         output: One of :data:`OUTPUTS`.
 
         color: ``on``, ``off`` or ``auto``, which is on for a terminal.
 
     Raises:
-        OutputError: If no text or table can show it.
+        OutputError: If text or a table cannot show the data.
 
-        ConfigurationError: If it is YAML, and PyYAML is missing.
+        ConfigurationError: If the output is YAML, and PyYAML is missing.
     """
     if output == "off" or (data == {} and output != "text"):
         return ""
@@ -48,15 +48,15 @@ def rendered(title: str, data: Any, output: str, color: str = "off") -> str:
 
         return table_of(title, data, width=_width(), is_colored=_is_colored(color))
     except (AttributeError, LookupError, TypeError):
-        raise OutputError(f"--output {output} cannot show an answer of this shape.") from None
+        raise OutputError(f"--output {output} cannot show a response of this shape.") from None
 
 
 def check_output(output: str) -> str:
     """
-    One of :data:`OUTPUTS`, which can be written.
+    Return the output format if it is known and can be written.
 
     Raises:
-        ParameterError: If it is none of them.
+        ParameterError: If it is not one of :data:`OUTPUTS`.
 
         ConfigurationError: If it is YAML, and PyYAML is missing.
     """

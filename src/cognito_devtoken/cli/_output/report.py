@@ -1,4 +1,4 @@
-"""Errors as AWS CLI v2 reports them: text of the same form, and the same exit codes."""
+"""Report errors as AWS CLI v2 does: text of the same form, and the same exit codes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from .._errors import (
 from .formats import rendered
 
 
-# Their shape in the API model has a member "message", which the AWS CLI shows beside "Message".
+# The API model gives these a member "message", which the AWS CLI shows beside "Message".
 _MODELED = frozenset(
     f"{name}Exception"
     for name in (
@@ -41,7 +41,7 @@ _MODELED = frozenset(
         "TooManyRequests",
     )
 )
-# Of botocore: what AWS CLI v2 has an exit code of its own for, and its name there.
+# botocore's errors that have their own exit code in AWS CLI v2, and their names there.
 _CONFIGURATION = {
     "NoRegionError": (
         "NoRegion",
@@ -53,23 +53,23 @@ _CONFIGURATION = {
 
 
 _ENTRY = re.compile(r"""\[(?P<quote>['"])(?P<name>.*)(?P=quote)\]""", re.DOTALL)
-# A provider's name, or its ARN: else no colon.
+# A provider's name, which has no colon, or its ARN.
 _NAME = re.compile(r"(arn:[\w-]+:iam::\d*:)?[\w.#/-]+", re.ASCII)
 
 
 @attrs.frozen
 class Report:
     """
-    What is told of an error.
+    The report of an error.
 
     Attributes:
-        exit_code: Of the process.
+        exit_code: The exit code of the process.
 
         text: The whole message.
 
-        fields: What a structured format shows; empty for what is only ever told as text.
+        fields: What a structured format shows; empty if the error is always shown as text.
 
-        hint: What to do about it; empty if there is nothing to be said.
+        hint: What to do about it; empty if there is no hint.
     """
 
     exit_code: int
@@ -79,10 +79,10 @@ class Report:
 
     @classmethod
     def of(cls, error: Exception) -> Report:
-        """The report of one of :data:`ERRORS`."""
+        """Return the report of one of :data:`ERRORS`."""
         hint = " ".join(getattr(error, "__notes__", ()))
         if isinstance(error, ServiceError):
-            # botocore's own words, made anew of what is no secret.
+            # botocore's own message, rebuilt without secrets.
             said: Any = error.__cause__
             message = str(said.response["Error"]["Message"])
             fields = {"Message": message, "Code": error.code}
@@ -90,7 +90,7 @@ class Report:
                 fields["message"] = message
             return cls(SERVICE_ERROR, str(error.__cause__), fields, hint)
         if isinstance(error, InvalidRequestError):
-            lines = "\n".join(map(told, error.violations))
+            lines = "\n".join(map(redacted, error.violations))
             return _named(PARAMETER_ERROR, "ParamValidation", f"{_REFUSED}\n{lines}", hint)
         if isinstance(error, ParameterError):
             return _named(PARAMETER_ERROR, "ParamValidation", str(error), hint)
@@ -105,16 +105,16 @@ class Report:
 
     def write(self, stream: IO[str], style: str) -> None:
         """
-        Tell it.
+        Write the report.
 
         Args:
-            stream: Where to.
+            stream: Where to write it.
 
             style: One of :data:`FORMATS`.
         """
         if self.fields and style not in ("enhanced", "legacy"):
             shown = dict(self.fields) | ({"Hint": self.hint} if self.hint else {})
-            # Without PyYAML there is no YAML, and an error that must be told nevertheless.
+            # Without PyYAML, the error is written as text instead.
             with suppress(ConfigurationError):
                 stream.write(rendered("error", shown, style))
                 return
@@ -126,11 +126,11 @@ class Report:
             stream.write(f"{self.hint}\n")
 
 
-def told(violation: Violation) -> str:
+def redacted(violation: Violation) -> str:
     """
-    A broken limit, with the names of logins and tags that are nothing else.
+    Format a violation, and hide the name of a login or tag if it may contain a value.
 
-    In YAML, a space that is missing makes one name of a name and a login.
+    In YAML, a missing space merges a name and its login into one name.
     """
     return _ENTRY.sub(
         lambda entry: entry[0] if _NAME.fullmatch(entry["name"]) else f"[{HIDDEN}]",

@@ -1,4 +1,4 @@
-"""Data as a table, as ``--output table`` of the AWS CLI draws it."""
+"""Draw data as a table, as ``--output table`` of the AWS CLI does."""
 
 from __future__ import annotations
 
@@ -12,34 +12,34 @@ import attrs
 Paint = Callable[[str, str], str]
 
 _PADDING = 4
-# Bright blue for what is in the cells, dim yellow for the edges of what lies within: "Select
-# Graphic Rendition" of ECMA-48.
+# Bright blue for cells, dim yellow for the edges of nested sections: "Select Graphic Rendition"
+# of ECMA-48.
 _CELL, _EDGE = "\x1b[1m\x1b[34m{}\x1b[0m", "\x1b[2m\x1b[33m{}\x1b[0m"
 
 
 def table_of(title: str, data: Any, *, width: int, is_colored: bool) -> str:
     """
-    A table of some data.
+    Draw data as a table.
 
     Args:
-        title: What stands above it.
+        title: The title above the table.
 
-        data: What a JSON document consists of.
+        data: The data of a JSON document.
 
-        width: A wider table is turned on its side, if that is possible.
+        width: In columns. A wider table is transposed where possible.
 
-        is_colored: Whether it has colours.
+        is_colored: Whether to use colours.
 
     Raises:
-        LookupError, TypeError: If the data has rows of several lengths, or a list of
-            objects with something else among them.
+        LookupError, TypeError: If rows differ in length, or a list mixes objects with other
+            values.
     """
     if not data:
         return ""
     sections: list[_Section] = []
     _build(sections, title, data, 0)
     if _width(sections) > width:
-        sections = [section.on_its_side() for section in sections]
+        sections = [section.transposed() for section in sections]
     total = _width(sections)
     paint = _painted if is_colored else _plain
     lines = ["-" * total]
@@ -69,7 +69,7 @@ class _Section:
         cells = [str(cell) for cell in row]
         self._measure(cells)
         if len(cells) != self._columns:
-            raise TypeError("The rows have several lengths.")
+            raise TypeError("The rows differ in length.")
         self.rows.append(cells)
 
     def _measure(self, cells: Sequence[str]) -> None:
@@ -85,8 +85,8 @@ class _Section:
         cells = sum(self._widest) + _PADDING * len(self._widest)
         return max(_columns(str(self.title)), cells) + 2 + 2 * self.depth
 
-    def on_its_side(self) -> _Section:
-        """One row with headers as a column of pairs."""
+    def transposed(self) -> _Section:
+        """Turn a single row with headers into a column of pairs."""
         if len(self.rows) != 1 or not self.headers:
             return self
         turned = _Section(self.title, self.depth)
@@ -121,7 +121,7 @@ class _Section:
 
 
 def _build(sections: list[_Section], title: str | None, data: Any, depth: int) -> None:
-    """Add the sections of some data. Without a title its rows go into the last section."""
+    """Add the sections of the data. Without a title, its rows go into the last section."""
     if not data:
         return
     if title is not None:
@@ -141,7 +141,7 @@ def _build(sections: list[_Section], title: str | None, data: Any, depth: int) -
 
 
 def _build_from_map(sections: list[_Section], data: Mapping[str, Any], depth: int) -> None:
-    """A row of the scalars, and sections of the rest within."""
+    """Add a row for the scalars, and nested sections for the rest."""
     headers, others = _split([data])
     if len(headers) == 1:
         sections[-1].add([headers[0], data[headers[0]]])
@@ -155,7 +155,7 @@ def _build_from_map(sections: list[_Section], data: Mapping[str, Any], depth: in
 def _build_from_maps(
     sections: list[_Section], title: str | None, data: Sequence[Mapping[str, Any]], depth: int
 ) -> None:
-    """A row for each; and a section, if there is something within."""
+    """Add a row for each map, in a section of its own if any has nested data."""
     headers, others = _split(data)
     sections[-1].head(headers)
     for number, each in enumerate(data):
@@ -169,7 +169,7 @@ def _build_from_maps(
 
 
 def _split(data: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[str]]:
-    """The names of what is scalar in any of them, and of what is not."""
+    """Return the names whose value is a scalar in any of the maps, and those with other values."""
     items = [(name, each[name]) for each in data for name in each]
     scalars = {name for name, value in items if _is_scalar(value)}
     others = {name for name, value in items if not _is_scalar(value)}
@@ -185,12 +185,12 @@ def _width(sections: Sequence[_Section]) -> int:
 
 
 def _columns(text: str) -> int:
-    """How many columns of a terminal a text takes."""
+    """Return how many terminal columns a text takes."""
     return sum(1 + (unicodedata.east_asian_width(character) in "WFA") for character in text)
 
 
 def _shares(needs: Sequence[int], width: int) -> list[int]:
-    """Columns scaled to a width; what rounding leaves is taken from them, or given, in turn."""
+    """Scale columns to a width, and spread the rounding error over them in turn."""
     if not needs:
         return []
     scale = width / sum(needs)

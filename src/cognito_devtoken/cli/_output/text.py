@@ -1,4 +1,4 @@
-"""Data as lines of values between tabs, as ``--output text`` of the AWS CLI has them."""
+"""Format data as lines of tab-separated values, as ``--output text`` of the AWS CLI does."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any, cast
 
 def text_of(data: Any) -> str:
     """
-    The lines of some data.
+    Format data as lines.
 
     Raises:
-        AttributeError: If a list has objects and something else.
+        AttributeError: If a list mixes objects with other values.
     """
     return "".join(f"{line}\n" for line in _lines(data))
 
@@ -30,7 +30,7 @@ def _lines(
 def _lines_of_map(
     data: Mapping[str, Any], name: str | None, columns: Sequence[str] | None
 ) -> Iterator[str]:
-    """The scalars in one line, behind the name of the whole; then the rest."""
+    """Yield the scalars in one line, after the name of the map, and then the rest."""
     if columns is None:
         columns = sorted(key for key, value in data.items() if _is_scalar(value))
     cells = [str(data.get(column, "")) for column in columns]
@@ -42,7 +42,7 @@ def _lines_of_map(
 
 def _lines_of_list(data: Sequence[Any], name: str | None) -> Iterator[str]:
     if any(isinstance(each, Mapping) for each in data):
-        # All have the columns of all.
+        # Each line has the columns of all maps.
         columns = sorted({k for each in data for k, v in each.items() if _is_scalar(v)})
         for each in data:
             yield from _lines(each, name, columns)

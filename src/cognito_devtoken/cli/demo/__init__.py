@@ -1,4 +1,4 @@
-"""``cognito-devtoken demo``: the whole way of a token, and its life, on this machine."""
+"""``cognito-devtoken demo``: show how a token is issued, used and cached."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from typing import Any
 from ..._aws.client import DevTokenClient
 from ..._session.sessions import TokenSession
 from ..._values.token import OpenIdToken
-from .at_work import Scene, show_crowd, show_hits, show_life
 from .callers import Pace
+from .scenes import Scene, show_crowd, show_hits, show_life
 from .screen import Show, look, step
 
 
 DESCRIPTION = """\
 Starts a local Cognito, gets a token for a user over HTTP, verifies it and
-trades it for AWS credentials. Then it shows the cache at work: hits, a
-thousand callers at once, a refresh ahead of expiry, an outage. No AWS account,
-nothing leaves this machine. It takes about 10 s."""
+exchanges it for AWS credentials. Then shows the cache at work: hits, a thousand
+concurrent callers, a refresh ahead of expiry, an outage. Takes about 10 s,
+needs no AWS account, and sends nothing off this machine."""
 
 _DURATION = 900
-# Short enough to be watched.
+# Short enough to watch.
 _LIFE = 6
 
 
@@ -34,17 +34,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--user-id",
         default="user-42",
-        help="default: %(default)s; without effect if --fleet is given",
+        help="the user to get a token for; default: %(default)s; no effect with --fleet",
     )
     parser.add_argument(
         "--show-token",
         action="store_true",
-        help="print the token too; without effect if --fleet is given",
+        help="also print the token; no effect with --fleet",
     )
     parser.add_argument(
         "--fleet",
         action="store_true",
-        help="show what processes share through a Redis instead; needs redis-server",
+        help="show processes that share tokens through Redis instead; needs redis-server",
     )
 
 
@@ -60,20 +60,20 @@ def run(arguments: argparse.Namespace) -> None:
 
 def show_all(user_id: str, *, show_token: bool, life: int, pace: Pace | None = None) -> None:
     """
-    Show every step.
+    Show all steps.
 
     Args:
-        user_id: Whose token is asked for.
+        user_id: The user to get a token for.
 
         show_token: Whether to print the token, too.
 
-        life: For how many seconds the token lives that is watched; at least 3.
+        life: The lifetime in seconds of the token whose life is shown; at least 3.
 
-        pace: How time passes meanwhile; None takes the machine's.
+        pace: How time passes while it is shown; None uses real time.
     """
     from ...emulator import Call, Emulator
 
-    print("cognito-devtoken demo: everything on this machine, no AWS account.", flush=True)
+    print("cognito-devtoken demo: runs on this machine, without an AWS account.", flush=True)
     began = time.perf_counter()
     calls: list[Call] = []
     with _no_aws_account(), ExitStack() as opened:
@@ -99,21 +99,21 @@ def show_all(user_id: str, *, show_token: bool, life: int, pace: Pace | None = N
             show("it calls", "GetOpenIdTokenForDeveloperIdentity")
             show("  Logins", f"{pool.developer_provider} = {user_id}")
             show("  TokenDuration", f"{_DURATION} s")
-            show("Cognito answers", "")
+            show("Cognito returns", "")
             show("  IdentityId", token.identity_id)
             if show_token:
                 show("  Token", token.token)
             else:
-                show("  Token", f"{len(token.token)} characters, a secret (--show-token)")
-        with step("3. Whoever gets it reads it, and verifies it") as show:
+                show("  Token", f"{len(token.token)} characters, secret (see --show-token)")
+        with step("3. Its recipient can read and verify it") as show:
             _explain(token, show)
             _verify(token, emulator.jwks_uri, pool.identity_pool_id, show)
-        with step("4. The app trades it for temporary AWS credentials") as show:
-            _trade(token, emulator.endpoint_url, pool.region, show)
+        with step("4. The app exchanges it for temporary AWS credentials") as show:
+            _exchange(token, emulator.endpoint_url, pool.region, show)
         show_hits(session, token, scene)
         show_crowd(scene)
         show_life(scene, life)
-    print(f"\nAll of it took {time.perf_counter() - began:.1f} s. In your code:\n")
+    print(f"\nThe demo took {time.perf_counter() - began:.1f} s. In your code:\n")
     print(_SNIPPET)
 
 
@@ -128,9 +128,9 @@ _SNIPPET = """\
 @contextmanager
 def _no_aws_account() -> Generator[None]:
     """
-    An environment in which boto finds fake credentials and nothing of the user's.
+    Set an environment in which boto finds fake credentials and none of the user's settings.
 
-    The demo is to work the same with any profile, and to call nobody but the emulator.
+    The demo works the same with any profile, and calls only the emulator.
     """
     before = dict(os.environ)
     for name in before:
@@ -142,9 +142,9 @@ def _no_aws_account() -> Generator[None]:
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AWS_EC2_METADATA_DISABLED": "true",
-        # So that every failure is one that the cache, and not botocore, deals with.
+        # botocore must not retry: the cache handles every failure.
         "AWS_MAX_ATTEMPTS": "1",
-        # No proxy stands between this machine and itself.
+        # The emulator is on this machine, so no proxy is needed.
         "NO_PROXY": "*",
         "no_proxy": "*",
     }
@@ -177,23 +177,23 @@ def _verify(token: OpenIdToken, jwks_uri: str, audience: str, show: Show) -> Non
     jwt.JWTClaimsRegistry(
         aud={"essential": True, "value": audience}, exp={"essential": True}
     ).validate(verified.claims)
-    show("signature", f"good: {verified.header['alg']}, key {verified.header['kid']}")
+    show("signature", f"valid: {verified.header['alg']}, key {verified.header['kid']}")
     head, claims, signature = token.token.split(".")
     changed = "B" if signature[0] == "A" else "A"
     verdict = "ACCEPTED, which is wrong"
     try:
         jwt.decode(f"{head}.{claims}.{changed}{signature[1:]}", keys, ["RS512"])
     except BadSignatureError:
-        verdict = "refused"
+        verdict = "rejected"
     show("one letter changed", verdict)
 
 
-def _trade(token: OpenIdToken, endpoint_url: str, region: str, show: Show) -> None:
+def _exchange(token: OpenIdToken, endpoint_url: str, region: str, show: Show) -> None:
     from botocore import UNSIGNED
     from botocore.config import Config
     from botocore.session import Session
 
-    # The app has no AWS credentials: this operation takes the token in their place.
+    # The app has no AWS credentials: this operation takes the token instead.
     cognito: Any = Session().create_client(
         "cognito-identity",
         region_name=region,
@@ -207,6 +207,6 @@ def _trade(token: OpenIdToken, endpoint_url: str, region: str, show: Show) -> No
     credentials = answer["Credentials"]
     show("it calls", "GetCredentialsForIdentity")
     show("  Logins", "cognito-identity.amazonaws.com = the token")
-    show("Cognito answers", "")
-    show("  AccessKeyId", f"{credentials['AccessKeyId']}, with two secrets")
+    show("Cognito returns", "")
+    show("  AccessKeyId", f"{credentials['AccessKeyId']} (plus secret key and session token)")
     show("  Expiration", f"{credentials['Expiration']:%Y-%m-%d %H:%M:%S %Z}")

@@ -1,4 +1,4 @@
-"""Those who ask a session for the token of a user: a crowd at once, a few all the time."""
+"""The callers of the demo: many at once, or a few that keep asking for a token."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ class Pace:
     How time passes while the life of a token is shown.
 
     Attributes:
-        open_session: Makes the session, which ages tokens by its clock.
+        open_session: Makes the session, whose clock ages the tokens.
 
-        sleep: Waits for a number of seconds of that clock.
+        sleep: Sleeps for a number of seconds on that clock.
     """
 
     open_session: Callable[..., AsyncTokenSession] = AsyncTokenSession
@@ -41,7 +41,7 @@ class Pace:
 
 
 def time_of_a_hit(session: TokenSession, user_id: str, hits: int) -> float:
-    """How many seconds a call takes, on average, when the token is at hand."""
+    """Return the mean time of a cache hit, in seconds."""
     began = time.perf_counter()
     for _ in range(hits):
         session.get_token(user_id)
@@ -49,7 +49,7 @@ def time_of_a_hit(session: TokenSession, user_id: str, hits: int) -> float:
 
 
 async def crowd(session: AsyncTokenSession, user_id: str, callers: int) -> list[float]:
-    """So many callers at once: how long each of them has waited, in seconds."""
+    """Run concurrent callers, and return how long each of them waited, in seconds."""
     import asyncio
 
     async def ask() -> float:
@@ -62,25 +62,25 @@ async def crowd(session: AsyncTokenSession, user_id: str, callers: int) -> list[
 
 class Regulars:
     """
-    Callers who ask for one user's token all the time.
+    Callers that keep asking for one user's token.
 
     Args:
-        session: Whom they ask.
+        session: The session they use.
 
-        user_id: Whose token they ask for.
+        user_id: The user whose token they ask for.
 
-        token: What they have at first.
+        token: The token they have at first.
 
     Attributes:
-        number: How many they are.
+        number: How many callers there are.
 
-        replaced_at: How old each token was, in seconds, when another took its place.
+        replaced_at: The age of each token in seconds when it was replaced.
 
-        served: How many calls were answered since the last :meth:`recount`.
+        served: How many calls succeeded since the last :meth:`recount`.
 
-        errors: How many failed.
+        errors: How many calls failed.
 
-        slowest: How long the slowest answer took, in seconds.
+        slowest: How long the slowest successful call took, in seconds.
     """
 
     number = _REGULARS
@@ -93,22 +93,22 @@ class Regulars:
         self.recount()
 
     def recount(self) -> None:
-        """Count from nothing again."""
+        """Reset the counts."""
         self.served: int = 0
         self.errors: int = 0
         self.slowest: float = 0.0
 
     @contextmanager
     def at_work(self, sleep: Callable[[float], Awaitable[None]]) -> Generator[None]:
-        """While this is open, they ask, and sleep between two calls."""
+        """Keep the callers asking inside the block, with a pause between two calls."""
         import asyncio
 
-        async def ask_on() -> None:
+        async def keep_asking() -> None:
             while True:
                 await self.ask()
                 await sleep(_PAUSE)
 
-        tasks = [asyncio.create_task(ask_on()) for _ in range(self.number)]
+        tasks = [asyncio.create_task(keep_asking()) for _ in range(self.number)]
         try:
             yield
         finally:
@@ -116,7 +116,7 @@ class Regulars:
                 task.cancel()
 
     async def ask(self) -> None:
-        """One call of one of them."""
+        """Make one call, as one of the callers."""
         began = time.perf_counter()
         try:
             token = await self._session.get_token(self._user_id)
@@ -131,11 +131,11 @@ class Regulars:
 
     @property
     def age(self) -> float:
-        """How old the token is that they have, in seconds."""
+        """The age of the callers' token, in seconds."""
         return (self._token.lifetime - self._token.expires_in()).total_seconds()
 
     def moment(self, *, fetches: int, is_down: bool) -> Moment:
-        """How they and their token stand now."""
+        """Return the present state of the callers and their token."""
         policy = RefreshPolicy()
         age, lifetime = self.age, self._token.lifetime.total_seconds()
         return Moment(

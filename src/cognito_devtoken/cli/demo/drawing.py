@@ -1,7 +1,7 @@
 """
-A moment in the life of a token, as two lines of text.
+Draw a moment in the life of a token, as two lines of text.
 
-Law of this module: numbers in, text out. What is drawn on is somebody else's affair.
+Law of this module: numbers in, text out. It does no output.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ import attrs
 from ..._cache.policy import State
 
 
-# How much of the bar lies behind the expiry, in lives.
+# How far the bar extends beyond the expiry, as a fraction of the lifetime.
 _BEYOND = 1 / 12
 _INDENT = "   "
-# "  12.3 s, expired"
+# The width of "  12.3 s, expired".
 _BESIDE = 17
 NARROWEST = 40
 
@@ -28,15 +28,15 @@ class Look:
     The characters to draw with.
 
     Attributes:
-        zones: What a stretch of the bar is made of.
+        zones: The character of each state in a token's life.
 
-        now: The marker.
+        now: The marker of the present.
 
-        omitted: What stands for something left out.
+        omitted: The ellipsis.
 
-        full: What the part of a bar is made of that is reached.
+        full: The character of the filled part of a progress bar.
 
-        empty: The rest of it.
+        empty: The character of the empty part.
     """
 
     zones: Mapping[State, str]
@@ -65,26 +65,26 @@ _COLORS = dict(zip(State, (32, 36, 33, 31), strict=True))
 @attrs.frozen(kw_only=True)
 class Moment:
     """
-    What is drawn.
+    The figures to draw.
 
     Attributes:
-        age: The token's, in seconds.
+        age: The token's age, in seconds.
 
-        lifetime: For how many seconds it lives.
+        lifetime: The token's lifetime, in seconds.
 
-        due: The age from which it is refreshed.
+        due: The age at which a refresh is due.
 
-        hard: The age from which callers wait for another.
+        hard: The age from which callers wait for another token.
 
-        state: How it stands.
+        state: The token's state.
 
-        served: Calls answered.
+        served: How many calls succeeded.
 
-        errors: Calls that failed.
+        errors: How many calls failed.
 
-        fetches: Calls to Cognito.
+        fetches: How many calls were made to Cognito.
 
-        is_down: Whether Cognito is out of order.
+        is_down: Whether Cognito is down.
     """
 
     age: float
@@ -100,14 +100,14 @@ class Moment:
 
 def draw(moment: Moment, look: Look, width: int, *, colored: bool) -> tuple[str, str]:
     """
-    The life of a token as a bar with a marker for now, and the counts.
+    Draw the life of a token as a bar that marks the present, and the counts below.
 
     Args:
-        moment: What to draw.
+        moment: The figures to draw.
 
-        look: What to draw it with.
+        look: The characters to draw with.
 
-        width: Of the lines, in characters; at least 40.
+        width: The width of the lines, in characters; at least 40.
 
         colored: Whether the zones have colours, which take no width.
     """
@@ -126,7 +126,7 @@ def draw(moment: Moment, look: Look, width: int, *, colored: bool) -> tuple[str,
 
 
 def _bar(moment: Moment, look: Look, cells: int) -> list[tuple[str, int]]:
-    """The characters of the bar, each with its colour."""
+    """Return the characters of the bar, each with its colour."""
     span = moment.lifetime * (1 + _BEYOND)
     ends = zip(State, (moment.due, moment.hard, moment.lifetime, span), strict=True)
     bar: list[tuple[str, int]] = []

@@ -1,4 +1,4 @@
-"""``cognito-devtoken demo --fleet``: what a shared store is good for, with real processes."""
+"""``cognito-devtoken demo --fleet``: show with real processes what a shared store saves."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ _MEMBER = [sys.executable, "-m", "cognito_devtoken.cli.demo.fleet_member"]
 
 @attrs.define
 class Progress:
-    """How far a fleet is."""
+    """The progress of a fleet."""
 
     total: int
     calls: list[Call]
     answered: int = 0
 
     def lines(self, look: Look, width: int, *, colored: bool) -> Sequence[str]:
-        """The answers and the calls to Cognito as two bars of one scale."""
+        """Draw the answered calls and the calls to Cognito as bars on the same scale."""
         return [
             _bar("answered", self.answered, self.total, look, width),
             _bar("calls to Cognito", len(self.calls), self.total, look, width),
@@ -51,20 +51,22 @@ def _bar(name: str, count: int, total: int, look: Look, width: int) -> str:
 
 
 def show_fleet(*, processes: int = _PROCESSES, users: int = _USERS) -> None:
-    """Have processes ask for the same users at once, without a store and with one."""
+    """Run processes that ask for the same users at once, without a store and with one."""
     from ...emulator import Emulator
 
-    print("cognito-devtoken demo --fleet: everything on this machine, no AWS account.", flush=True)
+    print(
+        "cognito-devtoken demo --fleet: runs on this machine, without an AWS account.", flush=True
+    )
     calls: list[Call] = []
     with ExitStack() as opened:
         with step("1. A local Cognito and a local Redis start") as show:
             emulator = opened.enter_context(Emulator(on_call=calls.append, latency=_LATENCY))
             url = opened.enter_context(local_redis())
-            show("Cognito", f"{emulator.endpoint_url}, takes {_LATENCY * 1000:.0f} ms")
+            show("Cognito", f"{emulator.endpoint_url}, takes {_LATENCY * 1000:.0f} ms to respond")
             show("Redis", url)
         for number, store, title in (
-            (2, None, "each with a cache of its own"),
-            (3, url, "with the Redis between them"),
+            (2, None, "each process with its own cache"),
+            (3, url, "all sharing one Redis"),
         ):
             calls.clear()
             with (
@@ -72,9 +74,9 @@ def show_fleet(*, processes: int = _PROCESSES, users: int = _USERS) -> None:
                 step(f"{number}. {processes} processes, {users} users, {title}") as show,
             ):
                 _watch(members, Progress(processes * users, calls), show)
-        with step("4. What Redis knows of it") as show:
-            _look_inside(url, show)
-    print("\nIn your code, or by COGNITO_DEVTOKEN_STORE_URL and _KEYS:\n")
+        with step("4. What Redis holds") as show:
+            _show_contents(url, show)
+    print("\nIn your code, or with COGNITO_DEVTOKEN_STORE_URL and COGNITO_DEVTOKEN_STORE_KEYS:\n")
     print(_SNIPPET)
 
 
@@ -91,9 +93,9 @@ Member = subprocess.Popen[str]
 def _members(
     emulator: Emulator, url: str | None, processes: int, users: int
 ) -> Generator[list[Member]]:
-    """Processes that are ready to begin."""
+    """Start processes that are ready to begin."""
     (pool,) = emulator.pools
-    told = json.dumps(
+    settings = json.dumps(
         {
             "endpoint": emulator.endpoint_url,
             "pool": pool.identity_pool_id,
@@ -110,36 +112,36 @@ def _members(
                 _MEMBER, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
             )
             members.append(opened.enter_context(member))
-            _say(member, told)
+            _send(member, settings)
         try:
             for member in members:
-                _hear(member)
+                _receive(member)
             yield members
-        except BaseException:  # else they end by themselves
+        except BaseException:  # otherwise they end by themselves
             for member in members:
                 member.kill()
             raise
 
 
-def _say(member: Member, line: str) -> None:
+def _send(member: Member, line: str) -> None:
     assert member.stdin  # noqa: S101  # it has a pipe
     member.stdin.write(f"{line}\n")
     member.stdin.flush()
 
 
-def _hear(member: Member) -> str:
+def _receive(member: Member) -> str:
     assert member.stdout  # noqa: S101
     return member.stdout.readline()
 
 
 def _watch(members: Sequence[Member], progress: Progress, show: Show) -> None:
-    """Let them begin, and draw how far they are until all have reported."""
+    """Tell the members to begin, and draw their progress until all have reported."""
     reports: list[Any] = []
     reported = threading.Event()
     counting = threading.Lock()
 
-    def listen(member: Member) -> None:
-        while (line := _hear(member)) == "got\n":
+    def follow(member: Member) -> None:
+        while (line := _receive(member)) == "got\n":
             with counting:
                 progress.answered += 1
         with counting:
@@ -148,8 +150,8 @@ def _watch(members: Sequence[Member], progress: Progress, show: Show) -> None:
                 reported.set()
 
     for member in members:
-        threading.Thread(target=listen, args=(member,), daemon=True).start()
-        _say(member, "begin")
+        threading.Thread(target=follow, args=(member,), daemon=True).start()
+        _send(member, "begin")
     is_over = False
     with canvas() as draw:
         while not is_over:
@@ -160,12 +162,12 @@ def _watch(members: Sequence[Member], progress: Progress, show: Show) -> None:
     show("answered", f"{progress.answered:,}, the slowest in {slowest:.1f} s")
     show("calls to Cognito", f"{len(progress.calls):,}")
     if taken := sum(report[2] for report in found):
-        show("taken from Redis", f"{taken:,}")
+        show("read from Redis", f"{taken:,}")
     if problems := sum(report[3] for report in found):
-        show("Redis problems", f"{problems:,}, each of which may cost a call")
+        show("Redis problems", f"{problems:,}, each may cost a call")
 
 
-def _look_inside(url: str, show: Show) -> None:
+def _show_contents(url: str, show: Show) -> None:
     import redis
 
     made: Any = redis.Redis

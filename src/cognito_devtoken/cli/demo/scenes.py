@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 _OPERATION = "GetOpenIdTokenForDeveloperIdentity"
 _HITS = 100_000
 _CROWD = 1000
-# So slow that a crowd piles up, and that a caller who waits for a refresh would stand out.
+# Slow enough for callers to pile up, and for one that waits for a refresh to stand out.
 _LATENCY = 0.1
 _FRAME = 0.1
-# Of a token's life. It is due by two thirds, so that a refresh fails; and the one after the
-# outage succeeds before the grace period, when callers would wait for it.
+# When the outage ends, as a fraction of the token's life: after two thirds, when the token is
+# due and a refresh has failed, and before the grace period, when callers would wait.
 _OUTAGE = 0.75
 
 
@@ -38,11 +38,11 @@ class Scene:
     Attributes:
         emulator: The Cognito that is called.
 
-        calls: What has come to it, since the last :meth:`recount`.
+        calls: The calls it has received since the last :meth:`recount`.
 
-        client: Calls it.
+        client: The client that calls it.
 
-        user_id: Whose token is asked for.
+        user_id: The user to get tokens for.
 
         pace: How time passes.
     """
@@ -55,15 +55,15 @@ class Scene:
 
     @property
     def fetches(self) -> int:
-        """How many calls for a token have come to Cognito."""
+        """How many calls for a token Cognito has received."""
         return sum(call.operation == _OPERATION for call in self.calls)
 
     def recount(self) -> None:
-        """Count calls from nothing again."""
+        """Reset the count of calls."""
         self.calls.clear()
 
     def open(self, token_duration: int | None = None) -> AsyncTokenSession:
-        """A session that has no token yet."""
+        """Return a session without a cached token."""
         (pool,) = self.emulator.pools
         return self.pace.open_session(
             pool.identity_pool_id,
@@ -74,9 +74,9 @@ class Scene:
 
 
 def show_hits(session: TokenSession, token: OpenIdToken, scene: Scene) -> None:
-    """What a call costs without a token at hand, and with one."""
+    """Show the cost of a cold call and of a hit."""
     scene.recount()
-    with step("5. What a call costs, without the token at hand and with it") as show:
+    with step("5. What a call costs: a cold call and a cache hit") as show:
         session.forget(scene.user_id)
         began = time.perf_counter()
         again = session.get_token(scene.user_id)
@@ -89,7 +89,7 @@ def show_hits(session: TokenSession, token: OpenIdToken, scene: Scene) -> None:
 
 
 def show_crowd(scene: Scene) -> None:
-    """A thousand callers at once, and one call."""
+    """Show that a thousand concurrent callers share one call."""
     import asyncio
 
     async def ask() -> list[float]:
@@ -98,14 +98,14 @@ def show_crowd(scene: Scene) -> None:
 
     scene.recount()
     scene.emulator.latency = _LATENCY
-    with step(f"6. {_CROWD:,} callers at once for one user, and no token at hand") as show:
+    with step(f"6. {_CROWD:,} concurrent callers for one user, without a cached token") as show:
         waits = asyncio.run(ask())
         show("calls answered", f"{len(waits):,}, the slowest in {_ms(max(waits))}")
-        show("calls to Cognito", f"{scene.fetches}, and Cognito takes {_ms(_LATENCY)}")
+        show("calls to Cognito", f"{scene.fetches}, which takes {_ms(_LATENCY)}")
 
 
 def show_life(scene: Scene, life: int) -> None:
-    """Two lives of a token of so many seconds: up to a refresh, and through an outage."""
+    """Show the life of a token twice: up to a refresh, and through an outage."""
     import asyncio
 
     async def watch() -> None:
@@ -122,12 +122,12 @@ def show_life(scene: Scene, life: int) -> None:
 async def _show_refresh(scene: Scene, regulars: Regulars, life: int) -> None:
     scene.recount()
     with step(
-        f"7. A token that lives {life} s, while {regulars.number} callers go on asking"
+        f"7. A token that lives {life} s, while {regulars.number} callers keep asking for it"
     ) as show:
         with moving_picture() as draw:
             await _watch(scene, regulars, draw, lambda: len(regulars.replaced_at) >= 1)
-        show("refreshed ahead", f"at {_age(regulars)}, behind the callers' backs")
-        show("calls to Cognito", f"{scene.fetches}, and Cognito takes {_ms(_LATENCY)}")
+        show("refreshed ahead", f"at {_age(regulars)}, in the background")
+        show("calls to Cognito", f"{scene.fetches}, which takes {_ms(_LATENCY)}")
         show("calls answered", _answered(regulars))
 
 
@@ -137,14 +137,14 @@ async def _show_outage(
     scene.recount()
     regulars.recount()
     end = life * _OUTAGE
-    with step("8. The same, and Cognito is down") as show:
+    with step("8. The same, while Cognito is down") as show:
         with moving_picture() as draw:
             scene.emulator.fail_next("InternalErrorException", times=1000)
             await _watch(scene, regulars, draw, lambda: regulars.age >= end, is_down=True)
             scene.emulator.clear()
             await _watch(scene, regulars, draw, lambda: len(regulars.replaced_at) >= 2)
         stats = session.stats()
-        show("Cognito", f"answers 500 until the token is {end:.1f} s old")
+        show("Cognito", f"returns HTTP 500 until the token is {end:.1f} s old")
         show("refreshes", f"{stats.fetches_failed} failed, then one succeeded at {_age(regulars)}")
         show("calls answered", _answered(regulars))
         show("session.stats()", f"hits={stats.hits}, due_hits={stats.due_hits},")
@@ -159,7 +159,7 @@ async def _watch(
     *,
     is_down: bool = False,
 ) -> None:
-    """Draw how they stand, over and over, until something is reached."""
+    """Redraw the token's life until a condition holds."""
     while not until():
         draw(regulars.moment(fetches=scene.fetches, is_down=is_down))
         await scene.pace.sleep(_FRAME)
