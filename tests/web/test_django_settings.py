@@ -29,7 +29,7 @@ MISTAKES = [
     (
         COMPLETE | {"TOKEN_DURATON": 60},
         "E002",
-        'COGNITO_DEVTOKEN["TOKEN_DURATON"] is unknown.',
+        'Unknown setting COGNITO_DEVTOKEN["TOKEN_DURATON"].',
     ),
     ({}, "E003", 'COGNITO_DEVTOKEN["IDENTITY_POOL_ID"] is not set.'),
     ({"IDENTITY_POOL_ID": None}, "E003", 'COGNITO_DEVTOKEN["IDENTITY_POOL_ID"] is not set.'),
@@ -124,8 +124,8 @@ def test_a_mistake_is_told_to_those_who_did_not_check(
     [
         ("TOKEN_DURATON", "Did you mean TOKEN_DURATION?"),
         ("pool_id", "Did you mean IDENTITY_POOL_ID?"),
-        ("COLOR", "It may have IDENTITY_POOL_ID, DEVELOPER_PROVIDER, TOKEN_DURATION"),
-        (5, "It may have IDENTITY_POOL_ID, DEVELOPER_PROVIDER, TOKEN_DURATION"),
+        ("COLOR", "Use one of IDENTITY_POOL_ID, DEVELOPER_PROVIDER, TOKEN_DURATION"),
+        (5, "Use one of IDENTITY_POOL_ID, DEVELOPER_PROVIDER, TOKEN_DURATION"),
     ],
 )
 def test_the_hint_to_an_unknown_key_is_what_was_meant(key: Any, hint: str) -> None:
@@ -138,7 +138,7 @@ def test_the_hint_to_an_unknown_key_is_what_was_meant(key: Any, hint: str) -> No
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("POOL_ID", POOL_ID, "COGNITO_DEVTOKEN_POOL_ID is unknown."),
+        ("POOL_ID", POOL_ID, "Unknown setting COGNITO_DEVTOKEN_POOL_ID."),
         ("MAX_ENTRIES", "many", "COGNITO_DEVTOKEN_MAX_ENTRIES must be a whole number."),
     ],
 )
