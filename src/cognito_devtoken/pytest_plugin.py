@@ -255,7 +255,7 @@ def _environ(endpoint_url: str, region: str) -> dict[str, str]:
         "AWS_DEFAULT_REGION": region,
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_ENDPOINT_URL_COGNITO_IDENTITY": endpoint_url,
-        # No retries: the test sees every failure, and takes no time for other attempts.
+        # No retries: the test sees every failure, and does not wait for another attempt.
         "AWS_MAX_ATTEMPTS": "1",
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "NO_PROXY": "*",
