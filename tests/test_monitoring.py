@@ -211,7 +211,7 @@ except ConfigurationError as error:
 """)
 
     assert printed == (
-        f"The metrics of {name} need {library}, which is not installed. "
+        f"{name} metrics need {library}, which is not installed. "
         f"Install the extra: pip install 'cognito-devtoken[{module}]'\n"
     )
 

@@ -112,7 +112,7 @@ class TestIsolation:
             @pytest.mark.cognito(latency=60)
             def test_one(token_session):
                 calls.append(pool.submit(token_session._client.fetch, request))
-                wait_until(lambda: token_session._client._under_way)
+                wait_until(lambda: token_session._client._pending)
                 with pytest.raises(TokenUnavailableError, match="in time"):
                     token_session.get_token("user-42", timeout=0.05)
 
@@ -142,7 +142,7 @@ class TestIsolation:
             def test_fork(token_session, async_token_session, cognito_emulator):
                 with pytest.raises(TokenUnavailableError, match="in time"):
                     token_session.get_token("user-42", timeout=0.05)
-                while not token_session._client._under_way:
+                while not token_session._client._pending:
                     time.sleep(0.001)
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore", DeprecationWarning)  # about threads

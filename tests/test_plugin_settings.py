@@ -11,9 +11,9 @@ pytest_plugins = ["pytester"]
 pytestmark = pytest.mark.external
 
 MISTAKES = {
-    "'eu-west-1:0a1b'": "it takes keywords only, not 'eu-west-1:0a1b'.",
+    "'eu-west-1:0a1b'": "it takes only keyword arguments, not 'eu-west-1:0a1b'.",
     "pool='eu-west-1:0a1b'": (
-        "pool is none of identity_pool_id, developer_provider, public_providers, "
+        "unknown keyword pool; use one of identity_pool_id, developer_provider, public_providers, "
         "allow_unauthenticated, behavior, latency, calls_per_second, fail."
     ),
     "identity_pool_id=5": "identity_pool_id must be REGION:GUID, not 5.",
@@ -23,7 +23,7 @@ MISTAKES = {
     "latency='1 s'": "latency must be a number of seconds, not '1 s'.",
     "latency=-1": "latency is out of range: -1.",
     "behavior='odd'": "behavior must be a Behavior, not 'odd'.",
-    "fail=('A', 'B')": "fail must be an error code, or (code, how many calls), not ('A', 'B').",
+    "fail=('A', 'B')": "fail must be an error code, or (code, number of calls), not ('A', 'B').",
     "fail=('A', 0)": "times must be 1 or more, not 0.",
 }
 
@@ -125,7 +125,7 @@ class TestClock:
         result = pytester.runpytest_inprocess("-W", "error")
 
         result.assert_outcomes(failed=1, passed=1)
-        result.stdout.fnmatch_lines(["manual_clock comes too late: cognito_emulator goes by *"])
+        result.stdout.fnmatch_lines(["manual_clock was requested too late: cognito_emulator *"])
 
     def test_it_can_be_overridden(self, passes: Passes) -> None:
         passes(

@@ -123,7 +123,7 @@ def test_every_botocore_logger_is_filtered(
     assert len(loggers) > 10
     for logger in loggers:
         filters = [type(each).__name__ for each in logger.filters]
-        assert filters == ["_OurCalls"], logger
+        assert filters == ["_SecretFilter"], logger
 
 
 def before_sending(boto: Any, hook: Callable[[], object]) -> None:

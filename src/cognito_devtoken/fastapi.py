@@ -27,16 +27,16 @@ from .starlette import exception_handlers, lifespan
 __all__ = ["TokenSessionDep", "exception_handlers", "get_token_session", "lifespan"]
 
 
-# A coroutine, because FastAPI would run a function in another thread.
+# A coroutine function, because FastAPI would run a plain function in another thread.
 async def get_token_session(connection: HTTPConnection) -> AsyncTokenSession:
     """
-    The application's session. To be overridden in tests.
+    Return the application's session. Override this dependency in tests.
 
     Raises:
-        LookupError: If there is none; the message names the likely mistakes.
+        LookupError: If there is no session; the message names the likely mistakes.
     """
     return _starlette.get_token_session(connection)
 
 
 TokenSessionDep = Annotated[AsyncTokenSession, Depends(get_token_session)]
-"""The application's session, for routes of HTTP and WebSocket."""
+"""The application's session, for HTTP and WebSocket routes."""

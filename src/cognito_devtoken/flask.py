@@ -39,15 +39,14 @@ def init_app(app: Flask, session_factory: Callable[[], TokenSession] | None = No
     """
     Open a session for an application. It is closed when the application or the process ends.
 
-    One that the application has already is closed, and the new one takes its place.
+    If the application already has a session, the new one replaces it, and the old one is closed.
 
     Args:
         app: The application. Its session is ``app.extensions["cognito_devtoken"]``.
 
         session_factory: Opens the session. The default reads ``COGNITO_DEVTOKEN_*``, as
-            :meth:`~cognito_devtoken.TokenSession.from_env` does, from ``app.config`` and, what
-            that lacks, from the environment. None in ``app.config`` stands for the default of a
-            setting.
+            :meth:`~cognito_devtoken.TokenSession.from_env` does, from ``app.config`` first and
+            then from the environment. None in ``app.config`` selects the default of a setting.
 
     Raises:
         ConfigurationError: If a setting is missing, wrong or unknown; the message names it.
@@ -59,7 +58,7 @@ def init_app(app: Flask, session_factory: Callable[[], TokenSession] | None = No
     app.extensions[_KEY] = session
     if before is not None and before is not session:
         before.close()
-    # The end of an application context is that of a request, not of the application.
+    # An application context ends with each request, not with the application.
     weakref.finalize(app, session.close)
 
 
@@ -74,10 +73,10 @@ def _settings(app: Flask) -> dict[str, str]:
 
 def current_session() -> TokenSession:
     """
-    The session of the current application: in a request, a command or ``app.app_context()``.
+    Return the current application's session: in a request, a command or ``app.app_context()``.
 
     Raises:
-        LookupError: If the application has none; the message names the likely mistakes.
+        LookupError: If there is no session; the message names the likely mistakes.
 
         RuntimeError: If there is no current application.
     """
@@ -85,21 +84,21 @@ def current_session() -> TokenSession:
         session: TokenSession = current_app.extensions[_KEY]
     except KeyError:
         raise unwired(
-            "Call cognito_devtoken.flask.init_app(app) where the application is made, in its "
-            "factory if it has one; an application that is made for a test needs it, too"
+            "Call cognito_devtoken.flask.init_app(app) where the application is created, in its "
+            "factory if it has one; an application created for a test needs it, too"
         ) from None
     return session
 
 
 def register_error_handlers(app: Flask | Blueprint) -> None:
     """
-    Give clients answers that they can act on, as problem details.
+    Respond to errors with problem details for the client.
 
-    400, 403, 409; 429 and 503 with ``Retry-After``. Errors that are not the client's business
-    stay errors of the application.
+    400, 403, 409; 429 and 503 with ``Retry-After``. Errors that a client cannot act on stay
+    errors of the application.
 
     Args:
-        app: The application, or a blueprint to do so for its own views only.
+        app: The application, or a blueprint, for the errors of its own views only.
     """
     for kind in ANSWERS:
         app.register_error_handler(kind, _answer)

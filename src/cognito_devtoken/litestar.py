@@ -38,15 +38,15 @@ class DevTokenPlugin(InitPlugin):
     """
     Opens a session at start-up, closes it at shut-down, and injects it as ``token_session``.
 
-    A dependency of that name that the application has itself takes precedence. One plugin may
-    serve several applications: each gets a session of its own.
+    The application's own dependency of that name takes precedence. One plugin can serve several
+    applications, each with its own session.
 
     Args:
-        session_factory: Opens the session. The default reads ``COGNITO_DEVTOKEN_*``, and fails
-            at start-up with the name of a variable that is missing or wrong.
+        session_factory: Opens the session. The default reads ``COGNITO_DEVTOKEN_*``; if a
+            variable is missing or wrong, it fails at start-up with the variable's name.
 
     Attributes:
-        session_factory: The same. It may be replaced until the application starts.
+        session_factory: The same. It can be replaced until the application starts.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class DevTokenPlugin(InitPlugin):
 
     def on_app_init(self, app_config: AppConfig) -> AppConfig:
         """Called by Litestar."""
-        # Not in the application's state, which Litestar may copy, and a session cannot be.
+        # Not in the application's state: Litestar may copy that, and a session cannot be copied.
         opened: list[AsyncTokenSession] = []
 
         @asynccontextmanager
@@ -72,15 +72,15 @@ class DevTokenPlugin(InitPlugin):
             if not opened:
                 raise unwired(
                     "Its lifespan has not run: enter the test client with a with statement; do "
-                    "not turn the server's lifespan off; an application that mounts this one "
-                    "has to run its lifespan"
+                    "not turn off the server's lifespan; an application that mounts this one "
+                    "must run its lifespan"
                 )
             return opened[-1]
 
         app_config.lifespan.append(lifespan)  # pyright: ignore[reportUnknownMemberType]  # its own
         provide = Provide(token_session, sync_to_thread=False)
         app_config.dependencies.setdefault("token_session", provide)
-        # For handlers that import the class for type checkers only.
+        # For handlers that import the class under TYPE_CHECKING only.
         app_config.signature_namespace.setdefault("AsyncTokenSession", AsyncTokenSession)
         return app_config
 
@@ -90,13 +90,13 @@ def _answer(request: Request[Any, Any, Any], error: Exception) -> Response[dict[
     return Response(answer.body, status_code=answer.status, headers=answer.headers, media_type=TYPE)
 
 
-# Litestar takes nothing less than a dictionary.
+# Litestar accepts only a dictionary, not any mapping.
 exception_handlers: dict[Any, Any] = dict.fromkeys(ANSWERS, _answer)
 """
-For ``exception_handlers=…`` of an application, a router or a handler: answers a client can act
-on, as problem details.
+For ``exception_handlers=…`` of an application, a router or a handler: respond to errors with
+problem details for the client.
 
-400, 403, 409; 429 and 503 with ``Retry-After``. Errors that are not the client's business stay
-errors of the application. Litestar asks exception handlers for HTTP only: it closes a WebSocket
-with 4500, whatever the error.
+400, 403, 409; 429 and 503 with ``Retry-After``. Errors that a client cannot act on stay errors of
+the application. Litestar calls exception handlers for HTTP only: it closes a WebSocket with 4500,
+whatever the error.
 """

@@ -1,7 +1,7 @@
 """
-What sessions do, as metrics of OpenTelemetry.
+OpenTelemetry metrics of sessions.
 
-Needs the extra ``opentelemetry``, which is the API only: without an SDK nothing is collected.
+Needs the extra ``opentelemetry``, which is only the API: without an SDK, nothing is collected.
 """
 
 from __future__ import annotations
@@ -18,8 +18,7 @@ try:
     from opentelemetry.metrics import CallbackOptions, MeterProvider, Observation, get_meter
 except ModuleNotFoundError as _error:
     raise ConfigurationError(
-        "The metrics of OpenTelemetry need "
-        f"{str(_error.name).partition('.')[0]}, which is not installed.",
+        f"OpenTelemetry metrics need {str(_error.name).partition('.')[0]}, which is not installed.",
         hint="Install the extra: pip install 'cognito-devtoken[opentelemetry]'",
     ) from None
 
@@ -32,21 +31,21 @@ _REASON = _PREFIX + "fetch.reason"
 
 class OpenTelemetryMetrics:
     """
-    Metrics of any number of sessions, summed.
+    The summed metrics of any number of sessions.
 
-    It is a hook for their events, and reads the ``stats()`` of those that it watches whenever
-    metrics are collected::
+    It is an event hook, and reads the ``stats()`` of the watched sessions whenever metrics are
+    collected::
 
         metrics = OpenTelemetryMetrics()
         session = TokenSession(pool_id, developer_provider=provider, on_event=[metrics])
         metrics.watch(session)
 
-    No attribute names a user, a key or a token. Make one for a process: instruments of a
-    second one would have the same names.
+    No attribute names a user, a key or a token. Create only one per process: the instruments of
+    a second one would have the same names.
 
     Args:
-        meter_provider: Where to make the instruments; None takes the global one, which may
-            be set later.
+        meter_provider: Where to create the instruments; None uses the global provider, which
+            can be set later.
     """
 
     def __init__(self, meter_provider: MeterProvider | None = None) -> None:
@@ -55,7 +54,7 @@ class OpenTelemetryMetrics:
         self._queued = meter.create_histogram(
             _PREFIX + "fetch.time_in_queue",
             "s",
-            "For how long fetches have waited for their turn.",
+            "How long fetches waited in the queue.",
             explicit_bucket_boundaries_advisory=BUCKETS,
         )
         self._took = meter.create_histogram(
@@ -74,15 +73,15 @@ class OpenTelemetryMetrics:
 
     def watch(self, session: Source) -> None:
         """
-        Read the ``stats()`` of a session, or a cache, whenever metrics are collected.
+        Read the ``stats()`` of a session or a cache whenever metrics are collected.
 
-        It is not kept alive. When it is gone, what it held is no longer shown; what it has
-        counted still is, as far as it had been read, because a counter must not fall.
+        The session is not kept alive. Once it is gone, its gauges are no longer counted, but the
+        last values read from its counters are, because a counter must not decrease.
         """
         self._watched.add(session)
 
     def __call__(self, event: Event) -> None:
-        """Take note of an event."""
+        """Record an event."""
         if isinstance(event, FetchStarted):
             self._queued.record(event.queued, {_REASON: event.reason.value})
         elif isinstance(event, FetchSucceeded):

@@ -1,5 +1,5 @@
 """
-What sessions do, as metrics of Prometheus.
+Prometheus metrics of sessions.
 
 Needs the extra ``prometheus``.
 """
@@ -18,8 +18,7 @@ try:
     from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 except ModuleNotFoundError as _error:
     raise ConfigurationError(
-        "The metrics of Prometheus need "
-        f"{str(_error.name).partition('.')[0]}, which is not installed.",
+        f"Prometheus metrics need {str(_error.name).partition('.')[0]}, which is not installed.",
         hint="Install the extra: pip install 'cognito-devtoken[prometheus]'",
     ) from None
 
@@ -31,10 +30,9 @@ _PREFIX = "cognito_devtoken_"
 
 class PrometheusMetrics:
     """
-    Metrics of any number of sessions, summed.
+    The summed metrics of any number of sessions.
 
-    It is a hook for their events, and reads the ``stats()`` of those that it watches whenever
-    it is scraped::
+    It is an event hook, and reads the ``stats()`` of the watched sessions at each scrape::
 
         metrics = PrometheusMetrics()
         session = TokenSession(pool_id, developer_provider=provider, on_event=[metrics])
@@ -43,24 +41,24 @@ class PrometheusMetrics:
     No label names a user, a key or a token.
 
     Args:
-        registry: Where to register the metrics: that of the process, unless told otherwise.
+        registry: Where to register the metrics; default: the registry of the process.
 
     Raises:
-        ValueError: If the registry has such metrics already.
+        ValueError: If the registry already has these metrics.
     """
 
     def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
         self._watched = Watched()
         self._queued = Histogram(
             _PREFIX + "fetch_time_in_queue_seconds",
-            "For how long fetches have waited for their turn, by why they were started.",
+            "How long fetches waited in the queue, by reason.",
             ["reason"],
             registry=registry,
             buckets=BUCKETS,
         )
         self._took = Histogram(
             _PREFIX + "fetch_duration_seconds",
-            "How long fetches took, by why they were started and the error, or ok.",
+            "How long fetches took, by reason and outcome: the error, or ok.",
             ["reason", "outcome"],
             registry=registry,
             buckets=BUCKETS,
@@ -69,15 +67,15 @@ class PrometheusMetrics:
 
     def watch(self, session: Source) -> None:
         """
-        Read the ``stats()`` of a session, or a cache, at each scrape.
+        Read the ``stats()`` of a session or a cache at each scrape.
 
-        It is not kept alive. When it is gone, what it held is no longer shown; what it has
-        counted still is, as far as it had been read, because a counter must not fall.
+        The session is not kept alive. Once it is gone, its gauges are no longer counted, but the
+        last values read from its counters are, because a counter must not decrease.
         """
         self._watched.add(session)
 
     def __call__(self, event: Event) -> None:
-        """Take note of an event."""
+        """Record an event."""
         if isinstance(event, FetchStarted):
             self._queued.labels(event.reason).observe(event.queued)
         elif isinstance(event, FetchSucceeded):
@@ -86,7 +84,7 @@ class PrometheusMetrics:
             self._took.labels(event.reason, event.error).observe(event.took)
 
     def collect(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily]:
-        """:meta private: What the registry asks for at a scrape: the figures of ``stats()``."""
+        """:meta private: Yield the figures of ``stats()`` when the registry is scraped."""
         read = self._watched.figures()
         for kind, figures in ((CounterMetricFamily, COUNTERS), (GaugeMetricFamily, HELD)):
             for figure in figures:

@@ -1,8 +1,8 @@
 """
-Fixtures and a marker for pytest: a local Cognito, sessions on it, and a clock to move.
+Fixtures and a marker for pytest: a local Cognito, sessions that use it, and a manual clock.
 
-pytest loads it wherever this package is installed, which loads no more than the package. The
-emulator, for which the extra ``emulator`` is needed, starts when a test first asks for it.
+pytest loads this plugin wherever the package is installed, and it imports only the package. The
+emulator, which needs the extra ``emulator``, starts when a test first requests it.
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers",
         "cognito(*, identity_pool_id, developer_provider, public_providers, "
-        "allow_unauthenticated, behavior, latency, calls_per_second, fail): the pool and the "
-        "behavior of the cognito_emulator of a test, as for Pool and Emulator; fail is an error "
-        "code, or a code and how many calls get it. May stand on tests, classes and modules; "
-        "of the same keyword the closest counts.",
+        "allow_unauthenticated, behavior, latency, calls_per_second, fail): configure the "
+        "cognito_emulator of a test with arguments of Pool and Emulator; fail is an error code, "
+        "or a tuple of a code and the number of calls that fail with it. Can mark tests, classes "
+        "and modules; if several set the same keyword, the closest one wins.",
     )
 
 
@@ -55,11 +55,11 @@ def cognito_emulator(
     request: pytest.FixtureRequest, _cognito: _Cognito, _cognito_clock: ManualClock | None
 ) -> Generator[Emulator]:
     """
-    A local Cognito on HTTP, as @pytest.mark.cognito() says.
+    A local Cognito on HTTP, configured by @pytest.mark.cognito().
 
-    One server runs for all tests; nothing of one test is left for the next. Its endpoint_url
-    is for boto3, pools[0] is its identity pool, calls counts what came in, and fail_next()
-    lets the next calls fail.
+    One server runs for all tests, but each test starts fresh. Pass its endpoint_url to boto3;
+    pools[0] is its identity pool, calls counts the calls, and fail_next() makes the next calls
+    fail.
     """
     from .emulator import Behavior, Pool
 
@@ -78,9 +78,9 @@ def cognito_emulator(
             case (str(code), int(times)):
                 emulator.fail_next(code, times=times)
             case _:
-                _wrong(f"fail must be an error code, or (code, how many calls), not {fail!r}.")
+                _fail(f"fail must be an error code, or (code, number of calls), not {fail!r}.")
     except (TypeError, ValueError) as error:
-        _wrong(str(error))
+        _fail(str(error))
     yield emulator
     _cognito.end_test()
 
@@ -90,10 +90,10 @@ def token_session(
     cognito_emulator: Emulator, _cognito: _Cognito, _cognito_clock: ManualClock | None
 ) -> Generator[TokenSession]:
     """
-    An open TokenSession on cognito_emulator and its identity pool.
+    An open TokenSession for the identity pool of cognito_emulator.
 
-    It has AWS credentials of its own, reads nothing from the environment, and makes one
-    attempt for each token.
+    It has its own AWS credentials, reads nothing from the environment, and makes one attempt
+    for each token.
     """
     session = _cognito.open(TokenSession, _cognito_clock)
     yield session
@@ -104,7 +104,7 @@ def token_session(
 def async_token_session(
     cognito_emulator: Emulator, _cognito: _Cognito, _cognito_clock: ManualClock | None
 ) -> Generator[AsyncTokenSession]:
-    """An open AsyncTokenSession, as token_session is, for whatever runs the event loop."""
+    """An open AsyncTokenSession, otherwise like token_session, for any event loop runner."""
     session = _cognito.open(AsyncTokenSession, _cognito_clock)
     yield session
     session._close()
@@ -115,14 +115,14 @@ def manual_clock(request: pytest.FixtureRequest) -> ManualClock:
     """
     A ManualClock that stands still at the present time until you move it.
 
-    In a test that asks for it, the sessions and the emulator go by it.
+    In a test that requests it, the sessions and the emulator use it.
     """
     from .testing import ManualClock
 
     if request.node.stash.get(_IN_REAL_TIME, False):
         pytest.fail(
-            "manual_clock comes too late: cognito_emulator goes by the clock of this machine "
-            "already. Ask for it among the arguments of the test.",
+            "manual_clock was requested too late: cognito_emulator already uses the system "
+            "clock. Request manual_clock as an argument of the test.",
             pytrace=False,
         )
     return ManualClock(wall=float(int(time.time())))
@@ -131,11 +131,10 @@ def manual_clock(request: pytest.FixtureRequest) -> ManualClock:
 @pytest.fixture
 def cognito_environ(cognito_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """
-    The environment of an application that is to call cognito_emulator: from_env() and boto
-    go by it.
+    The environment for an application that calls cognito_emulator through from_env() or boto.
 
-    For the test, it takes the place of all AWS_* and COGNITO_DEVTOKEN_* variables. Returns
-    what is set.
+    During the test, it replaces all AWS_* and COGNITO_DEVTOKEN_* variables. Returns what is
+    set.
     """
     pool = cognito_emulator.pools[0]
     environ = _environ(cognito_emulator.endpoint_url, pool.region) | {
@@ -166,7 +165,7 @@ def _cognito_clock(request: pytest.FixtureRequest) -> ManualClock | None:
 
 
 class _Cognito:
-    """What all tests share, because it takes long to make: an emulator, and a client."""
+    """What all tests share, because it is slow to create: an emulator and a client."""
 
     def __init__(self) -> None:
         from .emulator import Emulator
@@ -188,7 +187,7 @@ class _Cognito:
         )
 
     def end_test(self) -> None:
-        # Now nobody waits for an answer, and no call has an effect that has come in before.
+        # From now on, no caller waits for a response, and earlier calls have no effect.
         self.emulator._renew()
         while self._fetchers:
             self._fetchers.pop().end()
@@ -200,12 +199,12 @@ class _Cognito:
 
 
 class _Fetcher:
-    """The calls of a session, which may be under way when its test ends, but no longer."""
+    """Makes the calls of a session, and ends with its test: end() waits for pending calls."""
 
     def __init__(self, client: TokenFetcher) -> None:
         self._client = client
         self._changed = threading.Condition()
-        self._under_way = 0
+        self._pending = 0
         self._ended = False
         watch(self)
 
@@ -213,34 +212,34 @@ class _Fetcher:
         return True
 
     def _after_fork(self, *, ready: bool, in_child: bool) -> None:
-        if in_child:  # the calls that are under way are its parent's
-            self._changed, self._under_way = threading.Condition(), 0
+        if in_child:  # the pending calls are the parent's
+            self._changed, self._pending = threading.Condition(), 0
 
     def fetch(self, request: TokenRequest) -> OpenIdToken:
         with self._changed:
             if self._ended:
                 raise SessionClosedError("The test is over.")
-            self._under_way += 1
+            self._pending += 1
         try:
             return self._client.fetch(request)
         finally:
             with self._changed:
-                self._under_way -= 1
+                self._pending -= 1
                 self._changed.notify()
 
     def end(self) -> None:
         with self._changed:
             self._ended = True
-            self._changed.wait_for(lambda: not self._under_way)
+            self._changed.wait_for(lambda: not self._pending)
 
 
 class _Client(DevTokenClient):
-    """A client that nothing in the environment leads off this machine."""
+    """A client that connects only to this machine, whatever the environment."""
 
     def __init__(self, endpoint_url: str) -> None:
         super().__init__(_REGION, endpoint_url=endpoint_url)
         self._environ = _environ(endpoint_url, _REGION)
-        self._client_for(_REGION)  # here, and not in a thread beside the test
+        self._client_for(_REGION)  # now, and not later in a thread beside the test
 
     def _make_client(self, region: str) -> Any:
         with pytest.MonkeyPatch.context() as patch:
@@ -256,7 +255,7 @@ def _environ(endpoint_url: str, region: str) -> dict[str, str]:
         "AWS_DEFAULT_REGION": region,
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_ENDPOINT_URL_COGNITO_IDENTITY": endpoint_url,
-        # Every failure is one that the test sees, and none costs the time of another attempt.
+        # No retries: the test sees every failure, and does not wait for another attempt.
         "AWS_MAX_ATTEMPTS": "1",
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "NO_PROXY": "*",
@@ -273,8 +272,8 @@ def _put(environ: dict[str, str], patch: pytest.MonkeyPatch) -> None:
 
 
 def _marked(node: pytest.Item, behavior: type) -> dict[str, Any]:
-    """What the markers of a test say."""
-    # Keyword: of what kind it is, and what that is in words.
+    """Return the merged keywords of a test's markers."""
+    # Keyword: its type, and the type in words.
     known: dict[str, tuple[Any, str]] = {
         "identity_pool_id": (str, "REGION:GUID"),
         "developer_provider": (str, "a provider name"),
@@ -283,21 +282,21 @@ def _marked(node: pytest.Item, behavior: type) -> dict[str, Any]:
         "behavior": (behavior, "a Behavior"),
         "latency": (int | float, "a number of seconds"),
         "calls_per_second": (int | float | None, "a number"),
-        "fail": (object, "anything"),  # which is looked at where it is used
+        "fail": (object, "anything"),  # checked where it is used
     }
     settings: dict[str, Any] = {}
     for mark in reversed(list(node.iter_markers("cognito"))):  # the closest comes last
         if mark.args:
-            _wrong(f"it takes keywords only, not {mark.args[0]!r}.")
+            _fail(f"it takes only keyword arguments, not {mark.args[0]!r}.")
         for name, value in mark.kwargs.items():
             if name not in known:
-                _wrong(f"{name} is none of {', '.join(known)}.")
+                _fail(f"unknown keyword {name}; use one of {', '.join(known)}.")
             kind, words = known[name]
             if not isinstance(value, kind):
-                _wrong(f"{name} must be {words}, not {value!r}.")
+                _fail(f"{name} must be {words}, not {value!r}.")
         settings |= mark.kwargs
     return settings
 
 
-def _wrong(text: str) -> NoReturn:
+def _fail(text: str) -> NoReturn:
     pytest.fail(f"@pytest.mark.cognito: {text}", pytrace=False)

@@ -48,13 +48,13 @@ def lifespan(
     Make a lifespan that opens a session at start-up and closes it at shut-down.
 
     Args:
-        session_factory: Opens the session. The default reads ``COGNITO_DEVTOKEN_*``, and fails
-            at start-up with the name of a variable that is missing or wrong.
+        session_factory: Opens the session. The default reads ``COGNITO_DEVTOKEN_*``; if a
+            variable is missing or wrong, it fails at start-up with the variable's name.
 
-        wraps: The lifespan that the application has already. It runs while the session is
-            open, and the state that it yields is kept.
+        wraps: The application's own lifespan. It runs while the session is open, and the
+            state that it yields is kept.
     """
-    if isinstance(cast("object", session_factory), Starlette):  # who has taken this for a lifespan
+    if isinstance(cast("object", session_factory), Starlette):  # lifespan itself was passed
         raise TypeError("Pass lifespan=lifespan(), with the parentheses.")
 
     @asynccontextmanager
@@ -69,10 +69,10 @@ def lifespan(
 
 def get_token_session(connection: HTTPConnection) -> AsyncTokenSession:
     """
-    The application's session, from a request or a WebSocket.
+    Return the application's session for a request or a WebSocket.
 
     Raises:
-        LookupError: If there is none; the message names the likely mistakes.
+        LookupError: If there is no session; the message names the likely mistakes.
     """
     try:
         session: AsyncTokenSession = connection.scope["state"][_STATE]
@@ -80,7 +80,7 @@ def get_token_session(connection: HTTPConnection) -> AsyncTokenSession:
         raise unwired(
             "Pass lifespan=cognito_devtoken's lifespan() to the outermost application, whose "
             "lifespan is the only one that runs; enter the test client with a with statement; "
-            "do not turn the server's lifespan off"
+            "do not turn off the server's lifespan"
         ) from None
     return session
 
@@ -93,7 +93,7 @@ async def _answer(connection: HTTPConnection, error: Exception) -> Response | No
     state, extensions = connection.application_state, connection.scope.get("extensions", {})
     if WebSocketState.DISCONNECTED in (state, connection.client_state):
         return None
-    with suppress(WebSocketDisconnect):  # the client has left, and nobody has noticed
+    with suppress(WebSocketDisconnect):  # the client has just disconnected
         if state is WebSocketState.CONNECTING and "websocket.http.response" in extensions:
             await connection.send_denial_response(response)
         else:
@@ -103,9 +103,9 @@ async def _answer(connection: HTTPConnection, error: Exception) -> Response | No
 
 exception_handlers: dict[Any, Any] = dict.fromkeys(ANSWERS, _answer)
 """
-For ``Starlette(exception_handlers=…)``: answers a client can act on, as problem details.
+For ``Starlette(exception_handlers=…)``: respond to errors with problem details for the client.
 
-400, 403, 409; 429 and 503 with ``Retry-After``. A WebSocket that has not been accepted gets the
-same answer; one that has is closed with 1013 (try again later) or 1008. Errors that are not the
-client's business stay errors of the application.
+400, 403, 409; 429 and 503 with ``Retry-After``. A WebSocket that is not yet accepted gets the
+same response; an accepted one is closed with 1013 (try again later) or 1008. Errors that a client
+cannot act on stay errors of the application.
 """

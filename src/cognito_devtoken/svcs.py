@@ -1,5 +1,5 @@
 """
-A session in a svcs registry, for aiohttp and all else that svcs serves.
+A session in a svcs registry, for aiohttp and everything else that svcs supports.
 
 ::
 
@@ -32,18 +32,18 @@ def register(
     session_factory: Callable[[], AsyncTokenSession | TokenSession] = AsyncTokenSession.from_env,
 ) -> None:
     """
-    Open a session, and register it until the registry is closed, and the session with it.
+    Open a session and register it. Closing the registry closes the session.
 
     Its ping raises a :class:`~cognito_devtoken.exceptions.TokenUnavailableError` while calls to
-    Cognito fail. It makes none, and a session that is failing still serves the tokens it has.
+    Cognito fail. The ping makes no call, and a failing session still serves its cached tokens.
 
     Args:
-        registry: Where to register the session: by the class
+        registry: Where to register the session, under its class:
             :class:`~cognito_devtoken.AsyncTokenSession` or
-            :class:`~cognito_devtoken.TokenSession`, whichever it is.
+            :class:`~cognito_devtoken.TokenSession`.
 
         session_factory: Opens the session. The default reads ``COGNITO_DEVTOKEN_*``; for code
-            that runs in threads take ``TokenSession.from_env``.
+            that runs in threads, pass ``TokenSession.from_env``.
 
     Raises:
         ConfigurationError: If a variable is missing or wrong; the message names it.
@@ -54,7 +54,7 @@ def register(
         TokenSession if in_threads else AsyncTokenSession,
         session,
         ping=_ping if in_threads else _aping,
-        # What both kinds are closed by, so that either way of closing a registry will do.
+        # Both kinds can be closed this way, so close() and aclose() of a registry both work.
         on_registry_close=session._close,
     )
 
@@ -69,6 +69,6 @@ def _ping(session: AsyncTokenSession | TokenSession) -> None:
         )
 
 
-# A coroutine, because svcs has those who ping told whether to get the service with aget().
+# A coroutine function, so that svcs marks the ping as async and gets the session with aget().
 async def _aping(session: AsyncTokenSession) -> None:
     _ping(session)

@@ -42,6 +42,7 @@ def _endpoint(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="module")
 def shown(running_emulator: Emulator) -> tuple[dict[str, str], str]:
     """The environment and the argument list that a command receives."""
+    running_emulator.clear()  # of what other tests have left behind
     url = ("--endpoint-url", running_emulator.endpoint_url)
     done = run("exec", *ASK, *url, "--", sys.executable, "-c", SHOW)
     assert (done.returncode, done.stderr) == (0, "")

@@ -280,4 +280,7 @@ class TestSettings:
 
         assert main(ASK) == 253
         err = capsys.readouterr().err
-        assert "An error occurred (NoCredentials): Unable to locate credentials.\nUse AWS" in err
+        assert (
+            "An error occurred (NoCredentials): Unable to locate credentials.\nCheck that your AWS"
+            in err
+        )

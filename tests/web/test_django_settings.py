@@ -29,7 +29,7 @@ ERRORS = [
     (
         COMPLETE | {"TOKEN_DURATON": 60},
         "E002",
-        'COGNITO_DEVTOKEN["TOKEN_DURATON"] is unknown.',
+        'Unknown setting COGNITO_DEVTOKEN["TOKEN_DURATON"].',
     ),
     ({}, "E003", 'COGNITO_DEVTOKEN["IDENTITY_POOL_ID"] is not set.'),
     ({"IDENTITY_POOL_ID": None}, "E003", 'COGNITO_DEVTOKEN["IDENTITY_POOL_ID"] is not set.'),
@@ -122,8 +122,8 @@ def test_opening_a_session_raises_the_same_error(setting: Any, check: str, messa
     [
         ("TOKEN_DURATON", "Did you mean TOKEN_DURATION?"),
         ("pool_id", "Did you mean IDENTITY_POOL_ID?"),
-        ("COLOR", "It may have IDENTITY_POOL_ID, DEVELOPER_PROVIDER, TOKEN_DURATION"),
-        (5, "It may have IDENTITY_POOL_ID, DEVELOPER_PROVIDER, TOKEN_DURATION"),
+        ("COLOR", "Use one of IDENTITY_POOL_ID, DEVELOPER_PROVIDER, TOKEN_DURATION"),
+        (5, "Use one of IDENTITY_POOL_ID, DEVELOPER_PROVIDER, TOKEN_DURATION"),
     ],
 )
 def test_the_hint_for_an_unknown_key_suggests_a_known_one(key: Any, hint: str) -> None:
@@ -136,7 +136,7 @@ def test_the_hint_for_an_unknown_key_suggests_a_known_one(key: Any, hint: str) -
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("POOL_ID", POOL_ID, "COGNITO_DEVTOKEN_POOL_ID is unknown."),
+        ("POOL_ID", POOL_ID, "Unknown setting COGNITO_DEVTOKEN_POOL_ID."),
         ("MAX_ENTRIES", "many", "COGNITO_DEVTOKEN_MAX_ENTRIES must be a whole number."),
     ],
 )

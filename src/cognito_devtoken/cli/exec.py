@@ -15,8 +15,8 @@ from ._trade import checked_token, credentials_of
 
 
 DESCRIPTION = """\
-Gets a token and replaces this process with COMMAND, in whose environment it
-sets:
+Gets a token and replaces this process with COMMAND, with these variables in
+its environment:
 
   COGNITO_IDENTITY_ID                the identity id
   COGNITO_IDENTITY_TOKEN             the token

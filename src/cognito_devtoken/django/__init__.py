@@ -13,9 +13,9 @@ A session for a Django project.
     def cognito_token(request):
         return JsonResponse(get_session().get_token(request.user.username).to_aws())
 
-The keys are the names of the environment variables without ``COGNITO_DEVTOKEN_``. What the
-dictionary lacks is taken from those, and None stands for the default. ``OPTIONS`` holds further
-arguments of the sessions, such as ``on_event``, or in a test another client::
+The keys are the names of the environment variables without ``COGNITO_DEVTOKEN_``. Missing keys
+are read from the environment, and None selects the default. ``OPTIONS`` holds further arguments
+of the sessions, such as ``on_event``, or a fake client in a test::
 
     @override_settings(COGNITO_DEVTOKEN=settings.COGNITO_DEVTOKEN | {"OPTIONS": {"client": fake}})
 """
@@ -29,20 +29,20 @@ __all__ = ["get_async_session", "get_session"]
 
 def get_session() -> TokenSession:
     """
-    The session of this process, for code that runs in threads. The first call opens it.
+    Return this process's session for code that runs in threads. The first call opens it.
 
     Raises:
         ConfigurationError: If a setting is missing, wrong or unknown; the message names it.
 
-        LookupError: If ``cognito_devtoken.django`` is no installed application.
+        LookupError: If ``cognito_devtoken.django`` is not in ``INSTALLED_APPS``.
     """
     return session_of(TokenSession)
 
 
 def get_async_session() -> AsyncTokenSession:
     """
-    The session of this process for code that runs in event loops, with a cache of its own.
+    Return this process's session for code that runs in event loops. It has its own cache.
 
-    Raises the same as :func:`get_session`.
+    Raises the same errors as :func:`get_session`.
     """
     return session_of(AsyncTokenSession)

@@ -17,7 +17,7 @@ _sessions: dict[type[Session], Any] = {}
 
 
 def session_of(kind: type[S]) -> S:
-    """The session of one kind, which is opened if there is none."""
+    """Return the session of one kind, and open it if necessary."""
     try:
         session: S = _sessions[kind]
     except KeyError:
@@ -26,7 +26,7 @@ def session_of(kind: type[S]) -> S:
         return session
     if not apps.is_installed("cognito_devtoken.django"):
         raise unwired('Add "cognito_devtoken.django" to INSTALLED_APPS')
-    # No lock, because a fork might find it taken, and because to open a session is no work.
+    # No lock: a forked child could inherit it locked, and opening a session is cheap.
     while True:
         current = _sessions
         opened = open_session(kind)
@@ -35,11 +35,11 @@ def session_of(kind: type[S]) -> S:
             opened._close()
         if current is _sessions:
             return session
-        session._close()  # of the settings of before
+        session._close()  # it has the old settings
 
 
 def reopen(*, setting: str, **_: object) -> None:
-    """Have the next who asks get a session of the new settings."""
+    """Close the sessions, so that the next caller opens one with the new settings."""
     global _sessions
     if setting == NAME:
         before, _sessions = _sessions, {}
@@ -49,6 +49,6 @@ def reopen(*, setting: str, **_: object) -> None:
 
 @atexit.register
 def _close() -> None:
-    # They stay, closed, for threads that are still there: none is to be opened any more.
+    # Keep the closed sessions, so that threads that still run do not open new ones.
     for session in list(_sessions.values()):
         session._close()

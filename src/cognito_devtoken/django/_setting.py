@@ -1,4 +1,4 @@
-"""The setting ``COGNITO_DEVTOKEN``, and how it becomes a session."""
+"""Open a session from the setting ``COGNITO_DEVTOKEN``."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ S = TypeVar("S", bound=Session)
 
 
 class SettingError(ConfigurationError):
-    """What is wrong, and as which system check."""
+    """An error in the setting, and the system check that reports it."""
 
     def __init__(self, message: str, *, hint: str = "", check: str = "") -> None:
         super().__init__(message, hint=hint)
@@ -31,10 +31,10 @@ class SettingError(ConfigurationError):
 
 def open_session(kind: type[S]) -> S:
     """
-    Open a session as the setting says, and as the environment says of what that lacks.
+    Open a session from the setting; read missing keys from the environment.
 
     Raises:
-        SettingError: If something is missing, wrong or unknown.
+        SettingError: If a setting is missing, wrong or unknown.
     """
     given: Any = getattr(settings, NAME, None)
     if given is None:
@@ -47,12 +47,12 @@ def open_session(kind: type[S]) -> S:
     if options is None:
         options = {}
     variables = [name for name in os.environ if name.startswith(PREFIX)]
-    # What each is called by whoever has set it.
+    # The name under which each setting was set.
     names = {name.removeprefix(PREFIX): name for name in variables}
     names |= {name: _key(name) for name in values}
     for name, called in names.items():
         if name not in _KEYS:
-            raise SettingError(f"{called} is unknown.", hint=_likely(name), check="E002")
+            raise SettingError(f"Unknown setting {called}.", hint=_suggest(name), check="E002")
     texts = {PREFIX + name: "" if v is None else str(v) for name, v in values.items()}
     environ = {**os.environ, **texts}
     try:
@@ -62,10 +62,10 @@ def open_session(kind: type[S]) -> S:
             hint = f"Set it, or the environment variable {PREFIX}{_POOL}."
             raise SettingError(f"{_key(_POOL)} is not set.", hint=hint, check="E003") from None
         text = re.sub(rf"{PREFIX}(\w+)", lambda found: names.get(found[1], found[0]), str(error))
-        hint = "help(cognito_devtoken.TokenSession.from_env) says what each setting is."
+        hint = "See help(cognito_devtoken.TokenSession.from_env) for the settings."
         raise SettingError(text, hint=hint, check="E004") from None
     except (TypeError, ValueError) as error:
-        hint = "It holds arguments of TokenSession and AsyncTokenSession."
+        hint = "Use only arguments of TokenSession and AsyncTokenSession."
         raise SettingError(f"{_key(_OPTIONS)}: {error}", hint=hint, check="E005") from error
 
 
@@ -73,6 +73,6 @@ def _key(name: object) -> str:
     return f'{NAME}["{name}"]'
 
 
-def _likely(name: object) -> str:
+def _suggest(name: object) -> str:
     close = get_close_matches(str(name).upper(), _KEYS, 1)
-    return f"Did you mean {close[0]}?" if close else f"It may have {', '.join(_KEYS)}."
+    return f"Did you mean {close[0]}?" if close else f"Use one of {', '.join(_KEYS)}."

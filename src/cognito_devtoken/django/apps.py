@@ -1,4 +1,4 @@
-"""The application that Django finds where ``cognito_devtoken.django`` is installed."""
+"""The Django application of ``cognito_devtoken.django``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ._setting import SettingError, open_session
 
 
 class TokensConfig(AppConfig):
-    """An application without models: system checks, and what a changed setting causes."""
+    """An application without models: a system check, and new sessions when the setting changes."""
 
     name = "cognito_devtoken.django"
     label = "cognito_devtoken"
@@ -25,7 +25,7 @@ class TokensConfig(AppConfig):
 
 
 def check_setting(**_: Any) -> list[CheckMessage]:
-    """Say what is wrong with ``COGNITO_DEVTOKEN``, before a request does."""
+    """Report an error in ``COGNITO_DEVTOKEN`` before a request fails."""
     try:
         open_session(TokenSession).close()
     except SettingError as error:

@@ -1,4 +1,4 @@
-"""Errors as HTTP answers."""
+"""Turn errors into HTTP responses."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from .._web import ANSWERS, TYPE, Answer
 
 class DevTokenErrorMiddleware(MiddlewareMixin):
     """
-    Gives clients answers that they can act on, as problem details, to what views raise.
+    Responds to errors of views with problem details for the client.
 
-    400, 403, 409; 429 and 503 with ``Retry-After``. Errors that are not the client's business
-    stay errors of the project. It serves sync and async views alike.
+    400, 403, 409; 429 and 503 with ``Retry-After``. Errors that a client cannot act on stay
+    errors of the project. It works with sync and async views.
     """
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> JsonResponse | None:
-        """Answer an error of a view, or leave it alone."""
+        """Respond to an error of a view, or leave it to Django."""
         if not isinstance(exception, tuple(ANSWERS)):
             return None
         answer = Answer.to(exception)

@@ -16,7 +16,7 @@ _DEVELOPER_PROVIDER = re.compile(r"[\w._-]{1,128}", re.ASCII)
 
 
 def _frozenset(names: Iterable[str]) -> frozenset[str]:
-    if isinstance(names, str):  # its letters would be taken for names
+    if isinstance(names, str):  # its letters would become names
         raise ValueError("public_providers must be a collection, not one string.")  # noqa: TRY004
     return frozenset(names)
 

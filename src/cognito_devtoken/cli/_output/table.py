@@ -52,7 +52,7 @@ def table_of(title: str, data: Any, *, width: int, is_colored: bool) -> str:
 
 @attrs.define
 class _Section:
-    """A title, a line of headers, and rows; each may be missing."""
+    """A title, a line of headers, and rows; each is optional."""
 
     title: str | None
     depth: int
