@@ -20,7 +20,7 @@ def current_user(request: web.Request) -> str:
 
 
 async def cognito_token(request: web.Request) -> web.Response:
-    """Return the token that the user's app trades for AWS credentials."""
+    """Return the token that the user's app exchanges for AWS credentials."""
     session = await svcs.aiohttp.aget(request, AsyncTokenSession)
     try:
         token = await session.get_token(current_user(request))

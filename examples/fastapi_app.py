@@ -25,7 +25,7 @@ async def current_user(x_user: Annotated[str | None, Header()] = None) -> str:
 async def cognito_token(
     user_id: Annotated[str, Depends(current_user)], session: TokenSessionDep, response: Response
 ) -> dict[str, str]:
-    """Return the token that the user's app trades for AWS credentials."""
+    """Return the token that the user's app exchanges for AWS credentials."""
     response.headers["Cache-Control"] = "no-store"
     return (await session.get_token(user_id)).to_aws()
 

@@ -21,7 +21,7 @@ def current_user() -> str:
 
 @app.post("/cognito-token")
 def cognito_token() -> Response:
-    """Return the token that the user's app trades for AWS credentials."""
+    """Return the token that the user's app exchanges for AWS credentials."""
     response = jsonify(current_session().get_token(current_user()).to_aws())
     response.cache_control.no_store = True
     return response

@@ -26,7 +26,7 @@ async def current_user(request: Request[Any, Any, Any]) -> str:
 async def cognito_token(
     user_id: NamedDependency[str], token_session: NamedDependency[AsyncTokenSession]
 ) -> Response[dict[str, str]]:
-    """Return the token that the user's app trades for AWS credentials."""
+    """Return the token that the user's app exchanges for AWS credentials."""
     token = await token_session.get_token(user_id)
     return Response(token.to_aws(), headers={"Cache-Control": "no-store"})
 

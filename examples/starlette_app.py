@@ -22,7 +22,7 @@ def current_user(request: Request) -> str:
 
 
 async def cognito_token(request: Request) -> JSONResponse:
-    """Return the token that the user's app trades for AWS credentials."""
+    """Return the token that the user's app exchanges for AWS credentials."""
     token = await get_token_session(request).get_token(current_user(request))
     return JSONResponse(token.to_aws(), headers={"Cache-Control": "no-store"})
 

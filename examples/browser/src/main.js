@@ -73,14 +73,14 @@ async function getToken(path, ifAnother, ifSame) {
   note(`POST ${path}`, 200, same ? ifSame : ifAnother);
   hold(got, credentials);
   if (same && credentials) return;
-  hold(got, (await trade(got, "Cognito returned credentials for it.")) ?? credentials);
+  hold(got, (await exchange(got, "Cognito returned credentials for it.")) ?? credentials);
 }
 
-/** Trade a token for credentials, and log the outcome. Returns undefined if that fails. */
-async function trade(traded, sentence) {
+/** Exchange a token for credentials, and log the outcome. Returns undefined if that fails. */
+async function exchange(token, sentence) {
   const call = "GetCredentialsForIdentity";
   try {
-    const got = await getCredentials(traded, endpoint);
+    const got = await getCredentials(token, endpoint);
     note(call, 200, sentence);
     return got;
   } catch (error) {
@@ -111,7 +111,7 @@ async function revoke() {
   hold();
   if (!old) return;
   const until = clock(old.expiresAt);
-  await trade(old, `Cognito still accepts the old token, until ${until}.`);
+  await exchange(old, `Cognito still accepts the old token, until ${until}.`);
 }
 
 function enter(user) {

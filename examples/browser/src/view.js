@@ -7,7 +7,7 @@ const MEANING = {
   fresh: "However often you ask, the backend returns this token from memory.",
   due: "If you ask now, you still get this token; the backend fetches the next in the background.",
   grace: "If you ask now, you wait for the next token. If none is available, you still get this one.",
-  expired: "You can no longer trade it. Credentials that you already have stay valid.",
+  expired: "You can no longer exchange it. Credentials that you already have stay valid.",
 };
 const ENTRIES = 30;
 

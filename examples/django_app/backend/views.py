@@ -7,7 +7,7 @@ from cognito_devtoken.django import get_session
 
 
 class CognitoToken(View):
-    """The token that the user's app trades for AWS credentials."""
+    """The token that the user's app exchanges for AWS credentials."""
 
     def post(self, request: HttpRequest) -> HttpResponse:
         # Your own sign-in goes here. This one accepts everyone.
