@@ -18,7 +18,7 @@ from redis.retry import Retry
 
 from cognito_devtoken import OpenIdToken, TokenRequest, TokenSession
 from cognito_devtoken._cache.flights import Flight
-from cognito_devtoken._sharing.source import SharedSource, _Visit, digest_of
+from cognito_devtoken._sharing.source import SharedSource, _StoreLookup, digest_of
 from cognito_devtoken._values.key import Key
 from cognito_devtoken.cli.demo.local_redis import local_redis
 from cognito_devtoken.events import Reason
@@ -66,9 +66,9 @@ def read_one(url: str, keys: str) -> None:
 
         def read_and_cache() -> None:
             flight = Flight[TokenRequest, OpenIdToken](key, request, Reason.MISS, state.now())
-            visit = _Visit(flight, digest, store.keys.names(digest_of(key)))
+            lookup = _StoreLookup(flight, digest, store.keys.names(digest_of(key)))
             state.entries.leases.clear()
-            assert source._read(visit)
+            assert source._read(lookup)
 
         contenders: dict[str, Callable[[], object]] = {
             "redis.get(...), as many bytes": lambda: bare.get("bare"),

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from cognito_devtoken import RefreshPolicy, exceptions
 from cognito_devtoken._cache.failures import Failure, back_off
-from cognito_devtoken._cache.policy import State
+from cognito_devtoken._cache.policy import Freshness
 from cognito_devtoken._values.arguments import as_seconds
 
 
@@ -54,30 +54,30 @@ def test_a_token_expires_exactly_at_its_lifetime(
     wanted = None if least is None else least * lifetime * 0.99
     state = POLICY.state(age * lifetime, lifetime, POLICY.due_age(lifetime, draw), wanted)
 
-    assert (state is State.EXPIRED) == (age * lifetime >= lifetime)
+    assert (state is Freshness.EXPIRED) == (age * lifetime >= lifetime)
 
 
 @pytest.mark.parametrize(
     ("age", "state"),
     [
-        (0, State.FRESH),
-        (599, State.FRESH),
-        (600, State.DUE),
-        (809, State.DUE),
-        (810, State.GRACE),
-        (899.9, State.GRACE),
-        (900, State.EXPIRED),
-        (1e9, State.EXPIRED),
+        (0, Freshness.FRESH),
+        (599, Freshness.FRESH),
+        (600, Freshness.DUE),
+        (809, Freshness.DUE),
+        (810, Freshness.GRACE),
+        (899.9, Freshness.GRACE),
+        (900, Freshness.EXPIRED),
+        (1e9, Freshness.EXPIRED),
     ],
 )
-def test_a_token_goes_through_four_states(age: float, state: State) -> None:
+def test_a_token_goes_through_four_states(age: float, state: Freshness) -> None:
     assert POLICY.state(age, 900, 600) is state
 
 
 def test_a_caller_may_lengthen_or_shorten_the_grace_period() -> None:
-    assert POLICY.state(100, 900, 600, 801) is State.GRACE
-    assert POLICY.state(100, 900, 600, 799) is State.FRESH
-    assert POLICY.state(850, 900, 600, 0) is State.DUE
+    assert POLICY.state(100, 900, 600, 801) is Freshness.GRACE
+    assert POLICY.state(100, 900, 600, 799) is Freshness.FRESH
+    assert POLICY.state(850, 900, 600, 0) is Freshness.DUE
 
 
 def test_longer_windows_are_capped_by_the_policy() -> None:

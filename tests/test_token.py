@@ -228,8 +228,8 @@ def test_the_frames_of_a_refusal_hold_no_token_and_no_claims(
 def test_a_response_for_another_identity_is_refused() -> None:
     asked = attrs.evolve(REQUEST, identity_id="us-east-1:0")
 
-    assert "another identity than the requested one" in refusal(jwt(claims()), asked)
-    assert "another identity than the requested one" in refusal("opaque", asked)
+    assert "an identity other than the requested one" in refusal(jwt(claims()), asked)
+    assert "an identity other than the requested one" in refusal("opaque", asked)
 
 
 @given(

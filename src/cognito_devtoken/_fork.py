@@ -16,7 +16,7 @@ from typing import Protocol
 
 
 # For how many seconds a fork waits for a lock, which is only held for moments.
-PATIENCE = 1.0
+FORK_WAIT = 1.0
 
 
 class Forkable(Protocol):
@@ -42,7 +42,7 @@ class Forkable(Protocol):
 class Forks:
     """The objects that act when this process forks."""
 
-    def __init__(self, patience: float = PATIENCE) -> None:
+    def __init__(self, patience: float = FORK_WAIT) -> None:
         self._patience = patience
         self._lock = threading.Lock()
         self._watched: weakref.WeakSet[Forkable] = weakref.WeakSet()

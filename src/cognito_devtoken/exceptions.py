@@ -19,8 +19,8 @@ Every exception that this library raises.
     ├── TokenUnavailableError
     └── SessionClosedError (RuntimeError)
 
-``str(error)`` is one sentence that says what happened. A note, which a traceback shows below
-it, says what to do about it. Neither contains a token or the value of a login.
+``str(error)`` says what happened. Most errors also carry a note that says what to do; a traceback
+shows it below the message. Neither contains a token or the value of a login.
 """
 
 from __future__ import annotations
@@ -75,13 +75,13 @@ class Violation:
     One violated limit of a request.
 
     Attributes:
-        member: The member, as the caller spells it: ``token_duration``,
+        member: The parameter, as the caller spells it: ``token_duration``,
             ``logins['login.example.com']``.
 
-        limit: The limit, with its figure.
+        limit: The limit, including the number.
 
-        found: What was found instead, if that says more. Never the value of a login or a
-            tag: for text, only its length.
+        found: What was found, if the limit alone does not explain the violation. Never the value
+            of a login or a tag: for text, only its length.
     """
 
     member: str
@@ -132,8 +132,8 @@ class ServiceError(DevTokenError):
 
         retryable: Whether the same request may succeed later.
 
-        retry_at: Until when the session backs off after this error, an aware datetime; None
-            if it does not, or there is no session.
+        retry_at: When the session will try again, an aware datetime; None if it does not back off,
+            or if the error did not come from a session.
     """
 
     code: str
@@ -188,7 +188,7 @@ class ResourceConflictError(ServiceError):
 
 
 class DeveloperUserAlreadyRegisteredError(ServiceError):
-    """The user id is already registered with another identity than the requested one."""
+    """The user id is already registered with an identity other than the requested one."""
 
     _hint = (
         "Omit the identity id to get the user's identity, or merge the two identities with "
@@ -197,7 +197,7 @@ class DeveloperUserAlreadyRegisteredError(ServiceError):
 
 
 class TooManyRequestsError(ServiceError):
-    """Cognito is throttling. The default quota is 50 calls per second and region."""
+    """Cognito throttles. The default quota is 50 calls per second in each account and region."""
 
     retryable = True
     _hint = (
@@ -220,8 +220,8 @@ class CallerDeniedError(ServiceError):
     """
 
     _hint = (
-        "Grant the AWS credentials in use cognito-identity:"
-        "GetOpenIdTokenForDeveloperIdentity on this identity pool."
+        "Allow cognito-identity:GetOpenIdTokenForDeveloperIdentity on this identity pool for the "
+        "AWS credentials that this application uses."
     )
 
 

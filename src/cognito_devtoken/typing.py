@@ -170,7 +170,7 @@ class TokenStore(Protocol):
             keep: How many of the latest messages to keep, at least.
 
         Returns:
-            The position of the message: a number larger than that of every earlier message, even
+            The position of the message, a number larger than that of every earlier message, even
             of removed ones.
         """
         ...

@@ -229,7 +229,7 @@ def test_a_caller_notices_a_close_in_the_middle_of_its_call(
     fetcher: FakeFetcher, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cache = make_cache(fetcher, clock)
-    table = cache._state.flights.table
+    table = cache._state.flights.by_key
 
     class Closing(dict[Any, Any]):
         def get(self, key: Any, default: Any = None) -> Any:
@@ -237,7 +237,7 @@ def test_a_caller_notices_a_close_in_the_middle_of_its_call(
                 cache.close()  # as a signal handler does
             return default
 
-    cache._state.flights.table = Closing(table)
+    cache._state.flights.by_key = Closing(table)
 
     with pytest.raises(SessionClosedError):
         cache.get(request_for())

@@ -3,7 +3,7 @@
 import asyncio
 
 from cognito_devtoken import AsyncTokenSession, OpenIdToken
-from cognito_devtoken._cache.policy import State
+from cognito_devtoken._cache.policy import Freshness
 from cognito_devtoken.cli.demo.callers import Pace, Regulars
 from cognito_devtoken.cli.demo.drawing import Moment
 from cognito_devtoken.exceptions import TokenUnavailableError
@@ -66,7 +66,7 @@ class TestRegulars:
                     lifetime=10,
                     due=token._due,
                     hard=9.0,
-                    state=State.GRACE,
+                    state=Freshness.GRACE,
                     served=0,
                     errors=0,
                     fetches=3,

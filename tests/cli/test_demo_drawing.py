@@ -7,7 +7,7 @@ import attrs
 import pytest
 from terminals import Terminal, left_on_screen, set_terminal
 
-from cognito_devtoken._cache.policy import State
+from cognito_devtoken._cache.policy import Freshness
 from cognito_devtoken.cli.demo.drawing import ASCII, BLOCKS, Moment, draw
 from cognito_devtoken.cli.demo.screen import look, moving_picture, step
 
@@ -17,7 +17,7 @@ MOMENT = Moment(
     lifetime=6.0,
     due=3.5,
     hard=5.4,
-    state=State.FRESH,
+    state=Freshness.FRESH,
     served=12_345,
     errors=0,
     fetches=2,
@@ -33,7 +33,7 @@ class TestPicture:
         )
 
     def test_the_marker_stops_at_the_end(self) -> None:
-        dead = attrs.evolve(MOMENT, age=99.0, state=State.EXPIRED)
+        dead = attrs.evolve(MOMENT, age=99.0, state=Freshness.EXPIRED)
 
         assert draw(dead, ASCII, 79, colored=False)[0].endswith("#####xxxxO  99.0 s, expired")
 
@@ -43,7 +43,7 @@ class TestPicture:
         assert draw(down, ASCII, 79, colored=False)[1].endswith("   Cognito is down")
 
     def test_lines_never_exceed_the_given_width(self) -> None:
-        crowded = attrs.evolve(MOMENT, age=99.0, state=State.EXPIRED, served=10**30)
+        crowded = attrs.evolve(MOMENT, age=99.0, state=Freshness.EXPIRED, served=10**30)
 
         for width in range(40, 80):
             assert max(map(len, draw(crowded, BLOCKS, width, colored=False))) <= width

@@ -153,7 +153,7 @@ def test_an_event_loop_that_closes_during_a_call_does_not_affect_other_callers(
         loop = asyncio.new_event_loop()
         task = loop.create_task(cache.aget(request_for()))
         loop.run_until_complete(asyncio.sleep(0))
-        (flight,) = cache._state.flights.table.values()
+        (flight,) = cache._state.flights.by_key.values()
         assert len(flight.waiters) == 1
         task.cancel()
         waiters = set(flight.waiters)

@@ -195,7 +195,7 @@ from cognito_devtoken import _fork
 from cognito_devtoken._cache import cache
 session = open_session(client=FakeFetcher())
 session.get_token("user-42")
-cache.PATIENCE = _fork._forks._patience = 0.01
+cache.FORK_WAIT = _fork._forks._patience = 0.01
 locks = [session._cache._state.lock, _fork._forks._lock]
 held, forked = threading.Barrier(len(locks) + 1), threading.Event()
 def hold(lock):
@@ -232,7 +232,7 @@ def test_a_fork_waits_until_another_thread_has_completed_its_change() -> None:
     order = run(
         """
 from cognito_devtoken._cache import cache
-cache.PATIENCE = 300
+cache.FORK_WAIT = 300
 session = open_session(client=FakeFetcher())
 state = session._cache._state
 changing, forking = threading.Event(), threading.Event()

@@ -55,7 +55,7 @@ def print_line(line: str) -> None:
 def remove_time_limits() -> None:
     modules: list[Any] = [invalidation_log, flights, locks, source]
     for module in modules:
-        for name in ("DEADLINE", "LEASE", "PATIENCE"):
+        for name in ("DEADLINE", "LOCK_SECONDS", "LOCK_WAIT", "EXCHANGE_WAIT"):
             if hasattr(module, name):
                 setattr(module, name, NEVER)
 

@@ -6,7 +6,7 @@ import pytest
 
 from caching import PROVIDER, Recorder, request_for
 from cognito_devtoken._cache.invalidation import EVERYTHING
-from cognito_devtoken._sharing.guarded_store import FailedError
+from cognito_devtoken._sharing.guarded_store import StoreFailedError
 from cognito_devtoken._sharing.invalidation_index import KEEP, InvalidationIndex
 from cognito_devtoken._values.key import Key
 from cognito_devtoken.events import StoredValueRefused
@@ -169,7 +169,7 @@ def test_close_does_not_wait_long_for_a_slow_store(
 
     log._exchanging = HeldByAnother()
     host.forget("user-42")
-    with pytest.raises(FailedError):
+    with pytest.raises(StoreFailedError):
         log.catch_up()
     assert host.get(request_for()).token, "it continues without the store"
 
@@ -197,7 +197,7 @@ def test_the_log_is_not_read_again_if_another_thread_has_just_read_it(
     log._exchanging = HeldByAnother()
     store.published = lambda after: pytest.fail("it reads the log")  # type: ignore[method-assign]
 
-    with nullcontext() if up_to_date else pytest.raises(FailedError):
+    with nullcontext() if up_to_date else pytest.raises(StoreFailedError):
         log._exchange()
     assert host.stats().store_errors == 0
 

@@ -12,7 +12,7 @@ from in_flight import CallInFlight, open_calls
 
 from caching import PROVIDER, ManualThreads, request_for
 from cognito_devtoken import OpenIdToken, TokenCache, TokenRequest
-from cognito_devtoken._sharing.locks import LEASE, RENEW_EVERY, HeldLocks
+from cognito_devtoken._sharing.locks import LOCK_SECONDS, RENEW_EVERY, HeldLocks
 from cognito_devtoken.testing import FakeFetcher, ManualClock, MemoryStore
 from hosts import HostFactory, locks_of, record_waits
 from patience import PATIENCE
@@ -107,7 +107,7 @@ def test_without_a_thread_a_lease_lasts_2_s_and_the_next_lease_tries_to_start_on
     flight.complete()
     holder.get(request_for("another"))
 
-    assert LEASE <= sum(waits) <= LEASE + 0.25
+    assert LOCK_SECONDS <= sum(waits) <= LOCK_SECONDS + 0.25
     assert len(tried) == 2
     assert holder.stats().store_leases_expired == 1
     assert holder.stats().errors == 0

@@ -9,7 +9,7 @@ from in_flight import CallInFlight, open_calls
 from caching import Recorder, request_for
 from cognito_devtoken import TokenCache
 from cognito_devtoken._cache.flights import DEADLINE
-from cognito_devtoken._sharing.locks import LEASE, RENEW_EVERY
+from cognito_devtoken._sharing.locks import LOCK_SECONDS, RENEW_EVERY
 from cognito_devtoken.events import LeaseExpired
 from cognito_devtoken.exceptions import InternalServiceError
 from cognito_devtoken.testing import FakeFetcher, ManualClock, MemoryStore
@@ -75,8 +75,8 @@ def test_a_killed_holder_costs_2_s_and_one_more_call(
 
     waiter.get(request_for())
 
-    assert LEASE == 2
-    assert LEASE <= sum(waits) <= LEASE + 0.25
+    assert LOCK_SECONDS == 2
+    assert LOCK_SECONDS <= sum(waits) <= LOCK_SECONDS + 0.25
     assert len(fetcher.calls) == 1, "besides the call of the holder, which never returned"
 
 
@@ -102,7 +102,7 @@ def test_a_lease_that_expired_before_its_renewal_is_counted_once_with_an_event(
 ) -> None:
     host = new_host()
     flight = call(host)
-    clock.advance(LEASE + 1)  # for example while the process is suspended
+    clock.advance(LOCK_SECONDS + 1)  # for example while the process is suspended
 
     locks_of(host).renew_due()
     assert host.stats().store_leases_expired == 1
@@ -130,7 +130,7 @@ def test_a_lease_whose_renewal_fails_expires_and_is_counted(
     waiter.get(request_for())
     flight.complete()
 
-    assert LEASE <= sum(waits) <= LEASE + 0.25
+    assert LOCK_SECONDS <= sum(waits) <= LOCK_SECONDS + 0.25
     assert len(fetcher.calls) == 2
     assert holder.stats().store_leases_expired == 1
     assert holder.stats().store_errors == 3
@@ -202,7 +202,7 @@ def test_an_expired_lease_is_also_detected_when_it_is_released(
 ) -> None:
     host = new_host()
     flight = call(host)
-    clock.advance(LEASE)
+    clock.advance(LOCK_SECONDS)
     if fails:
         fetcher.fail_next(InternalServiceError("Down."))
 
@@ -265,7 +265,7 @@ def test_an_abandoned_flight_does_not_renew_its_lease_or_release_the_lock_of_ano
 
     other = call(waiter)
     last_renewal = -RENEW_EVERY
-    assert LEASE <= sum(waits) - last_renewal <= LEASE + 0.25
+    assert LOCK_SECONDS <= sum(waits) - last_renewal <= LOCK_SECONDS + 0.25
     abandoned.complete()
     assert store._locks, "the other host holds it now"
     other.complete()

@@ -140,15 +140,15 @@ def test_an_invalidation_read_while_a_token_is_being_adopted_discards_the_token(
     first, second = new_host(), new_host()
     old = first.get(request_for())
     state = second._state
-    hold = state.hold
+    hold = state.stamp
 
     def hold_late(*arguments: object) -> OpenIdToken:
         first.forget("user-42")
         listen(first, second)
-        state.hold = hold  # type: ignore[method-assign]
+        state.stamp = hold  # type: ignore[method-assign]
         return hold(*arguments)  # type: ignore[arg-type]
 
-    state.hold = hold_late  # type: ignore[method-assign, assignment]
+    state.stamp = hold_late  # type: ignore[method-assign, assignment]
 
     assert second.get(request_for()) == old, "the request came before the invalidation"
     assert recorder.of(TokenDiscarded)

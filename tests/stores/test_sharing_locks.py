@@ -6,8 +6,8 @@ import pytest
 
 from caching import ManualThreads, request_for, start_call
 from cognito_devtoken import OpenIdToken, TokenRequest
-from cognito_devtoken._sharing.locks import LEASE
-from cognito_devtoken._sharing.source import PATIENCE
+from cognito_devtoken._sharing.locks import LOCK_SECONDS
+from cognito_devtoken._sharing.source import LOCK_WAIT
 from cognito_devtoken.exceptions import (
     InternalServiceError,
     TokenUnavailableError,
@@ -38,7 +38,7 @@ def test_the_second_host_waits_for_the_first_until_its_lease_expires(
     respond()
 
     assert waits[:6] == pytest.approx([0.05, 0.075, 0.1125, 0.16875, 0.25, 0.25])
-    assert LEASE <= sum(waits) <= LEASE + 0.25, "it does not wait beyond the lease"
+    assert LOCK_SECONDS <= sum(waits) <= LOCK_SECONDS + 0.25, "it does not wait beyond the lease"
     assert len(fetcher.calls) == 2
 
 
@@ -51,7 +51,7 @@ def test_a_host_waits_for_a_lock_for_10_s_at_most(
 
     host.get(request_for())
 
-    assert sum(waits) == pytest.approx(PATIENCE) == 10
+    assert sum(waits) == pytest.approx(LOCK_WAIT) == 10
     assert len(fetcher.calls) == 1
 
 

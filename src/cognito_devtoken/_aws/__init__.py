@@ -1,5 +1,5 @@
 """
-The only code that knows botocore: the client, the translation of its errors, its log filter.
+The client of Cognito: apart from the command line, the only code that imports botocore.
 
 It may import values and exceptions, but not the cache or the sessions. ``errors`` turns what
 botocore raises into our exceptions without secrets, and ``log_filter`` keeps requests and tokens

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from .._fork import PATIENCE, watch
+from .._fork import FORK_WAIT, watch
 from .._values.arguments import Seconds
 from .._values.clock import Clock
 from .._values.key import Key
@@ -82,7 +82,7 @@ class LeaseCache(Generic[R, L]):
             return Stats(
                 hits=recorder.hits,
                 entries=len(state.entries.leases),
-                in_flight=len(state.flights.table),
+                in_flight=len(state.flights.by_key),
                 reasons=dict(recorder.reasons),
                 **recorder.counts,
             )
@@ -121,7 +121,7 @@ class LeaseCache(Generic[R, L]):
 
     def _before_fork(self) -> bool:
         """Take the lock, so that no other thread is in the middle of a change."""
-        return self.state.lock.acquire(timeout=PATIENCE)
+        return self.state.lock.acquire(timeout=FORK_WAIT)
 
     def _after_fork(self, *, ready: bool, in_child: bool) -> Callable[[], None] | None:
         if ready:

@@ -30,7 +30,7 @@ L = TypeVar("L", bound=Lease)
 DEADLINE = 15.0
 # A worker whose fetch never returns is left behind and another one takes its place, until there
 # are this many times as many workers as fetches allowed at once.
-_MOST_WORKERS = 4
+_WORKERS_PER_FETCH = 4
 # How many queued flights that no caller waits for are checked in one call.
 _AT_ONCE = 100
 
@@ -50,14 +50,14 @@ class Flight(Generic[R, L]):
 
         sent: When a worker took it; None while it is queued.
 
-        needed: Whether a caller waits for it.
+        awaited: Whether a caller waits for it.
 
-        wanted: For how many seconds the lease should live, if possible.
+        min_life: For how many seconds the lease should live, if possible.
 
         stale: Whether its key was invalidated after it was sent, so that its lease must not be
             kept.
 
-        invalidated_since: Set when the lease was adopted from a shared store. Tells, under the
+        is_invalidated: Set when the lease was adopted from a shared store. Tells, under the
             lock, whether it has been invalidated since it was read.
 
         successor: The flight for the same key that starts when this one ends.
@@ -70,19 +70,19 @@ class Flight(Generic[R, L]):
 
     __slots__ = (
         "asked",
+        "awaited",
         "done",
         "error",
-        "invalidated_since",
+        "is_invalidated",
         "key",
         "lease",
-        "needed",
+        "min_life",
         "reason",
         "request",
         "sent",
         "stale",
         "successor",
         "waiters",
-        "wanted",
     )
 
     def __init__(self, key: Key, request: R, reason: Reason, asked: Instant) -> None:
@@ -91,10 +91,10 @@ class Flight(Generic[R, L]):
         self.reason = reason
         self.asked = asked
         self.sent: Instant | None = None
-        self.needed = False
-        self.wanted = 0.0
+        self.awaited = False
+        self.min_life = 0.0
         self.stale = False
-        self.invalidated_since: Callable[[], bool] | None = None
+        self.is_invalidated: Callable[[], bool] | None = None
         self.successor: Flight[R, L] | None = None
         self.waiters: set[Callable[[], object]] = set()
         self.done = False
@@ -111,7 +111,7 @@ class Flights(Generic[R, L]):
     """The flights of a cache: one in the air per key, and *max_concurrent* of them at once."""
 
     def __init__(self, max_concurrent: int) -> None:
-        self.table: dict[Key, Flight[R, L]] = {}
+        self.by_key: dict[Key, Flight[R, L]] = {}
         self.idle: list[threading.Lock] = []
         self.workers = 0
         self.in_hooks = 0  # workers that are calling hooks
@@ -129,7 +129,7 @@ class Flights(Generic[R, L]):
         reason: Reason,
         now: Instant,
         *,
-        needed: bool = True,
+        awaited: bool = True,
         newer: bool = False,
     ) -> tuple[Flight[R, L], bool]:
         """
@@ -144,30 +144,30 @@ class Flights(Generic[R, L]):
 
             now: The present instant.
 
-            needed: Whether a caller waits for the flight.
+            awaited: Whether a caller waits for the flight.
 
             newer: Whether the flight must not have been sent yet.
         """
-        flight = self.table.get(key)
+        flight = self.by_key.get(key)
         if flight is None:
             made: Flight[R, L] = Flight(key, request, reason, now)
-            made.needed = needed
+            made.awaited = awaited
             self._enqueue(made)
-            self.table[key] = made
+            self.by_key[key] = made
             return made, True
         if flight.sent and (newer or flight.stale):
             # After it, not in parallel: a key never has two flights in the air.
             is_new = flight.successor is None
             flight.successor = flight.successor or Flight(key, request, Reason.FORCED, now)
-            flight.successor.needed = True
+            flight.successor.awaited = True
             return flight.successor, is_new
-        if needed and not flight.needed:
-            flight.needed = True
+        if awaited and not flight.awaited:
+            flight.awaited = True
             self._enqueue(flight)  # among the misses; the other queue skips it
         return flight, False
 
     def _enqueue(self, flight: Flight[R, L]) -> None:
-        (self._misses if flight.needed else self._refreshes).append(flight)
+        (self._misses if flight.awaited else self._refreshes).append(flight)
 
     def has_queued(self) -> bool:
         """Tell whether a flight waits for a worker."""
@@ -197,7 +197,7 @@ class Flights(Generic[R, L]):
             return False
         if self.active >= self._max_concurrent:
             return False
-        if self.workers >= _MOST_WORKERS * self._max_concurrent:
+        if self.workers >= _WORKERS_PER_FETCH * self._max_concurrent:
             return False
         self.workers += 1
         return True
@@ -235,7 +235,7 @@ class Flights(Generic[R, L]):
 
     def in_the_air(self) -> list[Flight[R, L]]:
         """Return those that were sent and have not returned, including the abandoned."""
-        return [flight for flight in (*self.table.values(), *self._abandoned) if flight.sent]
+        return [flight for flight in (*self.by_key.values(), *self._abandoned) if flight.sent]
 
     def finish(self, flight: Flight[R, L], now: Instant, *, arrived: bool) -> bool:
         """
@@ -261,15 +261,15 @@ class Flights(Generic[R, L]):
         self._sent.discard(flight)
         if flight.successor:
             flight.successor.asked = now  # its time starts now
-            self.table[flight.key] = flight.successor
+            self.by_key[flight.key] = flight.successor
             self._enqueue(flight.successor)
         else:
-            self.table.pop(flight.key, None)
+            self.by_key.pop(flight.key, None)
 
     def clear(self) -> list[Flight[R, L]]:
         """Remove all flights. Returns those that have not ended."""
-        flights = [each for each in self.table.values() if not each.done]
+        flights = [each for each in self.by_key.values() if not each.done]
         flights += [each.successor for each in flights if each.successor]
-        for held in (self.table, self._sent, self._misses, self._refreshes):
+        for held in (self.by_key, self._sent, self._misses, self._refreshes):
             held.clear()
         return flights

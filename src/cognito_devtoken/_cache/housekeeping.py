@@ -41,7 +41,7 @@ def abandon_if_overdue(state: CacheState[R, L], flight: Flight[R, L], now: Insta
 
     The time of a successor starts when the flight before it has ended.
     """
-    first = state.flights.table.get(flight.key)
+    first = state.flights.by_key.get(flight.key)
     if first and not flight.done and state.flights.overdue(first, now):
         _abandon(state, first, now)
 

@@ -21,7 +21,7 @@ from ..exceptions import DevTokenError, SessionClosedError, TokenUnavailableErro
 from .failures import Failure, RememberedFailure, copy_of
 from .flights import Flight, Steps
 from .housekeeping import abandon_if_overdue, clean_up, supervise
-from .policy import State
+from .policy import Freshness
 from .state import CacheState, session_closed
 
 
@@ -31,8 +31,8 @@ L = TypeVar("L", bound=Lease)
 # How many seconds a caller waits for a refresh where threads are frozen between requests.
 _INLINE = 1.0
 _REASONS = {
-    State.GRACE: Reason.GRACE,
-    State.EXPIRED: Reason.EXPIRED,
+    Freshness.GRACE: Reason.GRACE,
+    Freshness.EXPIRED: Reason.EXPIRED,
 }
 
 
@@ -45,7 +45,7 @@ class Wait(NamedTuple, Generic[R, L]):
 
         seconds: For how long at most.
 
-        or_present: Whether to return the present lease if the flight brings none.
+        or_present: Whether to fall back to the cached lease if the flight brings none.
 
         counts_as: The field of Stats that the call counts as.
     """
@@ -98,10 +98,10 @@ class Lookup(Generic[R, L]):
             with state.lock:
                 found = self._decide(key, request, asked, least, forced=forced)
                 if isinstance(found, Wait):
-                    found.flight.wanted = max(found.flight.wanted, least or 0.0)
-                if state.closed:  # by a signal handler, in the middle of it
+                    found.flight.min_life = max(found.flight.min_life, least or 0.0)
+                if state.closed:  # a signal handler has closed the cache meanwhile
                     state.close()
-                    raise session_closed()  # noqa: TRY301  # it is counted, too
+                    raise session_closed()  # noqa: TRY301  # so that it is counted below
             if isinstance(found, Wait):
                 while not found.flight.done:
                     now = state.now()
@@ -137,7 +137,7 @@ class Lookup(Generic[R, L]):
         state, recorder, policy = self._state, self._state.recorder, self._state.policy
         state.check_open()
         clean_up(state, now)
-        if present := state.flights.table.get(key):
+        if present := state.flights.by_key.get(key):
             abandon_if_overdue(state, present, now)
         lease = state.entries.leases.get(key)
         failure = state.entries.failure(key)
@@ -148,22 +148,22 @@ class Lookup(Generic[R, L]):
         if least is not None and least >= lease._seconds:
             raise ValueError(f"min_remaining must be less than the life of {lease._seconds:g} s.")
         freshness, reason = self._freshness(lease, now, least)
-        if freshness is State.EXPIRED:
+        if freshness is Freshness.EXPIRED:
             return self._miss(key, request, reason, now, failure)
         if failure and failure.kind is Failure.TERMINAL:
             wait = self._miss(key, request, reason, now, failure)
             return wait._replace(or_present=True)
-        if freshness is State.FRESH:
+        if freshness is Freshness.FRESH:
             recorder.hits += 1
             return lease
-        strict = freshness is State.GRACE and policy.strict_grace
+        strict = freshness is Freshness.GRACE and policy.strict_grace
         backing_off = failure is not None and failure.remaining(now, usable=not strict) > 0
-        # No worker can be started any more, and idle workers do not wake up.
+        # While the interpreter shuts down, no worker can start, and idle workers do not wake up.
         backing_off = backing_off or sys.is_finalizing()
-        if freshness is State.DUE:
+        if freshness is Freshness.DUE:
             if not backing_off:
                 inline = self.refreshes_inline
-                flight = self._join(key, request, reason, now, needed=inline)
+                flight = self._join(key, request, reason, now, awaited=inline)
                 if inline:
                     return Wait(flight, _INLINE, or_present=True, counts_as="due_hits")
             recorder.counts["due_hits"] += 1
@@ -175,15 +175,15 @@ class Lookup(Generic[R, L]):
         patience = remaining_of(lease, now) / 2
         return Wait(self._join(key, request, reason, now), patience, or_present=True)
 
-    def _freshness(self, lease: L, now: Instant, least: float | None) -> tuple[State, Reason]:
+    def _freshness(self, lease: L, now: Instant, least: float | None) -> tuple[Freshness, Reason]:
         """Tell how usable a lease is, and for what reason to refresh it."""
         age = lease._sent.age(now)
         freshness = self._state.policy.state(age, lease._seconds, lease._due, least)
-        if freshness is State.FRESH and now.monotonic - now.wall >= lease._ahead:
+        if freshness is Freshness.FRESH and now.monotonic - now.wall >= lease._ahead:
             # The wall clock was set back. If the monotonic clock also stood still, neither clock
             # would show the lease's age.
-            return State.DUE, Reason.CLOCK
-        if freshness is State.GRACE and least is not None:
+            return Freshness.DUE, Reason.CLOCK
+        if freshness is Freshness.GRACE and least is not None:
             return freshness, Reason.MIN_REMAINING
         return freshness, _REASONS.get(freshness, Reason.DUE)
 
@@ -211,15 +211,15 @@ class Lookup(Generic[R, L]):
         reason: Reason,
         now: Instant,
         *,
-        needed: bool = True,
+        awaited: bool = True,
         newer: bool = False,
     ) -> Flight[R, L]:
         """Join the flight for a key, or start one."""
         state = self._state
-        flight, made = state.flights.join(key, request, reason, now, needed=needed, newer=newer)
+        flight, made = state.flights.join(key, request, reason, now, awaited=awaited, newer=newer)
         if made:
             state.ensure_worker()
-        elif needed:
+        elif awaited:
             state.recorder.counts["joined"] += 1
         return flight
 

@@ -41,7 +41,7 @@ def _refresh_ahead(value: Seconds) -> timedelta:
     return timedelta(seconds=as_seconds("refresh_ahead", value))
 
 
-class State(Enum):
+class Freshness(Enum):
     """How usable a lease is, by its age."""
 
     FRESH = "fresh"
@@ -140,7 +140,7 @@ class RefreshPolicy:
 
     def state(
         self, age: float, lifetime: float, due_age: float, min_remaining: float | None = None
-    ) -> State:
+    ) -> Freshness:
         """
         Tell how usable a lease is.
 
@@ -155,8 +155,8 @@ class RefreshPolicy:
                 period.
         """
         if age >= lifetime:
-            return State.EXPIRED
+            return Freshness.EXPIRED
         hard = self.hard_age(lifetime) if min_remaining is None else lifetime - min_remaining
         if age >= hard:
-            return State.GRACE
-        return State.DUE if age >= due_age else State.FRESH
+            return Freshness.GRACE
+        return Freshness.DUE if age >= due_age else Freshness.FRESH

@@ -35,7 +35,7 @@ L = TypeVar("L", bound=Lease)
 def publish(state: CacheState[R, L], flight: Flight[R, L], lease: L, now: Instant) -> None:
     """End a flight with the lease that it brought."""
     in_time = state.flights.finish(flight, now, arrived=True)
-    adopted = flight.invalidated_since is not None
+    adopted = flight.is_invalidated is not None
     _record_arrival(state, flight, lease, now)
     if state.closed:
         if in_time:
@@ -64,14 +64,14 @@ def publish(state: CacheState[R, L], flight: Flight[R, L], lease: L, now: Instan
 def _record_arrival(state: CacheState[R, L], flight: Flight[R, L], lease: L, now: Instant) -> None:
     took = (flight.sent or now).age(now)
     recorder = state.recorder
-    if flight.invalidated_since is None:
+    if flight.is_invalidated is None:
         recorder.record_success(now)
         recorder.emit(FetchSucceeded, flight.key, flight.reason, took, lease, lease._seconds)
     else:
         recorder.counts["store_hits"] += 1
         left = remaining_of(lease, now)
         recorder.emit(TokenAdopted, flight.key, flight.reason, took, lease, left)
-        flight.stale |= flight.invalidated_since()
+        flight.stale |= flight.is_invalidated()
 
 
 def _store(state: CacheState[R, L], flight: Flight[R, L], lease: L, now: Instant) -> None:

@@ -46,7 +46,7 @@ class Source(Protocol[R, L]):
         ...
 
     def announce(self, scope: InvalidationScope) -> None:
-        """Announce to other hosts, under the lock, what was invalidated here."""
+        """Queue an invalidation for the other hosts. The caller holds the lock."""
         ...
 
     def after_fork(self) -> Callable[[], None] | None:
@@ -54,7 +54,7 @@ class Source(Protocol[R, L]):
         ...
 
     def close(self) -> None:
-        """End, under the lock, what runs in the background."""
+        """Tell what runs in the background to end. The caller holds the lock."""
         ...
 
     def flush(self) -> None:
@@ -98,7 +98,7 @@ class FetcherSource(Generic[R, L]):
             raise InvalidTokenResponseError(
                 f"The fetcher must return {self._kind.__name__}, not {type(lease).__name__}."
             )
-        return self._state.hold(lease, flight.key, sent)
+        return self._state.stamp(lease, flight.key, sent)
 
     def announce(self, scope: InvalidationScope) -> None:
         """Do nothing: no other host has its leases."""

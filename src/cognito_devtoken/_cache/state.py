@@ -72,7 +72,7 @@ class CacheState(Generic[R, L]):
         """Read both clocks. Not under the lock: a clock may be user code."""
         return Instant.now(self.clock)
 
-    def hold(self, lease: L, key: Key, sent: Instant) -> L:
+    def stamp(self, lease: L, key: Key, sent: Instant) -> L:
         """Return a lease as this cache holds it, with a jitter of its own."""
         due = self.policy.due_age(lease._seconds, self.random_fraction())
         return lease._held(key, sent, self.clock, due)
@@ -145,7 +145,7 @@ class CacheState(Generic[R, L]):
         leases = self.entries.leases
         for key, lease in leases.items():
             if not self.entries.is_expedited(lease):
-                leases[key] = self.hold(lease, key, lease._sent)
+                leases[key] = self.stamp(lease, key, lease._sent)
 
 
 def session_closed() -> SessionClosedError:

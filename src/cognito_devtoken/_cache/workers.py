@@ -67,7 +67,7 @@ class WorkerPool(Generic[R, L]):
             flights.workers -= 1
             if flights.active > 0:
                 return  # one of the active workers will take it
-            for flight in [f for f in flights.table.values() if self._can_wait(f, now)]:
+            for flight in [f for f in flights.by_key.values() if self._can_wait(f, now)]:
                 flights.abandon(flight, now)
                 error = TokenUnavailableError("No thread could be started.")
                 remember_failure(state, flight, error, now)
@@ -88,7 +88,7 @@ class WorkerPool(Generic[R, L]):
         state = self._state
         present = remaining_of(state.entries.leases.get(flight.key), now) > 0
         serves = flight.reason is not Reason.FORCED and not state.policy.strict_grace
-        return not flight.needed or (present and serves)
+        return not flight.awaited or (present and serves)
 
     def _work(self) -> None:
         flights, gate = self._state.flights, threading.Lock()

@@ -116,7 +116,7 @@ class Session:
         # Copied here, because a hit needs them.
         self._hits = 0
         self._tokens: Any = self._cache._state.entries.leases
-        _, self._plain = Key.of(plain, developer_provider)
+        _, self._default_digest = Key.of(plain, developer_provider)
         clock = clock or SYSTEM_CLOCK
         self._monotonic, self._time = clock.monotonic, clock.time
         watch(self)

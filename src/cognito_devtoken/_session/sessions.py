@@ -111,7 +111,7 @@ class TokenSession(Session):
         """
         if not options:
             try:
-                token: OpenIdToken = self._tokens[user_id, self._plain]
+                token: OpenIdToken = self._tokens[user_id, self._default_digest]
             except (KeyError, TypeError):
                 pass  # a miss, or not a user id
             else:
@@ -236,7 +236,7 @@ class AsyncTokenSession(Session):
         if not options:
             # As in TokenSession.get_token(): sharing it would make a hit a sixth slower.
             try:
-                token: OpenIdToken = self._tokens[user_id, self._plain]
+                token: OpenIdToken = self._tokens[user_id, self._default_digest]
             except (KeyError, TypeError):
                 pass
             else:

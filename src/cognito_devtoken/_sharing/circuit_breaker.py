@@ -10,7 +10,7 @@ from __future__ import annotations
 from .._values.clock import Instant
 
 
-_PATIENCE = 3
+_FAILURES_TO_OPEN = 3
 # How many seconds the breaker stays open: doubled each time, and always less than 30 s.
 _SHORTEST, _LONGEST = 5.0, 25.0
 # So that a fleet does not probe all at once.
@@ -54,7 +54,7 @@ class CircuitBreaker:
             For how many seconds the store is not used from now on; 0 while it still is.
         """
         self._failures += 1
-        if self._failures < _PATIENCE or (self._since and not self._probing):
+        if self._failures < _FAILURES_TO_OPEN or (self._since and not self._probing):
             return 0.0
         wait = min(_SHORTEST * 2**self._openings, _LONGEST)
         self._openings += 1

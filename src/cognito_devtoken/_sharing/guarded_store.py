@@ -1,7 +1,7 @@
 """
 The shared store behind a circuit breaker.
 
-Law of this module: whatever the store raises or returns, callers only see a FailedError.
+Law of this module: whatever the store raises or returns, callers only see a StoreFailedError.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ..typing import Stored, TokenStore
 from .circuit_breaker import CircuitBreaker
 
 
-class FailedError(Exception):
+class StoreFailedError(Exception):
     """The store failed. The failure is already counted, and needs no further handling."""
 
 
@@ -47,7 +47,7 @@ class GuardedStore:
         Run an operation of the store.
 
         Raises:
-            FailedError: If it fails.
+            StoreFailedError: If it fails.
         """
         state, recorder = self._state, self._state.recorder
         try:
@@ -62,11 +62,11 @@ class GuardedStore:
             with state.lock:
                 self._breaker.succeeded()
             return result
-        raise FailedError
+        raise StoreFailedError
 
     def attempt(self, operation: str, *arguments: Any) -> Any:
         """Run an operation whose failure does not matter. Returns None if it fails."""
-        with suppress(FailedError):
+        with suppress(StoreFailedError):
             return self.use(operation, *arguments)
         return None
 

@@ -30,7 +30,7 @@ from .._values.request import MAX_DURATION, TokenRequest
 from .._values.token import OpenIdToken
 from ..events import InvalidatedElsewhere
 from ..stores._sealing import CannotOpenError
-from .guarded_store import FailedError, GuardedStore
+from .guarded_store import GuardedStore, StoreFailedError
 from .invalidation_index import KEEP, InvalidationIndex
 
 
@@ -45,7 +45,7 @@ _MOST_UNANNOUNCED = 10_000
 _AT_ONCE = 500
 # How many seconds to wait for another thread that exchanges messages; and how many seconds and
 # messages when a session is closed.
-PATIENCE, _LAST_PATIENCE, _LAST_MESSAGES = 1.0, 0.3, 3
+EXCHANGE_WAIT, _LAST_WAIT, _LAST_MESSAGES = 1.0, 0.3, 3
 _MESSAGE = b"message"
 
 
@@ -89,7 +89,7 @@ class InvalidationLog:
         Learn what must not be adopted from the store.
 
         Raises:
-            FailedError: If the store fails.
+            StoreFailedError: If the store fails.
         """
         if self._unannounced or not (self._listening and self._up_to_date):
             self._exchange()
@@ -101,8 +101,8 @@ class InvalidationLog:
     def _exchange(self) -> None:
         attempts = self._attempts
         # There is little to exchange, but a store may be slow, and callers wait for this.
-        if not self._exchanging.acquire(timeout=PATIENCE):
-            raise FailedError
+        if not self._exchanging.acquire(timeout=EXCHANGE_WAIT):
+            raise StoreFailedError
         try:
             if attempts == self._attempts or self._unannounced:
                 self._attempts += 1
@@ -111,7 +111,7 @@ class InvalidationLog:
                 self._read()
                 self._up_to_date = True
             elif not self._up_to_date:
-                raise FailedError  # the exchange that this thread waited for failed
+                raise StoreFailedError  # the exchange that this thread waited for failed
         finally:
             self._exchanging.release()
 
@@ -180,13 +180,13 @@ class InvalidationLog:
         state = self._state
         with state.lock:
             # What was abandoned may still arrive, and be kept.
-            expected = state.flights.table or state.flights.in_the_air()
+            expected = state.flights.by_key or state.flights.in_the_air()
             idle = not (state.entries.leases or expected)
             if not self._unannounced and (state.closed or idle):
                 self._listening = False
                 return False
         if self._store.allows():
-            with suppress(FailedError):
+            with suppress(StoreFailedError):
                 self._exchange()
         state.recorder.run_deferred()
         return not state.closed
@@ -199,9 +199,9 @@ class InvalidationLog:
         """Announce what is left, before the store may be closed, if that is quick."""
         if not (self._unannounced and self._store.allows()):
             return
-        if self._exchanging.acquire(timeout=_LAST_PATIENCE):
+        if self._exchanging.acquire(timeout=_LAST_WAIT):
             try:
-                with suppress(FailedError):
+                with suppress(StoreFailedError):
                     self._write(_LAST_MESSAGES)
             finally:
                 self._exchanging.release()

@@ -22,13 +22,13 @@ from .._values.clock import Instant
 from .._values.request import TokenRequest
 from .._values.token import OpenIdToken
 from ..events import LeaseExpired
-from .guarded_store import FailedError, GuardedStore
+from .guarded_store import GuardedStore, StoreFailedError
 
 
 # How long a lock outlives a holder that was killed or frozen, in seconds.
-LEASE = 2.0
+LOCK_SECONDS = 2.0
 # Three renewals in a row have to fail before a lock expires.
-RENEW_EVERY = LEASE / 4
+RENEW_EVERY = LOCK_SECONDS / 4
 # Renewing again and again without a pause would starve the calls that use the same store.
 _SHORTEST_PAUSE = 0.05
 
@@ -134,8 +134,8 @@ class HeldLocks:
         if not self._store.allows():
             return
         try:
-            held = self._store.use("renew", lock.name, lock.owner, LEASE)
-        except FailedError:
+            held = self._store.use("renew", lock.name, lock.owner, LOCK_SECONDS)
+        except StoreFailedError:
             return
         with self._state.lock:
             # Otherwise its flight has released it meanwhile, and has counted it if it was lost.

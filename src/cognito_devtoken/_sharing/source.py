@@ -32,34 +32,35 @@ from ..events import Reason
 from ..exceptions import InvalidTokenResponseError
 from ..stores._sealing import CannotOpenError
 from ..typing import Stored, TokenStore
-from .guarded_store import FailedError, GuardedStore
+from .guarded_store import GuardedStore, StoreFailedError
 from .invalidation_log import InvalidationLog
-from .locks import LEASE, HeldLock, HeldLocks
+from .locks import LOCK_SECONDS, HeldLock, HeldLocks
 
 
 # How many seconds to wait for a lock that another host keeps renewing, because it is calling
 # Cognito: as long as both attempts of the library's own client take, at up to 5 s each.
-PATIENCE = 10.0
-# The wait ends this long before the flight's deadline, so that a last look-up in the store does not
-# exceed it: the flight would be abandoned before Cognito was called.
+LOCK_WAIT = 10.0
+# The wait ends this long before the flight's deadline. Otherwise a last look at the store might
+# exceed it, and the flight would be abandoned before Cognito was called.
 _RESERVE = 1.0
-# How many seconds to wait between two look-ups.
+# How many seconds to wait between two looks at the store.
 _FIRST_PAUSE, _GROWTH, _LONGEST_PAUSE = 0.05, 1.5, 0.25
 
 _Flight = Flight[TokenRequest, OpenIdToken]
 
 
 @attrs.define(repr=False)
-class _Visit:
+class _StoreLookup:
     """
-    A flight's visit to the store.
+    One flight looking for its token in the store.
 
     Attributes:
         flight: The flight.
 
-        digest: The digest of its key, the same on every host.
+        digest: The digest of the flight's cache key, the same on every host.
 
-        names: The names of its value, by the current key of the store and by older ones.
+        names: The names that its value may be stored under: first by the current encryption key,
+            then by older ones.
 
         rate_limited: Whether the flight has waited for the rate limiter.
 
@@ -110,11 +111,11 @@ class SharedSource:
         return 0.0
 
     def bring(self, flight: _Flight) -> OpenIdToken:
-        """Bring another host's token, or a new one that other hosts may adopt."""
+        """Return another host's token, or fetch one that other hosts may adopt."""
         # Even if the store is unavailable: other hosts may invalidate what the flight brings.
         self.log.ensure_listener()
         digest = digest_of(flight.key)
-        visit = _Visit(flight, digest, self._store.keys.names(digest))
+        visit = _StoreLookup(flight, digest, self._store.keys.names(digest))
         if token := self._look(visit):
             return token
         try:
@@ -126,11 +127,11 @@ class SharedSource:
         return token
 
     def announce(self, scope: InvalidationScope) -> None:
-        """Announce to other hosts, under the lock, what was invalidated here."""
+        """Queue an invalidation for the other hosts. The caller holds the lock."""
         self.log.announce(scope)
 
     def close(self) -> None:
-        """Let the threads end, under the lock."""
+        """Tell the threads to stop. The caller holds the lock."""
         self.log.close()
         self.locks.close()
 
@@ -150,8 +151,8 @@ class SharedSource:
 
     # Adopting a token
 
-    def _look(self, visit: _Visit) -> OpenIdToken | None:
-        """Return a token that is better than the present one, or None to call Cognito."""
+    def _look(self, visit: _StoreLookup) -> OpenIdToken | None:
+        """Return a token that outlives the cached one, or None to call Cognito."""
         if not self._store.allows():
             self._count("store_skipped")
             return None
@@ -160,7 +161,7 @@ class SharedSource:
             if visit.flight.reason is Reason.FORCED:
                 return None  # the stored token was requested earlier
             token = self._read(visit) or self._claim(visit)
-        except FailedError:
+        except StoreFailedError:
             visit.usable = False
             return None
         if token is None:
@@ -169,9 +170,9 @@ class SharedSource:
 
     def _begin(self, flight: _Flight) -> int:
         """
-        Read what must not be adopted. Returns the position of the invalidation log.
+        Read the pending invalidations. Returns the position of the invalidation log.
 
-        Invalidations up to there do not concern the flight, which has not requested anything yet.
+        Anything before it does not affect the flight, whose request has not been sent yet.
         """
         for _ in range(2):
             self.log.catch_up()
@@ -179,9 +180,9 @@ class SharedSource:
                 if self.log.is_all_announced():
                     flight.stale = False
                     return self.log.index.latest
-        raise FailedError  # invalidations come faster than they can be announced
+        raise StoreFailedError  # invalidations come faster than they can be announced
 
-    def _read(self, visit: _Visit) -> OpenIdToken | None:
+    def _read(self, visit: _StoreLookup) -> OpenIdToken | None:
         for name in visit.names:
             asked = self._state.now()
             stored: Stored | None = self._store.use("read", name)
@@ -189,17 +190,17 @@ class SharedSource:
                 return token
         return None
 
-    def _claim(self, visit: _Visit) -> OpenIdToken | None:
-        """Take the lock and call Cognito, or wait for what the host that holds it brings."""
+    def _claim(self, visit: _StoreLookup) -> OpenIdToken | None:
+        """Take the lock, so that Cognito is called, or wait for the token of the host that has it."""
         self._wait_for_rate_limiter(visit)
         name, owner = visit.names[0], token_hex(16)
         began = self._state.now()
         left = DEADLINE - _RESERVE - (visit.flight.sent or began).age(began)
-        patience = min(PATIENCE, left)
+        patience = min(LOCK_WAIT, left)
         pause = waited = 0.0
         while True:
             asked = self._state.now()
-            granted, stored = self._store.use("claim", name, owner, LEASE)
+            granted, stored = self._store.use("claim", name, owner, LOCK_SECONDS)
             if granted:
                 visit.lock = HeldLock(visit.flight, name, owner, asked)
             if token := self._better(visit, stored, asked):
@@ -208,14 +209,16 @@ class SharedSource:
             if visit.lock:
                 self.locks.hold(visit.lock)
                 return None
-            # By the clock and by the pauses so far, because either may stand still.
+            # Measured by the clock and by the pauses so far, because either may fall behind.
             if max(waited, began.age(self._state.now())) >= patience:
                 return None
             pause = min(max(pause * _GROWTH, _FIRST_PAUSE), _LONGEST_PAUSE, patience - waited)
             waited += pause
             self._pause(pause)
 
-    def _better(self, visit: _Visit, stored: Stored | None, asked: Instant) -> OpenIdToken | None:
+    def _better(
+        self, visit: _StoreLookup, stored: Stored | None, asked: Instant
+    ) -> OpenIdToken | None:
         """Return the stored token if it is usable and outlives the present one."""
         state, flight = self._state, visit.flight
         if stored is None or stored.value == visit.refused:
@@ -226,12 +229,12 @@ class SharedSource:
         now = state.now()
         remaining = remaining_of(token, now)
         present = state.entries.leases.get(flight.key)
-        least = max(flight.wanted, state.policy.grace_period(token._seconds))
+        least = max(flight.min_life, state.policy.grace_period(token._seconds))
         if present and present != token:
             least = max(least, remaining_of(present, now))
         return token if remaining > least and token != present else None
 
-    def _open(self, visit: _Visit, stored: Stored, asked: Instant) -> OpenIdToken | None:
+    def _open(self, visit: _StoreLookup, stored: Stored, asked: Instant) -> OpenIdToken | None:
         """Return the token in a value, unless it is not for the request, or was invalidated."""
         state, flight = self._state, visit.flight
         try:
@@ -258,20 +261,20 @@ class SharedSource:
             with state.lock:
                 if self.log.index.refuses(flight.key, token, since):
                     return None
-                flight.invalidated_since = partial(self.log.index.refuses, flight.key, token, since)
-            return state.hold(token, flight.key, sent)
+                flight.is_invalidated = partial(self.log.index.refuses, flight.key, token, since)
+            return state.stamp(token, flight.key, sent)
         visit.refused = stored.value
         self._store.refuse(flight.key, why)
         return None
 
     # Calling Cognito
 
-    def _call(self, visit: _Visit) -> OpenIdToken:
+    def _call(self, visit: _StoreLookup) -> OpenIdToken:
         self._wait_for_rate_limiter(visit)
-        visit.flight.invalidated_since = None
+        visit.flight.is_invalidated = None
         return self._fetcher.bring(visit.flight)
 
-    def _wait_for_rate_limiter(self, visit: _Visit) -> None:
+    def _wait_for_rate_limiter(self, visit: _StoreLookup) -> None:
         if visit.rate_limited:
             return
         visit.rate_limited = True
@@ -282,7 +285,7 @@ class SharedSource:
             self._pause(delay)
             visit.flight.sent = self._state.now()
 
-    def _share(self, visit: _Visit, token: OpenIdToken) -> None:
+    def _share(self, visit: _StoreLookup, token: OpenIdToken) -> None:
         """Store a new token, so that other hosts may adopt it."""
         remaining = remaining_of(token, self._state.now())
         if visit.flight.stale or visit.flight.done or not remaining:
@@ -293,11 +296,11 @@ class SharedSource:
             owner = visit.lock.owner if visit.lock else None
             self._release_by(visit, "write", visit.names[0], value, remaining, owner)
 
-    def _release(self, visit: _Visit) -> None:
+    def _release(self, visit: _StoreLookup) -> None:
         if visit.lock:
             self._release_by(visit, "release", visit.lock.name, visit.lock.owner)
 
-    def _release_by(self, visit: _Visit, operation: str, *arguments: Any) -> None:
+    def _release_by(self, visit: _StoreLookup, operation: str, *arguments: Any) -> None:
         """Release the lock, if there is one, by an operation that tells whether it was held."""
         lock, visit.lock = visit.lock, None
         if lock:

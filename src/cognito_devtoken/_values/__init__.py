@@ -3,5 +3,5 @@ Values: request, token, lease, key, secret, clock.
 
 Pure values and rules: no I/O, no threads, and no time but that of the one system clock. It may
 import only the exceptions; every package above may import it. ``secret`` keeps secrets out of
-reprs, pickles and messages.
+reprs and pickles.
 """

@@ -98,7 +98,7 @@ class OpenIdToken(_Claims):
 
     @property
     def token(self) -> str:
-        """The OpenID token itself: a secret until it expires."""
+        """The OpenID token itself, a secret until it expires."""
         return self._secret
 
     @property
@@ -178,7 +178,7 @@ def _life(token: Secret, identity_id: object, request: TokenRequest) -> float | 
     ):
         return "it has no IdentityId"
     if request.identity_id not in (None, identity_id):
-        return "it is for another identity than the requested one"
+        return "it is for an identity other than the requested one"
     try:
         claims = decode_claims(token)
     except ValueError:

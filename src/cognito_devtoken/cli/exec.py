@@ -23,8 +23,8 @@ its environment:
   COGNITO_IDENTITY_TOKEN_EXPIRES_AT  when the token expires, in ISO 8601
 
 With --credentials, it also sets AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY,
-AWS_SESSION_TOKEN and AWS_CREDENTIAL_EXPIRATION to the user's credentials, in
-place of those that requested the token. The exit code is COMMAND's own, 127 if
+AWS_SESSION_TOKEN and AWS_CREDENTIAL_EXPIRATION to the user's credentials,
+instead of those used to request the token. The exit code is COMMAND's own, 127 if
 COMMAND is not found, or 126 if it cannot be run. --output, --query and --color
 have no effect."""
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, cast
 
-from .._cache.policy import State
+from .._cache.policy import Freshness
 from .._values.secret import Secret
 from .._values.token import decode_claims
 from ._errors import ParameterError
@@ -24,10 +24,9 @@ from .demo.screen import look
 
 DESCRIPTION = """\
 Explains a Cognito token without printing it: the identity, how the user was
-authenticated, and how long the token is valid. Without TOKEN, prompts for the
-token, or reads it from standard input, which can also be the JSON that
-get-token prints. The claims are not verified unless you pass --verify or
---jwks.
+authenticated, and how long the token is valid. Without TOKEN, prompts for it in
+a terminal; otherwise reads the token, or the JSON that get-token prints, from
+standard input. The claims are not verified unless you pass --verify or --jwks.
 
 Anyone who has the token can read the developer user id in it."""
 
@@ -144,7 +143,7 @@ def _life(issued: Any, expires: Any, now: float) -> Iterator[str]:
 def _bar(share: float) -> str:
     """Draw the lifetime of a token as a bar, and mark the present."""
     characters = look()
-    ahead, past = characters.zones[State.FRESH], characters.zones[State.EXPIRED]
+    ahead, past = characters.zones[Freshness.FRESH], characters.zones[Freshness.EXPIRED]
     width = max(min(shutil.get_terminal_size().columns, _WIDTH) - _NAMES - 1, 10)
     place = min(max(int(share * width), 0), width - 1)
     return past * place + characters.now + ahead * (width - 1 - place)

@@ -10,9 +10,10 @@ from ._output.file import add_output_file, check_target, deliver
 
 
 DESCRIPTION = """\
-Generates a key for COGNITO_DEVTOKEN_STORE_KEYS, or for a file that it names.
-Anyone who has the key can read the tokens in the store: use --output-file
-rather than a redirection, which might let other users read the file."""
+Generates a key for COGNITO_DEVTOKEN_STORE_KEYS, or for the file that this
+variable points to. Anyone who has the key can read the tokens in the store: use
+--output-file rather than shell redirection, which might let other users read
+the file."""
 
 
 def add_arguments(parser: Parser) -> None:

@@ -11,7 +11,7 @@ from itertools import groupby
 
 import attrs
 
-from ..._cache.policy import State
+from ..._cache.policy import Freshness
 
 
 # How far the bar extends beyond the expiry, as a fraction of the lifetime.
@@ -39,7 +39,7 @@ class Look:
         empty: The character of the empty part.
     """
 
-    zones: Mapping[State, str]
+    zones: Mapping[Freshness, str]
     now: str
     omitted: str
     full: str
@@ -50,8 +50,8 @@ class Look:
         return "".join((*self.zones.values(), self.now, self.omitted, self.full, self.empty))
 
 
-def _zones(characters: str) -> dict[State, str]:
-    return dict(zip(State, characters, strict=True))
+def _zones(characters: str) -> dict[Freshness, str]:
+    return dict(zip(Freshness, characters, strict=True))
 
 
 BLOCKS = Look(_zones("─░▓·"), "●", "…", "█", "·")
@@ -59,7 +59,7 @@ ASCII = Look(_zones("-=#x"), "O", "...", "#", ".")
 
 _BOLD = 1
 # Green, cyan, yellow, red: "Select Graphic Rendition" of ECMA-48.
-_COLORS = dict(zip(State, (32, 36, 33, 31), strict=True))
+_COLORS = dict(zip(Freshness, (32, 36, 33, 31), strict=True))
 
 
 @attrs.frozen(kw_only=True)
@@ -91,7 +91,7 @@ class Moment:
     lifetime: float
     due: float
     hard: float
-    state: State
+    state: Freshness
     served: int
     errors: int
     fetches: int
@@ -128,7 +128,7 @@ def draw(moment: Moment, look: Look, width: int, *, colored: bool) -> tuple[str,
 def _bar(moment: Moment, look: Look, cells: int) -> list[tuple[str, int]]:
     """Return the characters of the bar, each with its colour."""
     span = moment.lifetime * (1 + _BEYOND)
-    ends = zip(State, (moment.due, moment.hard, moment.lifetime, span), strict=True)
+    ends = zip(Freshness, (moment.due, moment.hard, moment.lifetime, span), strict=True)
     bar: list[tuple[str, int]] = []
     for zone, end in ends:
         length = round(end / span * cells) - len(bar)
