@@ -233,7 +233,7 @@ class CacheMachine(RuleBasedStateMachine):
         self.resume(caller)
         started = [
             flight
-            for first in self.cache._state.flights.table.values()
+            for first in self.cache._state.flights.by_key.values()
             for flight in (first, first.successor)
             if flight and flight not in self.known
         ]

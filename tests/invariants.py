@@ -125,7 +125,7 @@ class InvariantChecker:
         self._tokens = tokens.copy()
 
     def _check_flights(self, task: Task) -> None:
-        table = self.state.flights.table
+        table = self.state.flights.by_key
         if self.state.closed and table:
             self.violation("a flight is kept after close()")
         present = []
@@ -265,7 +265,7 @@ class InvariantChecker:
         # without a waiting caller, nothing does.
         queued = [
             flight
-            for flight in self.state.flights.table.values()
+            for flight in self.state.flights.by_key.values()
             if not flight.sent and (flight.waiters or not self.threads_fail)
         ]
         self._stuck = {flight: self._stuck.get(flight, 0) + 1 for flight in queued if room}

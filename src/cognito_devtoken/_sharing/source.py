@@ -191,7 +191,7 @@ class SharedSource:
         return None
 
     def _claim(self, visit: _StoreLookup) -> OpenIdToken | None:
-        """Take the lock, so that Cognito is called, or wait for the token of the host that has it."""
+        """Take the lock and call Cognito, or wait for the token of the host that has the lock."""
         self._wait_for_rate_limiter(visit)
         name, owner = visit.names[0], token_hex(16)
         began = self._state.now()

@@ -24,9 +24,9 @@ its environment:
 
 With --credentials, it also sets AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY,
 AWS_SESSION_TOKEN and AWS_CREDENTIAL_EXPIRATION to the user's credentials,
-instead of those used to request the token. The exit code is COMMAND's own, 127 if
-COMMAND is not found, or 126 if it cannot be run. --output, --query and --color
-have no effect."""
+instead of those used to request the token. The exit code is COMMAND's own, 127
+if COMMAND is not found, or 126 if it cannot be run. --output, --query and
+--color have no effect."""
 
 _NOT_FOUND, _NOT_RUNNABLE = 127, 126
 # With any of these set, an SDK might not use the credentials in the environment.
