@@ -35,7 +35,7 @@ def listen(*caches: TokenCache) -> None:
 
 
 def do_nothing() -> None:
-    """Stand in for a killed host, which renews no lease."""
+    """Stand in for a killed host, which renews no lock."""
 
 
 def record_waits(

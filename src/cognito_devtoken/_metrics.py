@@ -74,7 +74,7 @@ COUNTERS = (
     _plain("back_offs", "call", "Calls without a fetch, because the key was backing off."),
     _plain("fetches_abandoned", "fetch", "Fetches that were abandoned, sent or still queued."),
     _plain("tokens_discarded", "token", "Tokens that arrived and were not kept."),
-    _plain("store_leases_expired", "lease", "Locks of the shared store that expired while held."),
+    _plain("store_locks_expired", "lock", "Locks of the shared store that expired while held."),
     _plain("evictions", "token", "Valid tokens that were evicted, because the cache was full."),
     _plain("expirations", "token", "Expired tokens that were removed."),
     _plain("clock_steps", "step", "Steps of the wall clock of more than 2 s, and freezes."),

@@ -32,11 +32,12 @@ __all__ = [
     "Forgotten",
     "Invalidated",
     "InvalidatedElsewhere",
-    "LeaseExpired",
     "LoggingHook",
     "Reason",
     "ServedInGrace",
     "StoreFailed",
+    "StoreLockExpired",
+    "StoreLockExpired",
     "StoredValueRefused",
     "Throttled",
     "TokenAdopted",
@@ -242,7 +243,7 @@ class StoreFailed(Event):
 
 
 @attrs.frozen
-class LeaseExpired(Event):
+class StoreLockExpired(Event):
     """
     A lock of the shared store expired while it was held; another host may have called Cognito
     as well.
@@ -386,7 +387,7 @@ _LEVELS: dict[type[Event], int] = {
     ServedInGrace: _WARNING,
     StoreFailed: _WARNING,
     StoredValueRefused: _WARNING,
-    LeaseExpired: _WARNING,
+    StoreLockExpired: _WARNING,
     Throttled: _WARNING,
     ClockStepped: _WARNING,
     Evicted: _INFO,

@@ -7,7 +7,7 @@ fleet with *hang* set, each response of Cognito prints ``answered`` and is never
 other processes print a report as JSON at the end.
 
 No time limit of the library applies, so that the number of calls does not depend on how fast the
-machine is: no lease expires, no call or operation times out, and no caller gives up waiting.
+machine is: no lock expires, no call or operation times out, and no caller gives up waiting.
 """
 
 import json
@@ -108,7 +108,7 @@ def run_process(options: dict[str, Any], gate: int) -> None:
     for thread in threads:
         thread.join()
     stats = session.stats()
-    names = ("fetches_started", "errors", "store_hits", "store_errors", "store_leases_expired")
+    names = ("fetches_started", "errors", "store_hits", "store_errors", "store_locks_expired")
     report = {name: getattr(stats, name) for name in names} | {"tokens": len(tokens)}
     print_line(json.dumps(report))
     session.close()

@@ -95,7 +95,7 @@ def totals(fleet: Process) -> Counter[str]:
     return sum((Counter(json.loads(report)) for report in reports), Counter())
 
 
-def test_8_processes_make_one_call_for_each_of_50_users_while_no_lease_expires(
+def test_8_processes_make_one_call_for_each_of_50_users_while_no_lock_expires(
     fleet: Fleet, emulator: Emulator
 ) -> None:
     eight = fleet.start(8)
@@ -122,7 +122,7 @@ def test_a_killed_holder_costs_one_more_call_for_each_lock_it_held(
         )
 
         for lock in locks:
-            assert client.pexpire(lock, 1)  # so that the lease expires
+            assert client.pexpire(lock, 1)  # so that the lock expires
 
         found = totals(others)
         assert client.keys("*:lock") == []

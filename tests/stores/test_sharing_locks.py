@@ -17,7 +17,7 @@ from cognito_devtoken.testing import FakeFetcher, ManualClock, MemoryStore
 from hosts import HostFactory, digest_of, record_waits, source_of
 
 
-def test_the_second_host_waits_for_the_first_until_its_lease_expires(
+def test_the_second_host_waits_for_the_first_until_its_lock_expires(
     new_host: HostFactory, fetcher: FakeFetcher, clock: ManualClock
 ) -> None:
     threads = ManualThreads()
@@ -38,7 +38,7 @@ def test_the_second_host_waits_for_the_first_until_its_lease_expires(
     respond()
 
     assert waits[:6] == pytest.approx([0.05, 0.075, 0.1125, 0.16875, 0.25, 0.25])
-    assert LOCK_SECONDS <= sum(waits) <= LOCK_SECONDS + 0.25, "it does not wait beyond the lease"
+    assert LOCK_SECONDS <= sum(waits) <= LOCK_SECONDS + 0.25, "it does not wait beyond the lock"
     assert len(fetcher.calls) == 2
 
 

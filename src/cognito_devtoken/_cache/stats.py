@@ -72,7 +72,7 @@ class Stats:
         store_skipped: Look-ups that skipped the shared store, because its circuit breaker was
             open.
 
-        store_leases_expired: Locks of the shared store that expired while this process still held
+        store_locks_expired: Locks of the shared store that expired while this process still held
             them, because it was frozen or could not reach the store. Each may have cost one more
             call to Cognito.
 
@@ -111,7 +111,7 @@ class Stats:
     store_errors: int = 0
     store_undecryptable: int = 0
     store_skipped: int = 0
-    store_leases_expired: int = 0
+    store_locks_expired: int = 0
     invalidations_applied: int = 0
     invalidations_ignored: int = 0
     evictions: int = 0

@@ -1,5 +1,5 @@
 """
-Locks of the shared store that this process holds: leases that are renewed while they are needed.
+Locks of the shared store that this process holds, renewed for as long as they are needed.
 
 Laws of this module: a call that is faster than RENEW_EVERY costs no extra round trip. No lock is
 renewed for longer than its flight may take. A lock that expires under its holder is counted once.
@@ -21,7 +21,7 @@ from .._threads import start_daemon
 from .._values.clock import Instant
 from .._values.request import TokenRequest
 from .._values.token import OpenIdToken
-from ..events import LeaseExpired
+from ..events import StoreLockExpired
 from .guarded_store import GuardedStore, StoreFailedError
 
 
@@ -97,9 +97,9 @@ class HeldLocks:
         with self._state.lock:
             if not lock.expired:
                 lock.expired = True
-                self._state.recorder.counts["store_leases_expired"] += 1
+                self._state.recorder.counts["store_locks_expired"] += 1
                 held = lock.taken.age(now)
-                self._state.recorder.emit(LeaseExpired, lock.flight.key, held)
+                self._state.recorder.emit(StoreLockExpired, lock.flight.key, held)
 
     def close(self) -> None:
         """Let the thread end. Called under the lock, once every flight is settled."""

@@ -57,7 +57,7 @@ def main() -> None:
                 print("got", flush=True)
         stats = session.stats()
         problems = stats.store_errors + stats.store_skipped
-        problems += stats.store_leases_expired
+        problems += stats.store_locks_expired
         report = [slowest, stats.fetches_started, stats.store_hits, problems]
         print(json.dumps(report), flush=True)
 

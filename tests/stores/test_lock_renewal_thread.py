@@ -1,4 +1,4 @@
-"""The thread that renews leases: started for the first lease, ended after the last."""
+"""The thread that renews locks: started for the first lock, ended after the last."""
 
 import gc
 import threading
@@ -52,7 +52,7 @@ def test_one_thread_renews_all_leases_and_ends_when_none_is_held(
     assert len(started) == 2
 
 
-def test_a_real_thread_renews_a_lease_and_ends_with_its_session(
+def test_a_real_thread_renews_a_lock_and_ends_with_its_session(
     fetcher: FakeFetcher, clock: ManualClock
 ) -> None:
     renewed = threading.Event()
@@ -85,7 +85,7 @@ def test_a_real_thread_renews_a_lease_and_ends_with_its_session(
 
 
 @pytest.mark.parametrize("error", [RuntimeError, MemoryError])
-def test_without_a_thread_a_lease_lasts_2_s_and_the_next_lease_tries_to_start_one(
+def test_without_a_thread_a_lock_lasts_2_s_and_the_next_lock_tries_to_start_one(
     new_host: HostFactory,
     fetcher: FakeFetcher,
     clock: ManualClock,
@@ -109,11 +109,11 @@ def test_without_a_thread_a_lease_lasts_2_s_and_the_next_lease_tries_to_start_on
 
     assert LOCK_SECONDS <= sum(waits) <= LOCK_SECONDS + 0.25
     assert len(tried) == 2
-    assert holder.stats().store_leases_expired == 1
+    assert holder.stats().store_locks_expired == 1
     assert holder.stats().errors == 0
 
 
-def test_an_interrupt_while_the_thread_starts_leaves_the_start_to_the_next_lease(
+def test_an_interrupt_while_the_thread_starts_leaves_the_start_to_the_next_lock(
     new_host: HostFactory,
 ) -> None:
     host = new_host()
@@ -126,12 +126,12 @@ def test_an_interrupt_while_the_thread_starts_leaves_the_start_to_the_next_lease
     locks_of(host).start_thread = interrupted
     for user in ("ana", "bob"):
         with pytest.raises(KeyboardInterrupt):
-            locks_of(host).hold(lease_for(host, user))
+            locks_of(host).hold(lock_for(host, user))
 
     assert len(tried) == 2
 
 
-def lease_for(host: TokenCache, user: str) -> Any:
+def lock_for(host: TokenCache, user: str) -> Any:
     from cognito_devtoken._cache.flights import Flight
     from cognito_devtoken._sharing.locks import HeldLock
     from cognito_devtoken._values.key import Key
@@ -144,7 +144,7 @@ def lease_for(host: TokenCache, user: str) -> Any:
     return HeldLock(flight, user, "owner", now)
 
 
-def test_a_thread_that_dies_is_replaced_for_the_next_lease(
+def test_a_thread_that_dies_is_replaced_for_the_next_lock(
     new_host: HostFactory, call: Callable[..., CallInFlight]
 ) -> None:
     class BrokenClock(ManualClock):
@@ -171,7 +171,7 @@ def test_a_thread_that_dies_is_replaced_for_the_next_lease(
     assert len(threads.jobs) == 1
 
 
-def test_a_forked_child_holds_no_lease_and_starts_its_own_thread(
+def test_a_forked_child_holds_no_lock_and_starts_its_own_thread(
     new_host: HostFactory, clock: ManualClock, store: MemoryStore, call: Callable[..., CallInFlight]
 ) -> None:
     host = new_host()
@@ -194,7 +194,7 @@ def test_the_thread_does_not_keep_an_unclosed_cache_alive(
     fetcher: FakeFetcher, store: MemoryStore
 ) -> None:
     cache = [TokenCache(fetcher, developer_provider=PROVIDER, store=store)]
-    leases: weakref.ref[HeldLocks] = weakref.ref(locks_of(cache[0]))
+    locks: weakref.ref[HeldLocks] = weakref.ref(locks_of(cache[0]))
     alive: list[bool] = []
 
     class Pause:
@@ -204,13 +204,13 @@ def test_the_thread_does_not_keep_an_unclosed_cache_alive(
             if alive:
                 cache.clear()
                 gc.collect()
-            alive.append(leases() is not None)
+            alive.append(locks() is not None)
             raise Empty
 
     started: list[Callable[[], None]] = []
     locks_of(cache[0]).start_thread = started.append
     locks_of(cache[0])._wake = Pause()
-    locks_of(cache[0]).hold(lease_for(cache[0], "user-42"))
+    locks_of(cache[0]).hold(lock_for(cache[0], "user-42"))
 
     started[0]()
 

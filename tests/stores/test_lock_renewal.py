@@ -1,4 +1,4 @@
-"""The holder of the shared lock renews its lease while its call to Cognito is in flight."""
+"""The holder of the shared store's lock renews it while its call to Cognito is in flight."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -10,7 +10,7 @@ from caching import Recorder, request_for
 from cognito_devtoken import TokenCache
 from cognito_devtoken._cache.flights import DEADLINE
 from cognito_devtoken._sharing.locks import LOCK_SECONDS, RENEW_EVERY
-from cognito_devtoken.events import LeaseExpired
+from cognito_devtoken.events import StoreLockExpired
 from cognito_devtoken.exceptions import InternalServiceError
 from cognito_devtoken.testing import FakeFetcher, ManualClock, MemoryStore
 from hosts import HostFactory, locks_of, record_waits
@@ -24,12 +24,12 @@ def call(fetcher: FakeFetcher) -> Iterator[Callable[..., CallInFlight]]:
 
 
 def renewing(host: TokenCache) -> Callable[[], None]:
-    """Return the tick of a host's renewing thread: it renews the leases that are due."""
+    """Return the tick of a host's renewing thread: it renews the locks that are due."""
     return lambda: locks_of(host).renew_due()
 
 
 def pass_time(clock: ManualClock, seconds: float, *hosts: TokenCache) -> None:
-    """Let time pass while hosts renew their leases."""
+    """Let time pass while hosts renew their locks."""
     for _ in range(round(seconds / RENEW_EVERY)):
         clock.advance(RENEW_EVERY)
         for host in hosts:
@@ -57,7 +57,7 @@ def test_two_hosts_share_one_call_that_takes_8_s(
     assert holder.get(request_for()) == token
     assert len(fetcher.calls) == 1
     assert 8 <= sum(waits) <= 8.25
-    assert [host.stats().store_leases_expired for host in (holder, waiter)] == [0, 0]
+    assert [host.stats().store_locks_expired for host in (holder, waiter)] == [0, 0]
 
 
 @pytest.mark.parametrize("renewed_for", [0, 3])
@@ -84,7 +84,7 @@ def test_a_call_that_is_faster_than_a_renewal_costs_no_round_trip(
     new_host: HostFactory, clock: ManualClock, store: MemoryStore, call: Callable[..., CallInFlight]
 ) -> None:
     host = new_host()
-    store.renew = lambda *arguments: pytest.fail("it renews a lease")  # type: ignore[method-assign]
+    store.renew = lambda *arguments: pytest.fail("it renews a lock")  # type: ignore[method-assign]
     flight = call(host)
     clock.advance(RENEW_EVERY - 0.125)
 
@@ -93,7 +93,7 @@ def test_a_call_that_is_faster_than_a_renewal_costs_no_round_trip(
     assert locks_of(host).renew_due() is None
 
 
-def test_a_lease_that_expired_before_its_renewal_is_counted_once_with_an_event(
+def test_a_lock_that_expired_before_its_renewal_is_counted_once_with_an_event(
     new_host: HostFactory,
     clock: ManualClock,
     store: MemoryStore,
@@ -105,17 +105,17 @@ def test_a_lease_that_expired_before_its_renewal_is_counted_once_with_an_event(
     clock.advance(LOCK_SECONDS + 1)  # for example while the process is suspended
 
     locks_of(host).renew_due()
-    assert host.stats().store_leases_expired == 1
+    assert host.stats().store_locks_expired == 1
     locks_of(host).renew_due()
     flight.complete()
 
-    assert host.stats().store_leases_expired == 1
-    (event,) = recorder.of(LeaseExpired)
-    assert event == LeaseExpired(host._state.entries.leases.popitem()[0].digest, held=3)
+    assert host.stats().store_locks_expired == 1
+    (event,) = recorder.of(StoreLockExpired)
+    assert event == StoreLockExpired(host._state.entries.leases.popitem()[0].digest, held=3)
     assert store.values, "its token is still stored"
 
 
-def test_a_lease_whose_renewal_fails_expires_and_is_counted(
+def test_a_lock_whose_renewal_fails_expires_and_is_counted(
     new_host: HostFactory,
     fetcher: FakeFetcher,
     clock: ManualClock,
@@ -132,7 +132,7 @@ def test_a_lease_whose_renewal_fails_expires_and_is_counted(
 
     assert LOCK_SECONDS <= sum(waits) <= LOCK_SECONDS + 0.25
     assert len(fetcher.calls) == 2
-    assert holder.stats().store_leases_expired == 1
+    assert holder.stats().store_locks_expired == 1
     assert holder.stats().store_errors == 3
     assert holder.stats().errors == 0
 
@@ -157,10 +157,10 @@ def test_a_renewal_with_an_invalid_response_counts_as_failed(
     locks_of(host).renew_due()
 
     assert host.stats().store_errors == 1
-    assert host.stats().store_leases_expired == 0
+    assert host.stats().store_locks_expired == 0
 
 
-def test_a_failed_renewal_is_retried_before_the_lease_expires(
+def test_a_failed_renewal_is_retried_before_the_lock_expires(
     new_host: HostFactory, clock: ManualClock, store: MemoryStore, call: Callable[..., CallInFlight]
 ) -> None:
     host = new_host()
@@ -176,10 +176,10 @@ def test_a_failed_renewal_is_retried_before_the_lease_expires(
     flight.complete()
 
     assert host.stats().store_errors == 4
-    assert host.stats().store_leases_expired == 0
+    assert host.stats().store_locks_expired == 0
 
 
-def test_no_lease_is_renewed_while_the_circuit_breaker_skips_the_store(
+def test_no_lock_is_renewed_while_the_circuit_breaker_skips_the_store(
     new_host: HostFactory, clock: ManualClock, store: MemoryStore, call: Callable[..., CallInFlight]
 ) -> None:
     host = new_host()
@@ -192,7 +192,7 @@ def test_no_lease_is_renewed_while_the_circuit_breaker_skips_the_store(
 
 
 @pytest.mark.parametrize("fails", [True, False])
-def test_an_expired_lease_is_also_detected_when_it_is_released(
+def test_an_expired_lock_is_also_detected_when_it_is_released(
     new_host: HostFactory,
     fetcher: FakeFetcher,
     clock: ManualClock,
@@ -208,12 +208,12 @@ def test_an_expired_lease_is_also_detected_when_it_is_released(
 
     flight.complete()
 
-    assert host.stats().store_leases_expired == 1
+    assert host.stats().store_locks_expired == 1
     assert (flight.error is not None) is fails
 
 
 @pytest.mark.parametrize("operation", ["write", "release"])
-def test_a_lease_whose_release_fails_does_not_count_as_expired(
+def test_a_lock_whose_release_fails_does_not_count_as_expired(
     new_host: HostFactory,
     fetcher: FakeFetcher,
     store: MemoryStore,
@@ -229,10 +229,10 @@ def test_a_lease_whose_release_fails_does_not_count_as_expired(
     flight.complete()
 
     assert host.stats().store_errors == 1
-    assert host.stats().store_leases_expired == 0
+    assert host.stats().store_locks_expired == 0
 
 
-def test_a_lease_released_during_its_renewal_does_not_count_as_expired(
+def test_a_lock_released_during_its_renewal_does_not_count_as_expired(
     new_host: HostFactory, clock: ManualClock, store: MemoryStore, call: Callable[..., CallInFlight]
 ) -> None:
     host = new_host()
@@ -248,10 +248,10 @@ def test_a_lease_released_during_its_renewal_does_not_count_as_expired(
 
     locks_of(host).renew_due()
 
-    assert host.stats().store_leases_expired == 0
+    assert host.stats().store_locks_expired == 0
 
 
-def test_an_abandoned_flight_does_not_renew_its_lease_or_release_the_lock_of_another_host(
+def test_an_abandoned_flight_does_not_renew_its_lock_or_release_the_lock_of_another_host(
     new_host: HostFactory,
     fetcher: FakeFetcher,
     clock: ManualClock,
@@ -270,12 +270,12 @@ def test_an_abandoned_flight_does_not_renew_its_lease_or_release_the_lock_of_ano
     assert store._locks, "the other host holds it now"
     other.complete()
 
-    assert holder.stats().store_leases_expired == 1
-    assert waiter.stats().store_leases_expired == 0
+    assert holder.stats().store_locks_expired == 1
+    assert waiter.stats().store_locks_expired == 0
     assert store._locks == {}
 
 
-def test_the_lease_of_a_flight_is_not_renewed_after_close(
+def test_the_lock_of_a_flight_is_not_renewed_after_close(
     new_host: HostFactory, clock: ManualClock, call: Callable[..., CallInFlight]
 ) -> None:
     host = new_host()
