@@ -37,7 +37,6 @@ __all__ = [
     "ServedInGrace",
     "StoreFailed",
     "StoreLockExpired",
-    "StoreLockExpired",
     "StoredValueRefused",
     "Throttled",
     "TokenAdopted",
