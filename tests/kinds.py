@@ -17,6 +17,7 @@ from cognito_devtoken._cache.source import FetcherSource
 from cognito_devtoken._cache.stats import Stats, StatsRecorder
 from cognito_devtoken._values.key import Key
 from cognito_devtoken._values.lease import Lease
+from cognito_devtoken._values.secret import Secret
 from cognito_devtoken.testing._tokens import token_for
 from cognito_devtoken.typing import Clock, EventHook, Instant
 
@@ -89,10 +90,11 @@ class BadgeRequest:
     floor: int
 
 
+@attrs.frozen(kw_only=True, repr=False, eq=False, weakref_slot=False)
 class Badge(Lease):
-    """The smallest possible lease."""
+    """The smallest possible lease with a field of its own."""
 
-    __slots__ = ()
+    floor: int
 
 
 def _key_of_badge(request: BadgeRequest) -> Key:
@@ -101,7 +103,10 @@ def _key_of_badge(request: BadgeRequest) -> Key:
 
 def _badge(request: BadgeRequest, lifetime: float, serial: int, clock: Clock) -> Badge:
     identity_id = f"{request.user_id} {request.floor}"
-    return Badge._make(identity_id, f"badge {serial}", lifetime, Instant.now(clock), clock)
+    secret = Secret(f"badge {serial}")
+    return Badge._make(
+        identity_id, secret, lifetime, Instant.now(clock), clock, floor=request.floor
+    )
 
 
 class BadgeCache:

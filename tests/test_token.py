@@ -77,6 +77,18 @@ def refusal(text: str, request: TokenRequest = REQUEST) -> str:
     return str(caught.value)
 
 
+def test_a_mistake_in_the_instant_shows_no_token(leaks: Any) -> None:
+    text = jwt(claims())
+    wrong: Any = 1e9
+
+    with pytest.raises(AttributeError) as caught:
+        OpenIdToken.from_response(
+            {"IdentityId": IDENTITY_ID, "Token": text}, REQUEST, obtained=wrong
+        )
+
+    assert not leaks(caught.value, text)
+
+
 def test_times_are_the_servers() -> None:
     token = token_of(jwt(claims()))
 

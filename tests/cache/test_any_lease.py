@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from caching import Recorder, run_inline
+from cognito_devtoken import RefreshPolicy
 from cognito_devtoken._cache.waiting import wait_async, wait_blocking
 from cognito_devtoken._values.lease import Lease
 from cognito_devtoken.events import FetchSucceeded, ServedInGrace
@@ -94,6 +95,28 @@ def test_a_lease_in_its_grace_period_is_returned_if_the_refresh_fails(
 
     assert get(cache, kind.requests[0]) == lease
     assert recorder.of(ServedInGrace)[0].fingerprint == lease.fingerprint
+
+
+def test_strict_grace_raises_the_failure_instead(
+    cache: Any, kind: Kind, clock: ManualClock, fetcher: Fetcher
+) -> None:
+    cache._state.policy = RefreshPolicy(strict_grace=True)
+    get(cache, kind.requests[0])
+    fetcher.error = InternalServiceError("broken")
+    clock.advance(LIFETIME * 0.95)
+
+    with pytest.raises(InternalServiceError):
+        get(cache, kind.requests[0])
+
+
+def test_a_lease_that_the_cache_has_not_returned_can_be_invalidated(
+    cache: Any, kind: Kind, clock: ManualClock
+) -> None:
+    get(cache, kind.requests[0])
+
+    cache.invalidate(kind.issue(kind.requests[0], LIFETIME, 1, clock))
+
+    assert cache.stats().invalidations_applied == 1
 
 
 def test_an_expired_lease_is_never_returned(

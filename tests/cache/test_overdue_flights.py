@@ -92,6 +92,21 @@ def test_a_new_caller_abandons_an_overdue_flight_without_callers(
     assert len(fetcher.calls) == 2
 
 
+def test_an_arriving_token_abandons_an_overdue_flight_without_callers(
+    cache: TokenCache, clock: ManualClock, threads: ManualThreads, recorder: Recorder
+) -> None:
+    Caller(cache, "hung")
+    start_call(cache, threads)
+    clock.advance(DEADLINE - 1)
+    Caller(cache, "arrives")
+    respond = start_call(cache, threads)
+    clock.advance(1)
+
+    respond()
+
+    assert len(recorder.of(FetchAbandoned)) == 1
+
+
 def test_a_caller_keeps_waiting_in_a_queue_that_moves(
     fetcher: FakeFetcher, clock: ManualClock, threads: ManualThreads
 ) -> None:

@@ -129,6 +129,17 @@ def test_an_invalidated_token_is_fetched_again(session: Any, fetcher: FakeFetche
         assert session.stats().entries == 0
 
 
+def test_a_client_whose_fetch_is_replaced_later_is_called_through_the_new_one(
+    session: Any, fetcher: FakeFetcher, clock: ManualClock
+) -> None:
+    other = FakeFetcher(clock)
+    fetcher.fetch = other.fetch  # type: ignore[method-assign]
+
+    session.get_token("user-42")
+
+    assert (len(fetcher.calls), len(other.calls)) == (0, 1)
+
+
 def test_a_failure_reaches_the_caller(session: Any, fetcher: FakeFetcher) -> None:
     fetcher.error = ConfigurationError("no AWS credentials")
 

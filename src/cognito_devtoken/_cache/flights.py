@@ -251,6 +251,10 @@ class Flights(Generic[R, L]):
         self._remove(flight, now)
         return True
 
+    def note_progress(self, now: Instant) -> None:
+        """Count as progress of the queue that a flight goes on after a long wait."""
+        self._last_arrival = now
+
     def abandon(self, flight: Flight[R, L], now: Instant) -> None:
         """Abandon a flight: its worker is left behind, and another may take its place."""
         self._remove(flight, now)

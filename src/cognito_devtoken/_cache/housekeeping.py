@@ -24,13 +24,13 @@ L = TypeVar("L", bound=Lease)
 def clean_up(state: CacheState[R, L], now: Instant) -> None:
     """Remove expired leases, and abandon overdue flights."""
     state.sweep(now)
-    _abandon_overdue(state, now)
+    abandon_overdue(state, now)
 
 
 def supervise(state: CacheState[R, L], flight: Flight[R, L], now: Instant) -> None:
     """Make sure, on behalf of a caller that waits, that its flight makes progress."""
     abandon_if_overdue(state, flight, now)
-    _abandon_overdue(state, now)
+    abandon_overdue(state, now)
     if not (flight.sent or flight.done) and state.flights.active <= 0:
         state.ensure_worker()
 
@@ -46,7 +46,8 @@ def abandon_if_overdue(state: CacheState[R, L], flight: Flight[R, L], now: Insta
         _abandon(state, first, now)
 
 
-def _abandon_overdue(state: CacheState[R, L], now: Instant) -> None:
+def abandon_overdue(state: CacheState[R, L], now: Instant) -> None:
+    """Abandon every overdue flight, whether a caller waits for it or not."""
     for flight in state.flights.overdue_flights(now):
         _abandon(state, flight, now)
 

@@ -59,6 +59,8 @@ def publish(state: CacheState[R, L], flight: Flight[R, L], lease: L, now: Instan
         _store(state, flight, lease, now)
     if in_time:
         state.settle(flight, lease=lease)
+    if state.closed:  # a signal handler has closed the cache meanwhile
+        state.close()
 
 
 def _record_arrival(state: CacheState[R, L], flight: Flight[R, L], lease: L, now: Instant) -> None:

@@ -17,6 +17,7 @@ from ..events import Reason
 from ..exceptions import DevTokenError, TokenUnavailableError
 from .failures import strip_frames
 from .flights import Flight, Flights
+from .housekeeping import abandon_overdue
 from .publication import publish, record_failure, remember_failure
 from .source import Source
 from .state import CacheState
@@ -163,6 +164,8 @@ class WorkerPool(Generic[R, L]):
                 publish(state, flight, lease, now)
             if error:
                 record_failure(state, flight, error, now)
+            # After it, so that a flight that arrives just in time is not abandoned.
+            abandon_overdue(state, now)
 
     def _run_hooks(self) -> None:
         """Run what was deferred. A hook may hang or ask for a lease: another worker may start."""

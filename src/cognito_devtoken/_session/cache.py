@@ -226,7 +226,12 @@ def _source(
     state: CacheState[TokenRequest, OpenIdToken],
 ) -> Source[TokenRequest, OpenIdToken]:
     """Return the fetcher, or the store in front of it."""
-    source = FetcherSource(state, fetcher.fetch, OpenIdToken)
+    source = FetcherSource(
+        state,
+        # Looked up at each call, because it may be replaced later, for example to trace it.
+        lambda request: fetcher.fetch(request),  # noqa: PLW0108
+        OpenIdToken,
+    )
     if store is None:
         return source
     from .._sharing.source import SharedSource

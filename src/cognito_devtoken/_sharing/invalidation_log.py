@@ -167,7 +167,8 @@ class InvalidationLog:
         itself: weakref.ref[InvalidationLog] = weakref.ref(self)
         try:
             self.start_thread(partial(_listen_on, itself, self._wake, at_once=at_once))
-        except RuntimeError:  # without a thread, each flight reads the log before it looks
+        except (RuntimeError, MemoryError):
+            # Without a thread, each flight reads the log before it looks.
             self._listening = False
         except BaseException:  # such as Ctrl-C
             self._listening = False

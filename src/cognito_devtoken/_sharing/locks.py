@@ -28,6 +28,7 @@ from .guarded_store import GuardedStore, StoreFailedError
 # How long a lock outlives a holder that was killed or frozen, in seconds.
 LOCK_SECONDS = 2.0
 # Three renewals in a row have to fail before a lock expires.
+# They run one after another: with 8 locks held, a store that takes 0.2 s for each loses some.
 RENEW_EVERY = LOCK_SECONDS / 4
 # Renewing again and again without a pause would starve the calls that use the same store.
 _SHORTEST_PAUSE = 0.05

@@ -21,7 +21,7 @@ import attrs
 from .._cache.flights import DEADLINE, Flight
 from .._cache.invalidation import InvalidationScope
 from .._cache.source import FetcherSource
-from .._cache.state import CacheState
+from .._cache.state import CacheState, session_closed
 from .._threads import wait
 from .._values.clock import Instant
 from .._values.key import Key
@@ -112,6 +112,10 @@ class SharedSource:
 
     def bring(self, flight: _Flight) -> OpenIdToken:
         """Return another host's token, or fetch one that other hosts may adopt."""
+        # Read again: the process may have been frozen since a worker took the flight.
+        flight.sent = self._state.now()
+        # What was deferred must not wait for the store.
+        self._state.recorder.run_deferred()
         # Even if the store is unavailable: other hosts may invalidate what the flight brings.
         self.log.ensure_listener()
         digest = digest_of(flight.key)
@@ -209,8 +213,14 @@ class SharedSource:
             if visit.lock:
                 self.locks.hold(visit.lock)
                 return None
+            if self._state.closed:
+                raise session_closed()
             # Measured by the clock and by the pauses so far, because either may fall behind.
-            if max(waited, began.age(self._state.now())) >= patience:
+            now = self._state.now()
+            if max(waited, began.age(now)) >= patience:
+                with self._state.lock:
+                    # The flights queued behind this one keep their places.
+                    self._state.flights.note_progress(now)
                 return None
             pause = min(max(pause * _GROWTH, _FIRST_PAUSE), _LONGEST_PAUSE, patience - waited)
             waited += pause
@@ -282,6 +292,8 @@ class SharedSource:
         with self._state.lock:
             delay = self._state.rate_limiter.reserve(now)
         if delay:
+            # The pause must not count as a call that Cognito does not answer.
+            visit.flight.sent = Instant(now.monotonic + delay, now.wall + delay)
             self._pause(delay)
             visit.flight.sent = self._state.now()
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from datetime import timedelta
-from typing import Self
+from typing import Any, Self
 
 import attrs
 
 from .clock import CLOCK_STEP, Clock, Instant
-from .secret import NeverPickled
+from .secret import NeverPickled, Secret
 
 
 class _Hidden(NeverPickled):
@@ -49,9 +49,15 @@ class Lease(_Hidden):
 
     @classmethod
     def _make(
-        cls, identity_id: str, secret: str, seconds: float, sent: Instant, clock: Clock
+        cls,
+        identity_id: str,
+        secret: Secret,
+        seconds: float,
+        sent: Instant,
+        clock: Clock,
+        **fields: Any,
     ) -> Self:
-        """Make a lease that no cache holds yet."""
+        """Make a lease that no cache holds yet, with the fields of its kind."""
         made = cls(
             identity_id=identity_id,
             seconds=seconds,
@@ -59,8 +65,9 @@ class Lease(_Hidden):
             due_wall=sent.wall,
             ahead=sent.monotonic - sent.wall + _slack(seconds),
             clock=clock,
+            **fields,
         )
-        object.__setattr__(made, "_secret", secret)
+        object.__setattr__(made, "_secret", secret.reveal())
         return made
 
     def _held(self, key: Hashable, sent: Instant, clock: Clock, due: float) -> Self:

@@ -94,7 +94,7 @@ class OpenIdToken(_Claims):
         life = _life(token, identity_id, request)
         if isinstance(life, str):
             raise InvalidTokenResponseError(f"The response does not fit the request: {life}.")
-        return cls._make(str(identity_id), token.reveal(), life, obtained, clock)
+        return cls._make(str(identity_id), token, life, obtained, clock)
 
     @property
     def token(self) -> str:
