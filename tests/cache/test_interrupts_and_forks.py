@@ -355,3 +355,20 @@ def test_invalidating_a_token_does_not_scan_the_cache(cache: TokenCache) -> None
 def test_a_key_cannot_be_pickled() -> None:
     with pytest.raises(TypeError, match="pickled"):
         pickle.dumps(Key.of(request_for("user-canary"), PROVIDER))
+
+
+def test_a_cache_closed_by_a_signal_handler_during_publication_keeps_no_token(
+    cache: TokenCache,
+) -> None:
+    entries = cache._state.entries
+    store = entries.store
+
+    def interrupted(*arguments: Any) -> Any:
+        cache.close()
+        return store(*arguments)
+
+    entries.store = interrupted  # type: ignore[assignment, method-assign]
+
+    assert cache.get(request_for()).token
+
+    assert not entries.leases
