@@ -298,6 +298,8 @@ class Page:
     def screenshot(self, name: str) -> None:
         """Save a screenshot for the docs, if they are wanted."""
         if PICTURES:
+            # The bar moves for a second after each change.
+            self.browser.execute_script("document.getAnimations().forEach(each => each.finish())")
             self.browser.save_screenshot(str(STATIC / name))
 
     def unexpected_messages(self) -> list[str]:
