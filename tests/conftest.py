@@ -14,7 +14,7 @@ from botocore.retries.standard import ExponentialBackoff
 from botocore.utils import ContainerMetadataFetcher
 
 from blocking_session import BlockingSession
-from caching import POOL_ID, PROVIDER, Recorder, make_cache
+from caching import POOL_ID, PROVIDER, ManualThreads, Recorder, make_cache
 from calling import boto
 from canary import find_leaks
 from cognito_devtoken import (
@@ -139,6 +139,12 @@ def fetcher(clock: ManualClock) -> FakeFetcher:
 @pytest.fixture
 def recorder() -> Recorder:
     return Recorder()
+
+
+@pytest.fixture
+def threads() -> ManualThreads:
+    """Threads that run when a test says so."""
+    return ManualThreads()
 
 
 @pytest.fixture

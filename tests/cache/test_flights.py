@@ -17,11 +17,6 @@ from cognito_devtoken.testing import FakeFetcher, ManualClock
 
 
 @pytest.fixture
-def threads() -> ManualThreads:
-    return ManualThreads()
-
-
-@pytest.fixture
 def cache(
     fetcher: FakeFetcher, clock: ManualClock, recorder: Recorder, threads: ManualThreads
 ) -> TokenCache:

@@ -22,11 +22,6 @@ from cognito_devtoken.testing import FakeFetcher, ManualClock, make_token
 
 
 @pytest.fixture
-def threads() -> ManualThreads:
-    return ManualThreads()
-
-
-@pytest.fixture
 def manual_cache(
     fetcher: FakeFetcher, clock: ManualClock, threads: ManualThreads, recorder: Recorder
 ) -> TokenCache:

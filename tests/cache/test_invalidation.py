@@ -62,11 +62,6 @@ def start_flight(cache: TokenCache, threads: ManualThreads, **options: Any) -> t
 
 
 @pytest.fixture
-def threads() -> ManualThreads:
-    return ManualThreads()
-
-
-@pytest.fixture
 def manual_cache(
     fetcher: FakeFetcher, clock: ManualClock, threads: ManualThreads, recorder: Recorder
 ) -> TokenCache:

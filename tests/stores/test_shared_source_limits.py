@@ -13,11 +13,6 @@ from cognito_devtoken.testing import FakeFetcher, ManualClock, MemoryStore
 from hosts import HostFactory, log_of, record_waits, source_of
 
 
-@pytest.fixture
-def threads() -> ManualThreads:
-    return ManualThreads()
-
-
 def test_deferred_actions_run_before_the_store_is_asked(
     new_host: HostFactory, store: MemoryStore
 ) -> None:
