@@ -294,3 +294,20 @@ def test_a_failure_for_one_user_does_not_affect_another(
         cache.get(request_for("one"))
 
     assert cache.get(request_for("two")).token
+
+
+def test_the_first_failure_without_a_usable_token_backs_off_briefly_again(
+    cache: TokenCache, fetcher: FakeFetcher, clock: ManualClock, recorder: Recorder
+) -> None:
+    cache.get(request_for())
+    fetcher.error = InternalServiceError("broken")
+    for seconds in (870, 1):
+        clock.advance(seconds)
+        cache.get(request_for())
+    clock.advance(29)
+
+    with pytest.raises(InternalServiceError):
+        cache.get(request_for())
+
+    assert len(recorder.of(FetchFailed)) == 3
+    assert recorder.of(FetchFailed)[-1].retry_in == 0.25

@@ -372,3 +372,22 @@ def test_a_cache_closed_by_a_signal_handler_during_publication_keeps_no_token(
     assert cache.get(request_for()).token
 
     assert not entries.leases
+
+
+def test_a_forked_child_draws_its_own_jitter_and_keeps_a_token_expedited(
+    cache: TokenCache,
+) -> None:
+    entries = cache._state.entries
+    cache.get(request_for())
+    (key,) = entries.leases
+    dues = [entries.leases[key]._due]
+    cache._state.random_fraction = lambda: 1.0
+
+    for expedited in (False, True):
+        if expedited:
+            entries.expedite(key)
+        ready = cache._leases._before_fork()
+        cache._leases._after_fork(ready=ready, in_child=True)
+        dues.append(entries.leases[key]._due)
+
+    assert dues == pytest.approx([600, 500, 0])

@@ -134,8 +134,9 @@ def test_a_token_requested_before_an_invalidation_and_stored_after_it_is_not_ado
     assert slow.stats().entries == 0
 
 
+@pytest.mark.parametrize("scope", ["user", "token"])
 def test_an_invalidation_read_while_a_token_is_being_adopted_discards_the_token(
-    new_host: HostFactory, fetcher: FakeFetcher, recorder: Recorder
+    new_host: HostFactory, fetcher: FakeFetcher, recorder: Recorder, scope: str
 ) -> None:
     first, second = new_host(), new_host()
     old = first.get(request_for())
@@ -143,7 +144,10 @@ def test_an_invalidation_read_while_a_token_is_being_adopted_discards_the_token(
     hold = state.stamp
 
     def hold_late(*arguments: object) -> OpenIdToken:
-        first.forget("user-42")
+        if scope == "user":
+            first.forget("user-42")
+        else:
+            first.invalidate(old)
         listen(first, second)
         state.stamp = hold  # type: ignore[method-assign]
         return hold(*arguments)  # type: ignore[arg-type]
