@@ -10,9 +10,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from enum import Enum
-from typing import NoReturn
-
-import attrs
+from typing import NamedTuple, NoReturn
 
 from .._values.clock import Instant
 from ..exceptions import (
@@ -33,7 +31,7 @@ class Failure(Enum):
     """What the failure of a fetch means for the callers that want the lease."""
 
     TRANSIENT = "transient"
-    """It may succeed soon: a valid lease is served."""
+    """The next attempt may succeed: a valid lease is served."""
 
     THROTTLED = "throttled"
     """Likewise, with longer pauses."""
@@ -79,8 +77,7 @@ def back_off(kind: Failure, failures: int, remaining: float, draw: float) -> flo
     return max(min(wait, remaining / 4) * (1 + draw) / 2, _SHORTEST_BACK_OFF)
 
 
-@attrs.frozen
-class RememberedFailure:
+class RememberedFailure(NamedTuple):
     """
     The last failure of a key.
 
@@ -91,7 +88,7 @@ class RememberedFailure:
 
         failures: How many there have been in a row.
 
-        since: When it failed.
+        since: When the fetch failed.
 
         wait: For how many seconds to back off from then on.
 
@@ -107,14 +104,14 @@ class RememberedFailure:
 
     def remaining(self, now: Instant, *, usable: bool) -> float:
         """
-        Return for how many more seconds no fetch is made; 0 or less allows one.
+        Return how many seconds remain before a fetch is allowed; 0 or less if one is allowed now.
 
         Without a *usable* lease it is at most 5 s.
         """
         return (self.wait if usable else min(self.wait, MAX_MEMORY)) - self.since.age(now)
 
     def retry_at(self, now: Instant, *, usable: bool) -> datetime:
-        """Return until when no fetch is made, by the session's wall clock."""
+        """Return the time, by the session's wall clock, from which a fetch is allowed again."""
         left = timedelta(seconds=self.remaining(now, usable=usable))
         return datetime.fromtimestamp(now.wall, UTC) + left
 

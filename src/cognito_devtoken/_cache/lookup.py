@@ -244,7 +244,7 @@ class Lookup(Generic[R, L]):
         final = isinstance(error, SessionClosedError) or (
             error is not None and Failure.of(error) is Failure.TERMINAL
         )
-        # The one that is present now: the earlier one may have been rejected meanwhile.
+        # Looked up again: the lease found earlier may have been rejected in the meantime.
         lease = self._state.entries.leases.get(key)
         if wait.or_present and not final and lease and remaining_of(lease, now):
             if wait.counts_as == "due_hits":

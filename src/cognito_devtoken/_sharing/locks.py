@@ -28,7 +28,8 @@ from .guarded_store import GuardedStore, StoreFailedError
 # How long a lock outlives a holder that was killed or frozen, in seconds.
 LOCK_SECONDS = 2.0
 # Three renewals in a row have to fail before a lock expires.
-# They run one after another: with 8 locks held, a store that takes 0.2 s for each loses some.
+# They run one after another: if 8 locks are held and each renewal
+# takes 0.2 s, some of them expire.
 RENEW_EVERY = LOCK_SECONDS / 4
 # Renewing again and again without a pause would starve the calls that use the same store.
 _SHORTEST_PAUSE = 0.05
@@ -139,7 +140,8 @@ class HeldLocks:
         except StoreFailedError:
             return
         with self._state.lock:
-            # Otherwise its flight has released it meanwhile, and has counted it if it was lost.
+            # A lock no longer in _held was released by its flight, which has counted it if it
+            # had expired.
             lost = not held and lock in self._held
             if lost:
                 self._held.discard(lock)

@@ -24,9 +24,10 @@ from .demo.screen import look
 
 DESCRIPTION = """\
 Explains a Cognito token without printing it: the identity, how the user was
-authenticated, and how long the token is valid. Without TOKEN, prompts for it in
-a terminal; otherwise reads the token, or the JSON that get-token prints, from
-standard input. The claims are not verified unless you pass --verify or --jwks.
+authenticated, and how long the token is valid. Without TOKEN, prompts for it if
+standard input is a terminal; if not, reads the token, or the JSON that
+get-token prints, from standard input. The claims are not verified unless you
+pass --verify or --jwks.
 
 Anyone who has the token can read the developer user id in it."""
 
