@@ -10,6 +10,8 @@ import jwt as pyjwt
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from pytest_httpserver import HTTPServer
+from werkzeug import Request
 
 from cognito_devtoken.emulator import Emulator, Pool
 from patience import PATIENCE
@@ -20,6 +22,9 @@ USER = {POOL.developer_provider: "user-42"}
 GET_TOKEN = "GetOpenIdTokenForDeveloperIdentity"
 COGNITO = "cognito-identity.amazonaws.com"
 ROLE = "arn:aws:iam::123456789012:role/app"
+OPAQUE = {"IdentityId": "us-east-1:0", "Token": "opaque"}
+APP_ID: Any = {"user_agent_appid": "shop"}  # the stubs lack it
+ONE_ATTEMPT = Config(retries={"total_max_attempts": 1})
 
 
 class Clock:
@@ -31,7 +36,7 @@ class Clock:
 
 def boto(service: str, emulator: Emulator, **config: Any) -> Any:
     session: Any = boto3.session.Session(region_name=POOL.region)
-    options = Config(retries={"total_max_attempts": 1}, **config)
+    options = ONE_ATTEMPT.merge(Config(**config))
     return session.client(service, endpoint_url=emulator.endpoint_url, config=options)
 
 
@@ -81,6 +86,10 @@ def post_json(
     json_type = {"Content-Type": "application/x-amz-json-1.1"}
     status, got, text = post(emulator, body, json_type | target | headers)
     return status, got, json.loads(text)
+
+
+def last_request(server: HTTPServer) -> Request:
+    return server.log[-1][0]
 
 
 def boto3_client(endpoint_url: str) -> Any:

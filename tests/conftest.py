@@ -12,10 +12,11 @@ import pytest
 from botocore.loaders import JSONFileLoader
 from botocore.retries.standard import ExponentialBackoff
 from botocore.utils import ContainerMetadataFetcher
+from pytest_httpserver import HTTPServer
 
 from blocking_session import BlockingSession
 from caching import POOL_ID, PROVIDER, ManualThreads, Recorder, make_cache
-from calling import boto
+from calling import OPAQUE, boto
 from canary import find_leaks
 from cognito_devtoken import (
     AsyncTokenSession,
@@ -70,6 +71,25 @@ def emulator(running_emulator: Emulator) -> Emulator:
 def client(emulator: Emulator) -> Iterator[DevTokenClient]:
     with DevTokenClient(endpoint_url=emulator.endpoint_url) as client:
         yield client
+
+
+@pytest.fixture
+def emulator_in_environment(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
+    """The emulator, which clients find through the environment."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL_COGNITO_IDENTITY", emulator.endpoint_url)
+    return emulator
+
+
+@pytest.fixture
+def recording_server(httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch) -> HTTPServer:
+    """
+    Answers every call with a token that is not a JWT, and records the requests.
+
+    Clients find it through the environment.
+    """
+    monkeypatch.setenv("AWS_ENDPOINT_URL_COGNITO_IDENTITY", httpserver.url_for(""))
+    httpserver.expect_request("/").respond_with_json(OPAQUE)
+    return httpserver
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from random import Random
 from threading import Lock
-from types import TracebackType
 from typing import Any, TypeVar
 
 from greenlet import GreenletExit, greenlet
@@ -217,12 +216,7 @@ class CooperativeLock:
     def __enter__(self) -> bool:
         return self.acquire()
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exc_info: object) -> None:
         self.release()
 
 

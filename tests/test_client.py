@@ -11,12 +11,10 @@ from typing import Any
 import boto3
 import botocore.session
 import pytest
-from botocore.config import Config
 from botocore.exceptions import ClientError
 from pytest_httpserver import HTTPServer
-from werkzeug import Request
 
-from calling import boto3_client
+from calling import GET_TOKEN, boto3_client, last_request
 from cognito_devtoken import DevTokenClient, TokenRequest
 from cognito_devtoken.emulator import Behavior, Emulator
 from cognito_devtoken.exceptions import (
@@ -26,24 +24,6 @@ from cognito_devtoken.exceptions import (
 )
 from patience import PATIENCE
 from pools import OTHER_POOL, POOL
-
-
-OPERATION = "GetOpenIdTokenForDeveloperIdentity"
-APP_ID: Any = {"user_agent_appid": "shop"}  # the stubs lack it
-ONE_ATTEMPT = Config(retries={"total_max_attempts": 1})
-
-
-@pytest.fixture
-def recorder(httpserver: HTTPServer) -> HTTPServer:
-    """Answers every call with a token that is not a JWT, and records the requests."""
-    httpserver.expect_request("/").respond_with_json(
-        {"IdentityId": "eu-central-1:0", "Token": "opaque"}
-    )
-    return httpserver
-
-
-def last_request(server: HTTPServer) -> Request:
-    return server.log[-1][0]
 
 
 def test_fetch_returns_a_token_for_the_request(client: DevTokenClient) -> None:
@@ -62,12 +42,14 @@ def test_fetch_returns_a_token_for_the_request(client: DevTokenClient) -> None:
     assert token.claims["https://aws.amazon.com/tags"]["principal_tags"] == {"team": ("blue",)}
 
 
-def test_only_the_request_goes_over_the_wire(recorder: HTTPServer, request_: TokenRequest) -> None:
-    with DevTokenClient(endpoint_url=recorder.url_for("")) as client:
+def test_only_the_request_goes_over_the_wire(
+    recording_server: HTTPServer, request_: TokenRequest
+) -> None:
+    with DevTokenClient() as client:
         client.fetch(request_)
 
-    sent = last_request(recorder)
-    assert sent.headers["X-Amz-Target"] == f"AWSCognitoIdentityService.{OPERATION}"
+    sent = last_request(recording_server)
+    assert sent.headers["X-Amz-Target"] == f"AWSCognitoIdentityService.{GET_TOKEN}"
     assert json.loads(sent.data) == request_.to_params()
 
 
@@ -152,9 +134,9 @@ def test_threads_share_one_botocore_client(
 
 
 def test_an_explicit_region_uses_one_botocore_client_for_all_pools(
-    created: list[Any], recorder: HTTPServer, request_: TokenRequest
+    created: list[Any], recording_server: HTTPServer, request_: TokenRequest
 ) -> None:
-    with DevTokenClient("us-east-1", endpoint_url=recorder.url_for("")) as client:
+    with DevTokenClient("us-east-1", endpoint_url=recording_server.url_for("")) as client:
         for pool in (POOL, OTHER_POOL):
             client.fetch(TokenRequest(pool.identity_pool_id, request_.logins))
 
@@ -232,7 +214,7 @@ def test_throttling_with_status_429_is_retried(request_: TokenRequest) -> None:
                 client.fetch(request_)
 
         assert caught.value.status == 429
-        assert emulator.calls[OPERATION] == 3
+        assert emulator.calls[GET_TOKEN] == 3
 
 
 def test_close_does_not_wait_for_a_credential_lookup(

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from botocore.config import Config
 from pytest_httpserver import HTTPServer
-from werkzeug import Request
 
+from calling import APP_ID, GET_TOKEN, ONE_ATTEMPT, last_request
 from cognito_devtoken import DevTokenClient, TokenRequest
 from cognito_devtoken.emulator import Emulator
 from cognito_devtoken.exceptions import (
@@ -21,49 +21,31 @@ from cognito_devtoken.exceptions import (
 from pools import OTHER_POOL, POOL
 
 
-OPERATION = "GetOpenIdTokenForDeveloperIdentity"
-APP_ID: Any = {"user_agent_appid": "shop"}  # the stubs lack it
-ONE_ATTEMPT = Config(retries={"total_max_attempts": 1})
-
-
-@pytest.fixture
-def recorder(httpserver: HTTPServer) -> HTTPServer:
-    """Answers every call with a token that is not a JWT, and records the requests."""
-    httpserver.expect_request("/").respond_with_json(
-        {"IdentityId": "eu-central-1:0", "Token": "opaque"}
-    )
-    return httpserver
-
-
-def last_request(server: HTTPServer) -> Request:
-    return server.log[-1][0]
-
-
 def signed_region(server: HTTPServer) -> str:
     return last_request(server).headers["Authorization"].split("/")[2]
 
 
 def test_the_pools_region_wins_over_the_environments_default(
-    recorder: HTTPServer, request_: TokenRequest, monkeypatch: pytest.MonkeyPatch
+    recording_server: HTTPServer, request_: TokenRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "ap-south-1")
 
-    with DevTokenClient(endpoint_url=recorder.url_for("")) as client:
+    with DevTokenClient() as client:
         for pool in (POOL, OTHER_POOL):
             client.fetch(TokenRequest(pool.identity_pool_id, request_.logins))
-            assert signed_region(recorder) == pool.region
+            assert signed_region(recording_server) == pool.region
 
 
 @pytest.mark.parametrize(
     "how", [{"region_name": "sa-east-1"}, {"config": Config(region_name="sa-east-1")}]
 )
 def test_an_explicit_region_wins(
-    how: dict[str, Any], recorder: HTTPServer, request_: TokenRequest
+    how: dict[str, Any], recording_server: HTTPServer, request_: TokenRequest
 ) -> None:
-    with DevTokenClient(endpoint_url=recorder.url_for(""), **how) as client:
+    with DevTokenClient(**how) as client:
         client.fetch(request_)
 
-    assert signed_region(recorder) == "sa-east-1"
+    assert signed_region(recording_server) == "sa-east-1"
 
 
 def test_an_endpoint_from_the_environment_is_used(
@@ -74,11 +56,14 @@ def test_an_endpoint_from_the_environment_is_used(
     with DevTokenClient() as client:
         client.fetch(request_)
 
-    assert emulator.calls[OPERATION] == 1
+    assert emulator.calls[GET_TOKEN] == 1
 
 
 def test_a_profile_is_used(
-    profile: Any, recorder: HTTPServer, request_: TokenRequest, monkeypatch: pytest.MonkeyPatch
+    profile: Any,
+    recording_server: HTTPServer,
+    request_: TokenRequest,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     profile(
@@ -86,14 +71,14 @@ def test_a_profile_is_used(
         [profile backend]
         aws_access_key_id = AKIAPROFILE
         aws_secret_access_key = secret
-        endpoint_url = {recorder.url_for("")}
+        endpoint_url = {recording_server.url_for("")}
         """
     )
 
     with DevTokenClient(profile_name="backend") as client:
         client.fetch(request_)
 
-    assert "Credential=AKIAPROFILE/" in last_request(recorder).headers["Authorization"]
+    assert "Credential=AKIAPROFILE/" in last_request(recording_server).headers["Authorization"]
 
 
 class _Proxy(socketserver.StreamRequestHandler):
@@ -161,7 +146,7 @@ def test_throttling_is_retried_as_configured(
     with client, pytest.raises(TooManyRequestsError):
         client.fetch(request_)
 
-    assert emulator.calls[OPERATION] == attempts
+    assert emulator.calls[GET_TOKEN] == attempts
 
 
 def test_a_profiles_retry_mode_is_used(
@@ -174,7 +159,7 @@ def test_a_profiles_retry_mode_is_used(
     with client, pytest.raises(TooManyRequestsError):
         client.fetch(request_)
 
-    assert emulator.calls[OPERATION] == 1
+    assert emulator.calls[GET_TOKEN] == 1
 
 
 def test_default_timeouts_are_short() -> None:
@@ -200,14 +185,14 @@ def test_the_user_agent_names_the_library_unless_configured_otherwise(
     environment: dict[str, str],
     config: Config | None,
     wanted: str,
-    recorder: HTTPServer,
+    recording_server: HTTPServer,
     request_: TokenRequest,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
 
-    with DevTokenClient(endpoint_url=recorder.url_for(""), config=config) as client:
+    with DevTokenClient(config=config) as client:
         client.fetch(request_)
 
-    assert re.fullmatch(wanted, last_request(recorder).headers["User-Agent"])
+    assert re.fullmatch(wanted, last_request(recording_server).headers["User-Agent"])

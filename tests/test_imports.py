@@ -5,14 +5,13 @@ The import contracts in ``pyproject.toml`` check which module may import which.
 """
 
 import importlib
-import subprocess
-import sys
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 import cognito_devtoken
+from scripts import run_script
 
 
 PACKAGE = Path(cognito_devtoken.__file__).parent
@@ -34,9 +33,7 @@ PUBLIC = [
 def loaded_by(script: str, *modules: str) -> str:
     """Run a script and print which of the modules it has loaded."""
     script += f"\nimport sys; print(sorted({set(modules)} & {{*sys.modules}}))"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
+    return run_script(script).strip()
 
 
 @pytest.mark.external

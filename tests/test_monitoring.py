@@ -1,7 +1,5 @@
 """Metrics count each thing once and name no user, whatever the backend."""
 
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from threading import Thread
 
@@ -13,8 +11,8 @@ from cognito_devtoken.events import FetchFailed, FetchStarted, FetchSucceeded, R
 from cognito_devtoken.exceptions import CallerDeniedError, TokenUnavailableError
 from cognito_devtoken.testing import FakeFetcher, ManualClock
 from monitoring import Backend, opened
-from patience import PATIENCE
 from pools import POOL
+from scripts import run_script
 
 
 USER = "canary-user-id"
@@ -183,14 +181,6 @@ def test_metrics_contain_no_user_token_or_key(
     assert not {secret for secret in secrets if secret in text}
 
 
-def run(script: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, timeout=PATIENCE
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 @pytest.mark.external
 @pytest.mark.parametrize(
     ("module", "name", "library"),
@@ -200,7 +190,7 @@ def run(script: str) -> str:
     ],
 )
 def test_the_error_names_a_missing_extra(module: str, name: str, library: str) -> None:
-    printed = run(f"""
+    printed = run_script(f"""
 import sys
 sys.modules["{library}"] = None
 from cognito_devtoken.exceptions import ConfigurationError
@@ -218,7 +208,7 @@ except ConfigurationError as error:
 
 @pytest.mark.external
 def test_importing_the_package_loads_no_backend() -> None:
-    printed = run("""
+    printed = run_script("""
 import sys, cognito_devtoken
 print({"prometheus_client", "opentelemetry"} & sys.modules.keys())
 """)

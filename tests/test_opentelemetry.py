@@ -1,7 +1,5 @@
 """What only OpenTelemetry has: units, kinds of instruments, and providers set later."""
 
-import subprocess
-import sys
 from collections.abc import Iterator
 
 import pytest
@@ -11,7 +9,7 @@ pytest.importorskip("opentelemetry.sdk", reason="opentelemetry-sdk is not instal
 
 from cognito_devtoken.events import FetchStarted, FetchSucceeded, Reason
 from monitoring import OpenTelemetry, opened
-from patience import PATIENCE
+from scripts import run_script
 
 
 @pytest.fixture
@@ -39,17 +37,9 @@ def test_the_scope_is_named_after_the_package(backend: OpenTelemetry) -> None:
     assert backend.scopes() == ["cognito_devtoken"]
 
 
-def run(script: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, timeout=PATIENCE
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 @pytest.mark.external
 def test_the_global_provider_may_be_set_later() -> None:
-    printed = run("""
+    printed = run_script("""
 from opentelemetry import metrics
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
@@ -72,7 +62,7 @@ for metric in resource.scope_metrics[0].metrics:
 
 @pytest.mark.external
 def test_the_hook_needs_the_api_but_not_the_sdk() -> None:
-    printed = run("""
+    printed = run_script("""
 import sys
 sys.modules["opentelemetry.sdk"] = None
 from cognito_devtoken.events import FetchStarted, Reason

@@ -213,6 +213,7 @@ def test_a_terminal_failure_in_grace_is_raised(
 def test_a_failed_refresh_leaves_the_cached_token_unchanged(
     cache: TokenCache, fetcher: FakeFetcher
 ) -> None:
+    """It is removed in jpadilla/pyjwt#1162 and googleapis/google-cloud-rust#5825."""
     token = cache.get(request_for())
     fetcher.fail_next(DOWN)
 

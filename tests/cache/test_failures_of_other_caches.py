@@ -101,18 +101,6 @@ def test_an_expired_token_is_not_served_during_a_back_off(
         clock.advance(1)
 
 
-def test_a_failed_fetch_does_not_remove_a_valid_token(
-    cache: TokenCache, fetcher: FakeFetcher
-) -> None:
-    """jpadilla/pyjwt#1162; googleapis/google-cloud-rust#5825."""
-    token = cache.get(request_for())
-    fetcher.fail_next(DOWN)
-    with pytest.raises(TokenUnavailableError):
-        cache.refresh(request_for())
-
-    assert cache.get(request_for()) is token
-
-
 def run_with_session(
     fetcher: FakeFetcher, main: Callable[[AsyncTokenSession], Any], **arguments: Any
 ) -> Any:

@@ -1,5 +1,7 @@
 """An overdue flight is abandoned and does not block other flights."""
 
+from collections.abc import Callable
+
 import pytest
 
 from caching import Caller, ManualThreads, Recorder, make_cache, request_for, start_call
@@ -19,15 +21,23 @@ def cache(
     return make_cache(fetcher, clock, start_thread=threads.start, on_event=[recorder])
 
 
-def test_an_overdue_flight_is_abandoned(
-    cache: TokenCache, clock: ManualClock, threads: ManualThreads, recorder: Recorder
-) -> None:
+def start_overdue_call(
+    cache: TokenCache, threads: ManualThreads, clock: ManualClock
+) -> Callable[[], None]:
+    """Have a caller wait until its flight is overdue; return a function that completes the call."""
     caller = Caller(cache)
     respond = start_call(cache, threads)
     clock.advance(DEADLINE)
-
     with pytest.raises(TokenUnavailableError, match="did not answer within 15 s"):
         caller.result()
+    return respond
+
+
+def test_an_overdue_flight_is_abandoned(
+    cache: TokenCache, clock: ManualClock, threads: ManualThreads, recorder: Recorder
+) -> None:
+    respond = start_overdue_call(cache, threads, clock)
+
     assert recorder.of(FetchAbandoned)[0].sent
     clock.advance(5)
     fresh = Caller(cache)
@@ -41,11 +51,7 @@ def test_an_overdue_flight_is_abandoned(
 def test_a_late_token_is_kept(
     cache: TokenCache, clock: ManualClock, threads: ManualThreads, fetcher: FakeFetcher
 ) -> None:
-    caller = Caller(cache)
-    respond = start_call(cache, threads)
-    clock.advance(DEADLINE)
-    with pytest.raises(TokenUnavailableError):
-        caller.result()
+    respond = start_overdue_call(cache, threads, clock)
 
     respond()
 
@@ -56,11 +62,7 @@ def test_a_late_token_is_kept(
 def test_a_late_failure_is_not_remembered(
     cache: TokenCache, clock: ManualClock, threads: ManualThreads, fetcher: FakeFetcher
 ) -> None:
-    caller = Caller(cache)
-    respond = start_call(cache, threads)
-    clock.advance(DEADLINE)
-    with pytest.raises(TokenUnavailableError):
-        caller.result()
+    respond = start_overdue_call(cache, threads, clock)
     clock.advance(1)
     fetcher.error = TokenUnavailableError("too late")
     respond()
@@ -154,11 +156,7 @@ def test_a_hung_thread_that_returns_after_its_replacement_ends(
     fetcher: FakeFetcher, clock: ManualClock, threads: ManualThreads
 ) -> None:
     cache = make_cache(fetcher, clock, start_thread=threads.start, max_concurrent_fetches=1)
-    caller = Caller(cache, "first")
-    respond = start_call(cache, threads)
-    clock.advance(DEADLINE)
-    with pytest.raises(TokenUnavailableError):
-        caller.result()
+    respond = start_overdue_call(cache, threads, clock)
     Caller(cache, "second")
     start_call(cache, threads)
     Caller(cache, "third")

@@ -11,6 +11,5 @@ ASK = [
     *("--logins", f"{POOL.developer_provider}={LOGIN}"),
 ]
 PLAIN = ["get-token", "--identity-pool-id", POOL_ID, "--logins=a=b"]
-ANSWER = {"IdentityId": "us-east-1:0", "Token": "opaque"}
 # Nothing listens on this port, so every connection fails.
 NOWHERE = "http://127.0.0.1:1"

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from patience import PATIENCE
 
-# Only ends a run that hangs; far longer than any run takes on a busy machine.
-BACKSTOP = 300
+
 COMMAND = [sys.executable, "-m", "cognito_devtoken"]
 
 
@@ -17,7 +17,7 @@ def run(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
 
 
 def finished(command: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, capture_output=True, text=True, timeout=BACKSTOP, **options)
+    return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, **options)
 
 
 @contextmanager

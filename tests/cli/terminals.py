@@ -10,7 +10,8 @@ import subprocess
 import termios
 
 import pytest
-from cli_process import BACKSTOP
+
+from patience import PATIENCE
 
 
 class Terminal(io.TextIOWrapper):
@@ -90,7 +91,7 @@ class OnTerminal:
     def read_on(self) -> str:
         while read := self._read():
             self.sent += read
-        self.process.wait(BACKSTOP)
+        self.process.wait(PATIENCE)
         return self.sent
 
     def _read(self) -> str:

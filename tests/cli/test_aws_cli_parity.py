@@ -23,7 +23,7 @@ pytestmark = pytest.mark.external
 SEED = int(os.environ.get("DIFFERENTIAL", "1"))
 LISTS_IN_A_BATCH = 32
 POOL_ID = "us-east-1:00000000-0000-4000-8000-000000000000"
-ANSWER = {"IdentityId": "us-east-1:1", "Token": "eyJ.ä\t字😀.x"}
+OPAQUE = {"IdentityId": "us-east-1:1", "Token": "eyJ.ä\t字😀.x"}
 OPERATION = "get-open-id-token-for-developer-identity"
 
 MAPS = [
@@ -205,7 +205,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def requests(httpserver: HTTPServer) -> Callable[[], list[Any]]:
     """Returns the operations and parameters that the server has received since the last call."""
-    httpserver.expect_request("/").respond_with_json(ANSWER)
+    httpserver.expect_request("/").respond_with_json(OPAQUE)
 
     def take() -> list[Any]:
         found = [

@@ -8,12 +8,13 @@ from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
-from cli_arguments import ANSWER, ASK
+from cli_arguments import ASK
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from pytest_httpserver import HTTPServer
 
+from calling import OPAQUE
 from cognito_devtoken.cli import main
 
 
@@ -46,7 +47,7 @@ def secure(certificate: tuple[Path, Path]) -> Iterator[HTTPServer]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*certificate)
     with HTTPServer("127.0.0.1", ssl_context=context) as server:
-        server.expect_request("/").respond_with_json(ANSWER)
+        server.expect_request("/").respond_with_json(OPAQUE)
         yield server
 
 
@@ -67,4 +68,4 @@ def test_a_certificate_is_verified_unless_an_option_disables_it(
     for option in (["--no-verify-ssl"], ["--ca-bundle", str(certificate[0])]):
         assert main([*command, *option]) == 0
         out, err = capsys.readouterr()
-        assert (json.loads(out), err) == (ANSWER, "")
+        assert (json.loads(out), err) == (OPAQUE, "")

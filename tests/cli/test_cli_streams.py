@@ -9,12 +9,15 @@ from pathlib import Path
 
 import pytest
 from cli_arguments import ASK, PLAIN
-from cli_process import BACKSTOP, COMMAND, ended, finished
+from cli_process import COMMAND, ended, finished
 
-from cognito_devtoken.emulator import Emulator
+from patience import PATIENCE
 
 
-pytestmark = pytest.mark.external
+pytestmark = [
+    pytest.mark.external,
+    pytest.mark.usefixtures("emulator_in_environment"),
+]
 
 NO_SPACE = "\ncognito-devtoken: [ERROR]: [Errno 28] No space left on device\n"
 WITHOUT = """
@@ -25,11 +28,6 @@ for arguments in {lines!r}:
     print(main(arguments))
     print("--", file=sys.stderr)
 """
-
-
-@pytest.fixture(autouse=True)
-def _endpoint(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_ENDPOINT_URL_COGNITO_IDENTITY", emulator.endpoint_url)
 
 
 def in_shell(words: str) -> subprocess.CompletedProcess[str]:
@@ -69,7 +67,7 @@ def test_a_write_error_is_reported_at_most_once(
 
 def test_ctrl_c_prints_nothing() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        silent.settimeout(BACKSTOP)
+        silent.settimeout(PATIENCE)
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         command = [*COMMAND, *PLAIN, "--endpoint-url", url]
         with ended(subprocess.Popen(command, stderr=subprocess.PIPE, text=True)) as process:
@@ -79,7 +77,7 @@ def test_ctrl_c_prints_nothing() -> None:
                     b"P"
                 )  # POST: the process waits for the response
                 process.send_signal(signal.SIGINT)
-                _, err = process.communicate(timeout=BACKSTOP)
+                _, err = process.communicate(timeout=PATIENCE)
 
     assert (process.returncode, err) == (130, "")
 
@@ -123,7 +121,7 @@ def test_a_reader_that_closes_the_pipe_causes_no_error() -> None:
         assert process.stdout is not None
         assert process.stderr is not None
         process.stdout.close()
-        assert (process.wait(BACKSTOP), process.stderr.read()) == (0, "")
+        assert (process.wait(PATIENCE), process.stderr.read()) == (0, "")
 
 
 def test_two_concurrent_runs_write_the_same_file_safely(tmp_path: Path) -> None:
@@ -131,7 +129,7 @@ def test_two_concurrent_runs_write_the_same_file_safely(tmp_path: Path) -> None:
     started = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(2)]
     for process in started:
         with ended(process):
-            _, err = process.communicate(timeout=BACKSTOP)
+            _, err = process.communicate(timeout=PATIENCE)
             assert (process.returncode, err) == (0, "")
 
     assert json.loads((tmp_path / "token").read_text()).keys() == {"IdentityId", "Token"}

@@ -14,10 +14,11 @@ from contextlib import suppress
 from typing import IO
 
 import pytest
-from cli_process import BACKSTOP, COMMAND, ended
+from cli_process import COMMAND, ended
 
 from cognito_devtoken.cli import main
 from cognito_devtoken.emulator import Emulator
+from patience import PATIENCE
 
 
 CANARY = "canary-login"
@@ -52,9 +53,9 @@ def test_it_answers_until_a_signal_stops_it(
         arguments = [*pool, "--logins", f"me={CANARY}", "--endpoint-url", url]
         assert main(["get-token", *arguments]) == 0
         with pytest.raises(urllib.error.HTTPError):
-            urllib.request.urlopen(url, NONSENSE, BACKSTOP)
+            urllib.request.urlopen(url, NONSENSE, PATIENCE)
         process.send_signal(number)
-        out, err = process.communicate(timeout=BACKSTOP)
+        out, err = process.communicate(timeout=PATIENCE)
 
     identity_id = json.loads(capsys.readouterr().out)["IdentityId"]
     assert (process.returncode, err) == (0, "")
@@ -103,7 +104,7 @@ def test_it_ends_when_its_output_is_no_longer_read(
             url = read_announcement(output)
         # The emulator may end before it answers.
         with suppress(OSError):
-            urllib.request.urlopen(url, NONSENSE, BACKSTOP)
+            urllib.request.urlopen(url, NONSENSE, PATIENCE)
 
     reader = threading.Thread(target=read_only_the_beginning)
     pipe = os.fdopen(writing, "w")

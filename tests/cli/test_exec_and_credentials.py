@@ -12,16 +12,20 @@ from typing import Any
 
 import pytest
 from botocore.session import Session
-from cli_process import BACKSTOP, COMMAND, run
+from cli_process import COMMAND, run
 from pytest_httpserver import HTTPServer
 
 from cognito_devtoken.cli import main
 from cognito_devtoken.cli._trade import Credentials
 from cognito_devtoken.emulator import Emulator
+from patience import PATIENCE
 from pools import POOL
 
 
-pytestmark = pytest.mark.external
+pytestmark = [
+    pytest.mark.external,
+    pytest.mark.usefixtures("emulator_in_environment"),
+]
 
 ASK = (
     *("--identity-pool-id", POOL.identity_pool_id),
@@ -32,11 +36,6 @@ SHOW = """
 import json, os
 print(json.dumps([dict(os.environ), open("/proc/self/cmdline").read()]))
 """
-
-
-@pytest.fixture(autouse=True)
-def _endpoint(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_ENDPOINT_URL_COGNITO_IDENTITY", emulator.endpoint_url)
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +100,7 @@ class TestExec:
             stdout=subprocess.PIPE,
             text=True,
         ) as process:
-            out, _ = process.communicate(timeout=BACKSTOP)
+            out, _ = process.communicate(timeout=PATIENCE)
 
         assert out == f"{process.pid} -- a b\n"
 

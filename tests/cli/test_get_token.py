@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli_arguments import ANSWER, ASK, LOGIN, POOL_ID
+from cli_arguments import ASK, LOGIN, POOL_ID
 from pytest_httpserver import HTTPServer
 
 from cognito_devtoken.cli import main
@@ -17,26 +17,16 @@ from cognito_devtoken.emulator import Emulator
 from pools import POOL
 
 
-pytestmark = pytest.mark.external
+pytestmark = [
+    pytest.mark.external,
+    pytest.mark.usefixtures("emulator_in_environment"),
+]
 
 GET_TOKEN = "get-open-id-token-for-developer-identity"
 
 
-@pytest.fixture(autouse=True)
-def _endpoint(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_ENDPOINT_URL_COGNITO_IDENTITY", emulator.endpoint_url)
-
-
-@pytest.fixture
-def recorder(httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch) -> HTTPServer:
-    """Answers every request and records it."""
-    monkeypatch.setenv("AWS_ENDPOINT_URL_COGNITO_IDENTITY", httpserver.url_for("/"))
-    httpserver.expect_request("/").respond_with_json(ANSWER)
-    return httpserver
-
-
-def sent(recorder: HTTPServer) -> Any:
-    return json.loads(recorder.log[-1][0].data)
+def sent(recording_server: HTTPServer) -> Any:
+    return json.loads(recording_server.log[-1][0].data)
 
 
 class TestGetToken:
@@ -101,18 +91,20 @@ class TestGetToken:
 
 
 class TestParameters:
-    def test_arguments_win_over_input_member_by_member(self, recorder: HTTPServer) -> None:
+    def test_arguments_win_over_input_member_by_member(self, recording_server: HTTPServer) -> None:
         given = {"IdentityPoolId": "a:0", "Logins": {"b": "c"}, "TokenDuration": 5}
 
         assert main([*ASK, "--cli-input-json", json.dumps(given)]) == 0
 
-        assert sent(recorder) == {
+        assert sent(recording_server) == {
             "IdentityPoolId": POOL_ID,
             "Logins": {POOL.developer_provider: LOGIN},
             "TokenDuration": 5,
         }
 
-    def test_yaml_input_accepts_yaml_and_json(self, recorder: HTTPServer, tmp_path: Path) -> None:
+    def test_yaml_input_accepts_yaml_and_json(
+        self, recording_server: HTTPServer, tmp_path: Path
+    ) -> None:
         (tmp_path / "yaml").write_text("IdentityPoolId: us-east-1:0\nLogins:\n  a: b\n")
         for text in (
             f"file://{tmp_path}/yaml",
@@ -120,25 +112,25 @@ class TestParameters:
         ):
             assert main(["get-token", "--cli-input-yaml", text]) == 0
 
-            assert sent(recorder) == {"IdentityPoolId": "us-east-1:0", "Logins": {"a": "b"}}
+            assert sent(recording_server) == {"IdentityPoolId": "us-east-1:0", "Logins": {"a": "b"}}
 
     def test_secrets_come_from_standard_input(
-        self, recorder: HTTPServer, monkeypatch: pytest.MonkeyPatch
+        self, recording_server: HTTPServer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(sys, "stdin", io.StringIO("a=secret\n"))
         assert main([*ASK, "--logins", "-"]) == 0
-        assert sent(recorder)["Logins"] == {"a": "secret"}
+        assert sent(recording_server)["Logins"] == {"a": "secret"}
 
         monkeypatch.setattr(sys, "stdin", io.StringIO('{"Logins": {"a": "b"}}\r\n'))
         assert main(["get-token", "--identity-pool-id", POOL_ID, "--cli-input-json", "-"]) == 0
-        assert sent(recorder)["Logins"] == {"a": "b"}
+        assert sent(recording_server)["Logins"] == {"a": "b"}
 
-    def test_parameters_come_from_files(self, recorder: HTTPServer, tmp_path: Path) -> None:
+    def test_parameters_come_from_files(self, recording_server: HTTPServer, tmp_path: Path) -> None:
         (tmp_path / "secret").write_text("of a file")
 
         assert main([*ASK, "--logins", f"a@=file://{tmp_path}/secret,b=c"]) == 0
 
-        assert sent(recorder)["Logins"] == {"a": "of a file", "b": "c"}
+        assert sent(recording_server)["Logins"] == {"a": "of a file", "b": "c"}
 
     @pytest.mark.parametrize(
         ("content", "environ", "why"),
@@ -175,12 +167,12 @@ class TestParameters:
         assert "Standard input is empty" in capsys.readouterr().err
 
     def test_a_value_beyond_a_limit_is_sent_as_the_aws_cli_sends_it(
-        self, recorder: HTTPServer
+        self, recording_server: HTTPServer
     ) -> None:
         assert main([*ASK, "--token-duration", "99999999999999999999"]) == 0
-        assert sent(recorder)["TokenDuration"] == 99999999999999999999
+        assert sent(recording_server)["TokenDuration"] == 99999999999999999999
         assert main([*ASK, "--logins", "{}"]) == 0
-        assert sent(recorder)["Logins"] == {}
+        assert sent(recording_server)["Logins"] == {}
 
 
 class TestSettings:
@@ -228,20 +220,22 @@ class TestSettings:
         arguments: list[str],
         environ: dict[str, str],
         region: str,
-        recorder: HTTPServer,
+        recording_server: HTTPServer,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         for name, value in environ.items():
             monkeypatch.setenv(name, value)
 
         assert main([*ASK, *arguments]) == 0
-        assert f"/{region}/cognito-identity/" in recorder.log[-1][0].headers["Authorization"]
+        assert (
+            f"/{region}/cognito-identity/" in recording_server.log[-1][0].headers["Authorization"]
+        )
 
-    def test_an_option_leaves_the_request_unsigned(self, recorder: HTTPServer) -> None:
+    def test_an_option_leaves_the_request_unsigned(self, recording_server: HTTPServer) -> None:
         assert main([*ASK, "--no-sign-request"]) == 0
 
-        assert "Authorization" not in recorder.log[-1][0].headers
-        assert "cognito-devtoken/" in recorder.log[-1][0].headers["User-Agent"]
+        assert "Authorization" not in recording_server.log[-1][0].headers
+        assert "cognito-devtoken/" in recording_server.log[-1][0].headers["User-Agent"]
 
     def test_the_read_timeout_option_limits_the_wait(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -8,27 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli_arguments import ANSWER, ASK, LOGIN
+from cli_arguments import ASK, LOGIN
 from pytest_httpserver import HTTPServer
 
+from calling import OPAQUE
 from cognito_devtoken.cli import main
 from cognito_devtoken.emulator import Emulator
 
 
-pytestmark = pytest.mark.external
-
-
-@pytest.fixture(autouse=True)
-def _endpoint(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_ENDPOINT_URL_COGNITO_IDENTITY", emulator.endpoint_url)
-
-
-@pytest.fixture
-def recorder(httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch) -> HTTPServer:
-    """Answers every request and records it."""
-    monkeypatch.setenv("AWS_ENDPOINT_URL_COGNITO_IDENTITY", httpserver.url_for("/"))
-    httpserver.expect_request("/").respond_with_json(ANSWER)
-    return httpserver
+pytestmark = [
+    pytest.mark.external,
+    pytest.mark.usefixtures("emulator_in_environment"),
+]
 
 
 class TestErrorFormats:
@@ -78,7 +69,7 @@ class TestErrorFormats:
 
 class TestOutputs:
     def test_yaml_and_yaml_stream_are_supported(
-        self, recorder: HTTPServer, capsys: pytest.CaptureFixture[str]
+        self, recording_server: HTTPServer, capsys: pytest.CaptureFixture[str]
     ) -> None:
         assert main([*ASK, "--output", "yaml"]) == 0
         assert capsys.readouterr().out == "IdentityId: us-east-1:0\nToken: opaque\n"
@@ -114,7 +105,7 @@ class TestOutputs:
         arguments: list[str],
         environ: dict[str, str],
         is_colored: bool,
-        recorder: HTTPServer,
+        recording_server: HTTPServer,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         for name, value in environ.items():
@@ -128,10 +119,10 @@ class TestOutputs:
         assert ("\x1b[1m\x1b[34mopaque\x1b[0m" in shown.getvalue()) is is_colored
 
     def test_an_empty_response_prints_nothing(
-        self, recorder: HTTPServer, capsys: pytest.CaptureFixture[str]
+        self, recording_server: HTTPServer, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        recorder.clear()
-        recorder.expect_request("/").respond_with_json({})
+        recording_server.clear()
+        recording_server.expect_request("/").respond_with_json({})
 
         assert main(ASK) == 0
         assert capsys.readouterr() == ("", "")
@@ -171,7 +162,7 @@ class TestOutputFile:
         assert (tmp_path / "target").read_text() == "kept"
 
     def test_a_failure_leaves_nothing_behind(
-        self, recorder: HTTPServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+        self, recording_server: HTTPServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         path = tmp_path / "token"
 
@@ -179,10 +170,10 @@ class TestOutputFile:
             from werkzeug import Response
 
             path.mkdir()  # after the command has checked it
-            return Response(json.dumps(ANSWER))
+            return Response(json.dumps(OPAQUE))
 
-        recorder.clear()
-        recorder.expect_request("/").respond_with_handler(make_folder)
+        recording_server.clear()
+        recording_server.expect_request("/").respond_with_handler(make_folder)
 
         assert main([*ASK, "--output-file", str(path)]) == 255
         assert "Is a directory" in capsys.readouterr().err
@@ -192,14 +183,14 @@ class TestOutputFile:
 class TestSecrets:
     def test_debug_output_shows_what_happens_and_no_secret(
         self,
-        recorder: HTTPServer,
+        recording_server: HTTPServer,
         monkeypatch: pytest.MonkeyPatch,
         capsys: pytest.CaptureFixture[str],
     ) -> None:
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "canary-key")
         monkeypatch.setenv("AWS_SESSION_TOKEN", "canary-session")
-        recorder.clear()
-        recorder.expect_request("/").respond_with_json(ANSWER | {"Token": "canary-token"})
+        recording_server.clear()
+        recording_server.expect_request("/").respond_with_json(OPAQUE | {"Token": "canary-token"})
 
         assert main([*ASK, "--debug", "--output", "off"]) == 0
 

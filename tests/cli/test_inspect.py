@@ -17,13 +17,14 @@ from typing import Any
 
 import jwt as pyjwt
 import pytest
-from cli_process import BACKSTOP, COMMAND
+from cli_process import COMMAND
 from terminals import Terminal
 
 from calling import ask, jwt
 from cognito_devtoken.cli import main
 from cognito_devtoken.cli.inspect import _span
 from cognito_devtoken.emulator import Emulator
+from patience import PATIENCE
 from pools import POOL
 
 
@@ -183,7 +184,7 @@ class TestSources:
             # A terminal takes no longer line than 4,095 bytes, and a token has fewer.
             os.write(ours, token.encode() + b"\n")
             shown += read_until(ours, b"use --verify")
-            process.wait(BACKSTOP)
+            process.wait(PATIENCE)
         os.close(ours)
 
         text = shown.decode()
@@ -201,7 +202,7 @@ def read_until(descriptor: int, text: bytes) -> bytes:
 
 def greet(server: socket.socket) -> None:
     """Answer one request with something that is not HTTP."""
-    server.settimeout(BACKSTOP)
+    server.settimeout(PATIENCE)
     connection, _ = server.accept()
     with connection:
         connection.recv(4096)

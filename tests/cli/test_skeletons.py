@@ -1,6 +1,11 @@
 """``--generate-cli-skeleton`` prints a template and sends nothing, which would fail."""
 
+import json
+from typing import Any
+
+import botocore.session
 import pytest
+from botocore.utils import ArgumentGenerator
 from cli_arguments import ASK, NOWHERE
 
 from cognito_devtoken.cli import main
@@ -12,23 +17,17 @@ def _endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
 
 
-class TestSkeletons:
-    """The templates are exactly those of AWS CLI 2.36.7."""
+def template(shape: str, **options: Any) -> str:
+    """What AWS CLI v2 prints: the skeleton that botocore makes of its model."""
+    model = botocore.session.get_session().get_service_model("cognito-identity")
+    skeleton = ArgumentGenerator(**options).generate_skeleton(model.shape_for(shape))
+    return json.dumps(skeleton, indent=4) + "\n"
 
-    INPUT = """\
-{
-    "IdentityPoolId": "",
-    "IdentityId": "",
-    "Logins": {
-        "KeyName": ""
-    },
-    "PrincipalTags": {
-        "KeyName": ""
-    },
-    "TokenDuration": 0
-}
-"""
-    YAML_INPUT = """\
+
+INPUT = template("GetOpenIdTokenForDeveloperIdentityInput")
+OUTPUT = template("GetOpenIdTokenForDeveloperIdentityResponse", use_member_names=True)
+# Recorded from AWS CLI 2.36.7, because botocore makes no such template.
+YAML_INPUT = """\
 IdentityPoolId: ''  # [REQUIRED] An identity pool ID in the format REGION.
 IdentityId: '' # A unique identifier in the format REGION.
 Logins: # [REQUIRED] A set of optional name-value pairs that map provider names to provider tokens.
@@ -37,8 +36,9 @@ PrincipalTags: # Use this operation to configure attribute mappings for custom p
   KeyName: ''
 TokenDuration: 0 # The expiration time of the token, in seconds.
 """
-    OUTPUT = '{\n    "IdentityId": "IdentityId",\n    "Token": "Token"\n}\n'
 
+
+class TestSkeletons:
     @pytest.mark.parametrize(
         ("arguments", "wanted"),
         [

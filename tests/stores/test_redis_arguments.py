@@ -1,7 +1,5 @@
 """A store refuses invalid arguments and long timeouts, and shows no password."""
 
-import subprocess
-import sys
 from typing import Any
 
 import pytest
@@ -18,6 +16,7 @@ from cognito_devtoken.exceptions import (
 from cognito_devtoken.stores import PlainText, StoreKeys
 from cognito_devtoken.stores.redis import BOUNDED, RedisStore
 from redis_stores import StoreOpener
+from scripts import run_script
 
 
 @pytest.mark.parametrize(
@@ -124,9 +123,7 @@ try:
 except Exception as error:
     print(type(error).__name__, error, *error.__notes__)
 """
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
-
-    assert done.stdout == (
+    assert run_script(script) == (
         "ConfigurationError A RedisStore needs redis, which is not installed. "
         "Install the extra: pip install 'cognito-devtoken[redis]'\n"
-    ), done.stderr
+    )

@@ -1,10 +1,7 @@
 """A sealed value reveals nothing, and opens only unaltered and in its own place."""
 
 import base64
-import os
 import pickle
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +12,7 @@ from cognito_devtoken._cache.invalidation import from_message
 from cognito_devtoken.exceptions import ConfigurationError
 from cognito_devtoken.stores import PlainText, StoreKeys
 from cognito_devtoken.stores._sealing import CannotOpenError
+from scripts import run_script
 
 
 DIGEST = bytes(range(32))
@@ -187,11 +185,7 @@ try:
 except Exception as error:
     print(type(error).__name__, error, *error.__notes__)
 """
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, env=dict(os.environ)
-    )
-
-    assert done.stdout == (
+    assert run_script(script) == (
         "ConfigurationError Sealing tokens needs cryptography, which is not installed. "
         "Install the extra: pip install 'cognito-devtoken[redis]'\n"
-    ), done.stderr
+    )

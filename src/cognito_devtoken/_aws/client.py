@@ -6,7 +6,6 @@ import os
 import threading
 from functools import cache
 from importlib import import_module
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self, cast
 
 from .._fork import watch
@@ -231,12 +230,7 @@ class DevTokenClient:
         self._check_open()
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exc_info: object) -> None:
         self.close()
 
 

@@ -6,7 +6,6 @@ Both use the same kind of cache, and differ only in how their callers wait.
 
 from __future__ import annotations
 
-from types import TracebackType
 from typing import Self, Unpack
 
 from .._cache.invalidation import Invalidation
@@ -205,12 +204,7 @@ class TokenSession(Session):
         self._check_open()
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exc_info: object) -> None:
         self.close()
 
 
@@ -306,10 +300,5 @@ class AsyncTokenSession(Session):
         self._check_open()
         return self
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *exc_info: object) -> None:
         await self.aclose()
