@@ -195,14 +195,14 @@ class CacheMachine(RuleBasedStateMachine):
     )
     def get(self, index: int, min_remaining: float | None, timeout: float | None) -> None:
         request = self.kind.requests[index]
-        steps = self.cache._leases.steps(request, min_remaining, timeout)
+        steps = self.cache._leases.lookup.steps(request, min_remaining, timeout)
         stale = {fetch for fetch in self.in_flight if fetch.stale}
         self.start(Caller(request, steps, self.invalidated | stale, forced=False))
 
     @rule(index=st.sampled_from(REQUESTS), timeout=st.sampled_from([None, None, 3]))
     def refresh(self, index: int, timeout: float | None) -> None:
         request = self.kind.requests[index]
-        steps = self.cache._leases.steps(request, None, timeout, forced=True)
+        steps = self.cache._leases.lookup.steps(request, None, timeout, forced=True)
         older = {*self.fetches.values(), *self.in_flight}
         self.start(Caller(request, steps, older, forced=True))
 

@@ -103,7 +103,7 @@ class Caller:
 
     def __init__(self, cache: TokenCache, user_id: str = "user-42", **options: Any) -> None:
         options = {"min_remaining": None, "timeout": None} | options
-        self._steps: Steps[TokenRequest, OpenIdToken] = cache._leases.steps(
+        self._steps: Steps[TokenRequest, OpenIdToken] = cache._leases.lookup.steps(
             request_for(user_id), **options
         )
         self.woken = 0

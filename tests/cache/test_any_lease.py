@@ -59,7 +59,7 @@ def cache(kind: Kind, fetcher: Fetcher, clock: ManualClock, recorder: Recorder) 
 
 
 def get(cache: Any, request: Any) -> Lease:
-    lease: Lease = wait_blocking(cache._leases.steps(request, None, None))
+    lease: Lease = wait_blocking(cache._leases.lookup.steps(request, None, None))
     return lease
 
 
@@ -67,7 +67,9 @@ def test_a_hit_returns_the_cached_lease(cache: Any, kind: Kind, fetcher: Fetcher
     lease = get(cache, kind.requests[0])
 
     assert get(cache, kind.requests[0]) is lease
-    assert asyncio.run(wait_async(cache._leases.steps(kind.requests[0], None, None))) is lease
+    assert (
+        asyncio.run(wait_async(cache._leases.lookup.steps(kind.requests[0], None, None))) is lease
+    )
     assert fetcher.issued == 1
 
 

@@ -242,7 +242,7 @@ def test_callers_that_share_a_failure_each_raise_their_own_copy(
     threads = ManualThreads()
     cache = make_cache(fetcher, clock, start_thread=threads.start)
     fetcher.error = TERMINAL
-    callers = [cache._leases.steps(request_for(), None, None) for _ in range(3)]
+    callers = [cache._leases.lookup.steps(request_for(), None, None) for _ in range(3)]
     for steps in callers:
         next(steps)
     threads.run_all()

@@ -30,7 +30,7 @@ def manual_cache(
 
 def wait_for_token(cache: TokenCache, user_id: str = "user-42", **options: Any) -> Any:
     """Start a caller that waits, and return its steps."""
-    steps = cache._leases.steps(request_for(user_id), None, None, **options)
+    steps = cache._leases.lookup.steps(request_for(user_id), None, None, **options)
     next(steps)
     return steps
 
@@ -133,7 +133,7 @@ def test_without_threads_a_caller_runs_one_flight_per_step(
     cache._state.flights.workers = 0
     cache._leases.workers.start_thread = none
 
-    mine = cache._leases.steps(request_for("me"), None, None)
+    mine = cache._leases.lookup.steps(request_for("me"), None, None)
     next(mine)
     assert len(fetcher.calls) == 1
     for _ in range(3):

@@ -25,7 +25,7 @@ from cognito_devtoken.testing import FakeFetcher, ManualClock
 
 def wait_for_token(cache: TokenCache, user_id: str = "user-42", **options: Any) -> Any:
     """Start a caller that waits, and return its steps."""
-    steps = cache._leases.steps(request_for(user_id), None, None, **options)
+    steps = cache._leases.lookup.steps(request_for(user_id), None, None, **options)
     next(steps)
     return steps
 
@@ -122,7 +122,7 @@ class TestThreads:
                 if not outcomes:
                     clock.advance(DEADLINE)
                     outcomes.append("hangs")
-                    steps = cache._leases.steps(request_for("other"), None, None)
+                    steps = cache._leases.lookup.steps(request_for("other"), None, None)
                     try:
                         outcomes.append(next(steps))
                     except StopIteration as stop:
@@ -224,7 +224,7 @@ class TestHooks:
             start_thread=threads.start,
             on_event=[lambda event: order.append("hook")],
         )
-        steps = cache._leases.steps(request_for(), None, None)
+        steps = cache._leases.lookup.steps(request_for(), None, None)
         flight, _ = next(steps)
         flight.waiters.add(lambda: order.append("woken"))
         order.clear()

@@ -56,7 +56,7 @@ def test_a_token_is_invalidated_by_value_and_an_unknown_one_is_ignored(
 
 def start_flight(cache: TokenCache, threads: ManualThreads, **options: Any) -> tuple[Any, Any]:
     """Start a caller and its call; return its steps, and what lets the response arrive."""
-    steps = cache._leases.steps(request_for(), None, None, **options)
+    steps = cache._leases.lookup.steps(request_for(), None, None, **options)
     next(steps)
     return steps, start_call(cache, threads)
 
@@ -76,7 +76,7 @@ def test_a_flight_sent_before_an_invalidation_does_not_cache_its_token(
     recorder: Recorder,
     how: str,
 ) -> None:
-    steps = manual_cache._leases.steps(request_for(), None, None)
+    steps = manual_cache._leases.lookup.steps(request_for(), None, None)
     next(steps)
     threads.run_all()
     token = manual_cache.get(request_for())
@@ -89,7 +89,7 @@ def test_a_flight_sent_before_an_invalidation_does_not_cache_its_token(
         "clear": [],
     }
     getattr(manual_cache, how)(*argument[how])
-    late = manual_cache._leases.steps(request_for(), None, None)
+    late = manual_cache._leases.lookup.steps(request_for(), None, None)
     next(late)
 
     respond()
@@ -131,7 +131,7 @@ def test_a_failure_of_a_flight_sent_before_an_invalidation_is_not_remembered(
     with pytest.raises(SessionClosedError):
         next(early)
 
-    steps = manual_cache._leases.steps(request_for(), None, None)
+    steps = manual_cache._leases.lookup.steps(request_for(), None, None)
     next(steps)
     threads.run_all()
     assert manual_cache.get(request_for()).token
@@ -140,7 +140,7 @@ def test_a_failure_of_a_flight_sent_before_an_invalidation_is_not_remembered(
 def test_a_caller_that_waits_in_grace_does_not_get_a_token_invalidated_meanwhile(
     manual_cache: TokenCache, fetcher: FakeFetcher, clock: ManualClock, threads: ManualThreads
 ) -> None:
-    steps = manual_cache._leases.steps(request_for(), None, None)
+    steps = manual_cache._leases.lookup.steps(request_for(), None, None)
     next(steps)
     threads.run_all()
     token = manual_cache.get(request_for())
@@ -212,8 +212,8 @@ def test_close_wakes_waiting_callers_with_an_error(
     manual_cache: TokenCache, threads: ManualThreads
 ) -> None:
     sent, respond = start_flight(manual_cache, threads)
-    successor = manual_cache._leases.steps(request_for(), None, None, forced=True)
-    queued = manual_cache._leases.steps(request_for("another"), None, None)
+    successor = manual_cache._leases.lookup.steps(request_for(), None, None, forced=True)
+    queued = manual_cache._leases.lookup.steps(request_for("another"), None, None)
     for steps in (successor, queued):
         next(steps)
 

@@ -293,7 +293,7 @@ def test_where_threads_freeze_a_caller_waits_at_most_a_second_for_a_due_refresh(
     token = cache.get(request_for())
     clock.advance(600)
     cache._leases.workers.start_thread = ManualThreads().start
-    steps = cache._leases.steps(request_for(), None, None)
+    steps = cache._leases.lookup.steps(request_for(), None, None)
 
     flight, seconds = next(steps)
     assert 0 < seconds <= 1

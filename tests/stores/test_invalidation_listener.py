@@ -134,7 +134,7 @@ def test_the_thread_keeps_reading_while_an_abandoned_fetch_may_still_arrive(
     threads = ManualThreads()
     host = new_host(start_thread=threads.start)
     log_of(host).start_thread = lambda run: None
-    steps = host._leases.steps(request_for(), None, None)
+    steps = host._leases.lookup.steps(request_for(), None, None)
     next(steps)
     respond = start_call(host, threads)
     log_of(host).ensure_listener()

@@ -23,6 +23,11 @@ def call(fetcher: FakeFetcher) -> Iterator[Callable[..., CallInFlight]]:
         yield start
 
 
+@pytest.fixture
+def host(new_host: HostFactory) -> TokenCache:
+    return new_host()
+
+
 def renewing(host: TokenCache) -> Callable[[], None]:
     """Return the tick of a host's renewing thread: it renews the locks that are due."""
     return lambda: locks_of(host).renew_due()
@@ -81,9 +86,8 @@ def test_a_killed_holder_costs_2_s_and_one_more_call(
 
 
 def test_a_call_that_is_faster_than_a_renewal_costs_no_round_trip(
-    new_host: HostFactory, clock: ManualClock, store: MemoryStore, call: Callable[..., CallInFlight]
+    host: TokenCache, clock: ManualClock, store: MemoryStore, call: Callable[..., CallInFlight]
 ) -> None:
-    host = new_host()
     store.renew = lambda *arguments: pytest.fail("it renews a lock")  # type: ignore[method-assign]
     flight = call(host)
     clock.advance(RENEW_EVERY - 0.125)
@@ -94,13 +98,12 @@ def test_a_call_that_is_faster_than_a_renewal_costs_no_round_trip(
 
 
 def test_a_lock_that_expired_before_its_renewal_is_counted_once_with_an_event(
-    new_host: HostFactory,
+    host: TokenCache,
     clock: ManualClock,
     store: MemoryStore,
     recorder: Recorder,
     call: Callable[..., CallInFlight],
 ) -> None:
-    host = new_host()
     flight = call(host)
     clock.advance(LOCK_SECONDS + 1)  # for example while the process is suspended
 
@@ -143,13 +146,12 @@ def fail(*arguments: object) -> bool:
 
 @pytest.mark.parametrize("response", [None, 1, "True"])
 def test_a_renewal_with_an_invalid_response_counts_as_failed(
-    new_host: HostFactory,
+    host: TokenCache,
     clock: ManualClock,
     store: MemoryStore,
     call: Callable[..., CallInFlight],
     response: Any,
 ) -> None:
-    host = new_host()
     call(host)
     store.renew = lambda *arguments: response  # type: ignore[method-assign]
     clock.advance(RENEW_EVERY)
@@ -161,9 +163,8 @@ def test_a_renewal_with_an_invalid_response_counts_as_failed(
 
 
 def test_a_failed_renewal_is_retried_before_the_lock_expires(
-    new_host: HostFactory, clock: ManualClock, store: MemoryStore, call: Callable[..., CallInFlight]
+    host: TokenCache, clock: ManualClock, store: MemoryStore, call: Callable[..., CallInFlight]
 ) -> None:
-    host = new_host()
     flight = call(host)
     for seconds in range(8):
         store.error = ConnectionError("down") if seconds % 2 else None
@@ -180,9 +181,8 @@ def test_a_failed_renewal_is_retried_before_the_lock_expires(
 
 
 def test_no_lock_is_renewed_while_the_circuit_breaker_skips_the_store(
-    new_host: HostFactory, clock: ManualClock, store: MemoryStore, call: Callable[..., CallInFlight]
+    host: TokenCache, clock: ManualClock, store: MemoryStore, call: Callable[..., CallInFlight]
 ) -> None:
-    host = new_host()
     call(host)
     store.error = ConnectionError("down")
 
@@ -193,14 +193,13 @@ def test_no_lock_is_renewed_while_the_circuit_breaker_skips_the_store(
 
 @pytest.mark.parametrize("fails", [True, False])
 def test_an_expired_lock_is_also_detected_when_it_is_released(
-    new_host: HostFactory,
+    host: TokenCache,
     fetcher: FakeFetcher,
     clock: ManualClock,
     call: Callable[..., CallInFlight],
     *,
     fails: bool,
 ) -> None:
-    host = new_host()
     flight = call(host)
     clock.advance(LOCK_SECONDS)
     if fails:
@@ -214,13 +213,12 @@ def test_an_expired_lock_is_also_detected_when_it_is_released(
 
 @pytest.mark.parametrize("operation", ["write", "release"])
 def test_a_lock_whose_release_fails_does_not_count_as_expired(
-    new_host: HostFactory,
+    host: TokenCache,
     fetcher: FakeFetcher,
     store: MemoryStore,
     call: Callable[..., CallInFlight],
     operation: str,
 ) -> None:
-    host = new_host()
     flight = call(host)
     setattr(store, operation, fail)
     if operation == "release":
@@ -233,9 +231,8 @@ def test_a_lock_whose_release_fails_does_not_count_as_expired(
 
 
 def test_a_lock_released_during_its_renewal_does_not_count_as_expired(
-    new_host: HostFactory, clock: ManualClock, store: MemoryStore, call: Callable[..., CallInFlight]
+    host: TokenCache, clock: ManualClock, store: MemoryStore, call: Callable[..., CallInFlight]
 ) -> None:
-    host = new_host()
     flight = call(host)
     renew = store.renew
 
@@ -276,9 +273,8 @@ def test_an_abandoned_flight_does_not_renew_its_lock_or_release_the_lock_of_anot
 
 
 def test_the_lock_of_a_flight_is_not_renewed_after_close(
-    new_host: HostFactory, clock: ManualClock, call: Callable[..., CallInFlight]
+    host: TokenCache, clock: ManualClock, call: Callable[..., CallInFlight]
 ) -> None:
-    host = new_host()
     call(host)
     host.close()
     clock.advance(RENEW_EVERY)
@@ -287,9 +283,8 @@ def test_the_lock_of_a_flight_is_not_renewed_after_close(
 
 
 def test_the_wait_for_another_host_ends_before_the_deadline_of_the_flight(
-    new_host: HostFactory, clock: ManualClock, store: MemoryStore
+    host: TokenCache, clock: ManualClock, store: MemoryStore
 ) -> None:
-    host = new_host()
     waits = record_waits(host, clock)
 
     def slowly(name: str) -> None:

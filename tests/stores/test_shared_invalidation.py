@@ -114,7 +114,7 @@ def test_a_token_requested_before_an_invalidation_and_stored_after_it_is_not_ado
 ) -> None:
     threads = ManualThreads()
     slow, first = new_host(start_thread=threads.start), new_host()
-    flight, _ = next(slow._leases.steps(request_for(), None, None))
+    flight, _ = next(slow._leases.lookup.steps(request_for(), None, None))
 
     class Slow:
         def fetch(self, request: TokenRequest) -> OpenIdToken:

@@ -22,7 +22,7 @@ def test_the_second_host_waits_for_the_first_until_its_lock_expires(
 ) -> None:
     threads = ManualThreads()
     first, second = new_host(start_thread=threads.start), new_host()
-    steps = first._leases.steps(request_for(), None, None)
+    steps = first._leases.lookup.steps(request_for(), None, None)
     next(steps)
     calls: list[Any] = []
 

@@ -6,12 +6,10 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from .._fork import FORK_WAIT, watch
-from .._values.arguments import Seconds
 from .._values.clock import Clock
 from .._values.key import Key
 from .._values.lease import Lease
 from ..events import Forgotten, Invalidated
-from .flights import Steps
 from .invalidation import Invalidation, invalidate
 from .lookup import Lookup
 from .policy import RefreshPolicy
@@ -63,17 +61,6 @@ class LeaseCache(Generic[R, L]):
         self.workers = WorkerPool(self.state, self.source)
         self.lookup = Lookup(self.state, describe)
         watch(self)
-
-    def steps(
-        self,
-        request: R,
-        min_remaining: Seconds | None,
-        timeout: Seconds | None,
-        *,
-        forced: bool = False,
-    ) -> Steps[R, L]:
-        """Look a lease up: yield what to wait for, and return the lease."""
-        return self.lookup.steps(request, min_remaining, timeout, forced=forced)
 
     def stats(self) -> Stats:
         """Return what the cache has done so far, and what it holds now."""

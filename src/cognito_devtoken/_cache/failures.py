@@ -2,8 +2,8 @@
 What a failed fetch means: whether a valid lease is still served, and how long to back off.
 
 The negative cache: the last failure of each key is remembered for a few seconds, and callers that
-come during that time get it again without a call. No error is remembered for longer than 5 s, so
-that whoever fixes the cause does not have to wait for the cache.
+come during that time get it again without a call. Callers without a valid lease get it for at most
+5 s, so that whoever fixes the cause does not have to wait for the cache.
 """
 
 from __future__ import annotations

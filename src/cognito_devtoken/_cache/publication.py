@@ -2,7 +2,7 @@
 How a flight ends: with a lease that is kept, with one that is discarded, or with an error.
 
 Laws of this module: a lease is kept only if nothing has invalidated its key since it was asked
-for, and if it lives longer than the present one. A failure never touches the present lease.
+for, and if it lives longer than the present one. A failure leaves the present lease unchanged.
 
 All of it happens under the cache's lock.
 """

@@ -226,7 +226,7 @@ class Session:
         finally:
             del user_id, options
             rest = None
-        return self._cache._leases.steps(request, least, patience, forced=forced)
+        return self._cache._leases.lookup.steps(request, least, patience, forced=forced)
 
     def _get_steps(
         self, request: TokenRequest, min_remaining: Seconds | None, timeout: Seconds | None
@@ -235,7 +235,7 @@ class Session:
         if getattr(request, "identity_pool_id", self._pool) != self._pool:
             limit = f"must be the session's, {self._pool}"
             raise InvalidRequestError([Violation("identity_pool_id", limit)])
-        return self._cache._leases.steps(request, min_remaining, timeout)
+        return self._cache._leases.lookup.steps(request, min_remaining, timeout)
 
     def stats(self) -> Stats:
         """Return what the session has done so far, and what it holds now."""

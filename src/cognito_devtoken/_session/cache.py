@@ -135,7 +135,7 @@ class TokenCache:
 
             ValueError: If *min_remaining* is as long as the token lives, or negative.
         """
-        return wait_blocking(self._leases.steps(request, min_remaining, timeout))
+        return wait_blocking(self._leases.lookup.steps(request, min_remaining, timeout))
 
     async def aget(
         self,
@@ -145,7 +145,7 @@ class TokenCache:
         timeout: Seconds | None = None,
     ) -> OpenIdToken:
         """Like :meth:`get`, awaited."""
-        return await wait_async(self._leases.steps(request, min_remaining, timeout))
+        return await wait_async(self._leases.lookup.steps(request, min_remaining, timeout))
 
     def refresh(self, request: TokenRequest, *, timeout: Seconds | None = None) -> OpenIdToken:
         """
@@ -154,13 +154,13 @@ class TokenCache:
         Concurrent refreshes of the same token share one fetch, which starts after each of them
         was called. It raises the same errors as :meth:`get`.
         """
-        return wait_blocking(self._leases.steps(request, None, timeout, forced=True))
+        return wait_blocking(self._leases.lookup.steps(request, None, timeout, forced=True))
 
     async def arefresh(
         self, request: TokenRequest, *, timeout: Seconds | None = None
     ) -> OpenIdToken:
         """Like :meth:`refresh`, awaited."""
-        return await wait_async(self._leases.steps(request, None, timeout, forced=True))
+        return await wait_async(self._leases.lookup.steps(request, None, timeout, forced=True))
 
     def invalidate(self, token: OpenIdToken) -> None:
         """

@@ -98,8 +98,8 @@ class Emulator:
         on_call: Called with every call, in the server's thread.
 
     Raises:
-        ValueError: If a number is out of range, the host is empty or not a host name, or two
-            pools have the same id.
+        ValueError: If a number is out of range, if the host is not a host name, or if two pools
+            have the same id.
     """
 
     pools: tuple[Pool, ...]

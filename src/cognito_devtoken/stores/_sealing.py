@@ -71,8 +71,8 @@ class StoreKeys(NeverPickled):
             read once.
 
     Raises:
-        ConfigurationError: If there is no key, a key is malformed, the file cannot be read, or
-            the package cryptography is missing. The message contains no key.
+        ConfigurationError: If the source has no key or a malformed one, if its file cannot be
+            read, or if the package cryptography is not installed. The message contains no key.
     """
 
     __slots__ = ("_by_id", "_keys")

@@ -152,8 +152,8 @@ class RedisStore:
 
         TypeError: If *client* is of another type, such as a client for asyncio.
 
-        ConfigurationError: If the URL is wrong, there are no keys, or the time-outs of the client
-            or of its Sentinel are too long.
+        ConfigurationError: If the URL is invalid, if there are no keys, or if the time-outs of the
+            client or of its Sentinel are too long.
     """
 
     # No __dict__ that crash reporters could print: some versions of the redis library show the

@@ -59,6 +59,29 @@ class Client(Protocol):
         """Send a message to the WebSocket and return the answer."""
 
 
+@attrs.frozen
+class AsgiClient:
+    """The test client of an ASGI framework, with its exception for a closed WebSocket."""
+
+    _client: Any
+    _disconnect: type[Exception]
+    _reason: str
+    """The exception's attribute for the reason."""
+
+    def get(self, user_id: str) -> Answer:
+        response = self._client.get(f"/{user_id}")
+        return Answer(response.status_code, response.headers, response.text)
+
+    def talk(self, user_id: str) -> Any:
+        with self._client.websocket_connect("/ws") as websocket:
+            websocket.send_text(user_id)
+            try:
+                return websocket.receive_json()
+            except self._disconnect as error:
+                code, reason = error.code, getattr(error, self._reason)  # type: ignore[attr-defined]
+                raise SocketClosedError(code, reason) from None
+
+
 class Framework(Protocol):
     server_error: str
     """A pattern for the response body of an unhandled error."""

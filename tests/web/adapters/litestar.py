@@ -15,7 +15,7 @@ from litestar.testing import TestClient
 
 import cognito_devtoken
 import cognito_devtoken.testing
-from adapters import Answer, Factories, SocketClosedError
+from adapters import AsgiClient, Factories
 from cognito_devtoken.litestar import DevTokenPlugin, exception_handlers
 
 
@@ -51,23 +51,6 @@ def app_of(plugin: DevTokenPlugin | None, **options: Any) -> Litestar:
     )
 
 
-class _Client:
-    def __init__(self, client: Any) -> None:
-        self._client = client
-
-    def get(self, user_id: str) -> Answer:
-        response = self._client.get(f"/{user_id}")
-        return Answer(response.status_code, response.headers, response.text)
-
-    def talk(self, user_id: str) -> Any:
-        with self._client.websocket_connect("/ws") as websocket:
-            websocket.send_text(user_id)
-            try:
-                return websocket.receive_json()
-            except WebSocketDisconnect as error:
-                raise SocketClosedError(error.code, error.detail) from None
-
-
 class _Framework(Factories):
     kind = cognito_devtoken.AsyncTokenSession
     server_error = r'{"status_code":500,"detail":"Internal Server Error"}'
@@ -86,7 +69,7 @@ class _Framework(Factories):
         yield
 
     @contextmanager
-    def running(self, app: Any) -> Iterator[_Client]:
+    def running(self, app: Any) -> Iterator[AsgiClient]:
         client = TestClient(app)
         try:
             client.__enter__()
@@ -96,7 +79,7 @@ class _Framework(Factories):
                 (error,) = error.exceptions
             raise error from None
         try:
-            yield _Client(client)
+            yield AsgiClient(client, WebSocketDisconnect, "detail")
         finally:
             client.__exit__()
 

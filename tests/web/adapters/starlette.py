@@ -12,7 +12,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
-from adapters import Answer, Factories, SocketClosedError
+from adapters import AsgiClient, Factories
 from cognito_devtoken import AsyncTokenSession, fastapi, starlette
 from cognito_devtoken.fastapi import TokenSessionDep
 from cognito_devtoken.testing import FakeFetcher
@@ -51,23 +51,6 @@ def starlette_app(**options: Any) -> Starlette:
     return Starlette(routes=routes, exception_handlers=handlers, **options)
 
 
-class _Client:
-    def __init__(self, client: TestClient) -> None:
-        self._client = client
-
-    def get(self, user_id: str) -> Answer:
-        response = self._client.get(f"/{user_id}")
-        return Answer(response.status_code, response.headers, response.text)
-
-    def talk(self, user_id: str) -> Any:
-        with self._client.websocket_connect("/ws") as websocket:
-            websocket.send_text(user_id)
-            try:
-                return websocket.receive_json()
-            except WebSocketDisconnect as error:
-                raise SocketClosedError(error.code, error.reason) from None
-
-
 class _Framework(Factories):
     kind = AsyncTokenSession
     server_error = "Internal Server Error"
@@ -82,9 +65,9 @@ class _Framework(Factories):
         return self.make(lifespan=fastapi.lifespan())
 
     @contextmanager
-    def running(self, app: Any) -> Iterator[_Client]:
+    def running(self, app: Any) -> Iterator[AsgiClient]:
         with TestClient(app, raise_server_exceptions=False) as client:
-            yield _Client(client)
+            yield AsgiClient(client, WebSocketDisconnect, "reason")
 
     def ask_unwired(self) -> None:
         TestClient(self.make()).get("/ana")
