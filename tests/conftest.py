@@ -239,8 +239,8 @@ def new_host(
         defaults: dict[str, Any] = {"fetcher": fetcher, "clock": clock}
         defaults |= {"store": store, "on_event": [recorder]}
         cache = make_cache(**(defaults | arguments))
-        log_of(cache).start_thread = lambda run: None
-        locks_of(cache).start_thread = lambda run: None
+        log_of(cache).thread.start_thread = lambda run: None
+        locks_of(cache).thread.start_thread = lambda run: None
         return cache
 
     return new

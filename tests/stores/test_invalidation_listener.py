@@ -25,18 +25,17 @@ def test_a_host_with_hits_only_reads_an_invalidation_within_2_s(
 ) -> None:
     first, second = new_host(), new_host()
     threads = ManualThreads()
-    log_of(second).start_thread = threads.start
+    log_of(second).thread.start_thread = threads.start
     entries: list[int] = []
 
     class Pause:
         """The thread's pause between two reads, by the manual clock."""
 
-        def empty(self) -> bool:
-            return True
-
         def put(self, item: None) -> None: ...
 
         def get(self, timeout: float) -> None:
+            if not timeout:  # before the first read
+                raise Empty
             assert timeout == LISTEN_EVERY == 2
             clock.advance(timeout)
             entries.append(second.stats().entries)
@@ -47,7 +46,7 @@ def test_a_host_with_hits_only_reads_an_invalidation_within_2_s(
                 second.close()
             raise Empty
 
-    log_of(second)._wake = Pause()
+    log_of(second).thread.wake = Pause()
     first.get(request_for())
     second.get(request_for())
 
@@ -65,7 +64,7 @@ def test_a_real_thread_reads_the_log_and_ends_with_its_cache(
     first.forget("user-42")
     wait_until(lambda: store._messages != [])
 
-    log_of(second)._wake.put(None)  # so that it reads the log now
+    log_of(second).thread.wake.put(None)  # so that it reads the log now
 
     wait_until(lambda: not second.stats().entries)
     first.close()
@@ -78,7 +77,7 @@ def test_the_thread_ends_when_the_cache_is_empty_and_restarts_with_the_next_toke
 ) -> None:
     host = new_host()
     started: list[object] = []
-    log_of(host).start_thread = started.append
+    log_of(host).thread.start_thread = started.append
     host.get(request_for())
     assert len(started) == 1
     assert log_of(host).listen_once()
@@ -99,7 +98,7 @@ def test_without_a_thread_each_flight_reads_the_log_before_the_store(
         raise RuntimeError("can't start new thread")
 
     first, second = new_host(), new_host()
-    log_of(second).start_thread = fail
+    log_of(second).thread.start_thread = fail
     old = second.get(request_for())
     first.forget("user-42")
     listen(first)
@@ -113,7 +112,7 @@ def test_a_host_that_starts_during_an_outage_of_the_store_reads_the_log_once_it_
 ) -> None:
     first, second = new_host(), new_host()
     started: list[Callable[[], None]] = []
-    log_of(second).start_thread = started.append
+    log_of(second).thread.start_thread = started.append
     store.error = ConnectionError("down")
     old = second.get(request_for())
     store.error = None
@@ -133,7 +132,7 @@ def test_the_thread_keeps_reading_while_an_abandoned_fetch_may_still_arrive(
 ) -> None:
     threads = ManualThreads()
     host = new_host(start_thread=threads.start)
-    log_of(host).start_thread = lambda run: None
+    log_of(host).thread.start_thread = lambda run: None
     steps = host._leases.lookup.steps(request_for(), None, None)
     next(steps)
     respond = start_call(host, threads)
@@ -150,7 +149,7 @@ def test_the_thread_keeps_reading_while_an_abandoned_fetch_may_still_arrive(
 def test_a_signal_handler_can_close_the_cache_during_an_announcement(new_host: HostFactory) -> None:
     host = new_host()
     log = log_of(host)
-    wake = log._wake
+    wake = log.thread.wake
 
     class Interrupted:
         def put(self, item: None) -> None:
@@ -161,7 +160,7 @@ def test_a_signal_handler_can_close_the_cache_during_an_announcement(new_host: H
         def __getattr__(self, name: str) -> object:
             return getattr(wake, name)
 
-    log._wake = Interrupted()
+    log.thread.wake = Interrupted()
 
     host.forget("user-42")
 
@@ -175,7 +174,7 @@ def test_the_thread_does_not_keep_an_unclosed_cache_alive(
     cache._leases.workers.idle_seconds = 0
     cache.get(request_for())
     log: weakref.ref[InvalidationLog] = weakref.ref(log_of(cache))
-    wake = log_of(cache)._wake
+    wake = log_of(cache).thread.wake
     del cache
 
     def gone() -> bool:
@@ -196,12 +195,47 @@ def test_an_interrupt_while_the_thread_starts_leaves_the_start_to_the_next_call(
         started.append(run)
         raise KeyboardInterrupt
 
-    log.start_thread = interrupted
+    log.thread.start_thread = interrupted
     for _ in range(2):
         with pytest.raises(KeyboardInterrupt):
             log.ensure_listener()
 
     assert len(started) == 2
+
+
+def test_a_host_whose_listener_dies_reads_the_log_before_its_next_look_and_listens_again(
+    new_host: HostFactory, threads: ManualThreads
+) -> None:
+    class BrokenClock(ManualClock):
+        broken = False
+
+        def monotonic(self) -> float:
+            if self.broken:
+                raise ZeroDivisionError
+            return super().monotonic()
+
+    class Pause:
+        def put(self, item: None) -> None: ...
+
+        def get(self, timeout: float) -> None:
+            clock.broken = timeout > 0  # for the second round
+            raise Empty
+
+    clock = BrokenClock()
+    host, other = new_host(clock=clock), new_host(clock=clock)
+    log_of(host).thread.start_thread = threads.start
+    log_of(host).thread.wake = Pause()
+    old = host.get(request_for())
+    with pytest.raises(ZeroDivisionError):
+        threads.run_all()
+    clock.broken = False
+    other.forget("user-42")
+    listen(other)
+
+    host.get(request_for("another"))
+
+    assert host.get(request_for()) != old
+    assert len(threads.jobs) == 1, "another listener"
 
 
 def test_the_log_is_not_read_while_the_circuit_breaker_skips_the_store(
@@ -222,13 +256,13 @@ def test_a_forked_child_does_not_announce_for_its_parent_and_starts_its_own_thre
     host = new_host()
     host.get(request_for())
     host.get(request_for("another"))
-    log_of(host)._listening = True
+    log_of(host).thread.running = True
     host.forget("user-42")
 
     ready = host._leases._before_fork()
     finish = host._leases._after_fork(ready=ready, in_child=True)
     started: list[object] = []
-    log_of(host).start_thread = started.append
+    log_of(host).thread.start_thread = started.append
     assert finish
     finish()  # else, with hits only, it would read nothing
 

@@ -30,7 +30,7 @@ def test_one_thread_renews_all_leases_and_ends_when_none_is_held(
 ) -> None:
     host = new_host()
     started: list[Callable[[], None]] = []
-    locks_of(host).start_thread = started.append
+    locks_of(host).thread.start_thread = started.append
     renewed: list[str] = []
     renew = store.renew
 
@@ -74,7 +74,7 @@ def test_a_real_thread_renews_a_lock_and_ends_with_its_session(
         thread.append(threading.Thread(target=run, daemon=True))
         thread[0].start()
 
-    locks_of(cache).start_thread = start
+    locks_of(cache).thread.start_thread = start
 
     cache.get(request_for())
     cache.close()
@@ -99,7 +99,7 @@ def test_without_a_thread_a_lock_lasts_2_s_and_the_next_lock_tries_to_start_one(
         tried.append(run)
         raise error
 
-    locks_of(holder).start_thread = cannot_start
+    locks_of(holder).thread.start_thread = cannot_start
     flight = call(holder)
     waits = record_waits(waiter, clock)
 
@@ -123,7 +123,7 @@ def test_an_interrupt_while_the_thread_starts_leaves_the_start_to_the_next_lock(
         tried.append(run)
         raise KeyboardInterrupt
 
-    locks_of(host).start_thread = interrupted
+    locks_of(host).thread.start_thread = interrupted
     for user in ("ana", "bob"):
         with pytest.raises(KeyboardInterrupt):
             locks_of(host).hold(lock_for(host, user))
@@ -158,9 +158,9 @@ def test_a_thread_that_dies_is_replaced_for_the_next_lock(
     clock = BrokenClock()
     host = new_host(clock=clock)
     threads = ManualThreads()
-    locks_of(host).start_thread = threads.start
+    locks_of(host).thread.start_thread = threads.start
     call(host)
-    locks_of(host)._wake.put(None)
+    locks_of(host).thread.wake.put(None)
 
     clock.broken = True
     with pytest.raises(ZeroDivisionError):
@@ -176,7 +176,7 @@ def test_a_forked_child_holds_no_lock_and_starts_its_own_thread(
 ) -> None:
     host = new_host()
     started: list[object] = []
-    locks_of(host).start_thread = started.append
+    locks_of(host).thread.start_thread = started.append
     flight = call(host)
     of_parent = locks_of(host)._held.copy()
 
@@ -208,8 +208,8 @@ def test_the_thread_does_not_keep_an_unclosed_cache_alive(
             raise Empty
 
     started: list[Callable[[], None]] = []
-    locks_of(cache[0]).start_thread = started.append
-    locks_of(cache[0])._wake = Pause()
+    locks_of(cache[0]).thread.start_thread = started.append
+    locks_of(cache[0]).thread.wake = Pause()
     locks_of(cache[0]).hold(lock_for(cache[0], "user-42"))
 
     started[0]()
@@ -222,4 +222,4 @@ def test_closing_the_cache_wakes_the_thread(new_host: HostFactory) -> None:
 
     host.close()
 
-    assert locks_of(host)._wake.get_nowait() is None
+    assert locks_of(host).thread.wake.get_nowait() is None

@@ -127,6 +127,6 @@ def test_a_flight_goes_on_without_a_listener_if_there_is_no_memory_for_its_threa
     def cannot_start(run: object) -> None:
         raise MemoryError
 
-    log_of(host).start_thread = cannot_start
+    log_of(host).thread.start_thread = cannot_start
 
     assert host.get(request_for()).token

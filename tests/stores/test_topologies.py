@@ -57,7 +57,7 @@ def check_sharing(client: Any) -> None:
         assert len({cache.get(request_for(user)) for cache in caches}) == 1
     assert len(fetcher.calls) == 3
     caches[0].forget("ana")
-    wake = log_of(caches[1])._wake  # so that it reads the log now
+    wake = log_of(caches[1]).thread.wake  # so that it reads the log now
     wait_until(lambda: wake.put(None) or caches[1].stats().entries == 2)
     assert len({cache.get(request_for("ana")) for cache in caches}) == 1
     assert len(fetcher.calls) == 4

@@ -8,13 +8,10 @@ invalidations, and read those of the others.
 from __future__ import annotations
 
 import threading
-import weakref
 from collections import deque
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from functools import partial
 from itertools import count, islice
-from queue import Empty, SimpleQueue
 
 from .._cache.invalidation import (
     EVERYTHING,
@@ -25,11 +22,11 @@ from .._cache.invalidation import (
     to_message,
 )
 from .._cache.state import CacheState
-from .._threads import start_daemon
 from .._values.request import MAX_DURATION, TokenRequest
 from .._values.token import OpenIdToken
 from ..events import InvalidatedElsewhere
 from ..stores._sealing import CannotOpenError
+from .background import BackgroundThread
 from .guarded_store import GuardedStore, StoreFailedError
 from .invalidation_index import KEEP, InvalidationIndex
 
@@ -62,7 +59,7 @@ class InvalidationLog:
         self._store = store
         self._provider = developer_provider
         self.index = InvalidationIndex(developer_provider)
-        self.start_thread = start_daemon
+        self.thread = BackgroundThread(self, InvalidationLog.listen_once, state.lock)
         self.reset()
 
     def reset(self) -> None:
@@ -71,9 +68,7 @@ class InvalidationLog:
         self._exchanging = threading.Lock()
         self._attempts = 0
         self._up_to_date = False
-        self._listening = False
-        # Not an Event: a signal handler may close the session while a thread sets one.
-        self._wake: SimpleQueue[None] = SimpleQueue()
+        self.thread.reset()
 
     def announce(self, scope: InvalidationScope) -> None:
         """Announce to other hosts, soon and in the background. Called under the lock."""
@@ -81,7 +76,7 @@ class InvalidationLog:
             self._unannounced = deque()
             scope = EVERYTHING
         self._unannounced.append(scope)
-        self._wake.put(None)
+        self.thread.end_pause()
         self._state.recorder.defer(self.ensure_listener)
 
     def catch_up(self) -> None:
@@ -91,7 +86,7 @@ class InvalidationLog:
         Raises:
             StoreFailedError: If the store fails.
         """
-        if self._unannounced or not (self._listening and self._up_to_date):
+        if self._unannounced or not (self.thread.running and self._up_to_date):
             self._exchange()
 
     def is_all_announced(self) -> bool:
@@ -158,43 +153,38 @@ class InvalidationLog:
     # The thread that listens while there are tokens that another host may invalidate
 
     def ensure_listener(self, *, at_once: bool = True) -> None:
-        """Make sure that a thread reads the log from now on."""
-        with self._state.lock:
-            if self._listening:
-                return
-            self._listening, self._up_to_date = True, False
-        # A weak reference, so that the thread does not keep an unclosed cache alive.
-        itself: weakref.ref[InvalidationLog] = weakref.ref(self)
-        try:
-            self.start_thread(partial(_listen_on, itself, self._wake, at_once=at_once))
-        except (RuntimeError, MemoryError):
-            # Without a thread, each flight reads the log before it looks.
-            self._listening = False
-        except BaseException:  # such as Ctrl-C
-            self._listening = False
-            raise
+        """
+        Make sure that a thread reads the log from now on.
 
-    def listen_once(self) -> bool:
-        """Run one round of the listener thread. Returns whether it continues."""
-        while not self._wake.empty():
-            self._wake.get()
+        Without a thread, each flight reads the log before it looks.
+        """
+        with self._state.lock:
+            if not self.thread.running:
+                self._up_to_date = False
+        self.thread.ensure(first_pause=0 if at_once else LISTEN_EVERY)
+
+    def listen_once(self) -> float | None:
+        """Run one round of the listener thread; return how long to pause, or None to end it."""
         state = self._state
         with state.lock:
             # What was abandoned may still arrive, and be kept.
             expected = state.flights.by_key or state.flights.in_the_air()
             idle = not (state.entries.leases or expected)
             if not self._unannounced and (state.closed or idle):
-                self._listening = False
-                return False
+                self.thread.ended()
+                return None
         if self._store.allows():
             with suppress(StoreFailedError):
                 self._exchange()
         state.recorder.run_deferred()
-        return not state.closed
+        if state.closed:
+            self.thread.ended()
+            return None
+        return LISTEN_EVERY
 
     def close(self) -> None:
         """Let the thread end. Called under the lock."""
-        self._wake.put(None)
+        self.thread.end_pause()
 
     def announce_remaining(self) -> None:
         """Announce what is left, before the store may be closed, if that is quick."""
@@ -206,15 +196,3 @@ class InvalidationLog:
                     self._write(_LAST_MESSAGES)
             finally:
                 self._exchanging.release()
-
-
-def _listen_on(
-    itself: weakref.ref[InvalidationLog], wake: SimpleQueue[None], *, at_once: bool = True
-) -> None:
-    while log := itself():
-        if at_once and not log.listen_once():
-            return
-        del log
-        at_once = True
-        with suppress(Empty):
-            wake.get(timeout=LISTEN_EVERY)

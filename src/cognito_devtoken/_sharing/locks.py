@@ -7,21 +7,15 @@ renewed for longer than its flight may take. A lock that expires under its holde
 
 from __future__ import annotations
 
-import weakref
-from collections.abc import Callable
-from contextlib import suppress
-from functools import partial
-from queue import Empty, SimpleQueue
-
 import attrs
 
 from .._cache.flights import DEADLINE, Flight
 from .._cache.state import CacheState
-from .._threads import start_daemon
 from .._values.clock import Instant
 from .._values.request import TokenRequest
 from .._values.token import OpenIdToken
 from ..events import StoreLockExpired
+from .background import BackgroundThread
 from .guarded_store import GuardedStore, StoreFailedError
 
 
@@ -61,32 +55,19 @@ class HeldLocks:
     def __init__(self, state: CacheState[TokenRequest, OpenIdToken], store: GuardedStore) -> None:
         self._state = state
         self._store = store
-        self.start_thread: Callable[[Callable[[], None]], None] = start_daemon
-        self.reset()
+        self.thread = BackgroundThread(self, HeldLocks.renew_due, state.lock)
+        self._held: set[HeldLock] = set()
 
     def reset(self) -> None:
         """Hold nothing, as in a forked child: the parent renews its own locks."""
-        self._held: set[HeldLock] = set()
-        self._running = False
-        # Not an Event: a signal handler may close the session while the thread sets one.
-        self._wake: SimpleQueue[None] = SimpleQueue()
+        self._held = set()
+        self.thread.reset()
 
     def hold(self, lock: HeldLock) -> None:
         """Renew a lock from now on. If no thread can be started, it is not renewed."""
         with self._state.lock:
             self._held.add(lock)
-            if self._running:
-                return
-            self._running = True
-        # A weak reference, so that the thread does not keep an unclosed cache alive.
-        itself: weakref.ref[HeldLocks] = weakref.ref(self)
-        try:
-            self.start_thread(partial(_renew_until_idle, itself, self._wake))
-        except (RuntimeError, MemoryError):
-            self._running = False
-        except BaseException:  # such as Ctrl-C
-            self._running = False
-            raise
+        self.thread.ensure(first_pause=RENEW_EVERY)
 
     def stop_renewing(self, lock: HeldLock) -> None:
         """Stop renewing a lock, before it is released."""
@@ -105,7 +86,7 @@ class HeldLocks:
 
     def close(self) -> None:
         """Let the thread end. Called under the lock, once every flight is settled."""
-        self._wake.put(None)
+        self.thread.end_pause()
 
     def renew_due(self) -> float | None:
         """
@@ -121,7 +102,7 @@ class HeldLocks:
         with self._state.lock:
             self._held = {lock for lock in self._held if lock.is_needed(now)}
             if not self._held:
-                self._running = False
+                self.thread.ended()
                 return None
             due = [lock for lock in self._held if lock.tried.age(now) >= RENEW_EVERY]
         for lock in due:
@@ -147,23 +128,3 @@ class HeldLocks:
                 self._held.discard(lock)
         if lost:
             self.expired(lock)
-
-    def stopped(self) -> None:
-        """Record that the thread failed, so that the next lock starts another one."""
-        self._running = False
-
-
-def _renew_until_idle(itself: weakref.ref[HeldLocks], wake: SimpleQueue[None]) -> None:
-    pause: float | None = RENEW_EVERY
-    while pause is not None:
-        with suppress(Empty):
-            wake.get(timeout=pause)
-        locks = itself()
-        if locks is None:
-            return
-        try:
-            pause = locks.renew_due()
-        except BaseException:
-            locks.stopped()
-            raise
-        del locks

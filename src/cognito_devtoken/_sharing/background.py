@@ -1,0 +1,94 @@
+"""
+A thread in the background: started on demand, ended when there is nothing left to do.
+
+Laws of this module: it does not keep its owner alive, and whatever ends it, the next call of
+ensure() starts another one.
+"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from queue import Empty, SimpleQueue
+from typing import Generic, TypeVar
+
+from .._threads import start_daemon
+
+
+T = TypeVar("T")
+
+
+class BackgroundThread(Generic[T]):
+    """
+    Runs rounds for its owner, with pauses between them.
+
+    Args:
+        owner: Whom the rounds are for. The thread ends when it is garbage-collected.
+
+        run_round: Runs a round. Returns for how many seconds to pause, or None to end the thread.
+            Before it returns None, it calls :meth:`ended`, under the lock if anything may still
+            be left to do.
+
+        lock: The lock of the cache.
+    """
+
+    def __init__(
+        self, owner: T, run_round: Callable[[T], float | None], lock: threading.RLock
+    ) -> None:
+        self._owner = weakref.ref(owner)
+        self._run_round = run_round
+        self._lock = lock
+        self.start_thread: Callable[[Callable[[], None]], None] = start_daemon
+        self.reset()
+
+    def reset(self) -> None:
+        """Start afresh in a forked child, which has no other threads."""
+        self.running = False
+        # Not an Event: a signal handler may close the session while the thread sets one.
+        self.wake: SimpleQueue[None] = SimpleQueue()
+
+    def ensure(self, *, first_pause: float) -> None:
+        """
+        Make sure that the thread runs, if one can be started.
+
+        Args:
+            first_pause: For how many seconds a new thread pauses before its first round.
+        """
+        with self._lock:
+            if self.running:
+                return
+            self.running = True
+        try:
+            self.start_thread(partial(self._run, self.wake, first_pause))
+        except (RuntimeError, MemoryError):
+            self.running = False
+        except BaseException:  # such as Ctrl-C
+            self.running = False
+            raise
+
+    def end_pause(self) -> None:
+        """Have the next round start now."""
+        self.wake.put(None)
+
+    def ended(self) -> None:
+        """Note that the thread runs no further round."""
+        self.running = False
+
+    def _run(self, wake: SimpleQueue[None], pause: float | None) -> None:
+        while pause is not None:
+            with suppress(Empty):
+                wake.get(timeout=pause)
+                while True:  # one round serves everything that ended the pause
+                    wake.get_nowait()
+            owner = self._owner()
+            if owner is None:
+                return
+            try:
+                pause = self._run_round(owner)
+            except BaseException:
+                self.running = False
+                raise
+            del owner
