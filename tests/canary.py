@@ -47,4 +47,7 @@ def _locals(tb: TracebackType | None) -> Iterator[tuple[str, str]]:
 
 def _deep_repr(value: object) -> str:
     """Show a value as a crash reporter that inspects objects does: repr and attributes."""
-    return repr((value, getattr(value, "__dict__", None)))
+    try:
+        return repr((value, getattr(value, "__dict__", None)))
+    except AttributeError:  # of an object whose __init__ has failed
+        return object.__repr__(value)

@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 import sys
 from contextlib import redirect_stdout
 from io import StringIO
@@ -13,11 +14,13 @@ import pytest
 from terminals import Terminal, left_on_screen, set_terminal
 
 from cognito_devtoken import cli
+from cognito_devtoken.cli._errors import OutputError
 from cognito_devtoken.cli.demo import fleet, fleet_member, local_redis
 from cognito_devtoken.cli.demo.drawing import ASCII
 from cognito_devtoken.emulator import Emulator
 from cognito_devtoken.exceptions import ConfigurationError
 from cognito_devtoken.stores import StoreKeys
+from patience import PATIENCE
 from pools import POOL
 from servers import Server, require_server
 
@@ -44,7 +47,7 @@ def test_a_store_saves_calls(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.external
-def test_the_command_runs_it(
+def test_the_command_names_the_programs_that_are_missing(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", "")
@@ -55,6 +58,27 @@ def test_the_command_runs_it(
     assert "needs redis-server or valkey-server, and neither is on the PATH" in (
         capsys.readouterr().err
     )
+
+
+def test_the_command_names_its_missing_extra(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "redis", None)
+    monkeypatch.delitem(sys.modules, "cognito_devtoken.stores.redis", raising=False)
+
+    assert cli.main(["demo", "--fleet"]) == 253
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "A RedisStore needs redis, which is not installed." in err
+
+
+@pytest.mark.external
+def test_a_member_that_fails_is_not_taken_for_a_closed_standard_output() -> None:
+    with subprocess.Popen([sys.executable, "-c", ""], stdin=subprocess.PIPE, text=True) as member:
+        member.wait(PATIENCE)
+
+        with pytest.raises(OutputError, match="A process of the fleet failed"):
+            fleet._send(member, "begin")
 
 
 @pytest.mark.external
@@ -90,8 +114,14 @@ def shown_from(*outputs: str) -> dict[str, str]:
     return shown
 
 
+def report(slowest: float = 0.5, store_hits: int = 0, problems: int = 0) -> str:
+    return json.dumps({"slowest": slowest, "store_hits": store_hits, "problems": problems}) + "\n"
+
+
 def test_the_reports_of_the_members_are_summed() -> None:
-    shown = shown_from("got\ngot\n[0.5, 2, 0, 0]\n", "got\ngot\n[1.25, 1, 1, 2]\n")
+    shown = shown_from(
+        "got\ngot\n" + report(slowest=0.5), "got\ngot\n" + report(1.25, store_hits=1, problems=2)
+    )
 
     assert shown == {
         "answered": "4, the slowest in 1.2 s",
@@ -102,7 +132,7 @@ def test_the_reports_of_the_members_are_summed() -> None:
 
 
 def test_a_member_that_ends_early_is_ignored() -> None:
-    shown = shown_from("got\n", "got\ngot\n[0.5, 2, 0, 0]\n")
+    shown = shown_from("got\n", "got\ngot\n" + report())
 
     assert shown == {"answered": "3, the slowest in 0.5 s", "calls to Cognito": "0"}
 
@@ -111,7 +141,7 @@ def test_progress_is_drawn_immediately(monkeypatch: pytest.MonkeyPatch) -> None:
     set_terminal(monkeypatch)
 
     with redirect_stdout(Terminal()) as terminal:
-        shown_from("got\n[0.5, 1, 0, 0]\n")
+        shown_from("got\n" + report())
 
     assert re.search(r"answered +\d  [█·]+", terminal.text)
     assert not any(map(str.strip, left_on_screen(terminal.text)))
@@ -131,15 +161,16 @@ def test_the_first_member_fetches_all_tokens_and_the_next_reads_them_from_redis(
         "url": redis_server.url,
         "keys": StoreKeys.generate(),
     }
-    for fetches_started, store_hits in ((2, 0), (0, 2)):
+    for store_hits in (0, 2):
         monkeypatch.setattr(sys, "stdin", StringIO(json.dumps(settings) + "\nbegin\n"))
 
         fleet_member.main()
 
-        *lines, report = capsys.readouterr().out.splitlines()
+        *lines, last = capsys.readouterr().out.splitlines()
         assert lines == ["ready", "got", "got"]
-        assert json.loads(report)[1:] == [fetches_started, store_hits, 0]
-    assert emulator.calls == {"GetOpenIdTokenForDeveloperIdentity": 2}
+        reported = json.loads(last)
+        assert (reported["store_hits"], reported["problems"]) == (store_hits, 0)
+        assert emulator.calls == {"GetOpenIdTokenForDeveloperIdentity": 2}
 
 
 def test_a_server_bundled_in_a_package_is_found(

@@ -328,6 +328,17 @@ def test_invalidate_refuses_a_string_without_showing_it(
     assert not leaks(caught.value, "eyJcanary")
 
 
+def test_forget_identity_refuses_a_token_without_showing_it(
+    session: Any, leaks: Callable[..., list[str]]
+) -> None:
+    token = session.get_token("user-42")
+
+    with pytest.raises(TypeError, match="identity_id must be a string, not OpenIdToken") as caught:
+        session.forget_identity(token)
+
+    assert not leaks(caught.value, token.token)
+
+
 def test_forget_needs_a_user_id_and_a_developer_provider(
     open_session: Callable[..., Any], session: Any, leaks: Callable[..., list[str]]
 ) -> None:

@@ -1,5 +1,7 @@
 """Sessions configured from environment variables."""
 
+import inspect
+import pydoc
 from pathlib import Path
 from typing import Any
 
@@ -122,13 +124,21 @@ def test_an_invalid_setting_is_refused_by_the_name_of_its_variable(
     variables: dict[str, str], message: str
 ) -> None:
     environ = POOL | {f"COGNITO_DEVTOKEN_{name}": value for name, value in variables.items()}
+    environ["AWS_SECRET_ACCESS_KEY"] = "canary-secret"
 
     with pytest.raises(ConfigurationError) as caught:
         TokenSession.from_env(environ)
 
     assert str(caught.value).startswith(message)
-    if "STORE_URL" in variables:
-        assert find_leaks(caught.value, "canary-key", "canary-password") == []
+    assert find_leaks(caught.value, "canary-secret", "canary-key", "canary-password") == []
+
+
+@pytest.mark.parametrize("kind", [TokenSession, AsyncTokenSession])
+def test_help_does_not_show_the_environment(kind: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "canary-secret")
+
+    assert "canary-secret" not in pydoc.render_doc(kind)
+    assert inspect.signature(kind.from_env).parameters["environ"].default is None
 
 
 def test_an_invalid_argument_is_not_reported_as_a_variable() -> None:

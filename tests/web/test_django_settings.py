@@ -12,9 +12,13 @@ from django.test import override_settings
 
 from adapters.django import COMPLETE
 from caching import POOL_ID
+from canary import find_leaks
+from cognito_devtoken import TokenSession
 from cognito_devtoken._session.base import Session
 from cognito_devtoken.django import get_async_session, get_session
+from cognito_devtoken.django._setting import SettingError, open_session
 from cognito_devtoken.exceptions import ConfigurationError
+from cognito_devtoken.stores import StoreKeys
 from cognito_devtoken.testing import FakeFetcher
 
 
@@ -149,6 +153,29 @@ def test_an_error_in_the_environment_names_the_variable(
         (error,) = run_checks()
 
     assert error.msg == message
+
+
+def test_the_shared_store_is_configured_like_everything_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COGNITO_DEVTOKEN_STORE_URL", "redis://localhost")
+
+    with override_settings(COGNITO_DEVTOKEN=COMPLETE | {"STORE_KEYS": StoreKeys.generate()}):
+        assert run_checks() == []
+
+
+def test_no_frame_of_an_error_shows_the_environment_or_the_store_keys(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "canary-secret")
+    for wrong in ({"NONSENSE": 1}, {"MAX_ENTRIES": "many"}, {"OPTIONS": {"nonsense": 1}}):
+        setting = COMPLETE | {"STORE_KEYS": "canary-key"} | wrong
+
+        with override_settings(COGNITO_DEVTOKEN=setting):
+            with pytest.raises(SettingError) as caught:
+                open_session(TokenSession)
+
+        assert find_leaks(caught.value, "canary-secret", "canary-key") == []
 
 
 def test_an_error_in_a_setting_that_is_in_both_places_names_the_key(

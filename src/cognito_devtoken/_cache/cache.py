@@ -67,7 +67,6 @@ class LeaseCache(Generic[R, L]):
         state, recorder = self.state, self.state.recorder
         with state.lock:
             return Stats(
-                hits=recorder.hits,
                 entries=len(state.entries.leases),
                 in_flight=len(state.flights.by_key),
                 reasons=dict(recorder.reasons),
@@ -84,7 +83,7 @@ class LeaseCache(Generic[R, L]):
                 self._remove(Invalidation.of_token(lease, key))
             applied = key is not None
             recorder.counts[f"invalidations_{'applied' if applied else 'ignored'}"] += 1
-            recorder.emit(Invalidated, lease.fingerprint, applied)
+            recorder.emit(Invalidated, lease, applied)
         recorder.run_deferred()
 
     def discard(self, invalidation: Invalidation) -> None:

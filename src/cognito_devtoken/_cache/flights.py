@@ -235,7 +235,7 @@ class Flights(Generic[R, L]):
 
     def in_the_air(self) -> list[Flight[R, L]]:
         """Return those that were sent and have not returned, including the abandoned."""
-        return [flight for flight in (*self.by_key.values(), *self._abandoned) if flight.sent]
+        return [*self._sent, *self._abandoned]
 
     def finish(self, flight: Flight[R, L], now: Instant, *, arrived: bool) -> bool:
         """

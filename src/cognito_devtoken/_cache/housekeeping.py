@@ -1,7 +1,7 @@
 """
 Keeps flights moving: abandons those that are overdue, so that no caller waits for them.
 
-No thread does this: every call that is not a hit does it in passing, under the cache's lock.
+No thread does this: every look-up does it in passing, under the cache's lock.
 """
 
 from __future__ import annotations

@@ -60,7 +60,14 @@ class Invalidation:
 
     @classmethod
     def of_identity(cls, identity_id: str) -> Invalidation:
-        """Every token of a Cognito identity."""
+        """
+        Every token of a Cognito identity.
+
+        Raises:
+            TypeError: If *identity_id* is not a string, such as a token.
+        """
+        if not isinstance(identity_id, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"identity_id must be a string, not {type(identity_id).__name__}.")
         return cls(
             lambda _, token: token is None or token.identity_id == identity_id,
             _identity_scope(identity_id),

@@ -154,7 +154,7 @@ class Lookup(Generic[R, L]):
             wait = self._miss(key, request, reason, now, failure)
             return wait._replace(or_present=True)
         if freshness is Freshness.FRESH:
-            recorder.hits += 1
+            recorder.counts["hits"] += 1
             return lease
         strict = freshness is Freshness.GRACE and policy.strict_grace
         backing_off = failure is not None and failure.remaining(now, usable=not strict) > 0

@@ -36,7 +36,9 @@ def publish(state: CacheState[R, L], flight: Flight[R, L], lease: L, now: Instan
     """End a flight with the lease that it brought."""
     in_time = state.flights.finish(flight, now, arrived=True)
     adopted = flight.is_invalidated is not None
-    _record_arrival(state, flight, lease, now)
+    if flight.is_invalidated is not None:
+        flight.stale |= flight.is_invalidated()
+    _record_arrival(state, flight, lease, now, adopted=adopted)
     if state.closed:
         if in_time:
             state.settle(flight, error=session_closed())
@@ -63,17 +65,18 @@ def publish(state: CacheState[R, L], flight: Flight[R, L], lease: L, now: Instan
         state.close()
 
 
-def _record_arrival(state: CacheState[R, L], flight: Flight[R, L], lease: L, now: Instant) -> None:
+def _record_arrival(
+    state: CacheState[R, L], flight: Flight[R, L], lease: L, now: Instant, *, adopted: bool
+) -> None:
     took = (flight.sent or now).age(now)
     recorder = state.recorder
-    if flight.is_invalidated is None:
-        recorder.record_success(now)
-        recorder.emit(FetchSucceeded, flight.key, flight.reason, took, lease, lease._seconds)
-    else:
+    if adopted:
         recorder.counts["store_hits"] += 1
         left = remaining_of(lease, now)
         recorder.emit(TokenAdopted, flight.key, flight.reason, took, lease, left)
-        flight.stale |= flight.is_invalidated()
+    else:
+        recorder.record_success(now)
+        recorder.emit(FetchSucceeded, flight.key, flight.reason, took, lease, lease._seconds)
 
 
 def _store(state: CacheState[R, L], flight: Flight[R, L], lease: L, now: Instant) -> None:

@@ -131,7 +131,6 @@ class StatsRecorder:
     """
 
     def __init__(self, hooks: Iterable[EventHook]) -> None:
-        self.hits = 0
         self.health = Health()
         self.counts: Counter[str] = Counter()
         self.reasons: Counter[str] = Counter()
@@ -183,7 +182,6 @@ class StatsRecorder:
     def reset(self) -> None:
         """Start at zero in a forked child: what was counted and deferred is the parent's."""
         self._deferred.clear()
-        self.hits = 0
         self.counts.clear()
         self.reasons.clear()
 

@@ -162,7 +162,7 @@ class Session:
         raise InvalidRequestError(violations)
 
     @classmethod
-    def from_env(cls, environ: Mapping[str, str] = os.environ, **arguments: Any) -> Self:
+    def from_env(cls, environ: Mapping[str, str] | None = None, **arguments: Any) -> Self:
         """
         Open a session configured by environment variables.
 
@@ -183,7 +183,7 @@ class Session:
         AWS credentials, region, profile and endpoint come from boto's own variables.
 
         Args:
-            environ: The environment to read.
+            environ: The environment to read; None reads that of the process.
 
             arguments: Further arguments of the class, which take precedence over the environment.
 
@@ -194,7 +194,7 @@ class Session:
         from .settings import in_variables, session_arguments
 
         try:
-            found = session_arguments(environ, arguments)
+            found = session_arguments(os.environ if environ is None else environ, arguments)
         finally:
             del environ  # it contains the keys of the store
         try:

@@ -169,8 +169,8 @@ class TokenCache:
         Only the cached token is discarded: when ten callers report the same rejected token, the
         first discards it, and all of them get the next one.
         """
-        kind = type(token).__name__
         if not isinstance(token, OpenIdToken):  # pyright: ignore[reportUnnecessaryIsInstance]
+            kind = type(token).__name__
             del token  # it may be the text of one
             raise TypeError(f"invalidate() takes an OpenIdToken, not {kind}.")
         self._leases.invalidate(token)
@@ -186,19 +186,15 @@ class TokenCache:
             invalidation = Invalidation.of_user(user_id, self._developer_provider)
         finally:
             del user_id  # a traceback shows the locals of its frames
-        self.discard(invalidation)
+        self._leases.discard(invalidation)
 
     def forget_identity(self, identity_id: str) -> None:
         """Discard every token of a Cognito identity."""
-        self.discard(Invalidation.of_identity(identity_id))
+        self._leases.discard(Invalidation.of_identity(identity_id))
 
     def clear(self) -> None:
         """Discard every token."""
-        self.discard(Invalidation.of_everything())
-
-    def discard(self, invalidation: Invalidation) -> None:
-        """:meta private: Remove what matches, here and on other hosts."""
-        self._leases.discard(invalidation)
+        self._leases.discard(Invalidation.of_everything())
 
     def stats(self) -> Stats:
         """Return what the cache has done so far, and what it holds now."""

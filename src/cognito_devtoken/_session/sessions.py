@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Self, Unpack
 
-from .._cache.invalidation import Invalidation
 from .._cache.waiting import wait_async, wait_blocking
 from .._values.arguments import Seconds
 from .._values.request import TokenRequest
@@ -178,10 +177,9 @@ class TokenSession(Session):
     def forget(self, user_id: str) -> None:
         """Discard every token of a user, whatever else its request contained."""
         try:
-            invalidation = Invalidation.of_user(user_id, self._provider)
+            self._cache.forget(user_id)
         finally:
             del user_id
-        self._cache.discard(invalidation)
 
     def forget_identity(self, identity_id: str) -> None:
         """Discard every token of a Cognito identity."""
@@ -275,10 +273,9 @@ class AsyncTokenSession(Session):
     async def forget(self, user_id: str) -> None:
         """Discard every token of a user, whatever else its request contained."""
         try:
-            invalidation = Invalidation.of_user(user_id, self._provider)
+            self._cache.forget(user_id)
         finally:
             del user_id
-        self._cache.discard(invalidation)
 
     async def forget_identity(self, identity_id: str) -> None:
         """Discard every token of a Cognito identity."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from .._cache.policy import RefreshPolicy
@@ -35,9 +35,9 @@ _POLICY: Mapping[str, tuple[Callable[[str], Any], str]] = {
     "REFRESH_AHEAD": (float, "a number of seconds"),
     "STRICT_GRACE": (_flag, "true or false"),
 }
-
-
 _STORE = ("STORE_URL", "STORE_KEYS")
+VARIABLES = (*_SESSION, *_POLICY, *_STORE)
+"""The settings, without the prefix."""
 
 
 def session_arguments(environ: Mapping[str, str], given: Container[str]) -> dict[str, Any]:
@@ -47,32 +47,37 @@ def session_arguments(environ: Mapping[str, str], given: Container[str]) -> dict
     Raises:
         ConfigurationError: If a variable is missing, wrong or unknown; the message names it.
     """
-    known = (*_SESSION, *_POLICY, *_STORE)
-    for name in environ:
-        if name.startswith(PREFIX) and name.removeprefix(PREFIX) not in known:
-            raise ConfigurationError(f"Unknown setting {name}; {_likely(name, known)}")
-    arguments = _read(environ, _SESSION, given)
+    # A traceback shows the locals of its frames, so none of them may hold the environment.
+    unknown = [name for name in environ if name.startswith(PREFIX) and _bare(name) not in VARIABLES]
+    texts = {name: environ.get(PREFIX + name, "").strip() for name in (*_SESSION, *_POLICY)}
+    url, keys = (Secret(environ.get(PREFIX + name, "").strip()) for name in _STORE)
+    del environ
+    if unknown:
+        raise ConfigurationError(f"Unknown setting {unknown[0]}; {_likely(unknown[0])}")
+    arguments = _read(texts, _SESSION, given)
     if "identity_pool_id" not in arguments and "identity_pool_id" not in given:
         raise ConfigurationError(f"{PREFIX}IDENTITY_POOL_ID is not set.")
-    if "policy" not in given and (policy := _read(environ, _POLICY, given)):
+    if "policy" not in given and (policy := _read(texts, _POLICY, given)):
         try:
             arguments["policy"] = RefreshPolicy(**policy)
         except ValueError as error:
             raise in_variables(error, policy) from None
-    url, keys = (Secret(environ.get(PREFIX + name, "").strip()) for name in _STORE)
-    del environ  # a traceback shows the locals of its frames
     if "store" not in given and (store := _store(url, keys)):
         arguments["store"] = store
     return arguments
 
 
-def _likely(name: str, known: Sequence[str]) -> str:
+def _bare(name: str) -> str:
+    return name.removeprefix(PREFIX)
+
+
+def _likely(name: str) -> str:
     from difflib import get_close_matches
 
-    close = get_close_matches(name.removeprefix(PREFIX), known, 1)
+    close = get_close_matches(_bare(name), VARIABLES, 1)
     if close:
         return f"did you mean {PREFIX}{close[0]}?"
-    return f"the settings are {', '.join(PREFIX + each for each in known)}."
+    return f"the settings are {', '.join(PREFIX + each for each in VARIABLES)}."
 
 
 def _store(url: Secret, keys: Secret) -> TokenStore | None:
@@ -101,14 +106,14 @@ def _store(url: Secret, keys: Secret) -> TokenStore | None:
 
 
 def _read(
-    environ: Mapping[str, str],
+    texts: Mapping[str, str],
     variables: Mapping[str, tuple[Callable[[str], Any], str]],
     given: Container[str],
 ) -> dict[str, Any]:
     """Return the variables that are set and not empty, as arguments."""
     arguments: dict[str, Any] = {}
     for name, (convert, limit) in variables.items():
-        text = environ.get(PREFIX + name, "").strip()
+        text = texts[name]
         if text and name.lower() not in given:
             try:
                 arguments[name.lower()] = convert(text)

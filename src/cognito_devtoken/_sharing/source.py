@@ -119,15 +119,15 @@ class SharedSource:
         # Even if the store is unavailable: other hosts may invalidate what the flight brings.
         self.log.ensure_listener()
         digest = digest_of(flight.key)
-        visit = _StoreLookup(flight, digest, self._store.keys.names(digest))
-        if token := self._look(visit):
+        lookup = _StoreLookup(flight, digest, self._store.keys.names(digest))
+        if token := self._look(lookup):
             return token
         try:
-            token = self._call(visit)
+            token = self._call(lookup)
         except BaseException:
-            self._release(visit)
+            self._release(lookup)
             raise
-        self._share(visit, token)
+        self._share(lookup, token)
         return token
 
     def announce(self, scope: InvalidationScope) -> None:
@@ -155,18 +155,18 @@ class SharedSource:
 
     # Adopting a token
 
-    def _look(self, visit: _StoreLookup) -> OpenIdToken | None:
+    def _look(self, lookup: _StoreLookup) -> OpenIdToken | None:
         """Return a token that outlives the cached one, or None to call Cognito."""
         if not self._store.allows():
             self._count("store_skipped")
             return None
         try:
-            visit.since, visit.usable = self._begin(visit.flight), True
-            if visit.flight.reason is Reason.FORCED:
+            lookup.since, lookup.usable = self._begin(lookup.flight), True
+            if lookup.flight.reason is Reason.FORCED:
                 return None  # the stored token was requested earlier
-            token = self._read(visit) or self._claim(visit)
+            token = self._read(lookup) or self._claim(lookup)
         except StoreFailedError:
-            visit.usable = False
+            lookup.usable = False
             return None
         if token is None:
             self._count("store_misses")
@@ -186,32 +186,32 @@ class SharedSource:
                     return self.log.index.latest
         raise StoreFailedError  # invalidations come faster than they can be announced
 
-    def _read(self, visit: _StoreLookup) -> OpenIdToken | None:
-        for name in visit.names:
+    def _read(self, lookup: _StoreLookup) -> OpenIdToken | None:
+        for name in lookup.names:
             asked = self._state.now()
             stored: Stored | None = self._store.use("read", name)
-            if token := self._better(visit, stored, asked):
+            if token := self._better(lookup, stored, asked):
                 return token
         return None
 
-    def _claim(self, visit: _StoreLookup) -> OpenIdToken | None:
+    def _claim(self, lookup: _StoreLookup) -> OpenIdToken | None:
         """Take the lock and call Cognito, or wait for the token of the host that has the lock."""
-        self._wait_for_rate_limiter(visit)
-        name, owner = visit.names[0], token_hex(16)
+        self._wait_for_rate_limiter(lookup)
+        name, owner = lookup.names[0], token_hex(16)
         began = self._state.now()
-        left = DEADLINE - _RESERVE - (visit.flight.sent or began).age(began)
+        left = DEADLINE - _RESERVE - (lookup.flight.sent or began).age(began)
         patience = min(LOCK_WAIT, left)
         pause = waited = 0.0
         while True:
             asked = self._state.now()
             granted, stored = self._store.use("claim", name, owner, LOCK_SECONDS)
             if granted:
-                visit.lock = HeldLock(visit.flight, name, owner, asked)
-            if token := self._better(visit, stored, asked):
-                self._release(visit)
+                lookup.lock = HeldLock(lookup.flight, name, owner, asked)
+            if token := self._better(lookup, stored, asked):
+                self._release(lookup)
                 return token
-            if visit.lock:
-                self.locks.hold(visit.lock)
+            if lookup.lock:
+                self.locks.hold(lookup.lock)
                 return None
             if self._state.closed:
                 raise session_closed()
@@ -227,13 +227,13 @@ class SharedSource:
             self._pause(pause)
 
     def _better(
-        self, visit: _StoreLookup, stored: Stored | None, asked: Instant
+        self, lookup: _StoreLookup, stored: Stored | None, asked: Instant
     ) -> OpenIdToken | None:
         """Return the stored token if it is usable and outlives the present one."""
-        state, flight = self._state, visit.flight
-        if stored is None or stored.value == visit.refused:
+        state, flight = self._state, lookup.flight
+        if stored is None or stored.value == lookup.refused:
             return None
-        token = self._open(visit, stored, asked)
+        token = self._open(lookup, stored, asked)
         if token is None:
             return None
         now = state.now()
@@ -244,11 +244,11 @@ class SharedSource:
             least = max(least, remaining_of(present, now))
         return token if remaining > least and token != present else None
 
-    def _open(self, visit: _StoreLookup, stored: Stored, asked: Instant) -> OpenIdToken | None:
+    def _open(self, lookup: _StoreLookup, stored: Stored, asked: Instant) -> OpenIdToken | None:
         """Return the token in a value, unless it is not for the request, or was invalidated."""
-        state, flight = self._state, visit.flight
+        state, flight = self._state, lookup.flight
         try:
-            response = json.loads(self._store.keys.open(stored.value, visit.digest).decode())
+            response = json.loads(self._store.keys.open(stored.value, lookup.digest).decode())
             since = int(response["Since"])
             token = OpenIdToken.from_response(
                 response, flight.request, obtained=asked, clock=state.clock
@@ -273,48 +273,48 @@ class SharedSource:
                     return None
                 flight.is_invalidated = partial(self.log.index.refuses, flight.key, token, since)
             return state.stamp(token, flight.key, sent)
-        visit.refused = stored.value
+        lookup.refused = stored.value
         self._store.refuse(flight.key, why)
         return None
 
     # Calling Cognito
 
-    def _call(self, visit: _StoreLookup) -> OpenIdToken:
-        self._wait_for_rate_limiter(visit)
-        visit.flight.is_invalidated = None
-        return self._fetcher.bring(visit.flight)
+    def _call(self, lookup: _StoreLookup) -> OpenIdToken:
+        self._wait_for_rate_limiter(lookup)
+        lookup.flight.is_invalidated = None
+        return self._fetcher.bring(lookup.flight)
 
-    def _wait_for_rate_limiter(self, visit: _StoreLookup) -> None:
-        if visit.rate_limited:
+    def _wait_for_rate_limiter(self, lookup: _StoreLookup) -> None:
+        if lookup.rate_limited:
             return
-        visit.rate_limited = True
+        lookup.rate_limited = True
         now = self._state.now()
         with self._state.lock:
             delay = self._state.rate_limiter.reserve(now)
         if delay:
             # The pause must not count as a call that Cognito does not answer.
-            visit.flight.sent = Instant(now.monotonic + delay, now.wall + delay)
+            lookup.flight.sent = Instant(now.monotonic + delay, now.wall + delay)
             self._pause(delay)
-            visit.flight.sent = self._state.now()
+            lookup.flight.sent = self._state.now()
 
-    def _share(self, visit: _StoreLookup, token: OpenIdToken) -> None:
+    def _share(self, lookup: _StoreLookup, token: OpenIdToken) -> None:
         """Store a new token, so that other hosts may adopt it."""
         remaining = remaining_of(token, self._state.now())
-        if visit.flight.stale or visit.flight.done or not remaining:
-            self._release(visit)
-        elif visit.usable:
-            response = json.dumps({**token.to_aws(), "Since": visit.since})
-            value = self._store.keys.seal(response.encode(), visit.digest)
-            owner = visit.lock.owner if visit.lock else None
-            self._release_by(visit, "write", visit.names[0], value, remaining, owner)
+        if lookup.flight.stale or lookup.flight.done or not remaining:
+            self._release(lookup)
+        elif lookup.usable:
+            response = json.dumps({**token.to_aws(), "Since": lookup.since})
+            value = self._store.keys.seal(response.encode(), lookup.digest)
+            owner = lookup.lock.owner if lookup.lock else None
+            self._release_by(lookup, "write", lookup.names[0], value, remaining, owner)
 
-    def _release(self, visit: _StoreLookup) -> None:
-        if visit.lock:
-            self._release_by(visit, "release", visit.lock.name, visit.lock.owner)
+    def _release(self, lookup: _StoreLookup) -> None:
+        if lookup.lock:
+            self._release_by(lookup, "release", lookup.lock.name, lookup.lock.owner)
 
-    def _release_by(self, visit: _StoreLookup, operation: str, *arguments: Any) -> None:
+    def _release_by(self, lookup: _StoreLookup, operation: str, *arguments: Any) -> None:
         """Release the lock, if there is one, by an operation that tells whether it was held."""
-        lock, visit.lock = visit.lock, None
+        lock, lookup.lock = lookup.lock, None
         if lock:
             self.locks.stop_renewing(lock)
         held = self._store.attempt(operation, *arguments)

@@ -10,13 +10,13 @@ from typing import Any, TypeVar, cast
 from django.conf import settings
 
 from .._session.base import Session
-from .._session.settings import _POLICY, _SESSION, PREFIX
+from .._session.settings import PREFIX, VARIABLES
 from ..exceptions import ConfigurationError
 
 
 NAME = "COGNITO_DEVTOKEN"
 _POOL, _OPTIONS = "IDENTITY_POOL_ID", "OPTIONS"
-_KEYS = [*_SESSION, *_POLICY, _OPTIONS]
+_KEYS = [*VARIABLES, _OPTIONS]
 
 S = TypeVar("S", bound=Session)
 
@@ -50,13 +50,17 @@ def open_session(kind: type[S]) -> S:
     # The name under which each setting was set.
     names = {name.removeprefix(PREFIX): name for name in variables}
     names |= {name: _key(name) for name in values}
-    for name, called in names.items():
-        if name not in _KEYS:
-            raise SettingError(f"Unknown setting {called}.", hint=_suggest(name), check="E002")
-    texts = {PREFIX + name: "" if v is None else str(v) for name, v in values.items()}
+    texts = {f"{PREFIX}{name}": "" if v is None else str(v) for name, v in values.items()}
     environ = {**os.environ, **texts}
+    del given, values, texts
     try:
+        for name, called in names.items():
+            if name not in _KEYS:
+                hint = _suggest(name)
+                raise SettingError(f"Unknown setting {called}.", hint=hint, check="E002")  # noqa: TRY301  # for finally
         return kind.from_env(environ, **options)
+    except SettingError:
+        raise
     except ConfigurationError as error:
         if str(error) == f"{PREFIX}{_POOL} is not set.":
             hint = f"Set it, or the environment variable {PREFIX}{_POOL}."
@@ -67,6 +71,8 @@ def open_session(kind: type[S]) -> S:
     except (TypeError, ValueError) as error:
         hint = "Use only arguments of TokenSession and AsyncTokenSession."
         raise SettingError(f"{_key(_OPTIONS)}: {error}", hint=hint, check="E005") from error
+    finally:
+        del environ  # a traceback shows the locals of its frames, and it contains secrets
 
 
 def _key(name: object) -> str:

@@ -176,9 +176,13 @@ def _read(source: object) -> list[bytes]:
         try:
             source = source.read_text()
         except (OSError, UnicodeError) as error:
-            failed = type(error).__name__
+            failed = getattr(error, "strerror", None) or "it is not text"
         if failed:  # outside the handler: the context of a UnicodeError would hold the keys
-            raise ConfigurationError(f"Cannot read the store's keys from {source}: {failed}.")
+            raise ConfigurationError(
+                f"Cannot read the store's keys from {source}: {failed}.",
+                hint="Make the file with cognito-devtoken store-key --output-file PATH, as the "
+                "user that runs this process.",
+            )
     if not isinstance(source, Iterable):
         kind = type(source).__name__
         del source

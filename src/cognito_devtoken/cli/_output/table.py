@@ -8,6 +8,8 @@ from typing import Any, cast
 
 import attrs
 
+from .text import is_scalar
+
 
 Paint = Callable[[str, str], str]
 
@@ -132,9 +134,9 @@ def _build(sections: list[_Section], title: str | None, data: Any, depth: int) -
         _build_from_maps(sections, title, cast("list[Mapping[str, Any]]", data), depth)
     elif isinstance(data, list):
         for each in cast("Sequence[Any]", data):
-            if _is_scalar(each):
+            if is_scalar(each):
                 sections[-1].add([each])
-            elif all(map(_is_scalar, each)):
+            elif all(map(is_scalar, each)):
                 sections[-1].add(list(each))
             else:
                 _build(sections, None, each, 0)
@@ -171,13 +173,9 @@ def _build_from_maps(
 def _split(data: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[str]]:
     """Return the names whose value is a scalar in any of the maps, and those with other values."""
     items = [(name, each[name]) for each in data for name in each]
-    scalars = {name for name, value in items if _is_scalar(value)}
-    others = {name for name, value in items if not _is_scalar(value)}
+    scalars = {name for name, value in items if is_scalar(value)}
+    others = {name for name, value in items if not is_scalar(value)}
     return sorted(scalars), sorted(others)
-
-
-def _is_scalar(value: Any) -> bool:
-    return not isinstance(value, Mapping | list)
 
 
 def _width(sections: Sequence[_Section]) -> int:

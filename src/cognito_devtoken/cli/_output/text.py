@@ -32,7 +32,7 @@ def _lines_of_map(
 ) -> Iterator[str]:
     """Yield the scalars in one line, after the name of the map, and then the rest."""
     if columns is None:
-        columns = sorted(key for key, value in data.items() if _is_scalar(value))
+        columns = sorted(key for key, value in data.items() if is_scalar(value))
     cells = [str(data.get(column, "")) for column in columns]
     if cells:
         yield "\t".join([name.upper(), *cells] if name is not None else cells)
@@ -43,19 +43,19 @@ def _lines_of_map(
 def _lines_of_list(data: Sequence[Any], name: str | None) -> Iterator[str]:
     if any(isinstance(each, Mapping) for each in data):
         # Each line has the columns of all maps.
-        columns = sorted({k for each in data for k, v in each.items() if _is_scalar(v)})
+        columns = sorted({k for each in data for k, v in each.items() if is_scalar(v)})
         for each in data:
             yield from _lines(each, name, columns)
         return
-    scalars = [str(each) for each in data if _is_scalar(each)]
+    scalars = [str(each) for each in data if is_scalar(each)]
     if scalars and name is not None:
         yield from (f"{name.upper()}\t{each}" for each in scalars)
     elif scalars:
         yield "\t".join(scalars)
     for each in data:
-        if not _is_scalar(each):
+        if not is_scalar(each):
             yield from _lines(each, name)
 
 
-def _is_scalar(value: Any) -> bool:
+def is_scalar(value: Any) -> bool:
     return not isinstance(value, Mapping | list)

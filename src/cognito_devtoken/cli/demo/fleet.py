@@ -7,12 +7,14 @@ import subprocess
 import sys
 import threading
 from collections.abc import Generator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from ...stores import StoreKeys
+from .._errors import OutputError
 from .drawing import Look
 from .local_redis import local_redis
 from .screen import Show, canvas, step
@@ -54,6 +56,7 @@ def show_fleet(*, processes: int = _PROCESSES, users: int = _USERS) -> None:
     """Run processes that ask for the same users at once, without a store and with one."""
     from ...emulator import Emulator
 
+    import_module("...stores.redis", __package__)  # each member needs the extra
     print(
         "cognito-devtoken demo --fleet: runs on this machine, without an AWS account.", flush=True
     )
@@ -125,8 +128,14 @@ def _members(
 
 def _send(member: Member, line: str) -> None:
     assert member.stdin  # noqa: S101  # it has a pipe
-    member.stdin.write(f"{line}\n")
-    member.stdin.flush()
+    try:
+        member.stdin.write(f"{line}\n")
+        member.stdin.flush()
+    except BrokenPipeError:
+        # Not to be taken for a closed standard output, also when the pipe is closed.
+        with suppress(BrokenPipeError):
+            member.stdin.close()
+        raise OutputError("A process of the fleet failed; its error is above.") from None
 
 
 def _receive(member: Member) -> str:
@@ -158,12 +167,12 @@ def _watch(members: Sequence[Member], progress: Progress, show: Show) -> None:
             draw(progress.lines)
             is_over = reported.wait(_FRAME)
     found = [report for report in reports if report]
-    slowest = max((report[0] for report in found), default=0.0)
+    slowest = max((report["slowest"] for report in found), default=0.0)
     show("answered", f"{progress.answered:,}, the slowest in {slowest:.1f} s")
     show("calls to Cognito", f"{len(progress.calls):,}")
-    if taken := sum(report[2] for report in found):
+    if taken := sum(report["store_hits"] for report in found):
         show("read from Redis", f"{taken:,}")
-    if problems := sum(report[3] for report in found):
+    if problems := sum(report["problems"] for report in found):
         show("Redis problems", f"{problems:,}, each may cost a call")
 
 

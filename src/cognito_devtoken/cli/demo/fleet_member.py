@@ -58,7 +58,7 @@ def main() -> None:
         stats = session.stats()
         problems = stats.store_errors + stats.store_skipped
         problems += stats.store_locks_expired
-        report = [slowest, stats.fetches_started, stats.store_hits, problems]
+        report = {"slowest": slowest, "store_hits": stats.store_hits, "problems": problems}
         print(json.dumps(report), flush=True)
 
 
