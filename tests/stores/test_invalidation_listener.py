@@ -146,6 +146,23 @@ def test_the_thread_keeps_reading_while_an_abandoned_fetch_may_still_arrive(
     assert log_of(host).listen_once()
 
 
+def test_the_thread_ends_if_the_cache_is_closed_while_it_reads(
+    new_host: HostFactory, store: MemoryStore
+) -> None:
+    host = new_host()
+    host.get(request_for())
+    read = store.published
+
+    def published(after: int) -> list[tuple[int, bytes]]:
+        host.close()
+        return read(after)
+
+    store.published = published  # type: ignore[method-assign]
+
+    assert log_of(host).listen_once() is None
+    assert not log_of(host).thread.running
+
+
 def test_a_signal_handler_can_close_the_cache_during_an_announcement(new_host: HostFactory) -> None:
     host = new_host()
     log = log_of(host)

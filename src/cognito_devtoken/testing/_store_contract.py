@@ -99,8 +99,9 @@ class TokenStoreContract:
     def test_a_renewed_lock_expires_counted_from_its_renewal(self) -> None:
         store, seconds = self.open_store(), _SOON
         while True:
-            name, claimed = token_hex(32), time.monotonic()
+            name = token_hex(32)
             store.claim(name, "me", seconds)
+            claimed = time.monotonic()
             if store.renew(name, "me", _LONG):
                 break
             seconds *= 2  # it had expired before this machine renewed it
