@@ -10,6 +10,7 @@ import pytest
 from cognito_devtoken import OpenIdToken, TokenCache, TokenRequest
 from cognito_devtoken._cache.flights import Flight, Steps
 from cognito_devtoken._cache.source import FetcherSource
+from cognito_devtoken._cache.worker_slots import Worker
 from cognito_devtoken.events import Event
 from cognito_devtoken.testing import ManualClock
 from cognito_devtoken.typing import Instant, TokenFetcher
@@ -22,6 +23,7 @@ PROVIDER = "login.example.com"
 E = TypeVar("E", bound=Event)
 
 AnyFlight = Flight[Any, Any]
+AnyWorker = Worker[Any, Any]
 
 
 def request_for(user_id: str = "user-42", **members: Any) -> TokenRequest:
@@ -55,6 +57,7 @@ class ManualThreads:
 
     def __init__(self) -> None:
         self.jobs: list[Callable[[], None]] = []
+        self.running: list[Any] = []  # workers whose threads still run
 
     def start(self, job: Callable[[], None]) -> None:
         self.jobs.append(job)
@@ -64,13 +67,29 @@ class ManualThreads:
             self.jobs.pop(0)()
 
 
+def take_flight(cache: TokenCache, threads: ManualThreads) -> tuple[AnyWorker, AnyFlight]:
+    """Have the worker that was started last take the next queued flight."""
+    job: Any = threads.jobs[-1]
+    threads.jobs.clear()
+    (worker,) = job.args
+    threads.running.append(worker)
+    flight = cache._state.flights.take(worker, cache._state.now())
+    assert flight
+    return worker, flight
+
+
+def worker_count(cache: TokenCache) -> int:
+    return len(cache._state.flights.slots.workers())
+
+
+def idle_count(cache: TokenCache) -> int:
+    return sum(worker.idle for worker in cache._state.flights.slots.workers())
+
+
 def start_call(cache: TokenCache, threads: ManualThreads) -> Callable[[], None]:
     """Start the next queued call, and return a function that lets its response arrive."""
-    assert threads.jobs
-    threads.jobs.clear()
-    state, workers = cache._state, cache._leases.workers
-    flight = state.flights.take(state.now())
-    assert flight
+    worker, flight = take_flight(cache, threads)
+    workers = cache._leases.workers
     source = cache._leases.source
     started = (
         _Started(source, source._start(flight)) if isinstance(source, FetcherSource) else source
@@ -78,9 +97,9 @@ def start_call(cache: TokenCache, threads: ManualThreads) -> Callable[[], None]:
 
     def arrive() -> None:
         workers._source = started
-        workers._fly(flight)
+        workers._fly(worker, flight)
         workers._source = source
-        workers._run_hooks()
+        workers._run_hooks(worker)
 
     return arrive
 

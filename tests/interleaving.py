@@ -179,13 +179,13 @@ class Simulation:
 
     def fork(self) -> None:
         leases = self.cache._leases
-        ready = leases._before_fork()
+        leases._before_fork()
         if self.random() < 0.3:
-            leases._after_fork(ready=ready, in_child=False)
+            leases._after_fork(in_child=False)
             return
         self.scheduler.drop_others()
         self.waiting.clear()
-        leases._after_fork(ready=ready, in_child=True)
+        leases._after_fork(in_child=True)
         self.checker.forked()
         self.install_lock()
         self.scheduler.start(self.use_cache)

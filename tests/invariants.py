@@ -107,7 +107,7 @@ class InvariantChecker:
         task = self.scheduler.task
         action, task.action = task.action, None
         before = self._flights
-        self._latest = max(self._latest, self.state.entries._now)
+        self._latest = max(self._latest, self.state.entries._leases._now)
         if isinstance(action, Call):
             action.requested_in = self.section
             action.newer_than = self._invalidated.get(action.key, NEVER)
@@ -179,9 +179,9 @@ class InvariantChecker:
 
     def _check_leases(self, tokens: dict[Key, Lease], task: Task, action: object) -> None:
         entries = self.state.entries
-        if len(tokens) > entries._expiry.maxsize:
+        if len(tokens) > entries._leases.max_items:
             self.violation("too many entries")
-        if len(tokens) != len(entries._expiry):
+        if len(tokens) != len(entries._leases._index or ()):
             self.violation("a token that never expires from the cache")
         if tokens and self.state.closed:
             self.violation("a token is kept after close()")
@@ -198,8 +198,8 @@ class InvariantChecker:
         for key, token in self._tokens.items():
             if key not in tokens and not (
                 (isinstance(action, Invalidation) and action.matches(key, token))
-                or token._sent.monotonic + token._seconds <= entries._now
-                or (published and len(tokens) == entries._expiry.maxsize)
+                or token._sent.monotonic + token._seconds <= entries._leases._now
+                or (published and len(tokens) == entries._leases.max_items)
             ):
                 self.violation("a token is lost")
 
@@ -242,7 +242,7 @@ class InvariantChecker:
         failure = self.state.entries.failure(fetch.key)
         now = task.reading
         if failure is None:
-            if self.state.entries._now < now.monotonic + LINGER:
+            if self.state.entries._leases._now < now.monotonic + LINGER:
                 self.violation("a failure is forgotten")
         elif failure.since != now or failure.wait <= 0:
             self.violation("a failure is followed by no back-off")
@@ -253,7 +253,7 @@ class InvariantChecker:
         for task in self.scheduler.sleeping:
             if task.waits_for is not None and task.waits_for.done:
                 self.violation("a waiter is not woken")
-        idle = self.state.flights.idle
+        idle = [worker.gate for worker in self.state.flights.slots.workers() if worker.idle]
         if any(gate not in idle for gate in self.scheduler.gates.values()):
             return  # a worker waits for the rate limiter
         most = 1 if self.threads_fail else self._max_fetches

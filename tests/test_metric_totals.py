@@ -125,8 +125,8 @@ def test_a_forked_child_counts_from_zero(
     cache.get(request_for())
     assert watched.figures()["misses"] == 1
 
-    ready = cache._leases._before_fork()
-    cache._leases._after_fork(ready=ready, in_child=True)
+    cache._leases._before_fork()
+    cache._leases._after_fork(in_child=True)
     child = os.getpid() + 1
     monkeypatch.setattr(os, "getpid", lambda: child)
 

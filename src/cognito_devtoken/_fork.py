@@ -11,6 +11,7 @@ import os
 import threading
 import weakref
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Protocol
 
@@ -22,16 +23,16 @@ FORK_WAIT = 1.0
 class Forkable(Protocol):
     """An object that must act when its process forks."""
 
-    def _before_fork(self) -> bool:
+    def _before_fork(self) -> None:
         """
-        Keep other threads out of the middle of a change. Returns whether that succeeded.
+        Keep other threads out of the middle of a change, if that is possible in a moment.
 
         It must not wait for a thread that may wait for something else: the forking thread holds
         logging's lock, and perhaps others.
         """
         ...
 
-    def _after_fork(self, *, ready: bool, in_child: bool) -> Callable[[], None] | None:
+    def _after_fork(self, *, in_child: bool) -> Callable[[], None] | None:
         """
         Continue; in a child, with resources of its own.
 
@@ -44,7 +45,8 @@ class Forks:
 
     def __init__(self, patience: float = FORK_WAIT) -> None:
         self._patience = patience
-        self._lock = threading.Lock()
+        # Reentrant, because only its owner can release it: see after().
+        self._lock = threading.RLock()
         self._watched: weakref.WeakSet[Forkable] = weakref.WeakSet()
         self._mine = threading.local()  # two threads may fork at the same time
 
@@ -55,19 +57,32 @@ class Forks:
 
     def before(self) -> None:
         """Prepare every object."""
-        self._mine.locked = self._lock.acquire(timeout=self._patience)
-        self._mine.forking = [(each, each._before_fork()) for each in list(self._watched)]
+        self._lock.acquire(timeout=self._patience)
+        self._mine.forking = forking = list(self._watched)
+        for each in forking:
+            each._before_fork()
 
     def after(self, *, in_child: bool) -> None:
-        """Let every object continue."""
-        forking, self._mine.forking = self._mine.forking, []
+        """
+        Let every object continue, also if a signal handler raised an exception in before().
+
+        Python ignores what is raised before and after a fork.
+        """
+        forking: list[Forkable] = getattr(self._mine, "forking", [])
+        self._mine.forking = []
         if in_child:
-            self._lock = threading.Lock()
-        elif self._mine.locked:
-            self._lock.release()
-        rest = [each._after_fork(ready=ready, in_child=in_child) for each, ready in forking]
+            self._lock = threading.RLock()
+        else:
+            release_if_owned(self._lock)
+        rest = [each._after_fork(in_child=in_child) for each in forking]
         for finish in filter(None, rest):
             finish()
+
+
+def release_if_owned(lock: threading.RLock) -> None:
+    """Release a lock if this thread has it."""
+    with suppress(RuntimeError):
+        lock.release()
 
 
 _forks = Forks()

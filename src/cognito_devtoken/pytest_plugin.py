@@ -208,10 +208,10 @@ class _Fetcher:
         self._ended = False
         watch(self)
 
-    def _before_fork(self) -> bool:
-        return True
+    def _before_fork(self) -> None:
+        """Do nothing."""
 
-    def _after_fork(self, *, ready: bool, in_child: bool) -> None:
+    def _after_fork(self, *, in_child: bool) -> None:
         if in_child:  # the pending calls are the parent's
             self._changed, self._pending = threading.Condition(), 0
 

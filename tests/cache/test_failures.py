@@ -199,6 +199,21 @@ def test_a_terminal_failure_of_a_forced_refresh_also_stops_hits(
     )
 
 
+@pytest.mark.parametrize("seconds", [70, 400])
+def test_a_refused_identity_does_not_get_its_old_token_back_later(
+    cache: TokenCache, fetcher: FakeFetcher, clock: ManualClock, seconds: float
+) -> None:
+    cache.get(request_for())
+    fetcher.error = ResourceConflictError("linked elsewhere")
+    with pytest.raises(ResourceConflictError):
+        cache.refresh(request_for())
+    for _ in range(2):
+        clock.advance(seconds)  # the failure is no longer remembered
+
+        with pytest.raises(ResourceConflictError):
+            cache.get(request_for())
+
+
 def test_a_terminal_failure_in_grace_is_raised(
     cache: TokenCache, fetcher: FakeFetcher, clock: ManualClock
 ) -> None:

@@ -5,7 +5,15 @@ from typing import Any
 
 import pytest
 
-from caching import Caller, ManualThreads, Recorder, make_cache, request_for, start_call
+from caching import (
+    Caller,
+    ManualThreads,
+    Recorder,
+    make_cache,
+    request_for,
+    start_call,
+    worker_count,
+)
 from cognito_devtoken import OpenIdToken, TokenCache, TokenRequest
 from cognito_devtoken.events import FetchStarted, Reason, Throttled
 from cognito_devtoken.exceptions import (
@@ -102,9 +110,17 @@ def test_a_caller_that_gives_up_does_not_cancel_the_flight(
     assert len(fetcher.calls) == 1
 
 
-def test_a_caller_without_a_timeout_waits_as_long_as_the_flight_takes(cache: TokenCache) -> None:
-    assert Caller(cache).seconds == float("inf")
-    assert Caller(cache, timeout=3).seconds == 3
+@pytest.mark.parametrize(("timeout", "seconds"), [(None, 30), (3, 3), (60, 60)])
+def test_a_caller_waits_for_30_s_at_most_unless_its_timeout_says_otherwise(
+    cache: TokenCache, clock: ManualClock, timeout: float | None, seconds: float
+) -> None:
+    caller = Caller(cache, timeout=timeout)
+    assert caller.seconds == seconds
+
+    clock.advance(seconds)
+
+    with pytest.raises(TokenUnavailableError):
+        next(caller._steps)
 
 
 def test_in_the_grace_period_a_caller_stops_waiting_before_its_token_expires(
@@ -183,7 +199,7 @@ def test_without_a_worker_thread_the_caller_fetches(
     cache._leases.workers.idle_seconds = 10
 
     assert cache.get(request_for()).token
-    assert cache._state.flights.workers == 0
+    assert worker_count(cache) == 0
 
 
 def test_without_a_worker_thread_a_due_token_is_served(

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from caching import PROVIDER, ManualThreads, make_cache, request_for, start_call
+from caching import PROVIDER, ManualThreads, make_cache, request_for, start_call, worker_count
 from cognito_devtoken import OpenIdToken, RefreshPolicy, TokenCache, TokenRequest
 from cognito_devtoken._cache.flights import DEADLINE
-from cognito_devtoken._fork import Forks
+from cognito_devtoken._fork import Forks, release_if_owned
 from cognito_devtoken._values.key import Key
 from cognito_devtoken.events import Event, FetchStarted, FetchSucceeded
 from cognito_devtoken.exceptions import (
@@ -38,14 +38,13 @@ class Part:
     """An object whose lock is held during a fork."""
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()
+        self.lock = threading.RLock()
 
-    def _before_fork(self) -> bool:
-        return self.lock.acquire(blocking=False)
+    def _before_fork(self) -> None:
+        self.lock.acquire(blocking=False)
 
-    def _after_fork(self, *, ready: bool, in_child: bool) -> None:
-        if ready:
-            self.lock.release()
+    def _after_fork(self, *, in_child: bool) -> None:
+        release_if_owned(self.lock)
 
 
 class TestFork:
@@ -59,19 +58,37 @@ class TestFork:
             one.submit(forks.after, in_child=False).result()
             other.submit(forks.after, in_child=False).result()
 
-        assert not forks._lock.locked()
-        assert not part.lock.locked()
+        assert forks._lock.acquire(blocking=False)
+        assert part.lock.acquire(blocking=False)
 
     def test_a_child_can_open_a_session_whichever_thread_held_the_registry(self) -> None:
         forks, part = Forks(patience=0), Part()
-        forks._lock.acquire()
+        with ThreadPoolExecutor(1) as other:
+            other.submit(forks._lock.acquire).result()
 
-        forks.before()
-        forks.after(in_child=True)
+            forks.before()
+            forks.after(in_child=True)
 
         assert forks._lock.acquire(blocking=False)
         forks._lock.release()
         forks.watch(part)
+
+    def test_a_handler_that_raises_before_the_fork_leaves_no_lock_held(self) -> None:
+        class Interrupted(Part):
+            def _before_fork(self) -> None:
+                super()._before_fork()
+                raise KeyboardInterrupt
+
+        forks, parts = Forks(patience=0), [Interrupted(), Interrupted()]
+        with ThreadPoolExecutor(1) as other:
+            for part in parts:
+                forks.watch(part)
+            with pytest.raises(KeyboardInterrupt):
+                other.submit(forks.before).result()
+            other.submit(forks.after, in_child=False).result()
+
+            for lock in (forks._lock, *(part.lock for part in parts)):
+                assert lock.acquire(blocking=False)
 
 
 class TestThreads:
@@ -84,7 +101,7 @@ class TestThreads:
         cache = make_cache(fetcher, clock, start_thread=none)
 
         assert cache.get(request_for()).token
-        assert cache._state.flights.workers == 0
+        assert worker_count(cache) == 0
 
     def test_an_interrupt_while_a_thread_starts_frees_its_worker_slot(
         self, fetcher: FakeFetcher, clock: ManualClock
@@ -96,7 +113,7 @@ class TestThreads:
         with pytest.raises(KeyboardInterrupt):
             cache.get(request_for())
 
-        assert cache._state.flights.workers == 0
+        assert worker_count(cache) == 0
 
     @pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(3)])
     def test_without_threads_an_interrupt_reaches_the_caller(
@@ -161,13 +178,13 @@ class TestThreads:
         assert len(fetcher.calls) == 2
 
     def test_close_wakes_the_idle_workers(self, cache: TokenCache) -> None:
-        gate = threading.Lock()
-        gate.acquire()
-        cache._state.flights.idle.append(gate)
+        worker = cache._state.flights.slots.reserve()
+        assert worker
+        worker.idle = True
 
         cache.close()
 
-        assert not gate.locked()
+        assert not worker.gate.locked()
 
     def test_a_queued_flight_starts_when_a_hung_one_is_abandoned(
         self, fetcher: FakeFetcher, clock: ManualClock
@@ -212,7 +229,7 @@ class TestHooks:
 
         assert log[1:] == ["served"]
         assert cache.stats().hook_errors == 0
-        assert cache._state.flights.active == 0
+        assert cache._state.flights.slots.active() == 0
 
     def test_a_waiting_caller_is_woken_before_a_hook_is_called(
         self, fetcher: FakeFetcher, clock: ManualClock
@@ -345,7 +362,8 @@ def test_invalidating_a_token_does_not_scan_the_cache(cache: TokenCache) -> None
         items = __iter__
 
     token = cache.get(request_for())
-    cache._state.entries.leases = NotIterable(cache._state.entries.leases)
+    entries = cache._state.entries
+    entries.leases = entries._leases.items = NotIterable(entries.leases)
 
     cache.invalidate(token)
 
@@ -386,8 +404,8 @@ def test_a_forked_child_draws_its_own_jitter_and_keeps_a_token_expedited(
     for expedited in (False, True):
         if expedited:
             entries.expedite(key)
-        ready = cache._leases._before_fork()
-        cache._leases._after_fork(ready=ready, in_child=True)
+        cache._leases._before_fork()
+        cache._leases._after_fork(in_child=True)
         dues.append(entries.leases[key]._due)
 
     assert dues == pytest.approx([600, 500, 0])

@@ -83,7 +83,7 @@ def test_no_more_than_max_entries_tokens_are_held(
 
     assert cache.stats().evictions == 15
     assert [event.remaining for event in recorder.of(Evicted)] == [900] * 15
-    assert len(cache._state.entries.leases) == len(cache._state.entries._expiry) == 10
+    assert len(cache._state.entries.leases) == 10
 
 
 def test_the_token_fetched_longest_ago_is_evicted_first(
@@ -111,7 +111,7 @@ def test_expired_tokens_are_removed_without_a_request_for_their_key(
 
     assert cache.stats().entries == 1
     assert cache.stats().expirations == 5
-    assert len(cache._state.entries._expiry) == 1
+    assert len(cache._state.entries.leases) == 1
 
 
 def test_the_number_of_remembered_failures_is_bounded(
@@ -123,7 +123,7 @@ def test_the_number_of_remembered_failures_is_bounded(
         with pytest.raises(Exception, match="ConnectionError"):
             cache.get(request_for(f"user-{number}"))
 
-    assert len(cache._state.entries._failures) == 1000
+    assert len(cache._state.entries._failures.items) == 1000
 
 
 @pytest.mark.parametrize("name", ["max_entries", "max_concurrent_fetches"])

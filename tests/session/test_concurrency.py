@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from caching import POOL_ID, PROVIDER, Recorder, request_for, wait_until
+from caching import POOL_ID, PROVIDER, Recorder, idle_count, request_for, wait_until, worker_count
 from cognito_devtoken import AsyncTokenSession, OpenIdToken, TokenCache
 from cognito_devtoken.events import FetchSucceeded
 from cognito_devtoken.exceptions import ResourceNotFoundError, TokenUnavailableError
@@ -214,18 +214,18 @@ def test_idle_worker_threads_end(fetcher: FakeFetcher) -> None:
     for number in range(20):
         cache.get(request_for(f"user-{number}"))
 
-    wait_until(lambda: cache._state.flights.workers == 0)
+    wait_until(lambda: worker_count(cache) == 0)
     wait_until(lambda: threading.active_count() <= before)
 
 
 def test_an_idle_worker_waits_for_the_next_miss(cache: TokenCache) -> None:
     for number in range(20):
         cache.get(request_for(f"user-{number}"))
-        wait_until(lambda: len(cache._state.flights.idle) == 1)
+        wait_until(lambda: idle_count(cache) == 1)
 
-    assert cache._state.flights.workers == 1
+    assert worker_count(cache) == 1
     cache.close()
-    wait_until(lambda: cache._state.flights.workers == 0)
+    wait_until(lambda: worker_count(cache) == 0)
 
 
 def test_a_worker_that_is_reserved_as_it_times_out_stays(cache: TokenCache) -> None:
@@ -236,13 +236,13 @@ def test_a_worker_that_is_reserved_as_it_times_out_stays(cache: TokenCache) -> N
         if not wakings:
             wakings.append(1)
             with state.lock:
-                state.flights.reserve_worker()  # just as its idle time ends
+                state.flights.slots.reserve()  # just as its idle time ends
             return False
         return gate.acquire(timeout=seconds)
 
     workers.wait = wait
     cache.get(request_for())
 
-    wait_until(lambda: len(cache._state.flights.idle) == 1)
-    assert cache._state.flights.workers == 1
+    wait_until(lambda: idle_count(cache) == 1)
+    assert worker_count(cache) == 1
     cache.close()

@@ -120,7 +120,7 @@ def test_no_log_event_or_repr_shows_a_secret(
         repr(session.stats()),
         repr(list(cache._state.entries.leases)),
         repr(list(cache._state.entries.leases.values())),
-        repr(cache._state.entries._failures),
+        repr(cache._state.entries._failures.items),
         repr(copy.copy(cache)),
     ]
     for secret in (USER, LOGIN, token.token):

@@ -38,8 +38,8 @@ def test_from_env_reads_every_setting(kind: Any) -> None:
 
     assert type(session) is kind
     assert (session._pool, session._provider, session._duration) == (POOL_ID, PROVIDER, 3600)
-    assert session._cache._state.entries._expiry.maxsize == 7
-    assert session._cache._state.flights._max_concurrent == 3
+    assert session._cache._state.entries._leases.max_items == 7
+    assert session._cache._state.flights.slots._max_concurrent == 3
     assert session._cache._state.policy == RefreshPolicy(
         grace=12.5, refresh_ahead=600, strict_grace=True
     )

@@ -276,8 +276,8 @@ def test_a_forked_child_does_not_announce_for_its_parent_and_starts_its_own_thre
     log_of(host).thread.running = True
     host.forget("user-42")
 
-    ready = host._leases._before_fork()
-    finish = host._leases._after_fork(ready=ready, in_child=True)
+    host._leases._before_fork()
+    finish = host._leases._after_fork(in_child=True)
     started: list[object] = []
     log_of(host).thread.start_thread = started.append
     assert finish
@@ -290,6 +290,6 @@ def test_a_forked_child_does_not_announce_for_its_parent_and_starts_its_own_thre
 def test_a_forked_child_without_a_token_starts_no_thread(new_host: HostFactory) -> None:
     host = new_host()
 
-    ready = host._leases._before_fork()
+    host._leases._before_fork()
 
-    assert host._leases._after_fork(ready=ready, in_child=True) is None
+    assert host._leases._after_fork(in_child=True) is None

@@ -180,8 +180,8 @@ def test_a_forked_child_holds_no_lock_and_starts_its_own_thread(
     flight = call(host)
     of_parent = locks_of(host)._held.copy()
 
-    ready = host._leases._before_fork()
-    host._leases._after_fork(ready=ready, in_child=True)
+    host._leases._before_fork()
+    host._leases._after_fork(in_child=True)
 
     clock.advance(RENEW_EVERY)
     call(host, request_for("another"))

@@ -88,7 +88,7 @@ def test_a_store_has_another_client_in_a_forked_child(keys: str) -> None:
     store = RedisStore("redis://localhost", keys=keys)
     own = store._client
 
-    ready = store._before_fork()
-    store._after_fork(ready=ready, in_child=True)
+    store._before_fork()
+    store._after_fork(in_child=True)
 
     assert store._client is not own

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from caching import Caller, ManualThreads, Recorder, request_for
+from caching import Caller, ManualThreads, Recorder, request_for, take_flight
 from cognito_devtoken import OpenIdToken, TokenRequest
 from cognito_devtoken._cache.flights import DEADLINE
 from cognito_devtoken.events import FetchAbandoned
@@ -38,11 +38,10 @@ def test_a_freeze_before_the_store_is_asked_does_not_age_the_flight(
 ) -> None:
     host = new_host(start_thread=threads.start)
     caller = Caller(host)
-    flight = host._state.flights.take(host._state.now())
-    assert flight
+    worker, flight = take_flight(host, threads)
 
     clock.freeze(60)
-    host._leases.workers._fly(flight)
+    host._leases.workers._fly(worker, flight)
 
     assert caller.result().token
     assert not recorder.of(FetchAbandoned)

@@ -25,7 +25,7 @@ from cognito_devtoken.testing import FakeFetcher
 @override_settings(COGNITO_DEVTOKEN=COMPLETE | {"OPTIONS": {"max_entries": 7}})
 @pytest.mark.parametrize("get_session", [get_session, get_async_session])
 def test_options_become_arguments_of_the_session(get_session: Any) -> None:
-    assert get_session()._cache._state.entries._expiry.maxsize == 7
+    assert get_session()._cache._state.entries._leases.max_items == 7
 
 
 ERRORS = [

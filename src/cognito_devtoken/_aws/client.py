@@ -218,10 +218,10 @@ class DevTokenClient:
         for client in made.values():
             client.close()
 
-    def _before_fork(self) -> bool:
-        return True  # a child inherits nothing that may be half done
+    def _before_fork(self) -> None:
+        """Do nothing: a child inherits nothing that may be half done."""
 
-    def _after_fork(self, *, ready: bool, in_child: bool) -> None:
+    def _after_fork(self, *, in_child: bool) -> None:
         if in_child:
             self._inherited = self._made  # the parent's: kept open, and never used
             self._renew()

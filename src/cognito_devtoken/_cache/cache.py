@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from .._fork import FORK_WAIT, watch
+from .._fork import FORK_WAIT, release_if_owned, watch
 from .._values.clock import Clock
 from .._values.key import Key
 from .._values.lease import Lease
@@ -105,13 +105,12 @@ class LeaseCache(Generic[R, L]):
         self.state.recorder.run_deferred()
         self.source.flush()
 
-    def _before_fork(self) -> bool:
+    def _before_fork(self) -> None:
         """Take the lock, so that no other thread is in the middle of a change."""
-        return self.state.lock.acquire(timeout=FORK_WAIT)
+        self.state.lock.acquire(timeout=FORK_WAIT)
 
-    def _after_fork(self, *, ready: bool, in_child: bool) -> Callable[[], None] | None:
-        if ready:
-            self.state.lock.release()
+    def _after_fork(self, *, in_child: bool) -> Callable[[], None] | None:
+        release_if_owned(self.state.lock)
         if not in_child:
             return None
         self.state.after_fork()

@@ -6,16 +6,14 @@ Nothing here takes a lock or reads a clock: its callers do both.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from .._values.clock import Instant
 from .._values.key import Key
 from .._values.lease import Lease
+from .bounded import BoundedDict
 from .failures import RememberedFailure
 
-
-if TYPE_CHECKING:
-    from cachetools import TLRUCache
 
 L = TypeVar("L", bound=Lease)
 
@@ -30,49 +28,31 @@ class Entries(Generic[L]):
     """
     Leases and remembered failures by key, each within the same bound.
 
-    *leases* is a plain dictionary, which a hit reads without a lock and without changing it.
-    Cachetools decides what to evict: expired leases first, then those that were stored longest
-    ago. A refresh stores its lease again, so leases in use outlive unused ones.
+    *leases* is a plain dictionary, which a hit reads without a lock and without changing it. A
+    refresh stores its lease again, so leases in use outlive unused ones.
     """
 
     def __init__(self, max_entries: int) -> None:
-        from cachetools import TLRUCache
-
-        self.leases: dict[Key, L] = {}
-        self._now = 0.0
-        self._expiry: TLRUCache[Key, float] = TLRUCache(max_entries, _by_value, self._time)
+        # By the monotonic clock; one that has expired by the wall clock is not served either.
+        self._leases: BoundedDict[L] = BoundedDict(max_entries, _end_of_lease)
+        self.leases = self._leases.items
         # With a smaller bound, some keys would not back off when many fail at once.
-        self._failures: TLRUCache[Key, tuple[RememberedFailure, float]] = TLRUCache(
-            max(max_entries, _MIN_FAILURES), _by_second, self._time
+        self._failures: BoundedDict[RememberedFailure] = BoundedDict(
+            max(max_entries, _MIN_FAILURES), _end_of_failure
         )
 
-    def _time(self) -> float:
-        return self._now
-
     def sweep(self, now: Instant) -> int:
-        """Remove every expired lease. Returns how many there were."""
-        self._now = now.monotonic
-        expired = list(self._expiry.expire())
-        for key, _ in expired:
-            self.leases.pop(key, None)
-        return len(expired)
+        """Remove every expired lease and failure. Returns how many leases there were."""
+        self._failures.sweep(now)
+        return self._leases.sweep(now)
 
     def store(self, key: Key, lease: L) -> tuple[Key, L] | None:
         """Store a lease. Returns the lease that was evicted for it, with its key."""
-        evicted = None
-        if key not in self.leases and len(self._expiry) >= self._expiry.maxsize:
-            victim, _ = self._expiry.popitem()
-            evicted = victim, self.leases.pop(victim)
-        # By the monotonic clock; one that has expired by the wall clock is not served either.
-        self._expiry[key] = lease._sent.monotonic + lease._seconds
-        if key in self._expiry:  # it refuses a lease that has already expired
-            self.leases[key] = lease
-        return evicted
+        return self._leases.store(key, lease)
 
     def drop(self, key: Key) -> None:
         """Remove a lease."""
-        self._expiry.pop(key, None)
-        self.leases.pop(key, None)
+        self._leases.drop(key)
 
     def find(self, lease: L, *, shared: bool = False) -> Key | None:
         """
@@ -102,27 +82,26 @@ class Entries(Generic[L]):
 
     def clear(self) -> None:
         """Remove everything."""
-        self.leases.clear()
-        self._expiry.clear()
+        self._leases.clear()
         self._failures.clear()
 
     def failure(self, key: Key) -> RememberedFailure | None:
         """Return the last failure remembered for a key."""
-        found = self._failures.get(key)
-        return found[0] if found else None
+        return self._failures.items.get(key)
 
     def remember_failure(self, key: Key, failure: RememberedFailure) -> None:
         """Remember the last failure of a key."""
-        self._failures[key] = failure, failure.since.monotonic + failure.wait + _LINGER
+        self._failures.store(key, failure)
 
     def forget_failure(self, key: Key) -> None:
         """Forget the last failure of a key."""
-        self._failures.pop(key, None)
+        if key in self._failures.items:
+            self._failures.drop(key)
 
 
-def _by_value(key: Key, value: float, now: float) -> float:
-    return value
+def _end_of_lease(lease: Lease) -> float:
+    return lease._sent.monotonic + lease._seconds
 
 
-def _by_second(key: Key, value: tuple[RememberedFailure, float], now: float) -> float:
-    return value[1]
+def _end_of_failure(failure: RememberedFailure) -> float:
+    return failure.since.monotonic + failure.wait + _LINGER

@@ -1,16 +1,16 @@
 """
 What a failed fetch means: whether a valid lease is still served, and how long to back off.
 
-The negative cache: the last failure of each key is remembered for a few seconds, and callers that
-come during that time get it again without a call. Callers without a valid lease get it for at most
-5 s, so that whoever fixes the cause does not have to wait for the cache.
+The negative cache: the last failure of each key is remembered. While the key backs off, callers
+get it again without a call. Callers without a valid lease get it for at most 5 s, so that whoever
+fixes the cause does not have to wait for the cache.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from enum import Enum
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple, NoReturn, TypeVar
 
 from .._values.clock import Instant
 from ..exceptions import (
@@ -21,6 +21,8 @@ from ..exceptions import (
     TooManyRequestsError,
 )
 
+
+E = TypeVar("E", bound=BaseException)
 
 MAX_MEMORY = 5.0
 _SHORTEST_BACK_OFF = 0.5
@@ -37,7 +39,10 @@ class Failure(Enum):
     """Likewise, with longer pauses."""
 
     REFUSED = "refused"
-    """Our AWS credentials or configuration: a valid lease is served, else the error is raised."""
+    """
+    Our own AWS credentials or configuration is at fault: a valid lease is served, else the error
+    is raised.
+    """
 
     TERMINAL = "terminal"
     """Cognito refuses this identity: the error is raised, even while a lease is valid."""
@@ -129,7 +134,7 @@ class RememberedFailure(NamedTuple):
         )
 
 
-def copy_of(error: Exception) -> Exception:
+def copy_of(error: E) -> E:
     """Copy a failure, because each of the callers that share it raises an object of its own."""
     twin = type(error).__new__(type(error), *error.args)  # whatever its __init__ takes
     twin.__dict__.update(error.__dict__)

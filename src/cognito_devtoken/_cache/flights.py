@@ -5,21 +5,23 @@ Law of this module: a flight belongs to no caller. A caller that waits for it ma
 cancelled or lose its event loop; the flight continues.
 
 The table and its queues are used under the cache's lock, which is never held while a fetch, a
-hook, a clock or a wait runs.
+hook, a clock or a wait runs. An exception may be raised at any point, such as by a signal handler:
+each change is made in an order in which a part of it does no harm, or that the next change repairs.
 """
 
 from __future__ import annotations
 
-import threading
 from collections import deque
 from collections.abc import Callable, Generator
 from itertools import islice
 from typing import Generic, TypeVar
+from weakref import ref
 
 from .._values.clock import Instant
 from .._values.key import Key
 from .._values.lease import Lease
 from ..events import Reason
+from .worker_slots import Worker, WorkerSlots
 
 
 R = TypeVar("R")
@@ -28,9 +30,6 @@ L = TypeVar("L", bound=Lease)
 # A fetch that has not returned by then is abandoned: botocore, as this library configures it,
 # makes 2 attempts of at most 2 s to connect and 5 s to answer.
 DEADLINE = 15.0
-# A worker whose fetch never returns is left behind and another one takes its place, until there
-# are this many times as many workers as fetches allowed at once.
-_WORKERS_PER_FETCH = 4
 # How many queued flights that no caller waits for are checked in one call.
 _AT_ONCE = 100
 
@@ -49,6 +48,8 @@ class Flight(Generic[R, L]):
         asked: When it was queued.
 
         sent: When a worker took it; None while it is queued.
+
+        worker: Refers to the worker that took it, for as long as that exists.
 
         awaited: Whether a caller waits for it.
 
@@ -83,6 +84,7 @@ class Flight(Generic[R, L]):
         "stale",
         "successor",
         "waiters",
+        "worker",
     )
 
     def __init__(self, key: Key, request: R, reason: Reason, asked: Instant) -> None:
@@ -91,6 +93,7 @@ class Flight(Generic[R, L]):
         self.reason = reason
         self.asked = asked
         self.sent: Instant | None = None
+        self.worker: ref[Worker[R, L]] | None = None
         self.awaited = False
         self.min_life = 0.0
         self.stale = False
@@ -112,12 +115,7 @@ class Flights(Generic[R, L]):
 
     def __init__(self, max_concurrent: int) -> None:
         self.by_key: dict[Key, Flight[R, L]] = {}
-        self.idle: list[threading.Lock] = []
-        self.workers = 0
-        self.in_hooks = 0  # workers that are calling hooks
-        self._max_concurrent = max_concurrent
-        self._sent: set[Flight[R, L]] = set()
-        self._abandoned: set[Flight[R, L]] = set()
+        self.slots: WorkerSlots[R, L] = WorkerSlots(max_concurrent)
         self._last_arrival: Instant | None = None
         self._misses: deque[Flight[R, L]] = deque()
         self._refreshes: deque[Flight[R, L]] = deque()
@@ -152,8 +150,7 @@ class Flights(Generic[R, L]):
         if flight is None:
             made: Flight[R, L] = Flight(key, request, reason, now)
             made.awaited = awaited
-            self._enqueue(made)
-            self.by_key[key] = made
+            self._put(made)
             return made, True
         if flight.sent and (newer or flight.stale):
             # After it, not in parallel: a key never has two flights in the air.
@@ -166,56 +163,43 @@ class Flights(Generic[R, L]):
             self._enqueue(flight)  # among the misses; the other queue skips it
         return flight, False
 
+    def _put(self, flight: Flight[R, L]) -> None:
+        self._enqueue(flight)  # first: what is queued without being in the table is skipped
+        self.by_key[flight.key] = flight
+
     def _enqueue(self, flight: Flight[R, L]) -> None:
         (self._misses if flight.awaited else self._refreshes).append(flight)
+
+    def _is_queued(self, flight: Flight[R, L]) -> bool:
+        return not flight.sent and self.by_key.get(flight.key) is flight
 
     def has_queued(self) -> bool:
         """Tell whether a flight waits for a worker."""
         for queue in (self._misses, self._refreshes):
-            while queue and (queue[0].done or queue[0].sent):
+            while queue and not self._is_queued(queue[0]):
                 queue.popleft()
         return bool(self._misses or self._refreshes)
 
-    def take(self, now: Instant) -> Flight[R, L] | None:
-        """Take the next flight from the queues: misses before refreshes."""
+    def take(self, worker: Worker[R, L], now: Instant) -> Flight[R, L] | None:
+        """Have a worker take the next flight from the queues: misses before refreshes."""
         if not self.has_queued():
             return None
-        flight = (self._misses or self._refreshes).popleft()
-        flight.sent = now
-        self._sent.add(flight)
+        flight = (self._misses or self._refreshes)[0]
+        flight.worker = ref(worker)
+        worker.flight = flight
+        flight.sent = now  # from here on, the queue skips it
         return flight
-
-    @property
-    def active(self) -> int:
-        """How many workers there are, without those that are left behind or in a hook."""
-        return self.workers - len(self._abandoned) - self.in_hooks
-
-    def reserve_worker(self) -> bool:
-        """Wake a worker for a queued flight. Returns whether one must be started instead."""
-        if self.idle:
-            self.idle.pop().release()
-            return False
-        if self.active >= self._max_concurrent:
-            return False
-        if self.workers >= _WORKERS_PER_FETCH * self._max_concurrent:
-            return False
-        self.workers += 1
-        return True
-
-    def too_many_active(self) -> bool:
-        """Tell whether a worker that was left behind has returned after it was replaced."""
-        return self.active > self._max_concurrent
 
     def overdue(self, flight: Flight[R, L], now: Instant) -> bool:
         """
         Tell whether to abandon a flight.
 
-        A flight that was sent is overdue by its age. A queued flight is overdue if it is that old
-        and either no caller waits for it, or no other flight has arrived in that time: while the
-        queue moves, it keeps its place.
+        A flight that was sent is overdue by its age, or if its worker no longer exists. A queued
+        flight is overdue if it is that old and either no caller waits for it, or no other flight
+        has arrived in that time: while the queue moves, it keeps its place.
         """
         if flight.sent:
-            return flight.sent.age(now) >= DEADLINE
+            return self.is_orphaned(flight) or flight.sent.age(now) >= DEADLINE
         moved = DEADLINE
         if self._last_arrival and flight.waiters:
             moved = self._last_arrival.age(now)
@@ -223,11 +207,12 @@ class Flights(Generic[R, L]):
 
     def overdue_flights(self, now: Instant) -> list[Flight[R, L]]:
         """Return overdue flights that perhaps no caller supervises; not all at once."""
-        self.has_queued()  # removes those that have ended
-        found = [flight for flight in self._sent if self.overdue(flight, now)]
+        self.has_queued()  # removes those that are no longer queued
+        flying = self.in_the_air()
+        found = [flight for flight in flying if not flight.done and self.overdue(flight, now)]
         for queue in (self._misses, self._refreshes):
             for flight in islice(queue, _AT_ONCE):
-                if not (flight.done or flight.sent or flight.waiters):
+                if self._is_queued(flight) and not flight.waiters:
                     if not self.overdue(flight, now):
                         break  # and those behind it are younger
                     found.append(flight)
@@ -235,45 +220,46 @@ class Flights(Generic[R, L]):
 
     def in_the_air(self) -> list[Flight[R, L]]:
         """Return those that were sent and have not returned, including the abandoned."""
-        return [*self._sent, *self._abandoned]
+        return [worker.flight for worker in self.slots.workers() if worker.flight]
+
+    def is_orphaned(self, flight: Flight[R, L]) -> bool:
+        """Tell whether the worker that took a flight died before the flight ended."""
+        return flight.worker is not None and flight.worker() is None and flight.sent is not None
+
+    def holds(self, flight: Flight[R, L]) -> bool:
+        """Tell whether a flight is in the table, as a key's flight or its successor."""
+        first = self.by_key.get(flight.key)
+        return first is flight or (first is not None and first.successor is flight)
 
     def finish(self, flight: Flight[R, L], now: Instant, *, arrived: bool) -> bool:
         """
-        Take a flight out of the table; its successor is next.
+        Take a flight that has returned out of the table.
 
-        Returns whether it was still there, and had not been abandoned.
+        Returns whether it had not been abandoned.
         """
         if arrived:
             self._last_arrival = now
-        if flight.done:
-            self._abandoned.discard(flight)
-            return False
-        self._remove(flight, now)
-        return True
+        self.remove(flight, now)
+        return not flight.done
 
     def note_progress(self, now: Instant) -> None:
         """Count as progress of the queue that a flight goes on after a long wait."""
         self._last_arrival = now
 
-    def abandon(self, flight: Flight[R, L], now: Instant) -> None:
-        """Abandon a flight: its worker is left behind, and another may take its place."""
-        self._remove(flight, now)
-        if flight.sent:
-            self._abandoned.add(flight)
-
-    def _remove(self, flight: Flight[R, L], now: Instant) -> None:
-        self._sent.discard(flight)
+    def remove(self, flight: Flight[R, L], now: Instant) -> None:
+        """Take a flight out of the table; its successor is next."""
+        if self.by_key.get(flight.key) is not flight:
+            return
         if flight.successor:
             flight.successor.asked = now  # its time starts now
-            self.by_key[flight.key] = flight.successor
-            self._enqueue(flight.successor)
+            self._put(flight.successor)
         else:
-            self.by_key.pop(flight.key, None)
+            del self.by_key[flight.key]
 
     def clear(self) -> list[Flight[R, L]]:
         """Remove all flights. Returns those that have not ended."""
         flights = [each for each in self.by_key.values() if not each.done]
         flights += [each.successor for each in flights if each.successor]
-        for held in (self.by_key, self._sent, self._misses, self._refreshes):
+        for held in (self.by_key, self._misses, self._refreshes):
             held.clear()
         return flights

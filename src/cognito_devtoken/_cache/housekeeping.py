@@ -31,7 +31,11 @@ def supervise(state: CacheState[R, L], flight: Flight[R, L], now: Instant) -> No
     """Make sure, on behalf of a caller that waits, that its flight makes progress."""
     abandon_if_overdue(state, flight, now)
     abandon_overdue(state, now)
-    if not (flight.sent or flight.done) and state.flights.active <= 0:
+    if flight.done:
+        return
+    if not state.flights.holds(flight):  # an interrupt came between its removal and its end
+        state.settle_lost(flight, now)
+    elif not flight.sent and not state.flights.slots.active():
         state.ensure_worker()
 
 
@@ -57,13 +61,23 @@ def _abandon(state: CacheState[R, L], flight: Flight[R, L], now: Instant) -> Non
         return
     age = (flight.sent or flight.asked).age(now)
     sent = flight.sent is not None
-    state.flights.abandon(flight, now)
     state.recorder.counts["fetches_abandoned"] += 1
     state.recorder.emit(FetchAbandoned, flight.key, flight.reason, age, sent)
-    if sent:
+    if state.flights.is_orphaned(flight):
+        state.settle_lost(flight, now)
+    elif sent:
         error = TokenUnavailableError(f"Cognito did not answer within {age:.0f} s.")
         remember_failure(state, flight, error, now)
+        end_abandoned(state, flight, error, now)
     else:
         error = TokenUnavailableError(f"No worker was free for the fetch within {age:.0f} s.")
-    state.settle(flight, error=error)
+        end_abandoned(state, flight, error, now)
     state.ensure_worker()
+
+
+def end_abandoned(
+    state: CacheState[R, L], flight: Flight[R, L], error: TokenUnavailableError, now: Instant
+) -> None:
+    """End a flight without waiting for it: its worker is left behind."""
+    state.flights.remove(flight, now)
+    state.settle(flight, error=error)

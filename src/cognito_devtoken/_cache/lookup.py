@@ -19,7 +19,7 @@ from .._values.lease import Lease, remaining_of
 from ..events import Reason, ServedInGrace
 from ..exceptions import DevTokenError, SessionClosedError, TokenUnavailableError
 from .failures import Failure, RememberedFailure, copy_of
-from .flights import Flight, Steps
+from .flights import DEADLINE, Flight, Steps
 from .housekeeping import abandon_if_overdue, clean_up, supervise
 from .policy import Freshness
 from .state import CacheState, session_closed
@@ -28,6 +28,9 @@ from .state import CacheState, session_closed
 R = TypeVar("R")
 L = TypeVar("L", bound=Lease)
 
+# How many seconds a caller without a timeout waits at most: as long as a fetch that is in flight
+# already may take, and the one after it.
+LONGEST_WAIT = 2 * DEADLINE
 # How many seconds a caller waits for a refresh where threads are frozen between requests.
 _INLINE = 1.0
 _REASONS = {
@@ -91,7 +94,7 @@ class Lookup(Generic[R, L]):
         least = None if min_remaining is None else as_seconds("min_remaining", min_remaining)
         if least is not None and least >= life:
             raise ValueError(f"min_remaining must be less than the token's life of {life:g} s.")
-        patience = float("inf") if timeout is None else as_seconds("timeout", timeout)
+        patience = LONGEST_WAIT if timeout is None else as_seconds("timeout", timeout)
         state, recorder = self._state, self._state.recorder
         asked = state.now()
         try:
@@ -150,7 +153,8 @@ class Lookup(Generic[R, L]):
         freshness, reason = self._freshness(lease, now, least)
         if freshness is Freshness.EXPIRED:
             return self._miss(key, request, reason, now, failure)
-        if failure and failure.kind is Failure.TERMINAL:
+        if failure.kind is Failure.TERMINAL if failure else state.entries.is_expedited(lease):
+            # Cognito has refused this identity since the lease was fetched: ask it again first.
             wait = self._miss(key, request, reason, now, failure)
             return wait._replace(or_present=True)
         if freshness is Freshness.FRESH:

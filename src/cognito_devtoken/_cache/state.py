@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Generic, TypeVar
 
 from .._threads import random_fraction
@@ -22,6 +23,7 @@ from .flights import Flight, Flights
 from .policy import RefreshPolicy
 from .rate_limiter import AdaptiveRateLimiter
 from .stats import StatsRecorder
+from .worker_slots import Worker
 
 
 R = TypeVar("R")
@@ -37,8 +39,8 @@ class CacheState(Generic[R, L]):
 
         closed: Whether the cache has been closed.
 
-        start_worker: Called without the lock when flights are queued and a worker must be
-            started for them.
+        start_worker: Called without the lock with a worker that must be started for queued
+            flights.
 
         random_fraction: Returns a random number from 0 to 1, for jitter.
     """
@@ -57,7 +59,7 @@ class CacheState(Generic[R, L]):
         self.recorder = recorder
         self.closed = False
         self.random_fraction: Callable[[], float] = random_fraction
-        self.start_worker: Callable[[], None]
+        self.start_worker: Callable[[Worker[R, L]], None]
         self._max_concurrent = max_concurrent
         self._wall_offset: float | None = None
         self._renew()
@@ -87,6 +89,7 @@ class CacheState(Generic[R, L]):
             SessionClosedError: If it is.
         """
         if self.closed:
+            self.close()  # again, in case a signal handler raised an exception in the middle of it
             raise session_closed()
 
     def sweep(self, now: Instant) -> None:
@@ -102,16 +105,24 @@ class CacheState(Generic[R, L]):
 
     def ensure_worker(self) -> None:
         """Make sure that a worker is running for the queued flights."""
-        if self.flights.reserve_worker():
-            self.recorder.defer_first(self.start_worker)
+        if worker := self.flights.slots.reserve():
+            self.recorder.defer_first(partial(self.start_worker, worker))
 
     def settle(
         self, flight: Flight[R, L], *, lease: L | None = None, error: Exception | None = None
     ) -> None:
         """End a flight, and wake every caller that waits for it."""
+        if flight.done:
+            return
         flight.lease, flight.error = lease, error
         flight.done = True
         self.recorder.defer_first(*tuple(flight.waiters))
+
+    def settle_lost(self, flight: Flight[R, L], now: Instant) -> None:
+        """End a flight that was interrupted: an exception was raised where none is expected."""
+        self.flights.remove(flight, now)
+        error = TokenUnavailableError("The fetch was interrupted.", hint="Try again.")
+        self.settle(flight, error=session_closed() if self.closed else error)
 
     def close(self) -> None:
         """
@@ -124,9 +135,7 @@ class CacheState(Generic[R, L]):
         self.entries.clear()
         for flight in self.flights.clear():
             self.settle(flight, error=session_closed())
-        for gate in self.flights.idle:
-            gate.release()
-        self.flights.idle = []
+        self.flights.slots.wake_all()
 
     # Fork
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Generic, TypeVar
 
 from .._threads import start_daemon, wait
@@ -15,12 +16,13 @@ from .._values.clock import Instant
 from .._values.lease import Lease, remaining_of
 from ..events import Reason
 from ..exceptions import DevTokenError, TokenUnavailableError
-from .failures import strip_frames
-from .flights import Flight, Flights
-from .housekeeping import abandon_overdue
+from .failures import copy_of, strip_frames
+from .flights import Flight
+from .housekeeping import abandon_overdue, end_abandoned
 from .publication import publish, record_failure, remember_failure
 from .source import Source
 from .state import CacheState
+from .worker_slots import Worker
 
 
 R = TypeVar("R")
@@ -50,37 +52,43 @@ class WorkerPool(Generic[R, L]):
         self._source = source
         state.start_worker = self._start_worker
 
-    def _start_worker(self) -> None:
+    def _start_worker(self, worker: Worker[R, L]) -> None:
         try:
-            self.start_thread(self._work)
+            self.start_thread(partial(self._work, worker))
         except (RuntimeError, MemoryError):
-            self._run_without_worker()
+            self._run_without_worker(worker)
         except BaseException:  # raised by a signal handler, such as Ctrl-C
-            with self._state.lock:
-                self._state.flights.workers -= 1
+            worker.ended = True
             raise
 
-    def _run_without_worker(self) -> None:
+    def _run_without_worker(self, worker: Worker[R, L]) -> None:
         """Fly a needed flight in this thread, and abandon those that no caller depends on."""
+        try:
+            flight = self._take_needed(worker)
+            if flight:
+                self._fly(worker, flight)
+                self._state.recorder.run_deferred()
+        finally:
+            worker.ended = True
+        cause = flight.error.__cause__ if flight and flight.error else None
+        if cause is not None and not isinstance(cause, Exception):
+            # Such as Ctrl-C, which is meant for this thread. A copy, because the negative cache
+            # keeps the original, which must not refer to the frames of this thread.
+            raise copy_of(cause)
+
+    def _take_needed(self, worker: Worker[R, L]) -> Flight[R, L] | None:
         state, flights = self._state, self._state.flights
         now = state.now()
         with state.lock:
-            flights.workers -= 1
-            if flights.active > 0:
-                return  # one of the active workers will take it
+            worker.available = False
+            if flights.slots.active():
+                return None  # one of the active workers will take it
             for flight in [f for f in flights.by_key.values() if self._can_wait(f, now)]:
-                flights.abandon(flight, now)
                 error = TokenUnavailableError("No thread could be started.")
                 remember_failure(state, flight, error, now)
-                state.settle(flight, error=error)
+                end_abandoned(state, flight, error, now)
             # Only one flight: supervise() brings the callers that wait for the others here, too.
-            mine = flights.take(now)
-        if mine:
-            self._fly(mine)
-            state.recorder.run_deferred()
-            cause = mine.error.__cause__ if mine.error else None
-            if cause is not None and not isinstance(cause, Exception):
-                raise cause  # such as Ctrl-C, which is meant for this thread
+            return flights.take(worker, now)
 
     def _can_wait(self, flight: Flight[R, L], now: Instant) -> bool:
         """Tell whether every caller still gets a lease if this flight is abandoned."""
@@ -91,57 +99,68 @@ class WorkerPool(Generic[R, L]):
         serves = flight.reason is not Reason.FORCED and not state.policy.strict_grace
         return not flight.awaited or (present and serves)
 
-    def _work(self) -> None:
-        flights, gate = self._state.flights, threading.Lock()
-        gate.acquire()
+    def _work(self, worker: Worker[R, L]) -> None:
+        worker.ended = False  # even if an interrupt made its start look like a failure
         try:
-            while self._next_job(flights, gate):
+            while self._next_job(worker):
                 pass
-        except BaseException:
-            with self._state.lock:
-                flights.workers -= 1
-            raise
+        finally:
+            worker.ended = True
 
-    def _next_job(self, flights: Flights[R, L], gate: threading.Lock) -> bool:
+    def _next_job(self, worker: Worker[R, L]) -> bool:
         """
         Fly one flight, or wait for one. Returns whether the worker continues.
 
-        A worker that ends is uncounted under the lock under which that is decided.
+        A worker that ends stops being available under the lock under which that is decided.
         """
-        state = self._state
+        state, flights = self._state, self._state.flights
         now = state.now()
         with state.lock:
             idle = not flights.has_queued()
-            if state.closed or flights.too_many_active() or (idle and not self.idle_seconds):
-                flights.workers -= 1
+            if state.closed or flights.slots.too_many_active() or (idle and not self.idle_seconds):
+                worker.ended = True
                 return False
-            if idle:
-                flights.idle.append(gate)
+            worker.idle = idle
             delay = 0.0 if idle else self._source.reserve(now)
         if idle:
-            return self.wait(gate, self.idle_seconds) or self._woken_after_all(flights, gate)
+            return self._wait_for_flight(worker)
         if delay:
-            self.wait(gate, delay)  # the full pause: nothing releases the gate
+            self.wait(worker.gate, delay)  # the full pause: nothing releases the gate
             now = state.now()
         with state.lock:
-            flight = flights.take(now)
+            flight = flights.take(worker, now)
         if flight:
-            self._fly(flight)
-            self._run_hooks()
+            self._fly(worker, flight)
+            self._run_hooks(worker)
         return True
 
-    def _woken_after_all(self, flights: Flights[R, L], gate: threading.Lock) -> bool:
-        """Tell whether a worker was woken just after its wait had timed out."""
+    def _wait_for_flight(self, worker: Worker[R, L]) -> bool:
+        """Wait until the worker is woken. Returns whether it was."""
+        if self.wait(worker.gate, self.idle_seconds):
+            worker.idle = False
+            return True
         with self._state.lock:
-            if gate in flights.idle:
-                flights.idle.remove(gate)
-                flights.workers -= 1
-                return False
-        gate.acquire(blocking=False)
-        return True
+            woken_after_all = not worker.idle
+            worker.idle, worker.ended = False, not woken_after_all
+        worker.gate.acquire(blocking=False)
+        return woken_after_all
 
-    def _fly(self, flight: Flight[R, L]) -> None:
+    def _fly(self, worker: Worker[R, L], flight: Flight[R, L]) -> None:
         """Bring the lease of a flight, and end the flight with it or with an error."""
+        try:
+            self._bring(flight)
+        finally:
+            worker.flight = None
+            if not flight.done:
+                self._settle_lost(flight)
+
+    def _settle_lost(self, flight: Flight[R, L]) -> None:
+        state = self._state
+        with state.lock:
+            state.settle_lost(flight, flight.sent or flight.asked)
+        state.recorder.run_deferred()
+
+    def _bring(self, flight: Flight[R, L]) -> None:
         lease: L | None = None
         error: Exception | None = None
         try:
@@ -167,13 +186,10 @@ class WorkerPool(Generic[R, L]):
             # After it, so that a flight that arrives just in time is not abandoned.
             abandon_overdue(state, now)
 
-    def _run_hooks(self) -> None:
+    def _run_hooks(self, worker: Worker[R, L]) -> None:
         """Run what was deferred. A hook may hang or ask for a lease: another worker may start."""
-        state = self._state
-        with state.lock:
-            state.flights.in_hooks += 1
+        worker.available = False
         try:
-            state.recorder.run_deferred()
+            self._state.recorder.run_deferred()
         finally:
-            with state.lock:
-                state.flights.in_hooks -= 1
+            worker.available = True

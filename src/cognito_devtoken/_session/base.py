@@ -251,10 +251,10 @@ class Session:
         """
         return self._cache.health()
 
-    def _before_fork(self) -> bool:
-        return True
+    def _before_fork(self) -> None:
+        """Do nothing."""
 
-    def _after_fork(self, *, ready: bool, in_child: bool) -> None:
+    def _after_fork(self, *, in_child: bool) -> None:
         if in_child:
             self._hits = 0
 

@@ -118,8 +118,8 @@ class TokenCache:
                 policy's grace period. If no new token is available, a valid one is returned
                 anyway, unless the policy has ``strict_grace``.
 
-            timeout: How long to wait at most, in seconds or as a timedelta. The fetch
-                continues for later callers.
+            timeout: How long to wait at most, in seconds or as a timedelta; None waits for
+                30 s. The fetch continues for later callers.
 
         Raises:
             ServiceError: If Cognito returns an error.

@@ -87,8 +87,8 @@ class TokenSession(Session):
                 policy's grace period. If no new token is available, a valid one is returned
                 anyway, unless the policy has ``strict_grace``.
 
-            timeout: How long to wait at most, in seconds or as a timedelta. The call to
-                Cognito continues for later callers.
+            timeout: How long to wait at most, in seconds or as a timedelta; None waits for
+                30 s. The call to Cognito continues for later callers.
 
         Raises:
             InvalidRequestError: If an argument violates a limit of the operation.

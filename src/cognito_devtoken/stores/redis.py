@@ -272,10 +272,10 @@ class RedisStore:
         if self._url is not None:
             self._client.close()
 
-    def _before_fork(self) -> bool:
-        return True  # a child inherits nothing that may be half done
+    def _before_fork(self) -> None:
+        """Do nothing: a child inherits nothing that may be half done."""
 
-    def _after_fork(self, *, ready: bool, in_child: bool) -> None:
+    def _after_fork(self, *, in_child: bool) -> None:
         if in_child and self._url is not None:
             self._inherited = self._client  # the parent's: kept open, and never used
             self._client = _client_of(self._url)

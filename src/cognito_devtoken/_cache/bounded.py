@@ -1,0 +1,108 @@
+"""
+A bounded dictionary whose items expire.
+
+Law of this module: an exception may be raised at any point, such as by a signal handler in the
+middle of a change. It loses at most the index, which the next change builds anew from the items.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from .._values.clock import Instant
+from .._values.key import Key
+
+
+if TYPE_CHECKING:
+    from cachetools import TLRUCache
+
+V = TypeVar("V")
+
+
+class BoundedDict(Generic[V]):
+    """
+    At most *max_items* items by key, in a plain dictionary that readers use without a lock.
+
+    Cachetools decides what to evict: expired items first, then those that were stored longest
+    ago. To store an item again makes it the newest.
+
+    Nothing here takes a lock or reads a clock: its callers do both.
+
+    Args:
+        max_items: How many items to hold at most.
+
+        expires: Returns when an item expires, by the monotonic clock.
+    """
+
+    def __init__(self, max_items: int, expires: Callable[[V], float]) -> None:
+        self.items: dict[Key, V] = {}
+        self.max_items = max_items
+        self._expires = expires
+        self._now = 0.0
+        self._index: TLRUCache[Key, float] | None = self._build_index()
+
+    def _time(self) -> float:
+        return self._now
+
+    def _take_index(self) -> TLRUCache[Key, float]:
+        """
+        Take the index out in order to change it. It is put back once it is whole again.
+
+        So if a change is interrupted, the next one finds no index.
+        """
+        index, self._index = self._index, None
+        return self._build_index() if index is None else index
+
+    def _build_index(self) -> TLRUCache[Key, float]:
+        from cachetools import TLRUCache
+
+        index: TLRUCache[Key, float] = TLRUCache(self.max_items, _by_value, self._time)
+        ends = {key: self._expires(value) for key, value in self.items.items()}
+        for key in sorted(ends, key=ends.__getitem__):
+            index[key] = ends[key]
+        for key in ends:
+            if key not in index:  # it has expired, or is one too many
+                del self.items[key]
+        return index
+
+    def sweep(self, now: Instant) -> int:
+        """Remove every expired item. Returns how many there were."""
+        self._now = now.monotonic
+        if not self.items:
+            return 0
+        index = self._take_index()
+        expired = list(index.expire())
+        for key, _ in expired:
+            self.items.pop(key, None)
+        self._index = index
+        return len(expired)
+
+    def store(self, key: Key, value: V) -> tuple[Key, V] | None:
+        """Store an item. Returns the item that was evicted for it, with its key."""
+        index = self._take_index()
+        evicted = None
+        if key not in self.items and len(index) >= self.max_items:
+            victim, _ = index.popitem()
+            evicted = victim, self.items.pop(victim)
+        index[key] = self._expires(value)
+        if key in index:  # it refuses an item that has already expired
+            self.items[key] = value
+        self._index = index
+        return evicted
+
+    def drop(self, key: Key) -> None:
+        """Remove an item."""
+        index = self._take_index()
+        index.pop(key, None)
+        self.items.pop(key, None)
+        self._index = index
+
+    def clear(self) -> None:
+        """Remove everything."""
+        self._index = None
+        self.items.clear()
+
+
+def _by_value(key: Key, value: float, now: float) -> float:
+    return value
