@@ -23,7 +23,7 @@ PROVIDER = "login.example.com"
 E = TypeVar("E", bound=Event)
 
 AnyFlight = Flight[Any, Any]
-AnyWorker = Worker[Any, Any]
+AnyWorker = Worker[AnyFlight]
 
 
 def request_for(user_id: str = "user-42", **members: Any) -> TokenRequest:

@@ -282,3 +282,31 @@ def test_a_keyboard_interrupt_in_a_hook_reaches_the_caller(
 
     with pytest.raises(KeyboardInterrupt):
         cache.clear()
+
+
+def test_a_flight_ends_even_if_the_clock_fails_when_its_token_arrives(
+    threads: ManualThreads,
+) -> None:
+    class FailingClock(ManualClock):
+        fails = False
+
+        def time(self) -> float:
+            if self.fails:
+                raise ZeroDivisionError
+            return super().time()
+
+    clock = FailingClock()
+
+    class Fetcher(FakeFetcher):
+        def fetch(self, request: TokenRequest) -> OpenIdToken:
+            token = super().fetch(request)
+            clock.fails = True
+            return token
+
+    caller = Caller(make_cache(Fetcher(clock), clock, start_thread=threads.start))
+    with pytest.raises(ZeroDivisionError):
+        threads.run_all()
+    clock.fails = False
+
+    with pytest.raises(TokenUnavailableError, match="The fetch was interrupted"):
+        next(caller._steps)

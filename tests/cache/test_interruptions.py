@@ -21,12 +21,15 @@ from cognito_devtoken.exceptions import (
     SessionClosedError,
 )
 from cognito_devtoken.testing import FakeFetcher, ManualClock
-from interrupting import Place, interrupt_at, places_of
+from interrupting import Interrupted, Place, interrupt_at, places_of
 from thorough import THOROUGH
 
 
 MAX_ENTRIES = 3
 MAX_FETCHES = 2
+# After an interruption, a caller gets its answer within so many looks, at one a second. Otherwise
+# only the deadline of its flight has saved it.
+POLLS = 3
 
 
 class Setting:
@@ -38,6 +41,7 @@ class Setting:
         self.threads = ManualThreads()
         self.with_threads = threads
         self.events: list[object] = []
+        self.waiting: list[Caller] = []
         self.cache = make_cache(
             self.fetcher,
             self.clock,
@@ -51,7 +55,7 @@ class Setting:
     def get(self, user_id: str, **options: Any) -> OpenIdToken:
         """Get a token, while the threads that were started run."""
         caller = Caller(self.cache, user_id, **options)
-        for _ in range(40):
+        for _ in range(POLLS):
             if caller.poll():
                 break
             self.threads.run_all()
@@ -75,7 +79,7 @@ class Caller:
         self._steps: Iterator[tuple[AnyFlight, float]] = cache._leases.lookup.steps(
             request_for(user_id), None, None, **options
         )
-        self.outcome: OpenIdToken | Exception | None = None
+        self.outcome: OpenIdToken | BaseException | None = None
 
     def poll(self) -> bool:
         """Look once. Returns whether the caller has its answer."""
@@ -86,10 +90,13 @@ class Caller:
                 self.outcome = stop.value
             except Exception as error:  # noqa: BLE001
                 self.outcome = error.with_traceback(None)
+            except Interrupted:
+                self.outcome = Interrupted()
+                raise
         return self.outcome is not None
 
     def result(self) -> OpenIdToken:
-        if isinstance(self.outcome, Exception):
+        if isinstance(self.outcome, BaseException):
             raise self.outcome
         assert self.outcome, "the caller got no answer"
         return self.outcome
@@ -133,8 +140,10 @@ def terminal_failure(setting: Setting) -> None:
 
 
 def overdue(setting: Setting) -> None:
-    caller = Caller(setting.cache, "dan")
+    caller, other = (Caller(setting.cache, "dan") for _ in range(2))
     caller.poll()
+    other.poll()
+    setting.waiting.append(other)
     setting.clock.advance(20)
     caller.poll()
 
@@ -210,12 +219,13 @@ def test_an_exception_at_any_place_loses_no_caller_no_bound_and_no_worker(
 def check_working(setting: Setting, bystander: Caller) -> None:
     setting.fetcher.error = None
     check_lock(setting)
-    for _ in range(20):
-        setting.threads.run_all()
-        if bystander.poll():
-            break
-        setting.clock.advance(1)
-    assert bystander.outcome, "a token, or the failure of its own interrupted flight"
+    for caller in (bystander, *setting.waiting):
+        for _ in range(POLLS):
+            setting.threads.run_all()
+            if caller.poll():
+                break
+            setting.clock.advance(1)
+        assert caller.outcome, "a token, or the failure of its own interrupted flight"
     for user in ("ann", "bob", "cid", "dan", "eve", "fay", "ann"):
         setting.clock.advance(5)  # a failed fetch may be followed by a back-off
         assert setting.get(user).token

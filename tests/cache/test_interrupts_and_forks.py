@@ -185,6 +185,8 @@ class TestThreads:
         cache.close()
 
         assert not worker.gate.locked()
+        worker.wake()  # once more, because its first waking was interrupted
+        assert not worker.gate.locked()
 
     def test_a_queued_flight_starts_when_a_hung_one_is_abandoned(
         self, fetcher: FakeFetcher, clock: ManualClock

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from blocking_session import BlockingSession
-from caching import Recorder, request_for
+from caching import Caller, ManualThreads, Recorder, request_for
 from cognito_devtoken import OpenIdToken, TokenRequest
 from cognito_devtoken.events import (
     FetchStarted,
@@ -148,6 +148,20 @@ def test_a_token_that_expires_before_min_remaining_is_not_adopted(
 
     assert len(fetcher.calls) == calls
     assert token.expires_in().total_seconds() >= min_remaining
+
+
+def test_a_forced_refresh_that_joins_a_queued_fetch_adopts_no_token(
+    new_host: HostFactory, fetcher: FakeFetcher, clock: ManualClock, threads: ManualThreads
+) -> None:
+    host, other = new_host(start_thread=threads.start), new_host()
+    queued = Caller(host)
+    stored = other.get(request_for())
+    clock.advance(1)
+    refresh = Caller(host, forced=True)
+
+    threads.run_all()
+
+    assert refresh.result() == queued.result() != stored
 
 
 def test_a_forced_refresh_adopts_no_token_and_stores_its_own(

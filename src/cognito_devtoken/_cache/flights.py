@@ -93,7 +93,7 @@ class Flight(Generic[R, L]):
         self.reason = reason
         self.asked = asked
         self.sent: Instant | None = None
-        self.worker: ref[Worker[R, L]] | None = None
+        self.worker: ref[Worker[Flight[R, L]]] | None = None
         self.awaited = False
         self.min_life = 0.0
         self.stale = False
@@ -115,7 +115,7 @@ class Flights(Generic[R, L]):
 
     def __init__(self, max_concurrent: int) -> None:
         self.by_key: dict[Key, Flight[R, L]] = {}
-        self.slots: WorkerSlots[R, L] = WorkerSlots(max_concurrent)
+        self.slots: WorkerSlots[Flight[R, L]] = WorkerSlots(max_concurrent)
         self._last_arrival: Instant | None = None
         self._misses: deque[Flight[R, L]] = deque()
         self._refreshes: deque[Flight[R, L]] = deque()
@@ -158,6 +158,8 @@ class Flights(Generic[R, L]):
             flight.successor = flight.successor or Flight(key, request, Reason.FORCED, now)
             flight.successor.awaited = True
             return flight.successor, is_new
+        if newer:
+            flight.reason = Reason.FORCED  # a token that was requested earlier is not enough
         if awaited and not flight.awaited:
             flight.awaited = True
             self._enqueue(flight)  # among the misses; the other queue skips it
@@ -180,7 +182,7 @@ class Flights(Generic[R, L]):
                 queue.popleft()
         return bool(self._misses or self._refreshes)
 
-    def take(self, worker: Worker[R, L], now: Instant) -> Flight[R, L] | None:
+    def take(self, worker: Worker[Flight[R, L]], now: Instant) -> Flight[R, L] | None:
         """Have a worker take the next flight from the queues: misses before refreshes."""
         if not self.has_queued():
             return None

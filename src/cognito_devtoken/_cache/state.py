@@ -59,7 +59,7 @@ class CacheState(Generic[R, L]):
         self.recorder = recorder
         self.closed = False
         self.random_fraction: Callable[[], float] = random_fraction
-        self.start_worker: Callable[[Worker[R, L]], None]
+        self.start_worker: Callable[[Worker[Flight[R, L]]], None]
         self._max_concurrent = max_concurrent
         self._wall_offset: float | None = None
         self._renew()

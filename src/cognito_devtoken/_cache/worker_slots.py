@@ -10,24 +10,24 @@ Used under the cache's lock.
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 from weakref import ReferenceType, ref
 
-from .._values.lease import Lease
+
+class Ends(Protocol):
+    """What a worker needs to know about its flight."""
+
+    done: bool
 
 
-if TYPE_CHECKING:
-    from .flights import Flight
-
-R = TypeVar("R")
-L = TypeVar("L", bound=Lease)
+F = TypeVar("F", bound=Ends)
 
 # A worker whose fetch never returns is left behind and another one takes its place, until there
 # are this many times as many workers as fetches allowed at once.
 _WORKERS_PER_FETCH = 4
 
 
-class Worker(Generic[R, L]):
+class Worker(Generic[F]):
     """
     What flies flights: a thread, or a caller if no thread can be started.
 
@@ -51,7 +51,7 @@ class Worker(Generic[R, L]):
         self.idle = False
         self.available = True
         self.ended = False
-        self.flight: Flight[R, L] | None = None
+        self.flight: F | None = None
 
     def wake(self) -> None:
         """Let an idle worker continue."""
@@ -65,14 +65,14 @@ class Worker(Generic[R, L]):
         return self.available and not (self.flight and self.flight.done)
 
 
-class WorkerSlots(Generic[R, L]):
+class WorkerSlots(Generic[F]):
     """The workers that exist, the oldest first; *max_concurrent* may be active at once."""
 
     def __init__(self, max_concurrent: int) -> None:
         self._max_concurrent = max_concurrent
-        self._refs: dict[ReferenceType[Worker[R, L]], None] = {}
+        self._refs: dict[ReferenceType[Worker[F]], None] = {}
 
-    def workers(self) -> list[Worker[R, L]]:
+    def workers(self) -> list[Worker[F]]:
         """Return the workers that exist and have not ended."""
         # A copy, because a worker may cease to exist at any time.
         found = [reference() for reference in tuple(self._refs)]
@@ -86,7 +86,7 @@ class WorkerSlots(Generic[R, L]):
         """Tell whether a worker that was left behind has returned after it was replaced."""
         return self.active() > self._max_concurrent
 
-    def reserve(self) -> Worker[R, L] | None:
+    def reserve(self) -> Worker[F] | None:
         """Wake an idle worker for a queued flight, or return a new one that must be started."""
         workers = self.workers()
         for worker in workers:
@@ -97,7 +97,7 @@ class WorkerSlots(Generic[R, L]):
             return None
         if len(workers) >= _WORKERS_PER_FETCH * self._max_concurrent:
             return None
-        new: Worker[R, L] = Worker()
+        new: Worker[F] = Worker()
         self._refs[ref(new, self._refs.__delitem__)] = None
         return new
 

@@ -52,7 +52,7 @@ class WorkerPool(Generic[R, L]):
         self._source = source
         state.start_worker = self._start_worker
 
-    def _start_worker(self, worker: Worker[R, L]) -> None:
+    def _start_worker(self, worker: Worker[Flight[R, L]]) -> None:
         try:
             self.start_thread(partial(self._work, worker))
         except (RuntimeError, MemoryError):
@@ -61,7 +61,7 @@ class WorkerPool(Generic[R, L]):
             worker.ended = True
             raise
 
-    def _run_without_worker(self, worker: Worker[R, L]) -> None:
+    def _run_without_worker(self, worker: Worker[Flight[R, L]]) -> None:
         """Fly a needed flight in this thread, and abandon those that no caller depends on."""
         try:
             flight = self._take_needed(worker)
@@ -76,7 +76,7 @@ class WorkerPool(Generic[R, L]):
             # keeps the original, which must not refer to the frames of this thread.
             raise copy_of(cause)
 
-    def _take_needed(self, worker: Worker[R, L]) -> Flight[R, L] | None:
+    def _take_needed(self, worker: Worker[Flight[R, L]]) -> Flight[R, L] | None:
         state, flights = self._state, self._state.flights
         now = state.now()
         with state.lock:
@@ -99,7 +99,7 @@ class WorkerPool(Generic[R, L]):
         serves = flight.reason is not Reason.FORCED and not state.policy.strict_grace
         return not flight.awaited or (present and serves)
 
-    def _work(self, worker: Worker[R, L]) -> None:
+    def _work(self, worker: Worker[Flight[R, L]]) -> None:
         worker.ended = False  # even if an interrupt made its start look like a failure
         try:
             while self._next_job(worker):
@@ -107,7 +107,7 @@ class WorkerPool(Generic[R, L]):
         finally:
             worker.ended = True
 
-    def _next_job(self, worker: Worker[R, L]) -> bool:
+    def _next_job(self, worker: Worker[Flight[R, L]]) -> bool:
         """
         Fly one flight, or wait for one. Returns whether the worker continues.
 
@@ -134,7 +134,7 @@ class WorkerPool(Generic[R, L]):
             self._run_hooks(worker)
         return True
 
-    def _wait_for_flight(self, worker: Worker[R, L]) -> bool:
+    def _wait_for_flight(self, worker: Worker[Flight[R, L]]) -> bool:
         """Wait until the worker is woken. Returns whether it was."""
         if self.wait(worker.gate, self.idle_seconds):
             worker.idle = False
@@ -145,7 +145,7 @@ class WorkerPool(Generic[R, L]):
         worker.gate.acquire(blocking=False)
         return woken_after_all
 
-    def _fly(self, worker: Worker[R, L], flight: Flight[R, L]) -> None:
+    def _fly(self, worker: Worker[Flight[R, L]], flight: Flight[R, L]) -> None:
         """Bring the lease of a flight, and end the flight with it or with an error."""
         try:
             self._bring(flight)
@@ -186,7 +186,7 @@ class WorkerPool(Generic[R, L]):
             # After it, so that a flight that arrives just in time is not abandoned.
             abandon_overdue(state, now)
 
-    def _run_hooks(self, worker: Worker[R, L]) -> None:
+    def _run_hooks(self, worker: Worker[Flight[R, L]]) -> None:
         """Run what was deferred. A hook may hang or ask for a lease: another worker may start."""
         worker.available = False
         try:
