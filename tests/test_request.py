@@ -3,6 +3,7 @@
 import copy
 import pickle
 import re
+from collections.abc import Mapping
 from datetime import timedelta
 from functools import cache
 from typing import Any
@@ -317,6 +318,27 @@ def test_no_value_of_a_login_or_tag_is_shown(show: Any) -> None:
 
     assert CANARY not in show(request)
     assert "login.example.com" in show(TokenRequest(POOL_ID, LOGINS))
+
+
+def test_logins_are_read_like_a_mapping_but_are_none_to_whoever_walks_mappings() -> None:
+    logins = TokenRequest(POOL_ID, {"a": "1", "b": "2"}).logins
+
+    plain = {"a": "1", "b": "2"}
+    assert logins == plain
+    assert plain == logins
+    assert logins != {"a": "1"}
+    assert logins != object()
+    assert logins == TokenRequest(POOL_ID, logins).logins
+    assert dict(logins) == {**logins} == dict(logins.items()) == plain
+    assert logins["a"] == logins.get("a") == "1"
+    assert logins.get("c") is None
+    assert logins.get("c", "3") == "3"
+    assert "a" in logins
+    assert "c" not in logins
+    assert list(logins) == list(logins.keys()) == ["a", "b"]
+    assert list(logins.values()) == ["1", "2"]
+    assert len(logins) == 2
+    assert not isinstance(logins, Mapping)
 
 
 def test_a_request_refuses_pickling_and_copies_to_itself() -> None:

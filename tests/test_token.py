@@ -261,12 +261,12 @@ def test_age_follows_the_faster_of_the_two_clocks() -> None:
     clock = FakeClock()
     token = token_of(jwt(claims()), clock=clock)
 
-    assert token.expires_in() == timedelta(seconds=900)
+    assert token.expires_in() == timedelta(seconds=899)
     clock.mono += 10  # the wall clock was set back, or stands still
     clock.wall -= 100
-    assert token.expires_in() == timedelta(seconds=890)
+    assert token.expires_in() == timedelta(seconds=889)
     clock.wall += 700  # the monotonic clock stood still while the function was frozen
-    assert token.expires_in() == timedelta(seconds=300)
+    assert token.expires_in() == timedelta(seconds=299)
     clock.mono += 1000
     assert token.expires_in() == timedelta(0)
 
@@ -280,11 +280,32 @@ def test_age_counts_from_when_the_request_was_sent() -> None:
         {"IdentityId": IDENTITY_ID, "Token": jwt(claims())}, REQUEST, obtained=sent, clock=clock
     )
 
-    assert token.expires_in() == timedelta(seconds=895)
+    assert token.expires_in() == timedelta(seconds=894)
 
 
 def test_a_local_clock_that_is_wrong_by_years_does_not_matter() -> None:
-    assert token_of(jwt(claims()), clock=FakeClock(wall=0)).expires_in() == timedelta(seconds=900)
+    assert token_of(jwt(claims()), clock=FakeClock(wall=0)).expires_in() == timedelta(seconds=899)
+
+
+@pytest.mark.parametrize(
+    ("issued", "expires", "left"),
+    [
+        (IAT, IAT + 900, 899),
+        (IAT, IAT + 899.5, 898.5),
+        (IAT, IAT + 1, 0),
+        (IAT, IAT + 0.5, 0),
+        (IAT + 0.75, IAT + 900.75, 900),
+        (IAT + 0.75, IAT + 900, 899.25),
+    ],
+)
+def test_a_whole_iat_counts_as_rounded_down_and_a_fraction_as_exact(
+    issued: float, expires: float, left: float
+) -> None:
+    token = token_of(jwt(claims(iat=issued, exp=expires)))
+
+    assert token.expires_in() == timedelta(seconds=left)
+    assert token.lifetime == timedelta(seconds=expires - issued)
+    assert token.expires_at == datetime.fromtimestamp(expires, UTC)
 
 
 SHOWS = [

@@ -106,7 +106,7 @@ class FetchSucceeded(Event):
 
         fingerprint: The token's fingerprint.
 
-        lifetime: The token's lifetime, in seconds.
+        lifetime: The seconds counted on: Cognito's ``exp`` minus ``iat``, less one of rounding.
     """
 
     key: str

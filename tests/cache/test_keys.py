@@ -63,8 +63,21 @@ def test_the_order_of_a_mapping_does_not_matter(cache: TokenCache) -> None:
 def test_a_key_holds_only_a_digest_of_a_providers_token() -> None:
     key = Key.of(request_for("user-42", logins={"accounts.google.com": "eyJcanary"}), PROVIDER)
 
-    assert "canary" not in repr(tuple(key))
+    assert "canary" not in repr((key.user_id, key.rest))
     assert repr(key) == "<Key <hidden>>"
+
+
+def test_a_key_is_equal_to_a_plain_tuple_and_empty_to_whoever_walks_it() -> None:
+    key = Key.of(request_for("user-42"), PROVIDER)
+    plain = ("user-42", key.rest)
+
+    assert key == plain
+    assert plain == key
+    assert {key: 1}[plain] == {plain: 1}[key] == 1
+    assert key.user_id == "user-42"
+    assert list(key) == []
+    assert len(key) == 0
+    assert key
 
 
 def test_the_digest_of_a_key_hides_the_user_and_is_the_same_on_every_host() -> None:

@@ -4,6 +4,7 @@ import asyncio
 import copy
 import gc
 import io
+import json
 import logging
 import pickle
 import traceback
@@ -12,13 +13,22 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from sentry_sdk.serializer import serialize
 
 from caching import POOL_ID, PROVIDER, Recorder
-from canary import TESTS
+from canary import TESTS, chain_of, frames_of, shown
 from cognito_devtoken import DevTokenClient, TokenRequest, TokenSession
 from cognito_devtoken.emulator import Emulator
 from cognito_devtoken.events import FetchFailed, FetchSucceeded, LoggingHook
-from cognito_devtoken.exceptions import DevTokenError, InvalidTokenResponseError
+from cognito_devtoken.exceptions import (
+    CallerDeniedError,
+    DeveloperUserAlreadyRegisteredError,
+    DevTokenError,
+    InternalServiceError,
+    InvalidTokenResponseError,
+    ServiceError,
+    TooManyRequestsError,
+)
 from cognito_devtoken.testing import FakeFetcher, ManualClock
 from pools import POOL
 
@@ -28,7 +38,19 @@ LOGIN = "canary-provider-token"
 LOGINS = {"idp.example": LOGIN}
 
 
-def shown(error: BaseException) -> str:
+SERVICE_ERRORS = [
+    kind("no", code=kind.__name__)
+    for kind in (
+        DeveloperUserAlreadyRegisteredError,
+        CallerDeniedError,
+        TooManyRequestsError,
+        InternalServiceError,
+        ServiceError,
+    )
+]
+
+
+def formatted(error: BaseException) -> str:
     """Format a traceback as a crash reporter does, with the locals of every frame."""
     out = io.StringIO()
     traceback.TracebackException.from_exception(error, capture_locals=True).print(file=out)
@@ -39,6 +61,7 @@ def shown(error: BaseException) -> str:
 def ways_to_fail(session: Any, fetcher: FakeFetcher, clock: ManualClock) -> Any:
     """Yield calls that fail, one for each way to fail."""
     down = DevTokenError("down")
+    request = TokenRequest(POOL_ID, {PROVIDER: USER} | LOGINS, principal_tags={"tag": LOGIN})
 
     def failing(error: Exception | None) -> None:
         clock.advance(10)
@@ -49,19 +72,41 @@ def ways_to_fail(session: Any, fetcher: FakeFetcher, clock: ManualClock) -> Any:
     yield lambda: session.get_token(USER, logins={PROVIDER: LOGIN})
     yield lambda: session.get_token(USER, logins=LOGINS, nonsense=LOGIN)
     yield lambda: session.get_token(USER, logins=LOGINS, min_remaining=1e9)
+    yield lambda: session.get_token(USER, logins=LOGINS, min_remaining=-1)
+    yield lambda: session.get_token(USER, logins=LOGINS, timeout=-1)
+    yield lambda: session.get_token(USER, logins=LOGINS, identity_id=USER)
+    yield lambda: session.refresh(USER, logins=LOGINS, min_remaining=1)
+    yield lambda: session.get(request, min_remaining=1e9)
+    yield lambda: session.get(request, timeout="soon")
+    yield lambda: session.forget([USER])
+    yield lambda: session.forget_identity([USER])
+    yield lambda: session.invalidate(USER)
     yield lambda: session.get_token([USER], logins=LOGINS)
     yield lambda: session.get(TokenRequest("eu-west-1:0", {PROVIDER: USER} | LOGINS))
     yield lambda: session.get(USER)
     with fetcher.held():
         yield lambda: session.get_token(USER, logins=LOGINS, timeout=0)
-    for error in (down, InvalidTokenResponseError("what?"), ValueError("a bug"), SystemExit()):
+        yield lambda: session.get(TokenRequest(POOL_ID, {PROVIDER: USER}), timeout=0)
+    errors = (down, InvalidTokenResponseError("what?"), ValueError("a bug"), SystemExit())
+    for error in (*errors, *SERVICE_ERRORS):
         failing(error)  # type: ignore[arg-type]
-        yield lambda: session.get_token(USER, logins=LOGINS, principal_tags={"tag": LOGIN})
-        yield lambda: session.refresh(USER, logins=LOGINS, principal_tags={"tag": LOGIN})
+        # The second call backs off.
+        for _ in range(2):
+            yield lambda: session.get_token(USER, logins=LOGINS, principal_tags={"tag": LOGIN})
+            yield lambda: session.refresh(USER, logins=LOGINS, principal_tags={"tag": LOGIN})
+            yield lambda: session.get(request)
+    failing(None)
+    session.get(request)
+    yield lambda: session.get(request, min_remaining=1e9)
+    failing(SERVICE_ERRORS[0])
+    clock.advance(850)  # in its grace period, which does not help against a refusal
+    yield lambda: session.get(request)
     session.close()
     yield lambda: session.get_token(USER, logins=LOGINS)
+    yield lambda: session.get(request)
     yield lambda: session.refresh(USER, logins=LOGINS)
     yield lambda: session.forget(USER)
+    yield lambda: session.forget_identity(USER)
 
 
 def test_no_error_shows_a_login(
@@ -77,10 +122,14 @@ def test_no_error_shows_a_login(
         except (DevTokenError, TypeError, ValueError) as error:
             failures += 1
             assert not leaks(error, USER, LOGIN), error
-            text = shown(error)
+            text = formatted(error)
             assert USER not in text
             assert LOGIN not in text
-    assert failures >= 15
+            for frame, _ in (each for link in chain_of(error) for each in frames_of(link)):
+                report = json.dumps(serialize(dict(frame.f_locals), is_vars=True))
+                assert USER not in report
+                assert LOGIN not in report
+    assert failures >= 70
 
 
 def test_no_log_event_or_repr_shows_a_secret(
@@ -109,13 +158,15 @@ def test_no_log_event_or_repr_shows_a_secret(
 
     seen = [
         caplog.text,
-        *map(repr, recorder.events),
+        *(text for event in recorder.events for text in shown(event)),
         *(
-            repr((each, getattr(each, "__dict__", None)))
+            text
             for each in (
                 *(session, cache, cache._leases, cache._leases.lookup, cache._leases.workers),
                 *(state, state.flights, state.entries, state.recorder),
+                *(cache._leases.source, *state.entries.leases),
             )
+            for text in shown(each)
         ),
         repr(session.stats()),
         repr(list(cache._state.entries.leases)),

@@ -74,6 +74,13 @@ def test_equal_requests_by_user_id_and_by_token_request_share_a_token(
     assert len(fetcher.calls) == 1
 
 
+def test_the_logins_of_a_request_are_taken_by_get_token(session: Any, fetcher: FakeFetcher) -> None:
+    logins = TokenRequest(POOL_ID, {"accounts.google.com": "eyJ"}).logins
+    with_logins = request_for("user-42", logins=dict(logins))
+
+    assert session.get_token("user-42", logins=logins) is session.get(with_logins)
+
+
 def test_a_request_for_another_pool_is_refused(session: Any, fetcher: FakeFetcher) -> None:
     other = TokenRequest("eu-west-1:0", {PROVIDER: "user-42"})
 

@@ -32,6 +32,17 @@ def test_a_sealed_value_opens() -> None:
     assert len(sealed) == 1 + 8 + 12 + len(VALUE) + 16
 
 
+def test_a_value_that_does_not_open_shows_no_key_in_its_frames() -> None:
+    keys = StoreKeys(StoreKeys.generate())
+    sealed = keys.seal(VALUE, DIGEST)
+    parts = [repr(key.naming) for key in keys._keys]
+
+    with pytest.raises(CannotOpenError) as caught:
+        keys.open(sealed[:-1] + bytes([sealed[-1] ^ 1]), DIGEST)
+
+    assert find_leaks(caught.value, *parts) == []
+
+
 def test_sealing_is_aes_256_gcm_with_the_digest_as_additional_data() -> None:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 

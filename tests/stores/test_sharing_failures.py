@@ -5,11 +5,14 @@ from itertools import pairwise
 import pytest
 
 from caching import Recorder, request_for
+from canary import find_leaks
+from cognito_devtoken import TokenCache
 from cognito_devtoken.events import (
     StoreFailed,
 )
-from cognito_devtoken.testing import ManualClock, MemoryStore
-from hosts import HostFactory
+from cognito_devtoken.exceptions import DevTokenError, SessionClosedError, TokenUnavailableError
+from cognito_devtoken.testing import FakeFetcher, ManualClock, MemoryStore
+from hosts import HostFactory, digest_of, record_waits
 
 
 def test_a_failing_store_is_skipped_and_callers_get_their_tokens(
@@ -117,3 +120,31 @@ def test_an_invalid_response_of_the_store_counts_as_a_failure(
 
     assert host.stats().store_errors
     assert host.stats().errors == 0
+
+
+def test_no_error_of_a_host_that_shares_tokens_shows_a_login(
+    new_host: HostFactory, fetcher: FakeFetcher, store: MemoryStore, clock: ManualClock
+) -> None:
+    logins = {"idp.example": "canary-login"}
+    request = request_for("canary-user", logins=logins)
+    errors: list[BaseException] = []
+
+    def fails(host: TokenCache) -> None:
+        with pytest.raises(DevTokenError) as caught:
+            host.get(request)
+        errors.append(caught.value)
+
+    fetcher.error = ConnectionError("Cognito is down.")
+    fails(new_host())
+    store.error = ConnectionError("The store is down, and names canary-user.")
+    fails(new_host())
+    store.error = None
+    (name, *_) = store.keys.names(digest_of(request))
+    assert store.claim(name, "another host", 60)[0]
+    closing = new_host()
+    record_waits(closing, clock, closing.close)
+    fails(closing)
+
+    assert [leak for error in errors for leak in find_leaks(error, "canary")] == []
+    kinds = [type(error) for error in errors]
+    assert kinds == [TokenUnavailableError, TokenUnavailableError, SessionClosedError]

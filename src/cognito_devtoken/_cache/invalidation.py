@@ -13,7 +13,7 @@ from typing import Any, TypeVar, cast
 
 from .._values.key import Key
 from .._values.lease import Lease
-from .._values.secret import HIDDEN
+from .._values.secret import HIDDEN, NeverPickled
 from ..exceptions import ConfigurationError
 from .state import CacheState
 
@@ -28,7 +28,7 @@ InvalidationScope = tuple[str, ...]
 EVERYTHING: InvalidationScope = ("all",)
 
 
-class Invalidation:
+class Invalidation(NeverPickled):
     """
     What is invalidated.
 
@@ -67,7 +67,9 @@ class Invalidation:
             TypeError: If *identity_id* is not a string, such as a token.
         """
         if not isinstance(identity_id, str):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise TypeError(f"identity_id must be a string, not {type(identity_id).__name__}.")
+            kind = type(identity_id).__name__
+            del identity_id
+            raise TypeError(f"identity_id must be a string, not {kind}.")
         return cls(
             lambda _, token: token is None or token.identity_id == identity_id,
             _identity_scope(identity_id),
@@ -172,9 +174,8 @@ def _scopes(
 ) -> Iterator[InvalidationScope]:
     """Yield the scopes that a token is in, except its own, which takes longer to compute."""
     yield EVERYTHING
-    user_id, _ = key
-    if user_id is not None and developer_provider is not None:
-        yield _user_scope(user_id, developer_provider)
+    if key.user_id is not None and developer_provider is not None:
+        yield _user_scope(key.user_id, developer_provider)
     if token is not None:
         yield _identity_scope(token.identity_id)
 

@@ -33,6 +33,7 @@ L = TypeVar("L", bound=Lease)
 LONGEST_WAIT = 2 * DEADLINE
 # How many seconds a caller waits for a refresh where threads are frozen between requests.
 _INLINE = 1.0
+_TOO_SHORT = "Request a longer token_duration: Cognito's dates may be off by up to a second."
 _REASONS = {
     Freshness.GRACE: Reason.GRACE,
     Freshness.EXPIRED: Reason.EXPIRED,
@@ -125,7 +126,7 @@ class Lookup(Generic[R, L]):
             # Hooks may have been slow, and so may a fetch that ran in this thread.
             if not remaining_of(lease, state.now()):
                 expired = "The token expired before it could be returned."
-                raise TokenUnavailableError(expired)  # noqa: TRY301
+                raise TokenUnavailableError(expired, hint=_TOO_SHORT)  # noqa: TRY301
             return lease  # noqa: TRY300
         except BaseException as error:
             if isinstance(error, DevTokenError):

@@ -62,7 +62,8 @@ class RefreshPolicy:
     """
     When a token is fresh, due, in its grace period or expired.
 
-    For a token that lives T seconds, at the defaults:
+    For a token that is valid for T seconds, at the defaults (Cognito's are counted on for a second
+    less than ``exp`` minus ``iat``, because ``iat`` is rounded down to a whole second):
 
     ======================  ==========================  ======  ========  ==========  ==============
     ..                      rule                        T=60    T=900     T=3600      T=86,400

@@ -22,6 +22,7 @@ from .._values.arguments import Seconds
 from .._values.clock import SYSTEM_CLOCK
 from .._values.key import Key
 from .._values.request import TokenRequest
+from .._values.secret import HiddenValues
 from .._values.token import OpenIdToken
 from ..exceptions import ConfigurationError, InvalidRequestError, Violation
 from ..typing import Clock, EventHook, TokenFetcher, TokenStore
@@ -116,7 +117,7 @@ class Session:
         # Copied here, because a hit needs them.
         self._hits = 0
         self._tokens: Any = self._cache._state.entries.leases
-        _, self._default_digest = Key.of(plain, developer_provider)
+        self._default_digest = Key.of(plain, developer_provider).rest
         clock = clock or SYSTEM_CLOCK
         self._monotonic, self._time = clock.monotonic, clock.time
         watch(self)
@@ -140,7 +141,7 @@ class Session:
                 hint="Open it with the name that the identity pool knows your backend by.",
             )
         try:
-            if not isinstance(logins, Mapping | None):  # pyright: ignore[reportUnnecessaryIsInstance]
+            if not isinstance(logins, Mapping | HiddenValues | None):  # pyright: ignore[reportUnnecessaryIsInstance]
                 limit = "must be a mapping of provider names to tokens"
                 violation = Violation("logins", limit, type(logins).__name__)
                 raise InvalidRequestError([violation])  # noqa: TRY301  # for finally

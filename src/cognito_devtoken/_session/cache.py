@@ -190,7 +190,11 @@ class TokenCache:
 
     def forget_identity(self, identity_id: str) -> None:
         """Discard every token of a Cognito identity."""
-        self._leases.discard(Invalidation.of_identity(identity_id))
+        try:
+            invalidation = Invalidation.of_identity(identity_id)
+        finally:
+            del identity_id  # it may be a user id in the wrong place
+        self._leases.discard(invalidation)
 
     def clear(self) -> None:
         """Discard every token."""

@@ -183,7 +183,10 @@ class TokenSession(Session):
 
     def forget_identity(self, identity_id: str) -> None:
         """Discard every token of a Cognito identity."""
-        self._cache.forget_identity(identity_id)
+        try:
+            self._cache.forget_identity(identity_id)
+        finally:
+            del identity_id  # it may be a user id in the wrong place
 
     def clear(self) -> None:
         """Discard every token."""
@@ -279,7 +282,10 @@ class AsyncTokenSession(Session):
 
     async def forget_identity(self, identity_id: str) -> None:
         """Discard every token of a Cognito identity."""
-        self._cache.forget_identity(identity_id)
+        try:
+            self._cache.forget_identity(identity_id)
+        finally:
+            del identity_id  # it may be a user id in the wrong place
 
     async def clear(self) -> None:
         """Discard every token."""

@@ -333,5 +333,5 @@ class SharedSource:
 
 def digest_of(key: Key) -> bytes:
     """Return the digest of a key: the same on every host, and showing no user id."""
-    user_id, rest = key
-    return sha256(rest + (b"" if user_id is None else b"\0" + user_id.encode())).digest()
+    named = b"" if key.user_id is None else b"\0" + key.user_id.encode()
+    return sha256(key.rest + named).digest()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from hashlib import blake2b
+from typing import Never
 
 from .request import TokenRequest
 from .secret import HIDDEN, NeverPickled
@@ -19,10 +20,22 @@ class Key(NeverPickled, tuple[str | None, bytes]):
     The developer's user id, and a digest of everything else in the request.
 
     The user id is kept in clear text, so that a hit computes no digest: it is the caller's own
-    string, and no repr shows it. A public provider's token is only part of the digest.
+    string. A public provider's token is only part of the digest.
+
+    As a tuple, it is equal to the plain one that a hit looks up, and both are hashed and compared
+    in C. To whoever walks it, such as a crash reporter, it is empty; its members are read by name.
     """
 
     __slots__ = ()
+
+    def __iter__(self) -> Iterator[Never]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+    def __bool__(self) -> bool:
+        return True
 
     @classmethod
     def of(cls, request: TokenRequest, developer_provider: str | None) -> Key:
@@ -36,11 +49,20 @@ class Key(NeverPickled, tuple[str | None, bytes]):
         return cls((user_id, rest.digest()))
 
     @property
+    def user_id(self) -> str | None:
+        """The login of the developer provider, if there is one."""
+        return self[0]
+
+    @property
+    def rest(self) -> bytes:
+        """The digest of everything else."""
+        return self[1]
+
+    @property
     def digest(self) -> str:
         """The key as events show it: 16 hex digits."""
-        user_id, rest = self
-        named = b"" if user_id is None else user_id.encode()
-        return blake2b(named, key=rest, digest_size=8).hexdigest()
+        named = b"" if self.user_id is None else self.user_id.encode()
+        return blake2b(named, key=self.rest, digest_size=8).hexdigest()
 
     def __repr__(self) -> str:
         return f"<Key {HIDDEN}>"

@@ -38,6 +38,7 @@ class Lease(_Hidden):
     """
 
     identity_id: str
+    # For how long it is certainly valid, counted from when the request was sent.
     _seconds: float = attrs.field(alias="seconds")
     # When the request was sent; when the lease is due; and from how far ahead of the wall clock
     # the monotonic clock shows that the wall clock was set back. With these, a hit takes two

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import ItemsView, Iterator, KeysView, Mapping, ValuesView
 from types import MappingProxyType
 from typing import NoReturn, Self
 
@@ -60,10 +60,15 @@ class Secret(_Immutable, NeverPickled):
         return hash(self._text)
 
 
-class HiddenValues(_Immutable, NeverPickled, Mapping[str, str]):
-    """An immutable, hashable mapping whose repr shows only its keys."""
+class HiddenValues(_Immutable, NeverPickled):
+    """
+    An immutable, hashable mapping whose repr shows only its keys.
 
-    # Deliberately not an attrs class: attrs.asdict() would walk into it.
+    It is not a :class:`~collections.abc.Mapping`, although it has its methods: crash reporters
+    walk mappings and show every value, and take the repr of what they do not know.
+    """
+
+    # Deliberately not an attrs class either: attrs.asdict() would walk into it.
     __slots__ = ("_items",)
 
     _items: Mapping[str, str]
@@ -74,11 +79,31 @@ class HiddenValues(_Immutable, NeverPickled, Mapping[str, str]):
     def __getitem__(self, key: str) -> str:
         return self._items[key]
 
+    def __contains__(self, key: object) -> bool:
+        return key in self._items
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._items)
 
     def __len__(self) -> int:
         return len(self._items)
+
+    def get(self, key: str, default: str | None = None) -> str | None:
+        return self._items.get(key, default)
+
+    def keys(self) -> KeysView[str]:
+        return self._items.keys()
+
+    def values(self) -> ValuesView[str]:
+        return self._items.values()
+
+    def items(self) -> ItemsView[str, str]:
+        return self._items.items()
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, HiddenValues):
+            return self._items == other._items
+        return self._items == other if isinstance(other, Mapping) else NotImplemented
 
     def __hash__(self) -> int:
         return hash(frozenset(self._items.items()))

@@ -108,8 +108,7 @@ class OpenIdToken(_Claims):
 
         For a token that is not a JWT: when it was requested, by this machine's clock.
         """
-        claims = decode_claims(Secret(self._secret))
-        return datetime.fromtimestamp(claims["iat"] if claims else self._sent.wall, UTC)
+        return datetime.fromtimestamp(self._dates()[0], UTC)
 
     @property
     def lifetime(self) -> timedelta:
@@ -117,13 +116,22 @@ class OpenIdToken(_Claims):
         ``exp`` minus ``iat``.
 
         For a token that is not a JWT: the requested duration, else Cognito's default of 900 s.
+
+        :meth:`expires_in` counts on a second less if ``iat`` is a whole second, as Cognito's is.
         """
-        return timedelta(seconds=self._seconds)
+        return timedelta(seconds=self._dates()[1])
 
     @property
     def expires_at(self) -> datetime:
         """When the token expires, an aware datetime by the server's clock."""
         return self.issued_at + self.lifetime
+
+    def _dates(self) -> tuple[float, float]:
+        """Return when the token was issued, and how many seconds later it expires."""
+        claims = decode_claims(Secret(self._secret))
+        if claims:
+            return claims["iat"], claims["exp"] - claims["iat"]
+        return self._sent.wall, self._seconds
 
     @property
     def claims(self) -> Mapping[str, Any]:
@@ -164,7 +172,7 @@ class OpenIdToken(_Claims):
 
 def _life(token: Secret, identity_id: object, request: TokenRequest) -> float | str:
     """
-    Return for how many seconds the token lives, or what is wrong with it.
+    Return for how many seconds the token is certainly valid, or what is wrong with it.
 
     As text and not as an error, because the frames of an error would hold the claims.
     """
@@ -197,7 +205,18 @@ def _life(token: Secret, identity_id: object, request: TokenRequest) -> float | 
     seconds = expires - issued
     if not 0 < seconds <= longest:
         return f"its token lives for {seconds:g} s, not for more than 0 s and up to {longest} s"
-    return usual if seconds == usual else seconds  # all tokens share one object
+    return _certain(seconds, issued)
+
+
+def _certain(seconds: float, issued: float) -> float:
+    """
+    Return for how many of its seconds a token is certainly valid, counted from any moment before
+    it was issued.
+
+    A whole ``iat`` has been rounded down, as Cognito does it: the token was issued up to a second
+    later than it says, and has that much less to live. A fraction is taken at its word.
+    """
+    return max(seconds - 1, 0) if isinstance(issued, int) else seconds
 
 
 def _date(value: Any) -> float | None:

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable
 from hashlib import sha256
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from .._values.secret import NeverPickled
 from ..exceptions import ConfigurationError
@@ -51,12 +51,19 @@ class CannotOpenError(Exception):
     """A value that cannot be opened here. The message is one of a few fixed reasons."""
 
 
-class _Key(NamedTuple):
-    """What is derived from one key: each part serves one purpose only."""
+class _Key(NeverPickled):
+    """
+    What is derived from one key: each part serves one purpose only.
 
-    id: bytes
-    cipher: AESGCM
-    naming: bytes
+    Not a tuple, whose parts crash reporters show.
+    """
+
+    __slots__ = ("cipher", "id", "naming")
+
+    def __init__(self, id: bytes, cipher: AESGCM, naming: bytes) -> None:  # noqa: A002
+        self.id = id
+        self.cipher = cipher
+        self.naming = naming
 
 
 class StoreKeys(NeverPickled):

@@ -18,7 +18,8 @@ class FakeFetcher:
     A fetcher that makes up its tokens.
 
     Every token is different, even for the same request. The identity depends only on the pool
-    and the logins.
+    and the logins. The tokens are dated to the fraction of a second, so they live exactly as long
+    as they say; a session counts on a second less of Cognito's, which are dated in whole seconds.
 
     Args:
         clock: Dates the tokens; None uses this machine's clocks.

@@ -59,8 +59,9 @@ def token_for(
         "aud": pool_id,
         "amr": amr,
         "iss": "https://cognito-identity.amazonaws.com",
-        "iat": int(sent.wall),
-        "exp": int(sent.wall) + seconds,
+        # To the moment, unlike Cognito's, whose whole seconds cost a session up to a second.
+        "iat": float(sent.wall),
+        "exp": sent.wall + seconds,
         "jti": serial,  # makes every token different; Cognito has no jti
     }
     header = {"kid": f"{request.region}-0", "typ": "JWS", "alg": "RS512"}

@@ -132,12 +132,12 @@ class Regulars:
     @property
     def age(self) -> float:
         """The age of the callers' token, in seconds."""
-        return (self._token.lifetime - self._token.expires_in()).total_seconds()
+        return self._token._seconds - self._token.expires_in().total_seconds()
 
     def moment(self, *, fetches: int, is_down: bool) -> Moment:
         """Return the present state of the callers and their token."""
         policy = RefreshPolicy()
-        age, lifetime = self.age, self._token.lifetime.total_seconds()
+        age, lifetime = self.age, self._token._seconds
         return Moment(
             age=age,
             lifetime=lifetime,

@@ -109,7 +109,8 @@ def show_life(scene: Scene, life: int) -> None:
     import asyncio
 
     async def watch() -> None:
-        async with scene.open(life) as session:
+        # A session counts on a second less, by which Cognito may have rounded iat down.
+        async with scene.open(life + 1) as session:
             token = await session.get_token(scene.user_id)
             regulars = Regulars(session, scene.user_id, token)
             with regulars.at_work(scene.pace.sleep):
