@@ -122,6 +122,7 @@ class Conductor:
             for member in self._members:
                 if member.process.returncode is None:
                     os.killpg(member.process.pid, signal.SIGKILL)  # its forks as well
+                    await member.process.wait()
 
     async def _read(self, member: Member) -> None:
         """Check what a process reports, until it and its forks have ended."""

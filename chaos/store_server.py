@@ -46,7 +46,10 @@ class StoreServer:
         """Start it, empty, and wait until it listens."""
         self._path.unlink(missing_ok=True)
         self._process = subprocess.Popen(
-            self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            self._command,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C is for the conductor only
         )
         end = time.monotonic() + _PATIENCE
         while not self._listens():
