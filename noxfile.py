@@ -68,7 +68,7 @@ def lint(session: nox.Session) -> None:
 def typing(session: nox.Session) -> None:
     """Check types with mypy and pyright, both strict, and that every public name is typed."""
     install(session, "typing")
-    session.run("mypy", "src", "tests", "benchmarks", "docs/conf.py", "noxfile.py")
+    session.run("mypy", "src", "tests", "benchmarks", "chaos", "docs/conf.py", "noxfile.py")
     # Separately: each is a program of its own, and two have modules of the same name.
     for example in (Path("examples").glob("*.py"), ["examples/browser"], ["examples/django_app"]):
         session.run("mypy", *map(str, example))
@@ -128,6 +128,13 @@ def bench(session: nox.Session) -> None:
     install(session, "bench")
     for script in sorted(Path("benchmarks").glob("bench_*.py")):
         session.run("python", str(script), *session.posargs)
+
+
+@nox.session(default=False)
+def chaos(session: nox.Session) -> None:
+    """Use the sessions at random for five minutes, while everything around them fails."""
+    install(session, "redis-server")
+    session.run("python", "-m", "chaos", *session.posargs)
 
 
 @nox.session(default=False, venv_backend="none")
