@@ -26,7 +26,7 @@ R = TypeVar("R")
 L = TypeVar("L", bound=Lease)
 
 # A fetch that has not returned by then is abandoned: botocore, as this library configures it,
-# makes 2 attempts of at most 2 s to connect and 5 s to answer.
+# makes 2 attempts of at most 7 s, with a pause of at most 1 s between them.
 DEADLINE = 15.0
 # A worker whose fetch never returns is left behind and another one takes its place, until there
 # are this many times as many workers as fetches allowed at once.
