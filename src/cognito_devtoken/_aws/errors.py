@@ -208,7 +208,7 @@ def _from_answer(error: ClientError, request: HasLogins, operation: str) -> Serv
         # botocore's stand-in if the body names no code. The message may be the body itself, such
         # as the first half of a token.
         code = _code_elsewhere(message, metadata) or code
-        message = f"{_phrase(status)}{_size_of(details.get('Message'))}"
+        message = _described(status, details.get("Message"))
     else:
         message = clean(message, request) or "no message"
     stem = code.removesuffix("Exception") if isinstance(code, str) else ""
@@ -260,16 +260,16 @@ def _code_elsewhere(body: str, metadata: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _phrase(status: object) -> str:
+def _described(status: object, body: object) -> str:
+    """Describe a response that is not a complete error of the service, without its body."""
     try:
-        return HTTPStatus(cast("int", status)).phrase
+        phrase = HTTPStatus(cast("int", status)).phrase
     except ValueError:
-        return "unknown status"
-
-
-def _size_of(body: object) -> str:
+        phrase = "unknown status"
     size = len(body) if isinstance(body, str) else 0
-    return f" (incomplete or unknown body of {size} characters)" if size else ""
+    if not size or body == phrase:  # botocore fills in the phrase for an empty body
+        return phrase
+    return f"{phrase} (incomplete or unknown body of {size} characters)"
 
 
 def _by_status(status: object) -> type[ServiceError]:
