@@ -21,8 +21,8 @@ from caching import PROVIDER
 from calling import OPAQUE
 from certificates import Certificate
 from cognito_devtoken import DevTokenClient, TokenRequest, TokenSession
-from cognito_devtoken._aws.connections import MAX_RESPONSE, BoundedSession
-from cognito_devtoken._deadline import _operation
+from cognito_devtoken._aws.connections import MAX_RESPONSE, BoundedSession, _bounded
+from cognito_devtoken._deadline import Connecting, _operation, within
 from cognito_devtoken.exceptions import DevTokenError, TokenUnavailableError
 from patience import PATIENCE
 from pools import POOL
@@ -260,6 +260,23 @@ def test_a_name_look_up_that_hangs_is_given_up(
                 client.fetch(request_)
     finally:
         answered.set()
+
+
+def test_a_socket_past_its_deadline_still_tells_a_timeout_to_tls() -> None:
+    here, there = socket.socketpair()
+    with there, _bounded(here) as bounded, within(-1):
+        assert 0 < bounded.gettimeout() < 1
+
+
+def test_a_connection_is_made_without_a_thread_if_none_can_be_started() -> None:
+    connecting = Connecting(lambda: "a socket")  # type: ignore[arg-type, return-value]
+
+    def fail() -> None:
+        raise RuntimeError("can't start new thread")
+
+    connecting.thread.start = fail  # type: ignore[method-assign]
+
+    assert connecting.wait(1) == "a socket"  # type: ignore[comparison-overlap]
 
 
 def test_a_response_without_end_is_given_up(run_server: RunServer, request_: TokenRequest) -> None:

@@ -28,6 +28,9 @@ MAX_RESPONSE = 1 << 20
 """How many bytes a response may have: many times what Cognito sends."""
 
 
+_AT_ONCE = 0.001
+
+
 class TooLargeError(OSError):
     """A response has more than :data:`MAX_RESPONSE` bytes."""
 
@@ -46,8 +49,12 @@ class _Bounded:
         self._timeout = timeout
         self._inherited.settimeout(timeout)
 
-    def gettimeout(self) -> float | None:  # TLS takes it as the limit of a whole handshake
-        return time_left(self._timeout)
+    def gettimeout(self) -> float | None:
+        """Return what TLS takes as the limit of its handshake, during which it must not fail."""
+        try:
+            return time_left(self._timeout)
+        except TimeoutError:
+            return _AT_ONCE
 
     def send(self, *args: Any) -> int:
         self._start()
