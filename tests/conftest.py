@@ -18,6 +18,7 @@ from blocking_session import BlockingSession
 from caching import POOL_ID, PROVIDER, ManualThreads, Recorder, make_cache
 from calling import OPAQUE, boto
 from canary import find_leaks
+from certificates import Certificate, make_certificate
 from cognito_devtoken import (
     AsyncTokenSession,
     DevTokenClient,
@@ -132,6 +133,11 @@ def profile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         monkeypatch.setenv("AWS_CONFIG_FILE", str(path))
 
     return write
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
+    return make_certificate(tmp_path_factory.mktemp("certificate"))
 
 
 @pytest.fixture(scope="session")

@@ -148,7 +148,7 @@ def test_closing_the_client_closes_its_connections(
 ) -> None:
     client.fetch(request_)
     (boto,) = created
-    pools = boto._endpoint.http_session._manager.pools
+    pools = boto._endpoint.http_session._session._manager.pools
     assert len(pools) == 1
 
     client.close()

@@ -3,7 +3,7 @@
 import pytest
 
 from cognito_devtoken import TokenRequest
-from cognito_devtoken._aws.errors import _clean
+from cognito_devtoken._aws.masking import clean
 from pools import POOL
 
 
@@ -36,10 +36,10 @@ def test_logins_are_masked_in_the_services_messages(message: str, masked: str) -
     logins += ["<hidden>-bob"]
     request = TokenRequest(POOL.identity_pool_id, dict(zip("abcdefgh", logins, strict=True)))
 
-    assert _clean(message, request) == masked
+    assert clean(message, request) == masked
 
 
 def test_a_multiline_login_is_masked_before_the_message_is_cut_to_one_line() -> None:
     request = TokenRequest(POOL.identity_pool_id, {"a": "user\nsecret of the user"})
 
-    assert _clean("no user\nsecret of the user\nhere", request) == "no <hidden>"
+    assert clean("no user\nsecret of the user\nhere", request) == "no <hidden>"

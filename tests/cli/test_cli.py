@@ -53,7 +53,6 @@ def test_a_store_key_file_is_readable_by_its_owner_only(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "store-keys"
-    path.touch(0o644)
 
     assert main(["store-key", "--output-file", str(path)]) == 0
 
@@ -61,6 +60,19 @@ def test_a_store_key_file_is_readable_by_its_owner_only(
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert len(StoreKeys(path).ids) == 1
     assert main(["store-key", "--output-file", str(tmp_path)]) == 252
+
+
+def test_a_new_store_key_does_not_replace_a_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "store-keys"
+    path.write_text("the old key")
+
+    assert main(["store-key", "--output-file", str(path)]) == 252
+
+    assert path.read_text() == "the old key"
+    out, err = capsys.readouterr()
+    assert (out, f"{path} exists" in err, "To rotate keys" in err) == ("", True, True)
 
 
 @pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS)])

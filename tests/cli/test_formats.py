@@ -19,7 +19,7 @@ SCALARS = (
     st.none()
     | st.booleans()
     | st.integers(-5, 10**12)
-    | st.sampled_from(["", "x", "字 wide", "a longer text " * 4, "Token", "\x7f"])
+    | st.sampled_from(["", "x", "字 wide", "a longer text " * 4, "Token"])
 )
 NAMES = st.sampled_from(["a", "b", "Id", "Token", "ein langer Name"])
 ROWS = st.lists(st.dictionaries(NAMES, SCALARS | st.lists(SCALARS, max_size=2), max_size=3))

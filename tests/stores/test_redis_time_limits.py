@@ -11,7 +11,8 @@ import pytest
 import redis
 import redis.asyncio
 
-from cognito_devtoken.stores._connection import _Connecting, _operation, _Socket, within
+from cognito_devtoken._deadline import Connecting, _operation, within
+from cognito_devtoken.stores._connection import _Socket
 from cognito_devtoken.stores.redis import RedisStore
 from cognito_devtoken.testing import ManualClock
 from patience import PATIENCE
@@ -98,7 +99,7 @@ def test_a_slow_name_resolution_is_subject_to_the_time_limit() -> None:
         looked_up.wait()
         return Late()
 
-    connecting = _Connecting(resolve)
+    connecting = Connecting(resolve)
     with pytest.raises(TimeoutError):
         connecting.wait(0.01)
     looked_up.set()

@@ -21,11 +21,15 @@ if TYPE_CHECKING:
     from botocore.session import Session
 
 
+# In seconds, for the call itself and for those that botocore makes to get AWS credentials.
+_TIME_LIMITS: Any = {"connect_timeout": 2, "read_timeout": 5}
+
 # The modules that a first call would import.
 _NEEDED = (
     "botocore.retries.standard",
     "botocore.session",
     "encodings.idna",
+    ".connections",
     ".errors",
     ".log_filter",
 )
@@ -49,6 +53,14 @@ class DevTokenClient:
     *config*, the environment or the profile says otherwise, it makes 2 attempts in botocore's
     ``standard`` retry mode (``legacy`` does not retry this service's
     ``TooManyRequestsException``).
+
+    An attempt as a whole, from the DNS look-up to the last byte of the response, takes at most
+    both times together, however slowly the server sends; then its connection is closed. So a
+    call takes at most 15 s: two attempts of 7 s, and a pause of up to 1 s between them. A response
+    of more than 1 MiB is refused. Neither holds for a *boto_client*, whose time-outs only limit
+    the wait for the next byte. Getting AWS credentials takes time of its own: each request that
+    botocore makes for them (STS, SSO) is limited in the same way, a ``credential_process`` is
+    not.
 
     The AWS credentials need ``cognito-identity:GetOpenIdTokenForDeveloperIdentity`` on
     the identity pool. They are looked up at the first call, not before.
@@ -197,10 +209,13 @@ class DevTokenClient:
         return client
 
     def _make_client(self, region: str) -> _CognitoIdentity:
-        from botocore.session import Session
+        from botocore.config import Config
+
+        from .connections import BoundedSession
 
         if self._session is None:
-            self._session = Session(profile=self._profile_name)
+            self._session = BoundedSession(profile=self._profile_name)
+            self._session.set_default_client_config(Config(**_TIME_LIMITS))
         client = make_client(
             self._session, region, endpoint_url=self._endpoint_url, config=self._config
         )
@@ -266,15 +281,14 @@ def make_client(
     from botocore.config import Config
     from botocore.exceptions import BotoCoreError
 
-    from .errors import one_line
+    from .._values.text import one_line
     from .log_filter import guard_loggers
 
     guard_loggers()
     try:
         # Any, because the stubs lack some of its members.
         merged: Any = Config(
-            connect_timeout=2,
-            read_timeout=5,
+            **_TIME_LIMITS,
             # With botocore's 10, it would discard connections, and log a warning.
             max_pool_connections=50,
             # TokenRequest has already checked more than botocore would.

@@ -7,20 +7,20 @@ hold the request and the response.
 
 from __future__ import annotations
 
-import json
+import errno
+import os
 import re
-from collections.abc import Iterator, Mapping
-from itertools import groupby
-from operator import itemgetter
+from collections.abc import Mapping
+from http import HTTPStatus
 from string import Formatter
 from traceback import walk_tb
-from typing import Any, Protocol, cast
-from urllib.parse import quote
+from typing import Any, cast
 
 from botocore import exceptions as boto
 from botocore.exceptions import BotoCoreError, ClientError
 
 from .._values.secret import HIDDEN
+from .._values.text import one_line
 from ..exceptions import (
     CallerDeniedError,
     ConfigurationError,
@@ -28,6 +28,7 @@ from ..exceptions import (
     DevTokenError,
     InternalServiceError,
     InvalidParameterError,
+    InvalidTokenResponseError,
     NotAuthorizedError,
     ResourceConflictError,
     ResourceNotFoundError,
@@ -35,12 +36,14 @@ from ..exceptions import (
     TokenUnavailableError,
     TooManyRequestsError,
 )
+from .connections import MAX_RESPONSE, TooLargeError
+from .masking import HasLogins, clean, window
 
 
 OPERATION = "GetOpenIdTokenForDeveloperIdentity"
 
-# By code only: nearly all of them have the HTTP status 400. Some endpoints leave out the suffix
-# "Exception", others add it. If a response has no code, botocore uses its status as the code.
+# By code: nearly all of them have the HTTP status 400. Some endpoints leave out the suffix
+# "Exception", others add it. Only if the code is missing or unknown does the status decide.
 _CLASSES: Mapping[type[ServiceError], tuple[str, ...]] = {
     InvalidParameterError: ("InvalidParameter", "Validation", "ValidationError"),
     ResourceNotFoundError: ("ResourceNotFound",),
@@ -54,7 +57,6 @@ _CLASSES: Mapping[type[ServiceError], tuple[str, ...]] = {
         "RequestThrottled",
         "LimitExceeded",
         "RequestLimitExceeded",
-        "429",
     ),
     InternalServiceError: (
         "InternalError",
@@ -62,10 +64,6 @@ _CLASSES: Mapping[type[ServiceError], tuple[str, ...]] = {
         "InternalServerError",
         "RequestTimeout",
         "ServiceUnavailable",
-        "500",
-        "502",
-        "503",
-        "504",
     ),
     CallerDeniedError: (
         "AccessDenied",
@@ -142,19 +140,23 @@ _PLAIN_TEXT = (
 )
 _PLAIN_FIELDS = frozenset({"provider"})
 
-_LONG = 8
-_CUT = 16
-_MAX_MESSAGE = 500
+# The operating system's limits that keep a call from being made, and what to do about each.
+_LIMITS = {
+    errno.EMFILE: (
+        "This process has reached its limit of open file descriptors. Raise the limit (ulimit -n, "
+        "LimitNOFILE in systemd), or find out what keeps files and connections open."
+    ),
+    errno.ENFILE: "The whole system has reached its limit of open files (fs.file-max on Linux).",
+    errno.ENOMEM: "The system is out of memory.",
+}
+_DEEPEST = 10
+
+_PARSERS = "botocore.parsers"
 _RETRIES = ("RetryAttempts", "MaxAttemptsReached")
 _REQUEST_ID = re.compile(r"[\w-]{1,128}", re.ASCII)
-_USERINFO = re.compile(r"[^/@\s]+:[^/\s]*@")
-
-
-class HasLogins(Protocol):
-    """The part of a request that is used here: the values that no message may quote."""
-
-    @property
-    def logins(self) -> Mapping[str, str]: ...
+# The code in a body that is not JSON because its end is missing.
+_CODE_IN_BODY = re.compile(r'"__type"\s*:\s*"([^"]{1,200})')
+_CODE_HEADER = "x-amzn-errortype"
 
 
 def translate(
@@ -172,7 +174,7 @@ def translate(
     try:
         return _translated(error, request, operation)
     except Exception:  # noqa: BLE001  # a subclass of botocore's with another constructor
-        return _from_elsewhere(error)
+        return _from_elsewhere(error, request, operation)
 
 
 def _translated(error: Exception, request: HasLogins, operation: str) -> DevTokenError:
@@ -183,30 +185,41 @@ def _translated(error: Exception, request: HasLogins, operation: str) -> DevToke
     if isinstance(error, FileNotFoundError | PermissionError) and error.filename:
         # A file that contains AWS credentials, or a program that prints them.
         return ConfigurationError(
-            f"{type(error).__name__}: {error.strerror}: {error.filename}.", hint=_CREDENTIALS_HINT
+            one_line(f"{type(error).__name__}: {error.strerror}: {error.filename}."),
+            hint=_CREDENTIALS_HINT,
         )
+    if isinstance(error, OSError) and error.errno:
+        return _from_system(error)
     if isinstance(error, EOFError):
         return ConfigurationError(
             "botocore prompts for an MFA code, but there is no terminal.", hint=_CREDENTIALS_HINT
         )
-    return _from_elsewhere(error)
+    return _from_elsewhere(error, request, operation)
 
 
 def _from_answer(error: ClientError, request: HasLogins, operation: str) -> ServiceError:
     # A response may have other types than botocore promises.
     details = _mapping(error.response, "Error")
     metadata = _mapping(error.response, "ResponseMetadata")
-    code, message = details.get("Code"), details.get("Message")
+    code, message = details.get("Code"), window(details.get("Message"))
+    status = metadata.get("HTTPStatusCode")
+    hint = next((hint for text, hint in _HINTS.items() if text in message), None)
+    if code == str(status):
+        # botocore's stand-in if the body names no code. The message may be the body itself, such
+        # as the first half of a token.
+        code = _code_elsewhere(message, metadata) or code
+        message = _described(status, details.get("Message"))
+    else:
+        message = clean(message, request) or "no message"
     stem = code.removesuffix("Exception") if isinstance(code, str) else ""
     cls = _BY_CODE.get(stem, ServiceError)
     if cls is ServiceError:  # the code is unknown, so it may contain anything
-        code = _clean(code, request) or "Unknown"
-    hint = next((hint for text, hint in _HINTS.items() if text in str(message)), None)
-    message = _clean(message, request) or "no message"
+        code = clean(code, request) or "Unknown"
+        cls = _by_status(status)
     if error.operation_name != operation:
         # botocore called it to get AWS credentials. Requests of operations other than AssumeRole
         # contain secrets, which the message may quote.
-        name = _clean(error.operation_name, request)
+        name = clean(error.operation_name, request)
         why = message if name == "AssumeRole" else HIDDEN
         message = f"{name} returned no AWS credentials: {why}"
         if not cls.retryable:
@@ -214,7 +227,7 @@ def _from_answer(error: ClientError, request: HasLogins, operation: str) -> Serv
     elif cls is CallerDeniedError and stem != "AccessDenied":
         hint = _CREDENTIALS_HINT
 
-    request_id, status = metadata.get("RequestId"), metadata.get("HTTPStatusCode")
+    request_id = metadata.get("RequestId")
     failure = cls(
         f"{code}: {message}",
         code=str(code),
@@ -232,11 +245,42 @@ def _from_answer(error: ClientError, request: HasLogins, operation: str) -> Serv
         },
     }
     cause = ClientError if own_init else type(error)
-    failure.__cause__ = cause(kept, _clean(error.operation_name, request))
+    failure.__cause__ = cause(kept, clean(error.operation_name, request))
     return failure
 
 
+def _code_elsewhere(body: str, metadata: Mapping[str, Any]) -> str | None:
+    """Return the known code that a body without its end, or else a header, names."""
+    found = _CODE_IN_BODY.search(body)
+    header = _mapping(metadata, "HTTPHeaders").get(_CODE_HEADER)
+    for text in (found and found[1], header):
+        code = str(text).partition(":")[0].rpartition("#")[2]
+        if code.removesuffix("Exception") in _BY_CODE:
+            return code
+    return None
+
+
+def _described(status: object, body: object) -> str:
+    """Describe a response that is not a complete error of the service, without its body."""
+    try:
+        phrase = HTTPStatus(cast("int", status)).phrase
+    except ValueError:
+        phrase = "unknown status"
+    size = len(body) if isinstance(body, str) else 0
+    if not size or body == phrase:  # botocore fills in the phrase for an empty body
+        return phrase
+    return f"{phrase} (incomplete or unknown body of {size} characters)"
+
+
+def _by_status(status: object) -> type[ServiceError]:
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        return TooManyRequestsError
+    return InternalServiceError if isinstance(status, int) and status >= 500 else ServiceError
+
+
 def _from_botocore(error: BotoCoreError) -> DevTokenError:
+    if refusal := _system_error(error):
+        return _from_system(refusal)
     plain = isinstance(error, _PLAIN_TEXT)
     fields = {
         name: one_line(str(error.kwargs.get(name))) if plain or name in _PLAIN_FIELDS else HIDDEN
@@ -256,60 +300,70 @@ def _from_botocore(error: BotoCoreError) -> DevTokenError:
     return failure
 
 
-def _from_elsewhere(error: Exception) -> DevTokenError:
-    """Return an error for a bug, such as a failing hook, without its text: that may be secret."""
-    places = [(frame.f_code.co_filename, line) for frame, line in walk_tb(error.__traceback__)]
-    place = ", raised in {}, line {}".format(*places[-1]) if places else ""
+def _system_error(error: BaseException | None) -> OSError | None:
+    """Return the operating system's refusal that led to an error of botocore, if any did."""
+    for _ in range(_DEEPEST):
+        if error is None:
+            return None
+        if isinstance(error, TooLargeError) or (
+            isinstance(error, OSError) and error.errno in _LIMITS
+        ):
+            return error
+        inner = error.kwargs.get("error") if isinstance(error, BotoCoreError) else None
+        cause = error.__cause__ or error.__context__
+        error = inner if isinstance(inner, BaseException) else cause
+    return None
+
+
+def _from_system(error: OSError) -> DevTokenError:
+    """Return an error without the text of the original, which may quote anything."""
+    if isinstance(error, TooLargeError):
+        return TokenUnavailableError(
+            f"The response is larger than {MAX_RESPONSE} bytes.",
+            hint="Check that the endpoint is Cognito's, and not a proxy's or another server's.",
+        )
+    number = error.errno or 0
+    return TokenUnavailableError(
+        f"The call failed with {type(error).__name__} "
+        f"{errno.errorcode.get(number, number)}: {os.strerror(number)}.",
+        hint=_LIMITS.get(number, "The operating system refused it, not Cognito."),
+    )
+
+
+def _from_elsewhere(error: Exception, request: HasLogins, operation: str) -> DevTokenError:
+    """
+    Return an error for a response that botocore cannot parse, or for a bug, such as a failing hook.
+
+    Without the text of the original, which may be secret.
+    """
+    places = list(walk_tb(error.__traceback__))
+    for frame, _ in places:
+        if frame.f_globals.get("__name__") == _PARSERS:
+            return _from_unreadable(frame.f_locals.get("response"), request, operation)
+    place = ""
+    if places:
+        frame, line = places[-1]
+        place = f", raised in {frame.f_code.co_filename}, line {line}"
     return TokenUnavailableError(
         f"The call failed with {type(error).__name__}{place}.",
         hint="This is a bug in a hook on the botocore client, in botocore or in this library.",
     )
 
 
+def _from_unreadable(response: Any, request: HasLogins, operation: str) -> DevTokenError:
+    """Return the error for a response that makes botocore's parser fail."""
+    raw = cast("Mapping[str, Any]", response if isinstance(response, Mapping) else {})
+    status: Any = raw.get("status_code")
+    body: bytes = raw.get("body") or b""
+    if not isinstance(status, int) or status < 300:
+        return InvalidTokenResponseError(f"The response cannot be read ({len(body)} bytes).")
+    answer: Any = {
+        "Error": {"Code": str(status), "Message": body.decode("ascii", "replace")},
+        "ResponseMetadata": {"HTTPStatusCode": status, "HTTPHeaders": raw.get("headers")},
+    }
+    return _from_answer(ClientError(answer, operation), request, operation)
+
+
 def _mapping(response: Any, member: str) -> Mapping[str, Any]:
     value: Any = response.get(member)
     return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else {}
-
-
-def _clean(text: object, request: HasLogins) -> str:
-    """
-    Return the first line of the service's text, without the logins that it may quote.
-
-    The lines after it may contain the signed request with the session token (for an
-    InvalidSignatureException).
-    """
-    if not isinstance(text, str):
-        return ""
-    hidden = [False] * len(text)
-    for login in request.logins.values():
-        # Verbatim, stripped, and as quoted in JSON or in a URL.
-        for quoted in {login, login.strip(), json.dumps(login)[1:-1], quote(login)} - {""}:
-            for start, end in _places(text, quoted):
-                hidden[start:end] = [True] * (end - start)
-    runs = groupby(zip(text, hidden, strict=True), key=itemgetter(1))
-    shown = "".join(HIDDEN if secret else "".join(map(itemgetter(0), run)) for secret, run in runs)
-    return one_line(shown.strip().partition("\n")[0])
-
-
-def _places(text: str, login: str) -> Iterator[tuple[int, int]]:
-    """
-    Yield the places of a login in a text, ignoring case.
-
-    A short login ("42") is only found as a whole word: it may be part of any number. A long one
-    is also found if its end was cut off.
-    """
-    if not login.strip():
-        return
-    alone = rf"(?<!\w){re.escape(login)}(?!\w)" if len(login) < _LONG else re.escape(login[:_CUT])
-    for match in re.finditer(alone, text, re.IGNORECASE):
-        end = match.end()
-        for said, character in zip(text[end:], login[_CUT:], strict=False):
-            if said.lower() != character.lower():
-                break
-            end += 1
-        yield match.start(), end
-
-
-def one_line(text: str) -> str:
-    """Return a text on one line, cut to length, without the password of a URL."""
-    return _USERINFO.sub(f"{HIDDEN}@", " ".join(text.split()))[:_MAX_MESSAGE]

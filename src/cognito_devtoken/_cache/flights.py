@@ -28,7 +28,7 @@ R = TypeVar("R")
 L = TypeVar("L", bound=Lease)
 
 # A fetch that has not returned by then is abandoned: botocore, as this library configures it,
-# makes 2 attempts of at most 2 s to connect and 5 s to answer.
+# makes 2 attempts of at most 7 s, with a pause of at most 1 s between them.
 DEADLINE = 15.0
 # How many queued flights that no caller waits for are checked in one call.
 _AT_ONCE = 100

@@ -11,8 +11,8 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Any, cast
 
-from .._aws.errors import one_line
 from .._values.secret import Secret
+from .._values.text import one_line, printable
 from ._errors import OutputError
 from ._input.parsing import Parser
 from ._yaml import missing
@@ -79,7 +79,8 @@ def verify(
     if not isinstance(expires, int | float) or expires <= now:
         raise OutputError("The signature is valid, but the token has EXPIRED.")
     pool_check = "pool matches" if pool else "pool not checked"
-    return f"{_ALGORITHM} by key {header.get('kid')!s:.40}; {pool_check}"
+    kid = printable(str(header.get("kid"))[:40])
+    return f"{_ALGORITHM} by key {kid}; {pool_check}"
 
 
 def _service_keys() -> str:

@@ -54,9 +54,9 @@ class Service:
     def __init__(self, options: Options) -> None:
         self._options = options
         with self._guarded(Sent({})):
-            from botocore.session import Session
+            from .._aws.connections import BoundedSession
 
-            self._session: Session = Session(profile=options.profile)
+            self._session: Session = BoundedSession(profile=options.profile)
             self._scoped: Mapping[str, Any] = self._session.get_scoped_config()
 
     @property
@@ -112,7 +112,7 @@ class Service:
         from botocore.config import Config
 
         from .._aws.client import make_client
-        from .._aws.errors import one_line
+        from .._values.text import one_line
 
         options = self._options
         config: Any = {

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 
+from .._values.text import printable
 from ._errors import PROG, ParameterError
 from ._input import members as inputs
 from ._input.options import Options
@@ -78,7 +79,8 @@ def _replace_process(command: list[str], environ: dict[str, str]) -> int:
     try:
         os.execvpe(command[0], command, environ)  # noqa: S606  # the user's command
     except OSError as error:
-        print(f"\n{PROG}: [ERROR]: {command[0]}: {error.strerror}", file=sys.stderr)
+        why = printable(f"{command[0]}: {error.strerror}")
+        print(f"\n{PROG}: [ERROR]: {why}", file=sys.stderr)
         missing = isinstance(error, FileNotFoundError)
         return _NOT_FOUND if missing else _NOT_RUNNABLE
     finally:

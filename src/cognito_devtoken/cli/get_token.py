@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from .._values.secret import HIDDEN
 from ..exceptions import ServiceError
 from ._errors import OutputError
 from ._input import members as inputs
@@ -75,4 +76,5 @@ def _found(options: Options, answer: object) -> object:
     try:
         return options.query.search(answer)
     except JMESPathError as error:
-        raise OutputError(str(error)) from None
+        value = getattr(error, "current_value", None)  # of the response: it may be the token
+        raise OutputError(str(error).replace(str(value), HIDDEN)) from None

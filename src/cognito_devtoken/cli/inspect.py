@@ -13,6 +13,7 @@ from typing import Any, cast
 
 from .._cache.policy import Freshness
 from .._values.secret import Secret
+from .._values.text import printable
 from .._values.token import decode_claims
 from ._errors import ParameterError
 from ._input.parsing import Parser
@@ -97,7 +98,7 @@ def _lines(claims: Mapping[str, Any], now: float) -> Iterator[str]:
     if isinstance(tags, dict):
         yield _line("tags", _shown(cast("dict[str, object]", tags).get("principal_tags")))
     for name in sorted(claims.keys() - _KNOWN):
-        yield _line(name, _shown(claims[name]))
+        yield _line(_shown(name), _shown(claims[name]))
     yield from _life(claims.get("iat"), claims.get("exp"), now)
 
 
@@ -157,7 +158,7 @@ def _line(name: str, value: str) -> str:
 def _shown(value: object) -> str:
     """Format any claim, and escape what a terminal would interpret."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
+    return printable(text)
 
 
 def _date(value: Any) -> str | None:

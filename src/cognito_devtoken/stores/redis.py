@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
+from .._deadline import within
 from .._fork import watch
 from .._values.arguments import Seconds, as_seconds
 from .._values.clock import SYSTEM_CLOCK
@@ -27,7 +28,7 @@ try:
     from redis.exceptions import NoScriptError
     from redis.retry import Retry
 
-    from ._connection import CONNECTIONS, within
+    from ._connection import CONNECTIONS
 except ModuleNotFoundError as _error:
     raise ConfigurationError(
         f"A RedisStore needs {str(_error.name).partition('.')[0]}, which is not installed.",

@@ -16,6 +16,10 @@ from typing import Any, NoReturn
 from .._errors import PROG, ParameterError
 
 
+# Where argparse quotes a value, to the end of the message.
+_VALUE = re.compile(r"(invalid \w+ value|ignored explicit argument).*", re.DOTALL)
+
+
 class Parser(argparse.ArgumentParser):
     """Raises an error instead of exiting, and quotes no value."""
 
@@ -105,6 +109,6 @@ def _names(unknown: Sequence[str]) -> str:
 
 
 def _without_values(message: str) -> str:
-    message = re.sub(r"(--[\w-]+)=.*(?= could match)", r"\1", message, flags=re.DOTALL)
-    quoting = r"(invalid \w+ value|ignored explicit argument).*"
-    return re.sub(quoting, r"\1", message, flags=re.DOTALL)
+    option, _, rest = message.partition("=")
+    _, found, options = rest.rpartition(" could match")
+    return _VALUE.sub(r"\1", f"{option}{found}{options}" if found else message)

@@ -8,6 +8,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 
 from ..._aws.log_filter import guard_loggers, our_call
+from ..._values.text import printable
 
 
 LOG = logging.getLogger("cognito_devtoken.cli")
@@ -19,6 +20,15 @@ _TELLING = (
     "botocore.retries",
     "urllib3.connectionpool",
 )
+
+
+class _Formatter(logging.Formatter):
+    """Escapes control characters, which a response may contain."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(super().format(record), keep="\n")
+
+
 _LINE = "%(asctime)s - %(threadName)s - %(name)s - %(levelname)s - %(message)s"
 
 
@@ -35,7 +45,7 @@ def logging_of(*, debug: bool) -> Generator[None]:
             yield
             return
         handler = logging.StreamHandler(sys.stderr)
-        handler.setFormatter(logging.Formatter(_LINE))
+        handler.setFormatter(_Formatter(_LINE))
         loggers = [logging.getLogger(name) for name in _TELLING]
         before = [logger.level for logger in loggers]
         our_call.unfiltered = _TELLING

@@ -10,6 +10,7 @@ from typing import IO, Any
 import attrs
 
 from ..._values.secret import HIDDEN
+from ..._values.text import printable
 from ...exceptions import (
     ConfigurationError,
     DevTokenError,
@@ -52,15 +53,22 @@ _CONFIGURATION = {
 }
 
 
-_ENTRY = re.compile(r"""\[(?P<quote>['"])(?P<name>.*)(?P=quote)\]""", re.DOTALL)
 # A provider's name, which has no colon, or its ARN.
 _NAME = re.compile(r"(arn:[\w-]+:iam::\d*:)?[\w.#/-]+", re.ASCII)
+
+
+def _lines(text: str) -> str:
+    return printable(text, keep="\n")
+
+
+def _printable_fields(fields: Mapping[str, str]) -> dict[str, str]:
+    return {name: _lines(text) for name, text in fields.items()}
 
 
 @attrs.frozen
 class Report:
     """
-    The report of an error.
+    The report of an error, without control characters: it may quote a file or a response.
 
     Attributes:
         exit_code: The exit code of the process.
@@ -73,9 +81,9 @@ class Report:
     """
 
     exit_code: int
-    text: str
-    fields: Mapping[str, str]
-    hint: str
+    text: str = attrs.field(converter=_lines)
+    fields: Mapping[str, str] = attrs.field(converter=_printable_fields)
+    hint: str = attrs.field(converter=_lines)
 
     @classmethod
     def of(cls, error: Exception) -> Report:
@@ -132,11 +140,10 @@ def redacted(violation: Violation) -> str:
 
     In YAML, a missing space merges a name and its login into one name.
     """
-    return _ENTRY.sub(
-        lambda entry: entry[0] if _NAME.fullmatch(entry["name"]) else f"[{HIDDEN}]",
-        str(violation),
-        count=1,
-    )
+    head, _, rest = violation.member.partition("[")
+    if rest and not _NAME.fullmatch(rest[1:-2]):  # between quotes, and before the bracket
+        violation = attrs.evolve(violation, member=f"{head}[{HIDDEN}]")
+    return str(violation)
 
 
 _REFUSED = "Parameter validation failed:"

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import attrs
 
+from ..._values.text import printable
 from .text import is_scalar
 
 
@@ -54,9 +55,9 @@ def table_of(title: str, data: Any, *, width: int, is_colored: bool) -> str:
 
 @attrs.define
 class _Section:
-    """A title, a line of headers, and rows; each is optional."""
+    """A title, a line of headers, and rows; each is optional. All without control characters."""
 
-    title: str | None
+    title: str | None = attrs.field(converter=attrs.converters.optional(printable))
     depth: int
     headers: Sequence[str] = ()
     rows: list[Sequence[str]] = attrs.Factory(list[Sequence[str]])
@@ -64,11 +65,11 @@ class _Section:
     _widest: list[int] = attrs.Factory(list[int])
 
     def head(self, headers: Sequence[str]) -> None:
-        self._measure(headers)
-        self.headers = headers
+        self.headers = [printable(header) for header in headers]
+        self._measure(self.headers)
 
     def add(self, row: Sequence[Any]) -> None:
-        cells = [str(cell) for cell in row]
+        cells = [printable(str(cell)) for cell in row]
         self._measure(cells)
         if len(cells) != self._columns:
             raise TypeError("The rows differ in length.")

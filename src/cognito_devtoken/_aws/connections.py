@@ -1,0 +1,184 @@
+"""
+Connections of botocore that bound an attempt as a whole: in time, and in the size of the response.
+
+botocore's time-outs only limit the wait for the next byte. A server that sends one now and then
+would hold a thread for ever.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from contextlib import suppress
+from typing import Any
+
+from botocore.awsrequest import (
+    AWSHTTPConnection,
+    AWSHTTPConnectionPool,
+    AWSHTTPSConnection,
+    AWSHTTPSConnectionPool,
+)
+from botocore.session import Session
+from urllib3.exceptions import ConnectTimeoutError
+
+from .._deadline import Connecting, time_left, within
+
+
+MAX_RESPONSE = 1 << 20
+"""How many bytes a response may have: many times what Cognito sends."""
+
+
+_AT_ONCE = 0.001
+
+
+class TooLargeError(OSError):
+    """A response has more than :data:`MAX_RESPONSE` bytes."""
+
+
+class _Bounded:
+    """Makes the calls of a socket end by the deadline of the attempt that they belong to."""
+
+    _timeout: float | None = None
+    _received = 0
+
+    @property
+    def _inherited(self) -> Any:
+        return super()
+
+    def settimeout(self, timeout: float | None) -> None:
+        self._timeout = timeout
+        self._inherited.settimeout(timeout)
+
+    def gettimeout(self) -> float | None:
+        """Return what TLS takes as the limit of its handshake, during which it must not fail."""
+        try:
+            return time_left(self._timeout)
+        except TimeoutError:
+            return _AT_ONCE
+
+    def send(self, *args: Any) -> int:
+        self._start()
+        sent: int = self._inherited.send(*args)
+        return sent
+
+    def sendall(self, *args: Any) -> None:
+        self._start()
+        self._inherited.sendall(*args)
+
+    def recv(self, *args: Any) -> bytes:
+        self._inherited.settimeout(time_left(self._timeout))
+        data: bytes = self._inherited.recv(*args)
+        self._count(len(data))
+        return data
+
+    def recv_into(self, *args: Any) -> int:
+        self._inherited.settimeout(time_left(self._timeout))
+        size: int = self._inherited.recv_into(*args)
+        self._count(size)
+        return size
+
+    def _start(self) -> None:
+        self._inherited.settimeout(time_left(self._timeout))
+        self._received = 0
+
+    def _count(self, size: int) -> None:
+        self._received += size
+        if self._received > MAX_RESPONSE:
+            raise TooLargeError(f"The response has more than {MAX_RESPONSE} bytes.")
+
+
+class _Socket(_Bounded, socket.socket):  # pyright: ignore[reportIncompatibleMethodOverride]
+    pass
+
+
+class _TLSSocket(_Bounded, ssl.SSLSocket):  # pyright: ignore[reportIncompatibleMethodOverride]
+    pass
+
+
+def _bounded(sock: Any) -> Any:
+    """Return a bounded socket in place of one of the standard library."""
+    timeout = sock.gettimeout()
+    if type(sock) is socket.socket:
+        sock = _Socket(sock.family, sock.type, sock.proto, sock.detach())
+    elif type(sock) is ssl.SSLSocket:
+        # It cannot be made from another one, and its context may have been made by urllib3.
+        sock.__class__ = _TLSSocket
+    else:
+        return sock
+    sock.settimeout(timeout)
+    return sock
+
+
+class _Connection:
+    """Bounds a connection of urllib3 from the look-up of its host to its last byte."""
+
+    sock: Any
+
+    @property
+    def _inherited(self) -> Any:
+        return super()
+
+    def _new_conn(self) -> Any:
+        try:
+            sock = Connecting(self._inherited._new_conn).wait(time_left(None))
+        except TimeoutError:
+            raise ConnectTimeoutError(self, "The connection took too long.") from None
+        return _bounded(sock)
+
+    def _connect_tls_proxy(self, *args: Any, **kwargs: Any) -> Any:
+        return _bounded(self._inherited._connect_tls_proxy(*args, **kwargs))
+
+    def connect(self) -> None:
+        self._inherited.connect()
+        self.sock = _bounded(self.sock)
+
+
+class _HTTPConnection(_Connection, AWSHTTPConnection):  # type: ignore[misc]  # botocore's own
+    pass
+
+
+class _HTTPSConnection(_Connection, AWSHTTPSConnection):  # type: ignore[misc]  # the same
+    pass
+
+
+class _HTTPPool(AWSHTTPConnectionPool):
+    ConnectionCls = _HTTPConnection
+
+
+class _HTTPSPool(AWSHTTPSConnectionPool):
+    ConnectionCls = _HTTPSConnection
+
+
+class _HTTPSession:
+    """An HTTP session of botocore whose attempts end in time."""
+
+    def __init__(self, session: Any, seconds: float | None) -> None:
+        self._session = session
+        self._seconds = seconds
+        session._pool_classes_by_scheme.update(http=_HTTPPool, https=_HTTPSPool)
+
+    def send(self, request: Any) -> Any:
+        with within(self._seconds):
+            return self._session.send(request)
+
+    def close(self) -> None:
+        self._session.close()
+
+
+class BoundedSession(Session):
+    """
+    A botocore session whose clients bound each attempt.
+
+    An attempt takes at most the connect and the read time-out together. This holds for the clients
+    that botocore makes to get AWS credentials, too.
+    """
+
+    def create_client(self, *args: Any, **kwargs: Any) -> Any:
+        client: Any = super().create_client(*args, **kwargs)
+        limits = (client.meta.config.connect_timeout, client.meta.config.read_timeout)
+        seconds = None if None in limits else sum(limits)
+        # A botocore that works otherwise inside is better unbounded than unusable.
+        with suppress(AttributeError):
+            endpoint = client._endpoint
+            endpoint.http_session = _HTTPSession(endpoint.http_session, seconds)
+        return client

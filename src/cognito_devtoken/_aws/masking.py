@@ -1,0 +1,74 @@
+"""Mask the logins that a message of the service may quote."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from itertools import groupby
+from operator import itemgetter
+from typing import Protocol
+from urllib.parse import quote
+
+from .._values.secret import HIDDEN
+from .._values.text import LOOKED_AT, one_line
+
+
+_LONG = 8
+_CUT = 16
+
+
+class HasLogins(Protocol):
+    """The part of a request that is used here: the values that no message may quote."""
+
+    @property
+    def logins(self) -> Mapping[str, str]: ...
+
+
+def window(text: object) -> str:
+    """Return the part of a foreign text that is looked at; "" if it is not text."""
+    return text[:LOOKED_AT] if isinstance(text, str) else ""
+
+
+def clean(text: object, request: HasLogins) -> str:
+    """
+    Return the first line of the service's text, without the logins that it may quote.
+
+    The lines after it may contain the signed request with the session token (for an
+    InvalidSignatureException).
+    """
+    seen = window(text)
+    is_cut = isinstance(text, str) and len(text) > len(seen)
+    # A login that begins at the end of the window is not recognised if the rest is cut off.
+    length = len(seen) - _CUT if is_cut else len(seen)
+    hidden = [False] * length
+    for login in request.logins.values():
+        # Verbatim, stripped, and as quoted in JSON or in a URL.
+        for quoted in {login, login.strip(), json.dumps(login)[1:-1], quote(login)} - {""}:
+            for start, end in _places(seen, quoted):
+                hidden[start:end] = [True] * (min(end, length) - start)
+    runs = groupby(zip(seen[:length], hidden, strict=True), key=itemgetter(1))
+    shown = "".join(HIDDEN if secret else "".join(map(itemgetter(0), run)) for secret, run in runs)
+    first, line_end, _ = shown.strip().partition("\n")
+    return one_line(first, is_cut=is_cut and not line_end)
+
+
+def _places(text: str, login: str) -> Iterator[tuple[int, int]]:
+    """
+    Yield the places of a login in a text, ignoring case.
+
+    A short login ("42") is only found as a whole word: it may be part of any number. A long one
+    is also found if its end was cut off.
+    """
+    if not login.strip():
+        return
+    alone = rf"(?<!\w){re.escape(login)}(?!\w)" if len(login) < _LONG else re.escape(login[:_CUT])
+    pattern = re.compile(alone, re.IGNORECASE)
+    end = 0
+    while match := pattern.search(text, end):
+        end = match.end()
+        for said, character in zip(text[end:], login[_CUT:], strict=False):
+            if said.lower() != character.lower():
+                break
+            end += 1
+        yield match.start(), end

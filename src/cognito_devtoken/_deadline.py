@@ -1,0 +1,111 @@
+"""
+Operations on a connection that end by a deadline, whatever the other side does.
+
+A socket's time-out only limits the wait for the next byte, and no time-out limits a DNS look-up.
+A server that sends a byte now and then, or a resolver that hangs, could block a caller for ever.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
+
+
+class _Operation(threading.local):
+    """The operation of this thread: its deadline, by a monotonic clock."""
+
+    clock: Callable[[], float] = staticmethod(time.monotonic)
+    until: float | None = None
+
+
+_operation = _Operation()
+
+
+@contextmanager
+def within(seconds: float | None) -> Generator[None]:
+    """
+    End what this thread does inside on such a connection in time, with a TimeoutError.
+
+    None sets no limit.
+    """
+    _operation.until = None if seconds is None else _operation.clock() + seconds
+    try:
+        yield
+    finally:
+        _operation.until = None
+
+
+def time_left(timeout: float | None) -> float | None:
+    """
+    Return how long a socket call may wait, given its own time-out.
+
+    Raises:
+        TimeoutError: If the deadline of the operation has passed.
+    """
+    if _operation.until is None or timeout == 0:
+        return timeout
+    left = _operation.until - _operation.clock()
+    if left <= 0:
+        raise TimeoutError("timed out")
+    return left if timeout is None else min(timeout, left)
+
+
+class Connecting:
+    """
+    Connects in a thread that may be left behind.
+
+    Args:
+        connect: Returns a connected socket. It may hang in a DNS look-up, but must end.
+    """
+
+    def __init__(self, connect: Callable[[], socket.socket]) -> None:
+        self._connect = connect
+        self._lock = threading.Lock()
+        self._done = threading.Event()
+        self._abandoned = False
+        self._sock: socket.socket | None = None
+        self._error: Exception | None = None
+        # A daemon, so that a look-up that hangs does not keep the interpreter from exiting.
+        name = "cognito-devtoken-connect"
+        self.thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def wait(self, seconds: float | None) -> socket.socket:
+        """
+        Return the socket. If no thread can be started, connect in this one.
+
+        Raises:
+            TimeoutError: If that takes longer than so many seconds.
+
+            Exception: Whatever *connect* raises.
+        """
+        try:
+            self.thread.start()
+        except RuntimeError:
+            return self._connect()
+        self._done.wait(seconds)
+        with self._lock:
+            self._abandoned = True
+        if self._error:
+            raise self._error
+        if self._sock is None:
+            raise TimeoutError("timed out")
+        return self._sock
+
+    def _run(self) -> None:
+        sock = None
+        try:
+            sock = self._connect()
+        except Exception as error:  # noqa: BLE001  # raised by wait()
+            self._error = error.with_traceback(None)
+        with self._lock:
+            if self._abandoned:
+                late = sock
+            else:
+                late, self._sock = None, sock
+        self._done.set()
+        if late is not None:
+            with suppress(OSError):
+                late.close()
