@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -13,9 +14,11 @@ import attrs
 
 from . import exceptions as exc
 from ._cache.failures import MAX_BACK_OFF, Failure, back_off
+from ._session.base import Session
+from ._session.settings import not_set
 
 
-S = TypeVar("S")
+S = TypeVar("S", bound=Session)
 TYPE = "application/problem+json"  # RFC 9457
 
 # Errors that a client can act on. All others are failures of the application and stay errors there,
@@ -106,12 +109,16 @@ def open_with(session_factory: object, *kinds: type[S]) -> S:
     Open a session of one of these kinds.
 
     Raises:
+        ConfigurationError: If the environment, from which the session was opened, names no
+            developer provider.
+
         TypeError: If the factory returns something else; the message says what to pass.
     """
     given = session_factory
     if callable(session_factory):
         given = session_factory()
         if isinstance(given, kinds):
+            _require_provider(given)
             return given
         if inspect.iscoroutine(given):
             given.close()  # otherwise Python warns that it was never awaited
@@ -120,6 +127,17 @@ def open_with(session_factory: object, *kinds: type[S]) -> S:
         f"session_factory must be a function that returns {wanted}, and not async; "
         f"got {type(given).__name__}."
     )
+
+
+def _require_provider(session: Session) -> None:
+    """
+    Refuse a session from the environment that would fail every request for a user's token.
+
+    A session of the application's own may do without: get() takes complete requests.
+    """
+    if session._from_env and session._provider is None:
+        session._close()
+        raise not_set("DEVELOPER_PROVIDER", list(os.environ))
 
 
 def unwired(mistakes: str) -> LookupError:

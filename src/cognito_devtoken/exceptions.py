@@ -82,11 +82,14 @@ class Violation:
 
         found: What was found, if the limit alone does not explain the violation. Never the value
             of a login or a tag: for text, only its length.
+
+        hint: What to do, if the mistake is a known one.
     """
 
     member: str
     limit: str
     found: str | None = None
+    hint: str | None = None
 
     def __str__(self) -> str:
         found = f", not {self.found}" if self.found else ""
@@ -105,7 +108,8 @@ class InvalidRequestError(DevTokenError, ValueError):
 
     def __init__(self, violations: Iterable[Violation]) -> None:
         self.violations = tuple(violations)
-        super().__init__("; ".join(map(str, self.violations)))
+        hints = dict.fromkeys(v.hint for v in self.violations if v.hint)
+        super().__init__("; ".join(map(str, self.violations)), hint=" ".join(hints))
 
     def __reduce__(self) -> tuple[type[InvalidRequestError], tuple[object, ...]]:
         return type(self), (self.violations,)

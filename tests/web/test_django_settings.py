@@ -40,6 +40,16 @@ ERRORS = [
     ({"IDENTITY_POOL_ID": "  "}, "E003", 'COGNITO_DEVTOKEN["IDENTITY_POOL_ID"] is not set.'),
     (None, "E003", 'COGNITO_DEVTOKEN["IDENTITY_POOL_ID"] is not set.'),
     (
+        COMPLETE | {"DEVELOPER_PROVIDER": None},
+        "E003",
+        'COGNITO_DEVTOKEN["DEVELOPER_PROVIDER"] is not set.',
+    ),
+    (
+        COMPLETE | {"DEVELOPER_PROVIDER": "'login.example.com'"},
+        "E004",
+        'COGNITO_DEVTOKEN["DEVELOPER_PROVIDER"] is in quotes.',
+    ),
+    (
         {"TOKEN_DURATION": "soon"},  # reported before E003, which a project may silence
         "E004",
         'COGNITO_DEVTOKEN["TOKEN_DURATION"] must be a whole number of seconds.',

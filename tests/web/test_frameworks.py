@@ -110,6 +110,44 @@ def test_an_invalid_environment_variable_fails_at_start_up(
             pass
 
 
+def test_a_missing_developer_provider_fails_at_start_up(
+    framework: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COGNITO_DEVTOKEN_IDENTITY_POOL_ID", POOL_ID)
+
+    with pytest.raises(ConfigurationError, match=r"DEVELOPER_PROVIDER.* is not set\.") as caught:
+        with framework.running(framework.app_from_environment()):
+            pass
+
+    assert "developer provider name of the identity pool" in caught.value.__notes__[0]
+
+
+@only(*FACTORIES)
+def test_a_factory_that_reads_the_environment_needs_the_developer_provider_too(
+    framework: Any, monkeypatch: pytest.MonkeyPatch, upstream: FakeFetcher
+) -> None:
+    monkeypatch.setenv("COGNITO_DEVTOKEN_IDENTITY_POOL_ID", POOL_ID)
+    sessions: list[Any] = []
+
+    def open_session() -> Any:
+        sessions.append(framework.kind.from_env(client=upstream))
+        return sessions[0]
+
+    with pytest.raises(ConfigurationError, match="COGNITO_DEVTOKEN_DEVELOPER_PROVIDER is not set"):
+        with framework.running(framework.app_with(open_session)):
+            pass
+
+    assert sessions[0]._closed
+
+
+@only(*FACTORIES)
+def test_a_session_of_the_application_may_have_no_developer_provider(
+    framework: Any, upstream: FakeFetcher
+) -> None:
+    with framework.running(framework.app_with(lambda: framework.kind(POOL_ID, client=upstream))):
+        pass
+
+
 @only(*OWN_SETTINGS)
 def test_settings_come_from_the_configuration(framework: Any) -> None:
     settings = {

@@ -21,7 +21,7 @@ from .._fork import watch
 from .._values.arguments import Seconds
 from .._values.clock import SYSTEM_CLOCK
 from .._values.key import Key
-from .._values.request import TokenRequest
+from .._values.request import DEVELOPER_PROVIDER, REMOVE_QUOTES, TokenRequest, in_quotes
 from .._values.token import OpenIdToken
 from ..exceptions import ConfigurationError, InvalidRequestError, Violation
 from ..typing import Clock, EventHook, TokenFetcher, TokenStore
@@ -103,6 +103,7 @@ class Session:
         self._client = DevTokenClient() if client is None else client
         self._owned = self._client if client is None else None
         self._owned_store: RedisStore | None = None
+        self._from_env = False
         self._cache = TokenCache(
             self._client,
             developer_provider=developer_provider,
@@ -168,7 +169,8 @@ class Session:
 
         =========================================== ============================================
         ``COGNITO_DEVTOKEN_IDENTITY_POOL_ID``       the identity pool, ``REGION:GUID``; required
-        ``COGNITO_DEVTOKEN_DEVELOPER_PROVIDER``     the developer provider name of the pool
+        ``COGNITO_DEVTOKEN_DEVELOPER_PROVIDER``     the developer provider name of the pool; the web
+                                                    integrations require it
         ``COGNITO_DEVTOKEN_TOKEN_DURATION``         whole seconds, 1 to 86,400
         ``COGNITO_DEVTOKEN_MAX_ENTRIES``            how many tokens to hold
         ``COGNITO_DEVTOKEN_MAX_CONCURRENT_FETCHES`` how many calls to make at once
@@ -205,6 +207,7 @@ class Session:
                 raise
         else:
             session._owned_store = found.get("store")
+            session._from_env = True
             return session
         raise wrong
 
@@ -293,9 +296,15 @@ def _checked(
     """Return a request for any user, so that wrong arguments are refused at once."""
     try:
         logins = {"any" if developer_provider is None else developer_provider: "any"}
-        return TokenRequest(identity_pool_id, logins, token_duration=token_duration)
+        request = TokenRequest(identity_pool_id, logins, token_duration=token_duration)
     except InvalidRequestError as error:
         violations = [_renamed(v, "logins key 1", "developer_provider") for v in error.violations]
+    else:
+        if developer_provider is None or DEVELOPER_PROVIDER.fullmatch(developer_provider):
+            return request
+        limit = "must be 1 to 128 letters, digits and ._-, as the identity pool names it"
+        hint = REMOVE_QUOTES if in_quotes(developer_provider) else None
+        violations = [Violation("developer_provider", limit, hint=hint)]
     raise InvalidRequestError(violations)
 
 
