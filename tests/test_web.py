@@ -55,6 +55,7 @@ def test_the_answer_to_an_error_is_one_a_client_can_act_on(
     [
         "CallerDeniedError",
         "ConfigurationError",
+        "DeveloperProviderError",
         "InvalidTokenResponseError",
         "ResourceNotFoundError",
         "ServiceError",

@@ -14,7 +14,8 @@ Every exception that this library raises.
     │   ├── DeveloperUserAlreadyRegisteredError
     │   ├── TooManyRequestsError
     │   ├── InternalServiceError
-    │   └── CallerDeniedError
+    │   ├── CallerDeniedError
+    │   └── DeveloperProviderError (ConfigurationError)
     ├── InvalidTokenResponseError
     ├── TokenUnavailableError
     └── SessionClosedError (RuntimeError)
@@ -35,6 +36,7 @@ __all__ = [
     "CallerDeniedError",
     "ConfigurationError",
     "DevTokenError",
+    "DeveloperProviderError",
     "DeveloperUserAlreadyRegisteredError",
     "InternalServiceError",
     "InvalidParameterError",
@@ -67,6 +69,11 @@ class DevTokenError(Exception):
         super().__init__(message)
         if note := hint or self._hint:
             self.add_note(note)
+
+
+def hint_of(error: BaseException) -> str | None:
+    """Return what to do about an error of this library, if it says."""
+    return " ".join(getattr(error, "__notes__", ())) or None
 
 
 @attrs.frozen
@@ -226,6 +233,19 @@ class CallerDeniedError(ServiceError):
     _hint = (
         "Allow cognito-identity:GetOpenIdTokenForDeveloperIdentity on this identity pool for the "
         "AWS credentials that this application uses."
+    )
+
+
+class DeveloperProviderError(ServiceError, ConfigurationError):
+    """
+    The identity pool does not know the developer provider of the request: a mistake in the
+    configuration, which every user's request will meet.
+    """
+
+    _hint = (
+        "Set COGNITO_DEVTOKEN_DEVELOPER_PROVIDER, or the developer provider that is passed, to the "
+        "name in the identity pool: 'aws cognito-identity describe-identity-pool' shows it as "
+        "DeveloperProviderName."
     )
 
 

@@ -66,6 +66,7 @@ def _ping(session: AsyncTokenSession | TokenSession) -> None:
             f"Calls to Cognito have failed since {health.failing_since.isoformat()}, the last "
             f"with {health.last_error}.",
             retry_at=health.retry_at,
+            hint=health.hint,
         )
 
 

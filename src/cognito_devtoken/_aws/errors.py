@@ -24,6 +24,7 @@ from .._values.secret import HIDDEN
 from ..exceptions import (
     CallerDeniedError,
     ConfigurationError,
+    DeveloperProviderError,
     DeveloperUserAlreadyRegisteredError,
     DevTokenError,
     InternalServiceError,
@@ -95,14 +96,24 @@ _HINTS = {
         "Pass your own user id and the public providers' own tokens. A Cognito token is only "
         "accepted by GetCredentialsForIdentity and STS."
     ),
-    "does not support the specified developer provider": (
-        "Use the developer provider name that the identity pool was created with."
-    ),
     "IdentityPool '": (
         "Check the account of the AWS credentials and the region of the call: Cognito looks for "
         "the pool there."
     ),
+    "Access to Identity '": (
+        "The identity is disabled, for example because it was merged into another. Omit the "
+        "identity id to get the present identity of the logins."
+    ),
+    "Identity '": (
+        "The identity has been deleted, or belongs to another pool. Delete the stored id, and omit "
+        "the identity id: Cognito returns the identity that the logins have now."
+    ),
 }
+# What Cognito says about a pool that lacks the developer provider. With which code is not known.
+_NO_SUCH_PROVIDER = (
+    "does not support the specified developer provider",
+    "does not have identity providers configured",
+)
 _CREDENTIALS_HINT = (
     "Check that your AWS credentials (from the environment, a profile or a role) are valid and "
     "not expired, and that the system clock is correct. Test them with "
@@ -201,6 +212,11 @@ def _from_answer(error: ClientError, request: HasLogins, operation: str) -> Serv
     cls = _BY_CODE.get(stem, ServiceError)
     if cls is ServiceError:  # the code is unknown, so it may contain anything
         code = _clean(code, request) or "Unknown"
+    # Not a ValidationException, which quotes values of the request.
+    if stem in ("NotAuthorized", "InvalidParameter") and any(
+        text in str(message) for text in _NO_SUCH_PROVIDER
+    ):
+        cls = DeveloperProviderError
     hint = next((hint for text, hint in _HINTS.items() if text in str(message)), None)
     message = _clean(message, request) or "no message"
     if error.operation_name != operation:

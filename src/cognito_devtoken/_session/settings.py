@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from .._cache.policy import RefreshPolicy
 from .._values.request import REMOVE_QUOTES, in_quotes
 from .._values.secret import Secret
-from ..exceptions import ConfigurationError
+from ..exceptions import ConfigurationError, hint_of
 
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def _store(url: Secret, keys: Secret) -> TokenStore | None:
         variable = "STORE_URL"
         return RedisStore(url.reveal(), keys=sealing)
     except ConfigurationError as error:
-        hint = " ".join(getattr(error, "__notes__", ()))
+        hint = hint_of(error)
         wrong = ConfigurationError(f"{PREFIX}{variable}: {error}", hint=hint)
     raise wrong
 
@@ -154,4 +154,4 @@ def in_variables(error: ValueError, arguments: Iterable[str]) -> ConfigurationEr
     text = str(error)
     for name in arguments:
         text = re.sub(rf"\b{name}\b", f"{PREFIX}{name.upper()}", text)
-    return ConfigurationError(text, hint=" ".join(getattr(error, "__notes__", ())))
+    return ConfigurationError(text, hint=hint_of(error))

@@ -11,7 +11,7 @@ from django.conf import settings
 
 from .._session.base import Session
 from .._session.settings import PREFIX, REQUIRED, VARIABLES, not_set
-from ..exceptions import ConfigurationError
+from ..exceptions import ConfigurationError, hint_of
 
 
 NAME = "COGNITO_DEVTOKEN"
@@ -66,13 +66,13 @@ def open_session(kind: type[S]) -> S:
     except SettingError:
         raise
     except ConfigurationError as error:
-        hint = " ".join(getattr(error, "__notes__", ()))
+        advice = hint_of(error)
         for name in REQUIRED:
             if str(error) == f"{PREFIX}{name} is not set.":
-                hint = f"Set it here, or set the environment variable {PREFIX}{name}. {hint}"
+                hint = f"Set it here, or set the environment variable {PREFIX}{name}. {advice}"
                 raise SettingError(f"{_key(name)} is not set.", hint=hint, check="E003") from None
         text = re.sub(rf"{PREFIX}(\w+)", lambda found: names.get(found[1], found[0]), str(error))
-        hint = hint or "See help(cognito_devtoken.TokenSession.from_env) for the settings."
+        hint = advice or "See help(cognito_devtoken.TokenSession.from_env) for the settings."
         raise SettingError(text, hint=hint, check="E004") from None
     except (TypeError, ValueError) as error:
         hint = "Use only arguments of TokenSession and AsyncTokenSession."
