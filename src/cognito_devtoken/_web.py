@@ -14,8 +14,11 @@ import attrs
 
 from . import exceptions as exc
 from ._cache.failures import MAX_BACK_OFF, Failure, back_off
+from ._log import WarningLog
 from ._session.base import Session
 from ._session.settings import not_set
+from .events import Event
+from .exceptions import hint_of
 
 
 S = TypeVar("S", bound=Session)
@@ -90,6 +93,32 @@ class Answer:
         if status in _LATER:
             headers["Retry-After"] = str(_retry_after(error))
         return cls(status, headers, detail)
+
+
+@attrs.frozen
+class RequestFailed(Event):
+    """An error that no session has logged became a response."""
+
+    status: int
+    error: str
+    code: str | None
+    request_id: str | None
+    message: str
+    hint: str | None
+
+
+_log = WarningLog()
+
+
+def answer_to(error: Exception) -> Answer:
+    """Return the answer to an error, and log the error unless the session has."""
+    answer = Answer.to(error)
+    last_error = getattr(error, "last_error", None)
+    if not any(getattr(each, "_logged", False) for each in (error, last_error)):
+        kind, code = type(error).__name__, getattr(error, "code", None)
+        request_id = getattr(error, "request_id", None)
+        _log(RequestFailed(answer.status, kind, code, request_id, str(error), hint_of(error)))
+    return answer
 
 
 def _retry_after(error: Exception) -> int:

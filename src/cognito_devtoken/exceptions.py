@@ -64,6 +64,7 @@ class DevTokenError(Exception):
     """
 
     _hint: str | None = None
+    _logged = False  # whether the session that raised it has logged it
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         super().__init__(message)

@@ -27,7 +27,7 @@ from flask.typing import ResponseReturnValue
 
 from ._session.sessions import TokenSession
 from ._session.settings import PREFIX
-from ._web import ANSWERS, TYPE, Answer, open_with, unwired
+from ._web import ANSWERS, TYPE, answer_to, open_with, unwired
 
 
 __all__ = ["current_session", "init_app", "register_error_handlers"]
@@ -105,5 +105,5 @@ def register_error_handlers(app: Flask | Blueprint) -> None:
 
 
 def _answer(error: Exception) -> ResponseReturnValue:
-    answer = Answer.to(error)
+    answer = answer_to(error)
     return answer.body, answer.status, {**answer.headers, "Content-Type": TYPE}

@@ -28,7 +28,7 @@ from litestar.di import Provide
 from litestar.plugins import InitPlugin
 
 from ._session.sessions import AsyncTokenSession
-from ._web import ANSWERS, TYPE, Answer, open_with, unwired
+from ._web import ANSWERS, TYPE, answer_to, open_with, unwired
 
 
 __all__ = ["DevTokenPlugin", "exception_handlers"]
@@ -86,7 +86,7 @@ class DevTokenPlugin(InitPlugin):
 
 
 def _answer(request: Request[Any, Any, Any], error: Exception) -> Response[dict[str, str | int]]:
-    answer = Answer.to(error)
+    answer = answer_to(error)
     return Response(answer.body, status_code=answer.status, headers=answer.headers, media_type=TYPE)
 
 

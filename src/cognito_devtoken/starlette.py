@@ -30,7 +30,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from ._session.sessions import AsyncTokenSession
-from ._web import ANSWERS, TYPE, Answer, open_with, unwired
+from ._web import ANSWERS, TYPE, answer_to, open_with, unwired
 
 
 __all__ = ["exception_handlers", "get_token_session", "lifespan"]
@@ -86,7 +86,7 @@ def get_token_session(connection: HTTPConnection) -> AsyncTokenSession:
 
 
 async def _answer(connection: HTTPConnection, error: Exception) -> Response | None:
-    answer = Answer.to(error)
+    answer = answer_to(error)
     response = JSONResponse(answer.body, answer.status, answer.headers, TYPE)
     if not isinstance(connection, WebSocket):
         return response

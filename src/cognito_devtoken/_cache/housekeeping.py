@@ -65,5 +65,6 @@ def _abandon(state: CacheState[R, L], flight: Flight[R, L], now: Instant) -> Non
         remember_failure(state, flight, error, now)
     else:
         error = TokenUnavailableError(f"No worker was free for the fetch within {age:.0f} s.")
+    error._logged = True
     state.settle(flight, error=error)
     state.ensure_worker()

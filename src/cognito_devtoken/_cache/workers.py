@@ -143,7 +143,7 @@ class WorkerPool(Generic[R, L]):
     def _fly(self, flight: Flight[R, L]) -> None:
         """Bring the lease of a flight, and end the flight with it or with an error."""
         lease: L | None = None
-        error: Exception | None = None
+        error: DevTokenError | None = None
         try:
             lease = self._source.bring(flight)
         except DevTokenError as failure:

@@ -14,6 +14,7 @@ from .._cache.source import FetcherSource, Source
 from .._cache.state import CacheState
 from .._cache.stats import Stats, StatsRecorder
 from .._cache.waiting import wait_async, wait_blocking
+from .._log import LoggingHook, WarningLog
 from .._values.arguments import Seconds, check_count, check_kind
 from .._values.clock import SYSTEM_CLOCK
 from .._values.key import Key
@@ -88,13 +89,16 @@ class TokenCache:
                 )
             if iscoroutinefunction(value if method == "__call__" else found):
                 raise TypeError(f"{name} must be a plain function, not async: it is not awaited.")
+        # A LoggingHook logs the warnings, too.
+        logs = any(isinstance(hook, LoggingHook) for hook in hooks)
+        log = None if logs else WarningLog()
         self._developer_provider = developer_provider
         self._leases: LeaseCache[TokenRequest, OpenIdToken] = LeaseCache(
             partial(_describe, developer_provider),
             partial(_source, fetcher, store, developer_provider),
             policy=policy,
             clock=clock,
-            recorder=StatsRecorder(hooks),
+            recorder=StatsRecorder(hooks, log),
             max_entries=max_entries,
             max_concurrent=max_concurrent_fetches,
         )
