@@ -169,6 +169,15 @@ def _require_provider(session: Session) -> None:
         raise not_set("DEVELOPER_PROVIDER", list(os.environ))
 
 
+def verified(session: Session) -> None:
+    """Prove, with a call that blocks, that a session works; if it does not, close it."""
+    try:
+        session._check()
+    except BaseException:
+        session._close()
+        raise
+
+
 def unwired(mistakes: str) -> LookupError:
     """Return the error to raise if no session is found."""
     return LookupError(f"This application has no token session. {mistakes}.")

@@ -18,11 +18,12 @@ class Health:
     What a session knows about Cognito from its own calls.
 
     Errors about a single user, such as a ``ResourceConflictError`` or a ``NotAuthorizedError``,
-    are ignored; only a token ends a failure. The times are aware datetimes by this machine's
-    clock.
+    are ignored; only a token or ``check()`` ends a failure. The times are aware
+    datetimes by this machine's clock.
 
     Attributes:
-        last_success: When the last token arrived; None if none has.
+        last_success: When the last token arrived, or ``check()`` last succeeded; None if neither
+            has happened.
 
         failing_since: When the first failure after the last token occurred; None if the last
             call succeeded, or there was none.

@@ -23,7 +23,7 @@ from .._values.clock import SYSTEM_CLOCK
 from .._values.key import Key
 from .._values.request import DEVELOPER_PROVIDER, REMOVE_QUOTES, TokenRequest, in_quotes
 from .._values.token import OpenIdToken
-from ..exceptions import ConfigurationError, InvalidRequestError, Violation
+from ..exceptions import ConfigurationError, DevTokenError, InvalidRequestError, Violation
 from ..typing import Clock, EventHook, TokenFetcher, TokenStore
 from .cache import TokenCache
 
@@ -136,10 +136,7 @@ class Session:
         provider = self._provider
         if provider is None:
             del user_id, logins
-            raise ConfigurationError(
-                "This session has no developer_provider, which a user id needs.",
-                hint="Open it with the name that the identity pool knows your backend by.",
-            )
+            raise no_provider()
         try:
             if not isinstance(logins, Mapping | None):  # pyright: ignore[reportUnnecessaryIsInstance]
                 limit = "must be a mapping of provider names to tokens"
@@ -254,6 +251,20 @@ class Session:
         """
         return self._cache.health()
 
+    def _check(self) -> None:
+        """Call Cognito once, past the cache; health() reports the outcome."""
+        self._check_open()
+        if self._provider is None:
+            raise no_provider()
+        from .check import check
+
+        try:
+            check(self._client, self._pool, self._provider)
+        except DevTokenError as error:
+            self._cache._record_check(error)
+            raise
+        self._cache._record_check(None)
+
     def _before_fork(self) -> bool:
         return True
 
@@ -288,6 +299,14 @@ class Session:
             and self._cache._state.recorder.counts["fetches_started"]
         ):
             warnings.warn(f"{self!r} was not closed.", ResourceWarning, stacklevel=2, source=self)
+
+
+def no_provider() -> ConfigurationError:
+    """Return the error of a session that is asked for a user's token without a provider."""
+    return ConfigurationError(
+        "This session has no developer_provider, which a user id needs.",
+        hint="Open it with the name that the identity pool knows your backend by.",
+    )
 
 
 def _checked(

@@ -20,6 +20,7 @@ from .._values.clock import SYSTEM_CLOCK
 from .._values.key import Key
 from .._values.request import DEFAULT_DURATION, TokenRequest
 from .._values.token import OpenIdToken
+from ..exceptions import DevTokenError
 from ..typing import Clock, EventHook, TokenFetcher, TokenStore
 
 
@@ -207,6 +208,15 @@ class TokenCache:
     def health(self) -> Health:
         """Tell how the last calls to Cognito went. It makes no call."""
         return self._state.recorder.health
+
+    def _record_check(self, error: DevTokenError | None) -> None:
+        """Have health() report a call that was made past the cache."""
+        state, now = self._state, self._state.now()
+        with state.lock:
+            health = state.recorder.health
+            state.recorder.health = (
+                health.after_failure(error, 0.0, now) if error else health.after_success(now)
+            )
 
     def close(self) -> None:
         """
