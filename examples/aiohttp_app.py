@@ -7,7 +7,8 @@ Cognito tokens for the users of an aiohttp application, with svcs.
 import svcs
 from aiohttp import web
 
-from cognito_devtoken import AsyncTokenSession, exceptions
+from cognito_devtoken import AsyncTokenSession
+from cognito_devtoken.aiohttp import error_middleware
 from cognito_devtoken.svcs import register
 
 
@@ -22,10 +23,7 @@ def current_user(request: web.Request) -> str:
 async def cognito_token(request: web.Request) -> web.Response:
     """Return the token that the user's app exchanges for AWS credentials."""
     session = await svcs.aiohttp.aget(request, AsyncTokenSession)
-    try:
-        token = await session.get_token(current_user(request))
-    except (exceptions.TokenUnavailableError, exceptions.TooManyRequestsError):
-        raise web.HTTPServiceUnavailable(headers={"Retry-After": "1"}) from None
+    token = await session.get_token(current_user(request))
     return web.json_response(token.to_aws(), headers={"Cache-Control": "no-store"})
 
 
@@ -36,7 +34,7 @@ async def health(request: web.Request) -> web.Response:
 
 
 def create_app() -> web.Application:
-    app = svcs.aiohttp.init_app(web.Application())
+    app = svcs.aiohttp.init_app(web.Application(middlewares=[error_middleware]))
     register(svcs.aiohttp.get_registry(app))
     app.add_routes([web.post("/cognito-token", cognito_token), web.get("/health", health)])
     return app

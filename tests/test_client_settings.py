@@ -15,6 +15,7 @@ from calling import APP_ID, GET_TOKEN, ONE_ATTEMPT, last_request
 from cognito_devtoken import DevTokenClient, TokenRequest
 from cognito_devtoken.emulator import Emulator
 from cognito_devtoken.exceptions import (
+    ConfigurationError,
     TokenUnavailableError,
     TooManyRequestsError,
 )
@@ -196,3 +197,26 @@ def test_the_user_agent_names_the_library_unless_configured_otherwise(
         client.fetch(request_)
 
     assert re.fullmatch(wanted, last_request(recording_server).headers["User-Agent"])
+
+
+class _Aiobotocore:
+    """Like a client of aiobotocore."""
+
+    async def _make_api_call(self, name: str, params: Any) -> Any: ...
+
+    def get_open_id_token_for_developer_identity(self, **params: Any) -> Any:
+        return self._make_api_call("GetOpenIdTokenForDeveloperIdentity", params)
+
+
+class _NotEntered:
+    """Like what aiobotocore returns before its client is entered."""
+
+    async def __aenter__(self) -> Any: ...
+
+
+@pytest.mark.parametrize("client", [_Aiobotocore(), _NotEntered()])
+def test_a_client_whose_calls_must_be_awaited_is_refused(client: Any) -> None:
+    with pytest.raises(ConfigurationError, match="not of aiobotocore") as caught:
+        DevTokenClient(boto_client=client)
+
+    assert "AsyncTokenSession" in caught.value.__notes__[0]

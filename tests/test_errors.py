@@ -13,6 +13,8 @@ from cognito_devtoken import DevTokenClient, TokenRequest, exceptions
 from cognito_devtoken.emulator import Emulator
 from cognito_devtoken.exceptions import (
     CallerDeniedError,
+    ConfigurationError,
+    DeveloperProviderError,
     DevTokenError,
     InternalServiceError,
     InvalidParameterError,
@@ -139,10 +141,7 @@ def test_invalid_credentials_and_missing_permissions_have_different_hints(
         ),
         ("Token is not from a supported provider of this identity pool.", "Add that provider"),
         ("Invalid login token. Can't pass in a Cognito token.", "only accepted by GetCredentials"),
-        (
-            "This identity pool does not support the specified developer provider",
-            "Use the developer provider name",
-        ),
+        ("Access to Identity 'us-east-1:0' is forbidden.", "The identity is disabled"),
     ],
 )
 def test_common_messages_have_a_hint(
@@ -154,6 +153,55 @@ def test_common_messages_have_a_hint(
         client.fetch(request_)
 
     assert hint in caught.value.__notes__[0]
+
+
+@pytest.mark.parametrize("code", ["NotAuthorizedException", "InvalidParameterException"])
+@pytest.mark.parametrize(
+    "message",
+    [
+        "This identity pool does not support the specified developer provider",
+        "Identity pool - us-east-1:0 does not have identity providers configured.",
+    ],
+)
+def test_an_unknown_developer_provider_is_a_mistake_in_the_configuration(
+    code: str,
+    message: str,
+    emulator: Emulator,
+    client: DevTokenClient,
+    request_: TokenRequest,
+) -> None:
+    emulator.fail_next(code, message)
+
+    with pytest.raises(ConfigurationError) as caught:
+        client.fetch(request_)
+
+    error = caught.value
+    assert isinstance(error, DeveloperProviderError)
+    assert (str(error), error.code, error.retryable) == (f"{code}: {message}", code, False)
+    assert "COGNITO_DEVTOKEN_DEVELOPER_PROVIDER" in error.__notes__[0]
+
+
+def test_a_user_id_that_quotes_a_message_of_cognito_does_not_change_the_error(
+    emulator: Emulator, client: DevTokenClient
+) -> None:
+    user_id = "does not support the specified developer provider"
+    emulator.fail_next("ValidationException", f"Value '{user_id}' at 'logins' failed.")
+
+    with pytest.raises(InvalidParameterError):
+        client.fetch(TokenRequest(POOL.identity_pool_id, {POOL.developer_provider: user_id}))
+
+
+def test_an_identity_that_no_longer_exists_hints_at_omitting_its_id(
+    emulator: Emulator, client: DevTokenClient, request_: TokenRequest
+) -> None:
+    identity_id = client.fetch(request_).identity_id
+    emulator.clear()
+
+    with pytest.raises(ResourceNotFoundError, match=rf"Identity '{identity_id}' not") as caught:
+        client.fetch(TokenRequest(POOL.identity_pool_id, request_.logins, identity_id))
+
+    assert "omit the identity id" in caught.value.__notes__[0]
+    assert client.fetch(request_).identity_id == identity_id
 
 
 def test_a_missing_pool_hints_at_the_region(client: DevTokenClient) -> None:

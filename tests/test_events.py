@@ -1,6 +1,8 @@
 """What hooks receive, and what LoggingHook logs."""
 
 import logging
+import re
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -8,6 +10,7 @@ import pytest
 
 from caching import Recorder, make_cache, request_for
 from cognito_devtoken import TokenCache, events
+from cognito_devtoken._log import INFO_EVENTS, WARNINGS
 from cognito_devtoken.events import (
     Event,
     FetchFailed,
@@ -56,6 +59,9 @@ def test_a_fetch_emits_its_start_and_its_outcome(fetcher: FakeFetcher, clock: Ma
             code="InternalErrorException",
             retry_in=0.5,
             remaining=299.5,
+            request_id=None,
+            message="broken",
+            hint=InternalServiceError._hint,
         ),
     ]
 
@@ -81,6 +87,7 @@ def test_a_failed_fetch_is_logged_as_a_warning(
     fetcher.error = InternalServiceError("broken", code="InternalErrorException")
     with pytest.raises(InternalServiceError):
         cache.get(request_for())
+    caplog.clear()  # the cache has logged it, too
     for event in recorder.events:
         hook(event)
 
@@ -91,8 +98,40 @@ def test_a_failed_fetch_is_logged_as_a_warning(
     assert caplog.messages[2] == f"Invalidated fingerprint={token.fingerprint} applied=True"
     assert caplog.messages[4] == (
         "FetchFailed key=6307b4b3ccd466b4 reason=miss took=0.000 error=InternalServiceError "
-        "code=InternalErrorException retry_in=0.250 remaining=0.000"
+        "code=InternalErrorException retry_in=0.250 remaining=0.000 message=broken "
+        f'hint="{InternalServiceError._hint}"'
     )
+
+
+def test_a_line_quotes_what_would_break_it(caplog: pytest.LogCaptureFixture) -> None:
+    why = 'unknown "key"\n2026-01-01 ERROR all is lost\x1b[2J'
+
+    LoggingHook()(events.StoredValueRefused(None, why))
+
+    (line,) = caplog.messages
+    assert line.isprintable()
+    assert line.startswith('StoredValueRefused why="unknown \\"key\\"\\n2026-01-01 ERROR')
+
+
+def test_a_long_text_is_cut(caplog: pytest.LogCaptureFixture) -> None:
+    LoggingHook()(events.StoredValueRefused(None, "x" * 100_000))
+
+    assert len(caplog.text) < 1000
+
+
+def test_the_documentation_names_the_level_of_every_event() -> None:
+    page = (Path(__file__).parent.parent / "docs" / "monitoring.md").read_text()
+    rows = dict(re.findall(r"^\| `(WARNING|INFO|DEBUG)` \| (.*) \|$", page, re.MULTILINE))
+    documented = {level: set(re.findall(r"`(\w+)`", names)) for level, names in rows.items()}
+
+    own = {kind.__name__ for kind in KINDS}
+    assert WARNINGS.keys() - own == {"RequestFailed"}  # of the web integrations
+    assert own >= INFO_EVENTS
+    assert documented == {
+        "WARNING": own & WARNINGS.keys(),
+        "INFO": INFO_EVENTS,
+        "DEBUG": own - WARNINGS.keys() - INFO_EVENTS,
+    }
 
 
 def test_a_custom_logger_keeps_its_level(caplog: pytest.LogCaptureFixture) -> None:
@@ -102,4 +141,4 @@ def test_a_custom_logger_keeps_its_level(caplog: pytest.LogCaptureFixture) -> No
     LoggingHook(logger)(Invalidated("0123abcd", applied=False))
     LoggingHook(logger)(events.Throttled(25.0))
 
-    assert caplog.messages == ["Throttled rate=25.000"]
+    assert caplog.messages == [f'Throttled rate=25.000 hint="{WARNINGS["Throttled"]}"']

@@ -24,6 +24,8 @@ def tree(cls: type[Exception], indent: str = "    ") -> list[str]:
     for child in cls.__subclasses__():
         if child.__module__ != exceptions.__name__:
             continue  # defined by an integration
+        if child.__bases__[0] is not cls:
+            continue  # shown below its first base
         other = [base.__name__ for base in child.__bases__ if base is not cls]
         lines.append(indent + child.__name__ + (f" ({other[0]})" if other else ""))
         lines += tree(child, indent + "    ")

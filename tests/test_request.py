@@ -377,3 +377,36 @@ def test_invalid_params_are_refused_and_not_shown(params: Any, leaks: Any) -> No
 
     assert re.match(r"params must be a mapping|member 1 must be one of", str(caught.value))
     assert not leaks(caught.value, CANARY)
+
+
+GUID = POOL_ID.partition(":")[2]
+
+
+@pytest.mark.parametrize(
+    ("pool_id", "hint"),
+    [
+        ("us-east-1_AbCdEfGhI", "This is the id of a user pool."),
+        (f"arn:aws:cognito-identity:us-east-1:123456789012:identitypool/{POOL_ID}", "This is the"),
+        (f"arn:aws-cn:cognito-identity:cn-north-1:1:identitypool/{POOL_ID}", "This is the ARN"),
+        (GUID, "Put the region in front of the GUID"),
+        (GUID.upper(), "Put the region in front of the GUID"),
+        (f'"{POOL_ID}"', "Remove the quotes"),
+        (f"'{POOL_ID}'", "Remove the quotes"),
+    ],
+)
+def test_a_common_mistake_with_an_id_has_a_hint(pool_id: str, hint: str) -> None:
+    with pytest.raises(InvalidRequestError) as caught:
+        TokenRequest(pool_id, {"login.example.com": "user-42"}, identity_id=pool_id)
+
+    (note,) = caught.value.__notes__  # once, although two members have the same mistake
+    assert note.startswith(hint)
+    assert pool_id not in note
+    assert pickle.loads(pickle.dumps(caught.value)).__notes__ == [note]
+
+
+@pytest.mark.parametrize("pool_id", ["", "us-east-1", "nonsense", f'"{POOL_ID}', "'"])
+def test_any_other_mistake_with_an_id_has_no_hint(pool_id: str) -> None:
+    with pytest.raises(InvalidRequestError) as caught:
+        TokenRequest(pool_id, {"login.example.com": "user-42"})
+
+    assert not hasattr(caught.value, "__notes__")

@@ -22,7 +22,7 @@ from calling import OPAQUE
 from certificates import Certificate
 from cognito_devtoken import DevTokenClient, TokenRequest, TokenSession
 from cognito_devtoken._aws.connections import MAX_RESPONSE, BoundedSession, _bounded
-from cognito_devtoken._deadline import Connecting, _operation, within
+from cognito_devtoken._runtime.deadline import Connecting, _operation, within
 from cognito_devtoken.exceptions import DevTokenError, TokenUnavailableError
 from patience import PATIENCE
 from pools import POOL

@@ -41,3 +41,12 @@ def test_a_flight_that_has_just_ended_is_not_waited_for(
 
     assert wait(ending_early(flight)) is TOKEN
     assert not flight.waiters
+
+
+def test_outside_asyncio_the_error_says_that_it_is_needed(
+    flight: Flight[TokenRequest, OpenIdToken],
+) -> None:
+    waiting = wait_async(ending_early(flight))
+
+    with pytest.raises(RuntimeError, match="need a running event loop of asyncio"):
+        waiting.send(None)  # as trio would

@@ -6,18 +6,22 @@ from typing import Any
 
 import pytest
 
-from cognito_devtoken import AsyncTokenSession, TokenRequest, TokenSession, exceptions
-from cognito_devtoken._web import ANSWERS, Answer, open_with
+from caching import make_cache, request_for
+from cognito_devtoken import AsyncTokenSession, TokenRequest, TokenSession, _web, exceptions
+from cognito_devtoken._log import WarningLog
+from cognito_devtoken._web import ANSWERS, Answer, answer_to, open_with
 from cognito_devtoken.exceptions import (
     DevTokenError,
     InternalServiceError,
     InvalidRequestError,
     InvalidTokenResponseError,
+    NotAuthorizedError,
     ServiceError,
     TokenUnavailableError,
     TooManyRequestsError,
     Violation,
 )
+from cognito_devtoken.testing import FakeFetcher, ManualClock
 
 
 QUOTED = "arn:aws:iam::123456789012:role/shop"
@@ -55,6 +59,7 @@ def test_the_answer_to_an_error_is_one_a_client_can_act_on(
     [
         "CallerDeniedError",
         "ConfigurationError",
+        "DeveloperProviderError",
         "InvalidTokenResponseError",
         "ResourceNotFoundError",
         "ServiceError",
@@ -159,6 +164,61 @@ def test_a_websocket_close_reason_fits_in_a_frame() -> None:
     reason = Answer.to(error).close_reason
     assert len(reason.encode()) == 123
     assert Answer.to(error).detail.startswith(reason)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> ManualClock:
+    """The clock of the handlers' log, which has logged nothing yet."""
+    clock = ManualClock()
+    monkeypatch.setattr(_web, "_log", WarningLog(clock.monotonic))
+    return clock
+
+
+def test_an_error_that_becomes_a_response_is_logged_once_a_minute(
+    clock: ManualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    error = NotAuthorizedError(
+        "NotAuthorizedException: no", code="NotAuthorizedException", request_id="0a1b"
+    )
+    for _ in range(5):
+        assert answer_to(error).status == 403
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert caplog.messages == [
+        "RequestFailed status=403 error=NotAuthorizedError code=NotAuthorizedException "
+        'request_id=0a1b message="NotAuthorizedException: no" hint="'
+        f'{NotAuthorizedError._hint}"'
+    ]
+
+    answer_to(TokenUnavailableError("No token arrived in time."))
+    assert len(caplog.records) == 2
+    clock.advance(60)
+    answer_to(error)
+    assert len(caplog.records) == 3
+
+
+def test_an_exceeded_limit_is_logged_without_the_value(
+    clock: ManualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(InvalidRequestError) as caught:
+        TokenRequest("us-east-1:0", {"login.example.com": "canary" * 10_000})
+    answer_to(caught.value)
+
+    assert caplog.messages[0].startswith("RequestFailed status=400 error=InvalidRequestError ")
+    assert "canary" not in caplog.text
+
+
+def test_an_error_that_its_session_has_logged_is_not_logged_again(
+    clock: ManualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    fetcher = FakeFetcher(clock)
+    cache = make_cache(fetcher, clock)
+    fetcher.error = InternalServiceError("broken")
+    for _ in range(2):  # the second time, the cache backs off
+        with pytest.raises(DevTokenError) as caught:
+            cache.get(request_for())
+        assert answer_to(caught.value).status == 503
+
+    assert [message.partition(" ")[0] for message in caplog.messages] == ["FetchFailed"]
 
 
 async def opens_later() -> AsyncTokenSession:

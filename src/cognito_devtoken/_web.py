@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -13,9 +14,14 @@ import attrs
 
 from . import exceptions as exc
 from ._cache.failures import MAX_BACK_OFF, Failure, back_off
+from ._log import WarningLog
+from ._session.base import Session
+from ._session.settings import not_set
+from .events import Event
+from .exceptions import hint_of
 
 
-S = TypeVar("S")
+S = TypeVar("S", bound=Session)
 TYPE = "application/problem+json"  # RFC 9457
 
 # Errors that a client can act on. All others are failures of the application and stay errors there,
@@ -89,6 +95,32 @@ class Answer:
         return cls(status, headers, detail)
 
 
+@attrs.frozen
+class RequestFailed(Event):
+    """An error that no session has logged became a response."""
+
+    status: int
+    error: str
+    code: str | None
+    request_id: str | None
+    message: str
+    hint: str | None
+
+
+_log = WarningLog()
+
+
+def answer_to(error: Exception) -> Answer:
+    """Return the answer to an error, and log the error unless the session has."""
+    answer = Answer.to(error)
+    last_error = getattr(error, "last_error", None)
+    if not any(getattr(each, "_logged", False) for each in (error, last_error)):
+        kind, code = type(error).__name__, getattr(error, "code", None)
+        request_id = getattr(error, "request_id", None)
+        _log(RequestFailed(answer.status, kind, code, request_id, str(error), hint_of(error)))
+    return answer
+
+
 def _retry_after(error: Exception) -> int:
     """Return in how many whole seconds to try again; at least 1."""
     retry_at: datetime | None = getattr(error, "retry_at", None)
@@ -106,12 +138,16 @@ def open_with(session_factory: object, *kinds: type[S]) -> S:
     Open a session of one of these kinds.
 
     Raises:
+        ConfigurationError: If the environment, from which the session was opened, names no
+            developer provider.
+
         TypeError: If the factory returns something else; the message says what to pass.
     """
     given = session_factory
     if callable(session_factory):
         given = session_factory()
         if isinstance(given, kinds):
+            _require_provider(given)
             return given
         if inspect.iscoroutine(given):
             given.close()  # otherwise Python warns that it was never awaited
@@ -120,6 +156,26 @@ def open_with(session_factory: object, *kinds: type[S]) -> S:
         f"session_factory must be a function that returns {wanted}, and not async; "
         f"got {type(given).__name__}."
     )
+
+
+def _require_provider(session: Session) -> None:
+    """
+    Refuse a session from the environment that would fail every request for a user's token.
+
+    A session of the application's own may do without: get() takes complete requests.
+    """
+    if session._from_env and session._provider is None:
+        session._close()
+        raise not_set("DEVELOPER_PROVIDER", list(os.environ))
+
+
+def verified(session: Session) -> None:
+    """Prove, with a call that blocks, that a session works; if it does not, close it."""
+    try:
+        session._check()
+    except BaseException:
+        session._close()
+        raise
 
 
 def unwired(mistakes: str) -> LookupError:

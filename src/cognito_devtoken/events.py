@@ -12,13 +12,10 @@ A fresh hit emits no event, which would cost more than the hit: ``stats()`` coun
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
 import attrs
 
-
-if TYPE_CHECKING:
-    from logging import Logger
+from ._log import LoggingHook
 
 
 __all__ = [
@@ -30,6 +27,7 @@ __all__ = [
     "FetchStarted",
     "FetchSucceeded",
     "Forgotten",
+    "HookFailed",
     "Invalidated",
     "InvalidatedElsewhere",
     "LoggingHook",
@@ -135,6 +133,12 @@ class FetchFailed(Event):
         retry_in: For how many seconds this key backs off.
 
         remaining: How many seconds the cached token is still valid; 0 without one.
+
+        request_id: The id that AWS support asks for; None if there is none.
+
+        message: The error's message, which contains neither a token nor a login.
+
+        hint: What to do about it; None if the error does not say.
     """
 
     key: str
@@ -144,6 +148,9 @@ class FetchFailed(Event):
     code: str | None
     retry_in: float
     remaining: float
+    request_id: str | None = None
+    message: str | None = None
+    hint: str | None = None
 
 
 @attrs.frozen
@@ -354,47 +361,19 @@ class ClockStepped(Event):
     seconds: float
 
 
-class LoggingHook:
+@attrs.frozen
+class HookFailed(Event):
     """
-    Logs events, one line each.
+    A hook raised an error. Emitted once for each hook and class of error, to the other hooks.
 
-    What needs attention is logged at WARNING, removed tokens at INFO, the rest at DEBUG.
+    Attributes:
+        hook: The name of the hook.
 
-    Args:
-        logger: Where to log; None uses the logger ``cognito_devtoken``.
+        error: The name of the error's class.
     """
 
-    def __init__(self, logger: Logger | None = None) -> None:
-        from logging import getLogger
-
-        self._logger = logger or getLogger("cognito_devtoken")
-
-    def __call__(self, event: Event) -> None:
-        """Log one event."""
-        level = _LEVELS.get(type(event), _DEBUG)
-        if self._logger.isEnabledFor(level):
-            members = attrs.asdict(event)
-            text = " ".join(f"{name}={_shown(value)}" for name, value in members.items())
-            self._logger.log(level, "%s %s", type(event).__name__, text)
+    hook: str
+    error: str
 
 
-# As numbers, so that logging is not imported before something is logged.
-_DEBUG, _INFO, _WARNING = 10, 20, 30
-_LEVELS: dict[type[Event], int] = {
-    FetchFailed: _WARNING,
-    FetchAbandoned: _WARNING,
-    ServedInGrace: _WARNING,
-    StoreFailed: _WARNING,
-    StoredValueRefused: _WARNING,
-    StoreLockExpired: _WARNING,
-    Throttled: _WARNING,
-    ClockStepped: _WARNING,
-    Evicted: _INFO,
-    Invalidated: _INFO,
-    InvalidatedElsewhere: _INFO,
-    Forgotten: _INFO,
-}
-
-
-def _shown(value: object) -> str:
-    return f"{value:.3f}" if isinstance(value, float) else str(value)
+LoggingHook.__module__ = __name__

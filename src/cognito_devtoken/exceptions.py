@@ -14,7 +14,8 @@ Every exception that this library raises.
     │   ├── DeveloperUserAlreadyRegisteredError
     │   ├── TooManyRequestsError
     │   ├── InternalServiceError
-    │   └── CallerDeniedError
+    │   ├── CallerDeniedError
+    │   └── DeveloperProviderError (ConfigurationError)
     ├── InvalidTokenResponseError
     ├── TokenUnavailableError
     └── SessionClosedError (RuntimeError)
@@ -35,6 +36,7 @@ __all__ = [
     "CallerDeniedError",
     "ConfigurationError",
     "DevTokenError",
+    "DeveloperProviderError",
     "DeveloperUserAlreadyRegisteredError",
     "InternalServiceError",
     "InvalidParameterError",
@@ -62,11 +64,17 @@ class DevTokenError(Exception):
     """
 
     _hint: str | None = None
+    _logged = False  # whether the session that raised it has logged it
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         super().__init__(message)
         if note := hint or self._hint:
             self.add_note(note)
+
+
+def hint_of(error: BaseException) -> str | None:
+    """Return what to do about an error of this library, if it says."""
+    return " ".join(getattr(error, "__notes__", ())) or None
 
 
 @attrs.frozen
@@ -82,11 +90,14 @@ class Violation:
 
         found: What was found, if the limit alone does not explain the violation. Never the value
             of a login or a tag: for text, only its length.
+
+        hint: What to do, if the mistake is a known one.
     """
 
     member: str
     limit: str
     found: str | None = None
+    hint: str | None = None
 
     def __str__(self) -> str:
         found = f", not {self.found}" if self.found else ""
@@ -105,7 +116,8 @@ class InvalidRequestError(DevTokenError, ValueError):
 
     def __init__(self, violations: Iterable[Violation]) -> None:
         self.violations = tuple(violations)
-        super().__init__("; ".join(map(str, self.violations)))
+        hints = dict.fromkeys(v.hint for v in self.violations if v.hint)
+        super().__init__("; ".join(map(str, self.violations)), hint=" ".join(hints))
 
     def __reduce__(self) -> tuple[type[InvalidRequestError], tuple[object, ...]]:
         return type(self), (self.violations,)
@@ -222,6 +234,19 @@ class CallerDeniedError(ServiceError):
     _hint = (
         "Allow cognito-identity:GetOpenIdTokenForDeveloperIdentity on this identity pool for the "
         "AWS credentials that this application uses."
+    )
+
+
+class DeveloperProviderError(ServiceError, ConfigurationError):
+    """
+    The identity pool does not know the developer provider of the request: a mistake in the
+    configuration, which every user's request will meet.
+    """
+
+    _hint = (
+        "Set COGNITO_DEVTOKEN_DEVELOPER_PROVIDER, or the developer provider that is passed, to the "
+        "name in the identity pool: 'aws cognito-identity describe-identity-pool' shows it as "
+        "DeveloperProviderName."
     )
 
 

@@ -27,7 +27,7 @@ from flask.typing import ResponseReturnValue
 
 from ._session.sessions import TokenSession
 from ._session.settings import PREFIX
-from ._web import ANSWERS, TYPE, Answer, open_with, unwired
+from ._web import ANSWERS, TYPE, answer_to, open_with, unwired, verified
 
 
 __all__ = ["current_session", "init_app", "register_error_handlers"]
@@ -35,7 +35,12 @@ __all__ = ["current_session", "init_app", "register_error_handlers"]
 _KEY = "cognito_devtoken"
 
 
-def init_app(app: Flask, session_factory: Callable[[], TokenSession] | None = None) -> None:
+def init_app(
+    app: Flask,
+    session_factory: Callable[[], TokenSession] | None = None,
+    *,
+    verify: bool = False,
+) -> None:
     """
     Open a session for an application. It is closed when the application or the process ends.
 
@@ -48,12 +53,17 @@ def init_app(app: Flask, session_factory: Callable[[], TokenSession] | None = No
             :meth:`~cognito_devtoken.TokenSession.from_env` does, from ``app.config`` first and
             then from the environment. None in ``app.config`` selects the default of a setting.
 
+        verify: Whether to prove pool, developer provider and AWS credentials at start-up with one
+            call, and to fail if one is wrong: :meth:`~cognito_devtoken.TokenSession.check`.
+
     Raises:
         ConfigurationError: If a setting is missing, wrong or unknown; the message names it.
     """
     session = open_with(
         session_factory or partial(TokenSession.from_env, _settings(app)), TokenSession
     )
+    if verify:
+        verified(session)
     before: TokenSession | None = app.extensions.get(_KEY)
     app.extensions[_KEY] = session
     if before is not None and before is not session:
@@ -105,5 +115,5 @@ def register_error_handlers(app: Flask | Blueprint) -> None:
 
 
 def _answer(error: Exception) -> ResponseReturnValue:
-    answer = Answer.to(error)
+    answer = answer_to(error)
     return answer.body, answer.status, {**answer.headers, "Content-Type": TYPE}

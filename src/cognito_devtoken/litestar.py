@@ -28,7 +28,7 @@ from litestar.di import Provide
 from litestar.plugins import InitPlugin
 
 from ._session.sessions import AsyncTokenSession
-from ._web import ANSWERS, TYPE, Answer, open_with, unwired
+from ._web import ANSWERS, TYPE, answer_to, open_with, unwired
 
 
 __all__ = ["DevTokenPlugin", "exception_handlers"]
@@ -45,14 +45,21 @@ class DevTokenPlugin(InitPlugin):
         session_factory: Opens the session. The default reads ``COGNITO_DEVTOKEN_*``; if a
             variable is missing or wrong, it fails at start-up with the variable's name.
 
+        verify: Whether to prove pool, developer provider and AWS credentials at start-up with one
+            call, and to fail if one is wrong: :meth:`~cognito_devtoken.AsyncTokenSession.check`.
+
     Attributes:
         session_factory: The same. It can be replaced until the application starts.
     """
 
     def __init__(
-        self, session_factory: Callable[[], AsyncTokenSession] = AsyncTokenSession.from_env
+        self,
+        session_factory: Callable[[], AsyncTokenSession] = AsyncTokenSession.from_env,
+        *,
+        verify: bool = False,
     ) -> None:
         self.session_factory = session_factory
+        self._verify = verify
 
     def on_app_init(self, app_config: AppConfig) -> AppConfig:
         """Called by Litestar."""
@@ -62,6 +69,8 @@ class DevTokenPlugin(InitPlugin):
         @asynccontextmanager
         async def lifespan(app: Litestar) -> AsyncGenerator[None]:
             async with open_with(self.session_factory, AsyncTokenSession) as session:
+                if self._verify:
+                    await session.check()
                 opened.append(session)
                 try:
                     yield
@@ -86,7 +95,7 @@ class DevTokenPlugin(InitPlugin):
 
 
 def _answer(request: Request[Any, Any, Any], error: Exception) -> Response[dict[str, str | int]]:
-    answer = Answer.to(error)
+    answer = answer_to(error)
     return Response(answer.body, status_code=answer.status, headers=answer.headers, media_type=TYPE)
 
 

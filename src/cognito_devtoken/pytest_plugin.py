@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 import pytest
 
 from . import AsyncTokenSession, DevTokenClient, OpenIdToken, TokenRequest, TokenSession
-from ._fork import watch
+from ._runtime.fork import watch
 from .exceptions import ConfigurationError, SessionClosedError
 from .typing import TokenFetcher
 

@@ -30,7 +30,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from ._session.sessions import AsyncTokenSession
-from ._web import ANSWERS, TYPE, Answer, open_with, unwired
+from ._web import ANSWERS, TYPE, answer_to, open_with, unwired
 
 
 __all__ = ["exception_handlers", "get_token_session", "lifespan"]
@@ -43,6 +43,7 @@ def lifespan(
     session_factory: Callable[[], AsyncTokenSession] = AsyncTokenSession.from_env,
     *,
     wraps: _Lifespan | None = None,
+    verify: bool = False,
 ) -> Callable[[Any], AbstractAsyncContextManager[dict[str, Any]]]:
     """
     Make a lifespan that opens a session at start-up and closes it at shut-down.
@@ -53,6 +54,9 @@ def lifespan(
 
         wraps: The application's own lifespan. It runs while the session is open, and the
             state that it yields is kept.
+
+        verify: Whether to prove pool, developer provider and AWS credentials at start-up with one
+            call, and to fail if one is wrong: :meth:`~cognito_devtoken.AsyncTokenSession.check`.
     """
     if isinstance(cast("object", session_factory), Starlette):  # lifespan itself was passed
         raise TypeError("Pass lifespan=lifespan(), with the parentheses.")
@@ -61,6 +65,8 @@ def lifespan(
     async def run(app: Any) -> AsyncGenerator[dict[str, Any]]:
         async with AsyncExitStack() as stack:
             session = await stack.enter_async_context(open_with(session_factory, AsyncTokenSession))
+            if verify:
+                await session.check()
             state = await stack.enter_async_context(wraps(app)) if wraps else None
             yield {**(state or {}), _STATE: session}
 
@@ -86,7 +92,7 @@ def get_token_session(connection: HTTPConnection) -> AsyncTokenSession:
 
 
 async def _answer(connection: HTTPConnection, error: Exception) -> Response | None:
-    answer = Answer.to(error)
+    answer = answer_to(error)
     response = JSONResponse(answer.body, answer.status, answer.headers, TYPE)
     if not isinstance(connection, WebSocket):
         return response

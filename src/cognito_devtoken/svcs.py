@@ -20,7 +20,7 @@ from collections.abc import Callable
 import svcs
 
 from ._session.sessions import AsyncTokenSession, TokenSession
-from ._web import open_with
+from ._web import open_with, verified
 from .exceptions import TokenUnavailableError
 
 
@@ -30,6 +30,8 @@ __all__ = ["register"]
 def register(
     registry: svcs.Registry,
     session_factory: Callable[[], AsyncTokenSession | TokenSession] = AsyncTokenSession.from_env,
+    *,
+    verify: bool = False,
 ) -> None:
     """
     Open a session and register it. Closing the registry closes the session.
@@ -45,10 +47,16 @@ def register(
         session_factory: Opens the session. The default reads ``COGNITO_DEVTOKEN_*``; for code
             that runs in threads, pass ``TokenSession.from_env``.
 
+        verify: Whether to prove pool, developer provider and AWS credentials at start-up with one
+            call that blocks, and to fail if one is wrong:
+            :meth:`~cognito_devtoken.TokenSession.check`.
+
     Raises:
         ConfigurationError: If a variable is missing or wrong; the message names it.
     """
     session = open_with(session_factory, AsyncTokenSession, TokenSession)
+    if verify:
+        verified(session)
     in_threads = isinstance(session, TokenSession)
     registry.register_value(  # pyright: ignore[reportUnknownMemberType]  # svcs' own
         TokenSession if in_threads else AsyncTokenSession,
@@ -66,6 +74,7 @@ def _ping(session: AsyncTokenSession | TokenSession) -> None:
             f"Calls to Cognito have failed since {health.failing_since.isoformat()}, the last "
             f"with {health.last_error}.",
             retry_at=health.retry_at,
+            hint=health.hint,
         )
 
 

@@ -22,7 +22,7 @@ from cognito_devtoken._cache.failures import copy_of
 from cognito_devtoken._cache.flights import DEADLINE
 from cognito_devtoken._cache.lookup import LONGEST_WAIT
 from cognito_devtoken._cache.worker_slots import Worker
-from cognito_devtoken._fork import Forks
+from cognito_devtoken._runtime.fork import Forks
 from cognito_devtoken._values.key import Key
 from cognito_devtoken.exceptions import (
     DevTokenError,

@@ -11,7 +11,7 @@ import pytest
 from caching import PROVIDER, ManualThreads, make_cache, request_for, start_call, worker_count
 from cognito_devtoken import OpenIdToken, RefreshPolicy, TokenCache, TokenRequest
 from cognito_devtoken._cache.flights import DEADLINE
-from cognito_devtoken._fork import Forks, release_if_owned
+from cognito_devtoken._runtime.fork import Forks, release_if_owned
 from cognito_devtoken._values.key import Key
 from cognito_devtoken.events import Event, FetchStarted, FetchSucceeded
 from cognito_devtoken.exceptions import (

@@ -8,6 +8,7 @@ import pytest
 from blocking_session import BlockingSession
 from cognito_devtoken.exceptions import (
     CallerDeniedError,
+    DeveloperProviderError,
     ResourceConflictError,
     ResourceNotFoundError,
     TokenUnavailableError,
@@ -62,7 +63,7 @@ def test_a_session_is_unhealthy_from_the_first_failure_until_a_token_arrives(
     healthy = session.health()
     assert healthy.ok
     assert healthy.last_success == START + timedelta(seconds=30)
-    assert healthy.failing_since is healthy.last_error is healthy.retry_at is None
+    assert healthy.failing_since is healthy.last_error is healthy.hint is healthy.retry_at is None
 
 
 def test_an_error_about_a_single_user_is_ignored(
@@ -97,6 +98,21 @@ def test_a_pool_that_does_not_exist_is_a_failure(
     assert session.health().ok
 
 
+def test_an_unknown_developer_provider_is_a_failure_that_says_what_to_do(
+    session: BlockingSession, fetcher: FakeFetcher, clock: ManualClock
+) -> None:
+    token = session.get_token("ana")
+    clock.advance(token.lifetime / timedelta(seconds=1) * 0.9)
+    fetcher.error = DeveloperProviderError("wrong", code="NotAuthorizedException")
+    with pytest.raises(DeveloperProviderError):
+        session.get_token("bob")
+    failing = session.health()
+
+    assert (failing.ok, failing.last_error) == (False, "DeveloperProviderError")
+    assert "COGNITO_DEVTOKEN_DEVELOPER_PROVIDER" in str(failing.hint)
+    assert session.get_token("ana") == token  # it is still valid, so it is served
+
+
 def test_health_can_be_written_as_json_without_the_message_of_aws(
     session: BlockingSession, fetcher: FakeFetcher
 ) -> None:
@@ -114,4 +130,5 @@ def test_health_can_be_written_as_json_without_the_message_of_aws(
         "last_success": "2023-11-14T22:13:20+00:00",
         "failing_since": "2023-11-14T22:13:20+00:00",
         "last_error": "CallerDeniedError",
+        "hint": CallerDeniedError._hint,
     }

@@ -191,12 +191,12 @@ def test_a_lock_that_another_thread_holds_at_the_fork_is_free_in_the_child() -> 
     """The fork stops waiting for the lock, because the thread never releases it."""
     status, still_held = run(
         """
-from cognito_devtoken import _fork
+from cognito_devtoken._runtime import fork
 from cognito_devtoken._cache import cache
 session = open_session(client=FakeFetcher())
 session.get_token("user-42")
-cache.FORK_WAIT = _fork._forks._patience = 0.01
-locks = [session._cache._state.lock, _fork._forks._lock]
+cache.FORK_WAIT = fork._forks._patience = 0.01
+locks = [session._cache._state.lock, fork._forks._lock]
 held, forked = threading.Barrier(len(locks) + 1), threading.Event()
 def hold(lock):
     with lock:
@@ -207,7 +207,7 @@ for thread in threads: thread.start()
 held.wait()
 child = os.fork()
 if not child:
-    for lock in [session._cache._state.lock, _fork._forks._lock]:
+    for lock in [session._cache._state.lock, fork._forks._lock]:
         assert lock.acquire(blocking=False)
         lock.release()
     assert session.get_token("another") != session.get_token("user-42")

@@ -222,6 +222,10 @@ def test_the_signature_lists_the_keywords(kind: Any) -> None:
     [
         ({"identity_pool_id": "nowhere"}, "identity_pool_id must be REGION:GUID"),
         ({"developer_provider": ""}, "developer_provider must have 1 to 128 characters, not 0"),
+        ({"developer_provider": "My App"}, "developer_provider must be 1 to 128 letters, digits"),
+        ({"developer_provider": "https://login.example.com"}, "developer_provider must be 1 to"),
+        ({"developer_provider": "löwe"}, "developer_provider must be 1 to 128 letters, digits"),
+        ({"developer_provider": '"login.example.com"'}, "developer_provider must be 1 to 128"),
         ({"developer_provider": 5}, "developer_provider must be a string of 1 to 128"),
         ({"token_duration": 0}, "token_duration must be a whole number of seconds"),
     ],

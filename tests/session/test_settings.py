@@ -91,6 +91,13 @@ def test_arguments_take_precedence_over_the_environment() -> None:
         ({"GRACE": "much"}, "COGNITO_DEVTOKEN_GRACE must be a number of seconds"),
         ({"REFRESH_AHEAD": "nan"}, "COGNITO_DEVTOKEN_REFRESH_AHEAD must be 0 s or more"),
         ({"STRICT_GRACE": "1"}, "COGNITO_DEVTOKEN_STRICT_GRACE must be true or false"),
+        ({"IDENTITY_POOL_ID": f'"{POOL_ID}"'}, "COGNITO_DEVTOKEN_IDENTITY_POOL_ID is in quotes."),
+        ({"TOKEN_DURATION": "'3600'"}, "COGNITO_DEVTOKEN_TOKEN_DURATION is in quotes."),
+        ({"STORE_KEYS": '"canary-key"'}, "COGNITO_DEVTOKEN_STORE_KEYS is in quotes."),
+        (
+            {"DEVELOPER_PROVIDER": "My App Login"},
+            "COGNITO_DEVTOKEN_DEVELOPER_PROVIDER must be 1 to 128 letters, digits and ._-",
+        ),
         ({"DEVELOPER_PROVIDER": "a" * 129}, "COGNITO_DEVTOKEN_DEVELOPER_PROVIDER must have 1 to"),
         (
             {"STORE_URL": "redis://localhost"},
@@ -131,6 +138,31 @@ def test_an_invalid_setting_is_refused_by_the_name_of_its_variable(
 
     assert str(caught.value).startswith(message)
     assert find_leaks(caught.value, "canary-secret", "canary-key", "canary-password") == []
+
+
+@pytest.mark.parametrize(
+    ("variables", "hint"),
+    [
+        (
+            {"COGNITO_DEVTOKEN_IDENTITY_POOL_ID": "us-east-1_AbCdEfGhI"},
+            "This is the id of a user pool. Use the id of the identity pool",
+        ),
+        ({"COGNITO_DEVTOKEN_IDENTITY_POOL_ID": f"'{POOL_ID}'"}, "Remove the quotes"),
+        (
+            {"COGNITO_DEV_TOKEN_IDENTITY_POOL_ID": POOL_ID},
+            "Set it to the id of the identity pool, REGION:GUID. "
+            "COGNITO_DEV_TOKEN_IDENTITY_POOL_ID is set: did you mean it?",
+        ),
+        ({"POOL": POOL_ID}, "Set it to the id of the identity pool, REGION:GUID."),
+        ({"COGNITO_DEVTOKEN_STORE_URL": "redis://localhost"} | POOL, "Make a key with"),
+    ],
+)
+def test_the_hint_says_how_to_correct_a_variable(variables: dict[str, str], hint: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        TokenSession.from_env(variables)
+
+    (note,) = caught.value.__notes__
+    assert note.startswith(hint)
 
 
 @pytest.mark.parametrize("kind", [TokenSession, AsyncTokenSession])

@@ -11,7 +11,7 @@ import pytest
 import redis
 import redis.asyncio
 
-from cognito_devtoken._deadline import Connecting, _operation, within
+from cognito_devtoken._runtime.deadline import Connecting, _operation, within
 from cognito_devtoken.stores._connection import _Socket
 from cognito_devtoken.stores.redis import RedisStore
 from cognito_devtoken.testing import ManualClock

@@ -17,7 +17,8 @@ from cognito_devtoken import TokenSession
 from cognito_devtoken._session.base import Session
 from cognito_devtoken.django import get_async_session, get_session
 from cognito_devtoken.django._setting import SettingError, open_session
-from cognito_devtoken.exceptions import ConfigurationError
+from cognito_devtoken.django.apps import check_service
+from cognito_devtoken.exceptions import ConfigurationError, DeveloperProviderError
 from cognito_devtoken.stores import StoreKeys
 from cognito_devtoken.testing import FakeFetcher
 
@@ -39,6 +40,16 @@ ERRORS = [
     ({"IDENTITY_POOL_ID": None}, "E003", 'COGNITO_DEVTOKEN["IDENTITY_POOL_ID"] is not set.'),
     ({"IDENTITY_POOL_ID": "  "}, "E003", 'COGNITO_DEVTOKEN["IDENTITY_POOL_ID"] is not set.'),
     (None, "E003", 'COGNITO_DEVTOKEN["IDENTITY_POOL_ID"] is not set.'),
+    (
+        COMPLETE | {"DEVELOPER_PROVIDER": None},
+        "E003",
+        'COGNITO_DEVTOKEN["DEVELOPER_PROVIDER"] is not set.',
+    ),
+    (
+        COMPLETE | {"DEVELOPER_PROVIDER": "'login.example.com'"},
+        "E004",
+        'COGNITO_DEVTOKEN["DEVELOPER_PROVIDER"] is in quotes.',
+    ),
     (
         {"TOKEN_DURATION": "soon"},  # reported before E003, which a project may silence
         "E004",
@@ -187,3 +198,26 @@ def test_an_error_in_a_setting_that_is_in_both_places_names_the_key(
         (error,) = run_checks()
 
     assert error.msg == 'COGNITO_DEVTOKEN["MAX_ENTRIES"] must be a whole number.'
+
+
+@pytest.mark.parametrize("deploys", [False, True])
+def test_the_deployment_check_calls_cognito_once(deploys: bool) -> None:
+    upstream = FakeFetcher()
+    upstream.error = DeveloperProviderError("no such provider")
+
+    with override_settings(COGNITO_DEVTOKEN=COMPLETE | {"OPTIONS": {"client": upstream}}):
+        errors = [
+            e for e in run_checks(include_deployment_checks=deploys) if "devtoken" in str(e.id)
+        ]
+
+    assert len(upstream.calls) == len(errors) == int(deploys)
+    for error in errors:
+        assert (error.id, error.msg) == ("cognito_devtoken.E006", "no such provider")
+        assert "COGNITO_DEVTOKEN_DEVELOPER_PROVIDER" in str(error.hint)
+
+
+def test_the_deployment_check_accepts_what_works_and_leaves_a_wrong_setting_to_the_other() -> None:
+    with override_settings(COGNITO_DEVTOKEN=COMPLETE | {"OPTIONS": {"client": FakeFetcher()}}):
+        assert check_service() == []
+    with override_settings(COGNITO_DEVTOKEN=["a list"]):
+        assert check_service() == []

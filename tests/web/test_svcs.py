@@ -87,6 +87,7 @@ def test_a_subclass_of_a_session_is_found_under_the_sessions_class(factory_of: A
 
 def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COGNITO_DEVTOKEN_IDENTITY_POOL_ID", POOL_ID)
+    monkeypatch.setenv("COGNITO_DEVTOKEN_DEVELOPER_PROVIDER", PROVIDER)
 
     with svcs.Registry() as registry:
         register(registry)

@@ -6,9 +6,10 @@ import os
 import threading
 from functools import cache
 from importlib import import_module
+from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, Protocol, Self, cast
 
-from .._fork import watch
+from .._runtime.fork import watch
 from .._values.clock import SYSTEM_CLOCK, Instant
 from .._values.request import TokenRequest
 from .._values.token import OpenIdToken
@@ -116,7 +117,19 @@ class DevTokenClient:
         watch(self)
         if boto_client is None:
             return
-        if not hasattr(boto_client, "get_open_id_token_for_developer_identity"):
+        known = hasattr(boto_client, "get_open_id_token_for_developer_identity")
+        kind = type(boto_client)
+        # The second is what aiobotocore returns before its client is entered.
+        if iscoroutinefunction(getattr(kind, "_make_api_call", None)) or (
+            not known and hasattr(kind, "__aenter__")
+        ):
+            raise ConfigurationError(
+                "boto_client must be a client of botocore or boto3, not of aiobotocore or "
+                "aioboto3, whose calls must be awaited.",
+                hint="Leave it out: AsyncTokenSession never blocks, because it calls Cognito on "
+                "threads of its own.",
+            )
+        if not known:
             raise ConfigurationError(
                 "boto_client must be a client for cognito-identity (identity pools), not for "
                 "another service such as cognito-idp (user pools)."

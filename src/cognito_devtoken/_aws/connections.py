@@ -21,7 +21,7 @@ from botocore.awsrequest import (
 from botocore.session import Session
 from urllib3.exceptions import ConnectTimeoutError
 
-from .._deadline import Connecting, time_left, within
+from .._runtime.deadline import Connecting, time_left, within
 
 
 MAX_RESPONSE = 1 << 20

@@ -24,6 +24,7 @@ from .._values.text import one_line
 from ..exceptions import (
     CallerDeniedError,
     ConfigurationError,
+    DeveloperProviderError,
     DeveloperUserAlreadyRegisteredError,
     DevTokenError,
     InternalServiceError,
@@ -93,14 +94,24 @@ _HINTS = {
         "Pass your own user id and the public providers' own tokens. A Cognito token is only "
         "accepted by GetCredentialsForIdentity and STS."
     ),
-    "does not support the specified developer provider": (
-        "Use the developer provider name that the identity pool was created with."
-    ),
     "IdentityPool '": (
         "Check the account of the AWS credentials and the region of the call: Cognito looks for "
         "the pool there."
     ),
+    "Access to Identity '": (
+        "The identity is disabled, for example because it was merged into another. Omit the "
+        "identity id to get the present identity of the logins."
+    ),
+    "Identity '": (
+        "The identity has been deleted, or belongs to another pool. Delete the stored id, and omit "
+        "the identity id: Cognito returns the identity that the logins have now."
+    ),
 }
+# What Cognito says about a pool that lacks the developer provider. With which code is not known.
+_NO_SUCH_PROVIDER = (
+    "does not support the specified developer provider",
+    "does not have identity providers configured",
+)
 _CREDENTIALS_HINT = (
     "Check that your AWS credentials (from the environment, a profile or a role) are valid and "
     "not expired, and that the system clock is correct. Test them with "
@@ -149,7 +160,6 @@ _LIMITS = {
     errno.ENFILE: "The whole system has reached its limit of open files (fs.file-max on Linux).",
     errno.ENOMEM: "The system is out of memory.",
 }
-_DEEPEST = 10
 
 _PARSERS = "botocore.parsers"
 _RETRIES = ("RetryAttempts", "MaxAttemptsReached")
@@ -201,21 +211,26 @@ def _from_answer(error: ClientError, request: HasLogins, operation: str) -> Serv
     # A response may have other types than botocore promises.
     details = _mapping(error.response, "Error")
     metadata = _mapping(error.response, "ResponseMetadata")
-    code, message = details.get("Code"), window(details.get("Message"))
+    code, said = details.get("Code"), window(details.get("Message"))
     status = metadata.get("HTTPStatusCode")
-    hint = next((hint for text, hint in _HINTS.items() if text in message), None)
+    hint = next((hint for text, hint in _HINTS.items() if text in said), None)
     if code == str(status):
         # botocore's stand-in if the body names no code. The message may be the body itself, such
         # as the first half of a token.
-        code = _code_elsewhere(message, metadata) or code
+        code = _code_elsewhere(said, metadata) or code
         message = _described(status, details.get("Message"))
     else:
-        message = clean(message, request) or "no message"
+        message = clean(said, request) or "no message"
     stem = code.removesuffix("Exception") if isinstance(code, str) else ""
     cls = _BY_CODE.get(stem, ServiceError)
     if cls is ServiceError:  # the code is unknown, so it may contain anything
         code = clean(code, request) or "Unknown"
         cls = _by_status(status)
+    # Not a ValidationException, which quotes values of the request.
+    if stem in ("NotAuthorized", "InvalidParameter") and any(
+        text in said for text in _NO_SUCH_PROVIDER
+    ):
+        cls = DeveloperProviderError
     if error.operation_name != operation:
         # botocore called it to get AWS credentials. Requests of operations other than AssumeRole
         # contain secrets, which the message may quote.
@@ -302,9 +317,9 @@ def _from_botocore(error: BotoCoreError) -> DevTokenError:
 
 def _system_error(error: BaseException | None) -> OSError | None:
     """Return the operating system's refusal that led to an error of botocore, if any did."""
-    for _ in range(_DEEPEST):
-        if error is None:
-            return None
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:  # a cause may refer to itself
+        seen.add(id(error))
         if isinstance(error, TooLargeError) or (
             isinstance(error, OSError) and error.errno in _LIMITS
         ):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from .._fork import FORK_WAIT, release_if_owned, watch
+from .._runtime.fork import FORK_WAIT, release_if_owned, watch
 from .._values.clock import Clock
 from .._values.key import Key
 from .._values.lease import Lease

@@ -8,7 +8,7 @@ from typing import Self
 import attrs
 
 from .._values.clock import Instant
-from ..exceptions import ResourceNotFoundError
+from ..exceptions import ResourceNotFoundError, hint_of
 from .failures import Failure
 
 
@@ -17,17 +17,20 @@ class Health:
     """
     What a session knows about Cognito from its own calls.
 
-    Errors about a single user, such as a ``ResourceConflictError``, are ignored; only a token
-    ends a failure. A ``NotAuthorizedError`` is ignored too, even if every user gets it because
-    the developer provider is wrong. The times are aware datetimes by this machine's clock.
+    Errors about a single user, such as a ``ResourceConflictError`` or a ``NotAuthorizedError``,
+    are ignored; only a token or ``check()`` ends a failure. The times are aware
+    datetimes by this machine's clock.
 
     Attributes:
-        last_success: When the last token arrived; None if none has.
+        last_success: When the last token arrived, or ``check()`` last succeeded; None if neither
+            has happened.
 
         failing_since: When the first failure after the last token occurred; None if the last
             call succeeded, or there was none.
 
         last_error: The class name of the last failure, such as ``TooManyRequestsError``.
+
+        hint: What to do about the last failure, without any text from AWS.
 
         retry_at: Until when fetches for the user whose fetch failed last back off.
     """
@@ -35,6 +38,7 @@ class Health:
     last_success: datetime | None = None
     failing_since: datetime | None = None
     last_error: str | None = None
+    hint: str | None = None
     retry_at: datetime | None = None
 
     @property
@@ -64,6 +68,7 @@ class Health:
             self,
             failing_since=self.failing_since or _time(now),
             last_error=type(error).__name__,
+            hint=hint_of(error),
             retry_at=_time(now) + timedelta(seconds=wait),
         )
 

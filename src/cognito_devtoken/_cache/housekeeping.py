@@ -65,12 +65,13 @@ def _abandon(state: CacheState[R, L], flight: Flight[R, L], now: Instant) -> Non
     state.recorder.emit(FetchAbandoned, flight.key, flight.reason, age, sent)
     if state.flights.is_orphaned(flight):
         state.settle_lost(flight, now)
-    elif sent:
-        error = TokenUnavailableError(f"Cognito did not answer within {age:.0f} s.")
-        remember_failure(state, flight, error, now)
-        end_abandoned(state, flight, error, now)
     else:
-        error = TokenUnavailableError(f"No worker was free for the fetch within {age:.0f} s.")
+        if sent:
+            error = TokenUnavailableError(f"Cognito did not answer within {age:.0f} s.")
+            remember_failure(state, flight, error, now)
+        else:
+            error = TokenUnavailableError(f"No worker was free for the fetch within {age:.0f} s.")
+        error._logged = True
         end_abandoned(state, flight, error, now)
     state.ensure_worker()
 

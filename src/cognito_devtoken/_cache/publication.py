@@ -22,7 +22,7 @@ from ..events import (
     TokenAdopted,
     TokenDiscarded,
 )
-from ..exceptions import ServiceError, TokenUnavailableError
+from ..exceptions import DevTokenError, ServiceError, TokenUnavailableError, hint_of
 from .failures import Failure, RememberedFailure, back_off
 from .flights import Flight
 from .state import CacheState, session_closed
@@ -88,7 +88,7 @@ def _store(state: CacheState[R, L], flight: Flight[R, L], lease: L, now: Instant
 
 
 def record_failure(
-    state: CacheState[R, L], flight: Flight[R, L], error: Exception, now: Instant
+    state: CacheState[R, L], flight: Flight[R, L], error: DevTokenError, now: Instant
 ) -> None:
     """End a flight that brought nothing."""
     recorder, limiter = state.recorder, state.rate_limiter
@@ -105,7 +105,11 @@ def record_failure(
         getattr(error, "code", None),
         wait,
         remaining_of(state.entries.leases.get(flight.key), now),
+        getattr(error, "request_id", None),
+        str(error),
+        hint_of(error),
     )
+    error._logged = True
     if Failure.of(error) is Failure.THROTTLED and limiter.throttled(now):
         recorder.emit(Throttled, limiter.rate)
     if in_time:

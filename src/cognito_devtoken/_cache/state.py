@@ -12,7 +12,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Generic, TypeVar
 
-from .._threads import random_fraction
+from .._runtime.threads import random_fraction
 from .._values.clock import CLOCK_STEP, Clock, Instant
 from .._values.key import Key
 from .._values.lease import Lease

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from .._log import WARNINGS
 from .._values.clock import Instant
 from .._values.key import Key
 from .._values.lease import Lease
-from ..events import Event
+from ..events import Event, HookFailed
 from .health import Health
 
 
@@ -128,13 +129,20 @@ class StatsRecorder:
 
     Counting happens at once, under the cache's lock. Hooks, and everything else that must not run
     under the lock, are deferred until it is released.
+
+    Args:
+        hooks: Called with every event.
+
+        log: Called with the events that are warnings.
     """
 
-    def __init__(self, hooks: Iterable[EventHook]) -> None:
+    def __init__(self, hooks: Iterable[EventHook], log: EventHook | None = None) -> None:
         self.health = Health()
         self.counts: Counter[str] = Counter()
         self.reasons: Counter[str] = Counter()
         self._hooks = tuple(hooks)
+        self._hooks_of_warnings = self._hooks if log is None else (*self._hooks, log)
+        self._failed_hooks: set[HookFailed] = set()
         self._deferred: deque[Callable[[], object]] = deque()
 
     def record_success(self, now: Instant) -> None:
@@ -146,19 +154,32 @@ class StatsRecorder:
         """Note a failure, and for how many seconds its key backs off."""
         self.health = self.health.after_failure(error, wait, now)
 
-    def emit(self, kind: Callable[..., Event], *members: object) -> None:
+    def emit(self, kind: type[Event], *members: object) -> None:
         """Defer an event to the hooks. Keys and leases appear in it as digest and fingerprint."""
-        if self._hooks:
+        if hooks := self._hooks_of(kind):
             event = kind(*map(_public, members))
-            self.defer(*(partial(self._call, hook, event) for hook in self._hooks))
+            self.defer(*(partial(self._call, hook, event) for hook in hooks))
+
+    def _hooks_of(self, kind: type[Event]) -> tuple[EventHook, ...]:
+        return self._hooks_of_warnings if kind.__name__ in WARNINGS else self._hooks
 
     def _call(self, hook: EventHook, event: Event) -> None:
         try:
             hook(event)
         except KeyboardInterrupt:
             raise
-        except BaseException:  # noqa: BLE001  # a hook must not break what it observes
+        except BaseException as error:  # noqa: BLE001  # a hook must not break what it observes
             self.counts["hook_errors"] += 1
+            self._report(hook, type(error).__name__)
+
+    def _report(self, hook: EventHook, error: str) -> None:
+        """Tell the other hooks that one has failed, once for each class of error."""
+        failed = HookFailed(getattr(hook, "__qualname__", type(hook).__qualname__), error)
+        if failed not in self._failed_hooks:
+            self._failed_hooks.add(failed)
+            for other in self._hooks_of(HookFailed):
+                if other is not hook:
+                    self._call(other, failed)
 
     def defer(self, *actions: Callable[[], object]) -> None:
         """Run these once the lock is released."""

@@ -45,7 +45,13 @@ async def wait_async(steps: Steps[R, L]) -> L:
     """Go through the steps, awaiting where there is something to wait for."""
     import asyncio
 
-    loop = asyncio.get_running_loop()
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        raise RuntimeError(
+            "AsyncTokenSession and aget() need a running event loop of asyncio. With trio, use a "
+            "TokenSession in a thread: trio.to_thread.run_sync(session.get_token, user_id)."
+        ) from None
     future = loop.create_future()
 
     def wake() -> None:

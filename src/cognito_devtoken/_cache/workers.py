@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Generic, TypeVar
 
-from .._threads import start_daemon, wait
+from .._runtime.threads import start_daemon, wait
 from .._values.clock import Instant
 from .._values.lease import Lease, remaining_of
 from ..events import Reason
@@ -162,7 +162,7 @@ class WorkerPool(Generic[R, L]):
 
     def _bring(self, flight: Flight[R, L]) -> None:
         lease: L | None = None
-        error: Exception | None = None
+        error: DevTokenError | None = None
         try:
             lease = self._source.bring(flight)
         except DevTokenError as failure:

@@ -17,14 +17,14 @@ from .._cache.health import Health
 from .._cache.policy import RefreshPolicy
 from .._cache.state import session_closed
 from .._cache.stats import Stats
-from .._fork import watch
+from .._runtime.fork import watch
 from .._values.arguments import Seconds
 from .._values.clock import SYSTEM_CLOCK
 from .._values.key import Key
-from .._values.request import TokenRequest
+from .._values.request import DEVELOPER_PROVIDER, REMOVE_QUOTES, TokenRequest, in_quotes
 from .._values.secret import HiddenValues
 from .._values.token import OpenIdToken
-from ..exceptions import ConfigurationError, InvalidRequestError, Violation
+from ..exceptions import ConfigurationError, DevTokenError, InvalidRequestError, Violation
 from ..typing import Clock, EventHook, TokenFetcher, TokenStore
 from .cache import TokenCache
 
@@ -104,6 +104,7 @@ class Session:
         self._client = DevTokenClient() if client is None else client
         self._owned = self._client if client is None else None
         self._owned_store: RedisStore | None = None
+        self._from_env = False
         self._cache = TokenCache(
             self._client,
             developer_provider=developer_provider,
@@ -136,10 +137,7 @@ class Session:
         provider = self._provider
         if provider is None:
             del user_id, logins
-            raise ConfigurationError(
-                "This session has no developer_provider, which a user id needs.",
-                hint="Open it with the name that the identity pool knows your backend by.",
-            )
+            raise no_provider()
         try:
             if not isinstance(logins, Mapping | HiddenValues | None):  # pyright: ignore[reportUnnecessaryIsInstance]
                 limit = "must be a mapping of provider names to tokens"
@@ -169,7 +167,8 @@ class Session:
 
         =========================================== ============================================
         ``COGNITO_DEVTOKEN_IDENTITY_POOL_ID``       the identity pool, ``REGION:GUID``; required
-        ``COGNITO_DEVTOKEN_DEVELOPER_PROVIDER``     the developer provider name of the pool
+        ``COGNITO_DEVTOKEN_DEVELOPER_PROVIDER``     the developer provider name of the pool; the web
+                                                    integrations require it
         ``COGNITO_DEVTOKEN_TOKEN_DURATION``         whole seconds, 1 to 86,400
         ``COGNITO_DEVTOKEN_MAX_ENTRIES``            how many tokens to hold
         ``COGNITO_DEVTOKEN_MAX_CONCURRENT_FETCHES`` how many calls to make at once
@@ -206,6 +205,7 @@ class Session:
                 raise
         else:
             session._owned_store = found.get("store")
+            session._from_env = True
             return session
         raise wrong
 
@@ -252,6 +252,20 @@ class Session:
         """
         return self._cache.health()
 
+    def _check(self) -> None:
+        """Call Cognito once, past the cache; health() reports the outcome."""
+        self._check_open()
+        if self._provider is None:
+            raise no_provider()
+        from .check import check
+
+        try:
+            check(self._client, self._pool, self._provider)
+        except DevTokenError as error:
+            self._cache._record_check(error)
+            raise
+        self._cache._record_check(None)
+
     def _before_fork(self) -> None:
         """Do nothing."""
 
@@ -288,15 +302,29 @@ class Session:
             warnings.warn(f"{self!r} was not closed.", ResourceWarning, stacklevel=2, source=self)
 
 
+def no_provider() -> ConfigurationError:
+    """Return the error of a session that is asked for a user's token without a provider."""
+    return ConfigurationError(
+        "This session has no developer_provider, which a user id needs.",
+        hint="Open it with the name that the identity pool knows your backend by.",
+    )
+
+
 def _checked(
     identity_pool_id: str, developer_provider: str | None, token_duration: int | timedelta | None
 ) -> TokenRequest:
     """Return a request for any user, so that wrong arguments are refused at once."""
     try:
         logins = {"any" if developer_provider is None else developer_provider: "any"}
-        return TokenRequest(identity_pool_id, logins, token_duration=token_duration)
+        request = TokenRequest(identity_pool_id, logins, token_duration=token_duration)
     except InvalidRequestError as error:
         violations = [_renamed(v, "logins key 1", "developer_provider") for v in error.violations]
+    else:
+        if developer_provider is None or DEVELOPER_PROVIDER.fullmatch(developer_provider):
+            return request
+        limit = "must be 1 to 128 letters, digits and ._-, as the identity pool names it"
+        hint = REMOVE_QUOTES if in_quotes(developer_provider) else None
+        violations = [Violation("developer_provider", limit, hint=hint)]
     raise InvalidRequestError(violations)
 
 

@@ -14,11 +14,13 @@ from .._cache.source import FetcherSource, Source
 from .._cache.state import CacheState
 from .._cache.stats import Stats, StatsRecorder
 from .._cache.waiting import wait_async, wait_blocking
+from .._log import LoggingHook, WarningLog
 from .._values.arguments import Seconds, check_count, check_kind
 from .._values.clock import SYSTEM_CLOCK
 from .._values.key import Key
 from .._values.request import DEFAULT_DURATION, TokenRequest
 from .._values.token import OpenIdToken
+from ..exceptions import DevTokenError
 from ..typing import Clock, EventHook, TokenFetcher, TokenStore
 
 
@@ -88,13 +90,16 @@ class TokenCache:
                 )
             if iscoroutinefunction(value if method == "__call__" else found):
                 raise TypeError(f"{name} must be a plain function, not async: it is not awaited.")
+        # A LoggingHook logs the warnings, too.
+        logs = any(isinstance(hook, LoggingHook) for hook in hooks)
+        log = None if logs else WarningLog()
         self._developer_provider = developer_provider
         self._leases: LeaseCache[TokenRequest, OpenIdToken] = LeaseCache(
             partial(_describe, developer_provider),
             partial(_source, fetcher, store, developer_provider),
             policy=policy,
             clock=clock,
-            recorder=StatsRecorder(hooks),
+            recorder=StatsRecorder(hooks, log),
             max_entries=max_entries,
             max_concurrent=max_concurrent_fetches,
         )
@@ -207,6 +212,15 @@ class TokenCache:
     def health(self) -> Health:
         """Tell how the last calls to Cognito went. It makes no call."""
         return self._state.recorder.health
+
+    def _record_check(self, error: DevTokenError | None) -> None:
+        """Have health() report a call that was made past the cache."""
+        state, now = self._state, self._state.now()
+        with state.lock:
+            health = state.recorder.health
+            state.recorder.health = (
+                health.after_failure(error, 0.0, now) if error else health.after_success(now)
+            )
 
     def close(self) -> None:
         """

@@ -13,6 +13,7 @@ from .._values.arguments import Seconds
 from .._values.request import TokenRequest
 from .._values.token import OpenIdToken
 from .base import GetOptions, RefreshOptions, Session, keywords
+from .check import in_thread
 
 
 class TokenSession(Session):
@@ -162,6 +163,32 @@ class TokenSession(Session):
             del user_id, options
         return wait_blocking(steps)
 
+    def check(self) -> None:
+        """
+        Call Cognito once, to prove that pool, developer provider and AWS credentials are right.
+
+        The call bypasses the cache, and takes as long as the client lets it: with a
+        :class:`DevTokenClient`, two attempts of at most 7 s. Cognito refuses it and creates
+        nothing, because it asks for an identity that does not exist; an emulator that returns a
+        token all the same may create the user ``cognito-devtoken-check``. :meth:`health` reports
+        the outcome.
+
+        Raises:
+            DeveloperProviderError: If the pool does not know the developer provider.
+
+            ResourceNotFoundError: If the pool does not exist in this account and region.
+
+            CallerDeniedError: If AWS does not accept the AWS credentials, or they lack the
+                permission.
+
+            ConfigurationError: If there are no AWS credentials, or no *developer_provider*.
+
+            TokenUnavailableError: If Cognito cannot be reached, or does not answer in time.
+
+            SessionClosedError: If the session is closed.
+        """
+        self._check()
+
     def invalidate(self, token: OpenIdToken) -> None:
         """
         Discard a token that a service rejected.
@@ -265,6 +292,10 @@ class AsyncTokenSession(Session):
         finally:
             del user_id, options
         return await wait_async(steps)
+
+    async def check(self) -> None:
+        """Call Cognito once, as :meth:`TokenSession.check` does."""
+        await in_thread(self._check)
 
     async def invalidate(self, token: OpenIdToken) -> None:
         """Discard a rejected token, as :meth:`TokenSession.invalidate` does."""

@@ -7,8 +7,9 @@ from collections.abc import Callable, Container, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from .._cache.policy import RefreshPolicy
+from .._values.request import REMOVE_QUOTES, in_quotes
 from .._values.secret import Secret
-from ..exceptions import ConfigurationError
+from ..exceptions import ConfigurationError, hint_of
 
 
 if TYPE_CHECKING:
@@ -38,6 +39,16 @@ _POLICY: Mapping[str, tuple[Callable[[str], Any], str]] = {
 _STORE = ("STORE_URL", "STORE_KEYS")
 VARIABLES = (*_SESSION, *_POLICY, *_STORE)
 """The settings, without the prefix."""
+# What to do if a required setting is missing.
+REQUIRED = {
+    "IDENTITY_POOL_ID": "Set it to the id of the identity pool, REGION:GUID.",
+    "DEVELOPER_PROVIDER": (
+        "Set it to the developer provider name of the identity pool. An application that passes "
+        "complete requests to get(), and needs none, opens the session itself."
+    ),
+}
+# How similar the name of another variable must be to be taken for a misspelling.
+_SIMILAR = 0.8
 
 
 def session_arguments(environ: Mapping[str, str], given: Container[str]) -> dict[str, Any]:
@@ -51,12 +62,16 @@ def session_arguments(environ: Mapping[str, str], given: Container[str]) -> dict
     unknown = [name for name in environ if name.startswith(PREFIX) and _bare(name) not in VARIABLES]
     texts = {name: environ.get(PREFIX + name, "").strip() for name in (*_SESSION, *_POLICY)}
     url, keys = (Secret(environ.get(PREFIX + name, "").strip()) for name in _STORE)
+    quoted = [name for name in VARIABLES if in_quotes(environ.get(PREFIX + name, "").strip())]
+    names = list(environ)
     del environ
     if unknown:
         raise ConfigurationError(f"Unknown setting {unknown[0]}; {_likely(unknown[0])}")
+    if quoted:
+        raise ConfigurationError(f"{PREFIX}{quoted[0]} is in quotes.", hint=REMOVE_QUOTES)
     arguments = _read(texts, _SESSION, given)
     if "identity_pool_id" not in arguments and "identity_pool_id" not in given:
-        raise ConfigurationError(f"{PREFIX}IDENTITY_POOL_ID is not set.")
+        raise not_set("IDENTITY_POOL_ID", names)
     if "policy" not in given and (policy := _read(texts, _POLICY, given)):
         try:
             arguments["policy"] = RefreshPolicy(**policy)
@@ -65,6 +80,18 @@ def session_arguments(environ: Mapping[str, str], given: Container[str]) -> dict
     if "store" not in given and (store := _store(url, keys)):
         arguments["store"] = store
     return arguments
+
+
+def not_set(name: str, environ: Iterable[str]) -> ConfigurationError:
+    """Return the error for a required variable that is not among the names of an environment."""
+    from difflib import get_close_matches
+
+    variable = f"{PREFIX}{name}"
+    # What begins with the prefix has already been refused as unknown.
+    others = [each for each in environ if not each.startswith(PREFIX)]
+    similar = get_close_matches(variable, others, 1, _SIMILAR)
+    guess = f" {similar[0]} is set: did you mean it?" if similar else ""
+    return ConfigurationError(f"{variable} is not set.", hint=REQUIRED[name] + guess)
 
 
 def _bare(name: str) -> str:
@@ -100,7 +127,7 @@ def _store(url: Secret, keys: Secret) -> TokenStore | None:
         variable = "STORE_URL"
         return RedisStore(url.reveal(), keys=sealing)
     except ConfigurationError as error:
-        hint = next(iter(getattr(error, "__notes__", [])), None)
+        hint = hint_of(error)
         wrong = ConfigurationError(f"{PREFIX}{variable}: {error}", hint=hint)
     raise wrong
 
@@ -127,4 +154,4 @@ def in_variables(error: ValueError, arguments: Iterable[str]) -> ConfigurationEr
     text = str(error)
     for name in arguments:
         text = re.sub(rf"\b{name}\b", f"{PREFIX}{name.upper()}", text)
-    return ConfigurationError(text)
+    return ConfigurationError(text, hint=hint_of(error))

@@ -15,7 +15,7 @@ from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Generic, TypeVar
 
-from .._threads import start_daemon
+from .._runtime.threads import start_daemon
 
 
 T = TypeVar("T")

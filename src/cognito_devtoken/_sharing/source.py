@@ -22,7 +22,7 @@ from .._cache.flights import DEADLINE, Flight
 from .._cache.invalidation import InvalidationScope
 from .._cache.source import FetcherSource
 from .._cache.state import CacheState, session_closed
-from .._threads import wait
+from .._runtime.threads import wait
 from .._values.clock import Instant
 from .._values.key import Key
 from .._values.lease import remaining_of

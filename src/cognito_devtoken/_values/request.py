@@ -32,6 +32,29 @@ MAX_ID = 55
 # ASCII, because the service uses a Java pattern, whose \w is ASCII.
 ID_PATTERN = re.compile(r"[\w-]+:[0-9a-f-]+", re.ASCII)
 
+# What a developer provider is named, in ASCII for the same reason.
+DEVELOPER_PROVIDER = re.compile(r"[\w._-]{1,128}", re.ASCII)
+
+# Mistakes that are often made with an id, and the hint for each.
+_IN_QUOTES = re.compile(r"(['\"]).*\1", re.DOTALL)
+REMOVE_QUOTES = (
+    "Remove the quotes: they are part of the value, for example because docker --env-file keeps "
+    "them."
+)
+_ID_HINTS = {
+    _IN_QUOTES: REMOVE_QUOTES,
+    re.compile(r"[\w-]+-\d_\w+"): (
+        "This is the id of a user pool. Use the id of the identity pool, which has a colon after "
+        "the region."
+    ),
+    re.compile(r"arn:.*:identitypool/.+"): (
+        "This is the ARN of the identity pool. Use its id, the part after identitypool/."
+    ),
+    re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"): (
+        "Put the region in front of the GUID, with a colon between them."
+    ),
+}
+
 # A misspelled member is quoted; anything else may be a secret in the wrong place.
 _MEMBER_NAME = re.compile(r"[A-Za-z_]{1,32}")
 LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
@@ -201,7 +224,13 @@ def _id_violations(member: str, value: object) -> Iterator[Violation]:
         yield Violation(
             member,
             f"must be REGION:GUID, matching {ID_PATTERN.pattern} in full",
+            hint=next((h for pattern, h in _ID_HINTS.items() if pattern.fullmatch(value)), None),
         )
+
+
+def in_quotes(text: str) -> bool:
+    """Tell whether a text begins and ends with the same quote, which nobody meant as its part."""
+    return _IN_QUOTES.fullmatch(text) is not None
 
 
 def _map_violations(

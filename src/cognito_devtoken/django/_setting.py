@@ -10,12 +10,12 @@ from typing import Any, TypeVar, cast
 from django.conf import settings
 
 from .._session.base import Session
-from .._session.settings import PREFIX, VARIABLES
-from ..exceptions import ConfigurationError
+from .._session.settings import PREFIX, REQUIRED, VARIABLES, not_set
+from ..exceptions import ConfigurationError, hint_of
 
 
 NAME = "COGNITO_DEVTOKEN"
-_POOL, _OPTIONS = "IDENTITY_POOL_ID", "OPTIONS"
+_POOL, _PROVIDER, _OPTIONS = "IDENTITY_POOL_ID", "DEVELOPER_PROVIDER", "OPTIONS"
 _KEYS = [*VARIABLES, _OPTIONS]
 
 S = TypeVar("S", bound=Session)
@@ -40,7 +40,7 @@ def open_session(kind: type[S]) -> S:
     if given is None:
         given = {}
     if not isinstance(given, dict):
-        hint = f'{NAME} = {{"{_POOL}": "REGION:GUID", "DEVELOPER_PROVIDER": "a provider name"}}'
+        hint = f'{NAME} = {{"{_POOL}": "REGION:GUID", "{_PROVIDER}": "a provider name"}}'
         raise SettingError(f"{NAME} must be a dictionary.", hint=hint, check="E001")
     values = dict(cast("dict[str, Any]", given))
     options = values.pop(_OPTIONS, None)
@@ -58,15 +58,21 @@ def open_session(kind: type[S]) -> S:
             if name not in _KEYS:
                 hint = _suggest(name)
                 raise SettingError(f"Unknown setting {called}.", hint=hint, check="E002")  # noqa: TRY301  # for finally
-        return kind.from_env(environ, **options)
+        session = kind.from_env(environ, **options)
+        if session._provider is None:
+            session._close()
+            raise not_set(_PROVIDER, list(os.environ))
+        return session  # noqa: TRY300
     except SettingError:
         raise
     except ConfigurationError as error:
-        if str(error) == f"{PREFIX}{_POOL} is not set.":
-            hint = f"Set it, or the environment variable {PREFIX}{_POOL}."
-            raise SettingError(f"{_key(_POOL)} is not set.", hint=hint, check="E003") from None
+        advice = hint_of(error)
+        for name in REQUIRED:
+            if str(error) == f"{PREFIX}{name} is not set.":
+                hint = f"Set it here, or set the environment variable {PREFIX}{name}. {advice}"
+                raise SettingError(f"{_key(name)} is not set.", hint=hint, check="E003") from None
         text = re.sub(rf"{PREFIX}(\w+)", lambda found: names.get(found[1], found[0]), str(error))
-        hint = "See help(cognito_devtoken.TokenSession.from_env) for the settings."
+        hint = advice or "See help(cognito_devtoken.TokenSession.from_env) for the settings."
         raise SettingError(text, hint=hint, check="E004") from None
     except (TypeError, ValueError) as error:
         hint = "Use only arguments of TokenSession and AsyncTokenSession."

@@ -9,6 +9,7 @@ from django.core.checks import CheckMessage, Error, register
 from django.core.signals import setting_changed
 
 from .._session.sessions import TokenSession
+from ..exceptions import DevTokenError, hint_of
 from ._sessions import reopen
 from ._setting import SettingError, open_session
 
@@ -21,6 +22,7 @@ class TokensConfig(AppConfig):
 
     def ready(self) -> None:
         register(check_setting)
+        register(check_service, deploy=True)
         setting_changed.connect(reopen)
 
 
@@ -30,4 +32,18 @@ def check_setting(**_: Any) -> list[CheckMessage]:
         open_session(TokenSession).close()
     except SettingError as error:
         return [Error(str(error), hint=error.hint, id=f"cognito_devtoken.{error.check}")]
+    return []
+
+
+def check_service(**_: Any) -> list[CheckMessage]:
+    """Call Cognito once, for ``manage.py check --deploy``."""
+    try:
+        session = open_session(TokenSession)
+    except SettingError:
+        return []  # check_setting() reports it
+    with session:
+        try:
+            session.check()
+        except DevTokenError as error:
+            return [Error(str(error), hint=hint_of(error), id="cognito_devtoken.E006")]
     return []

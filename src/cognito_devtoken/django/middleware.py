@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.http import HttpRequest, JsonResponse
 from django.utils.deprecation import MiddlewareMixin
 
-from .._web import ANSWERS, TYPE, Answer
+from .._web import ANSWERS, TYPE, answer_to
 
 
 class DevTokenErrorMiddleware(MiddlewareMixin):
@@ -20,7 +20,7 @@ class DevTokenErrorMiddleware(MiddlewareMixin):
         """Respond to an error of a view, or leave it to Django."""
         if not isinstance(exception, tuple(ANSWERS)):
             return None
-        answer = Answer.to(exception)
+        answer = answer_to(exception)
         return JsonResponse(
             answer.body, status=answer.status, headers=dict(answer.headers), content_type=TYPE
         )

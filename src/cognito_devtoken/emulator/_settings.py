@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import Literal
 
 import attrs
 from attrs.validators import in_
 
-from .._values.request import ID_PATTERN, MAX_ID
-
-
-_DEVELOPER_PROVIDER = re.compile(r"[\w._-]{1,128}", re.ASCII)
+from .._values.request import DEVELOPER_PROVIDER, ID_PATTERN, MAX_ID
 
 
 def _frozenset(names: Iterable[str]) -> frozenset[str]:
@@ -58,7 +54,7 @@ class Pool:
                 f"identity_pool_id must be REGION:GUID of at most {MAX_ID} characters, "
                 f"not {pool_id!r}."
             )
-        if not _DEVELOPER_PROVIDER.fullmatch(self.developer_provider):
+        if not DEVELOPER_PROVIDER.fullmatch(self.developer_provider):
             raise ValueError(
                 "developer_provider must be 1 to 128 letters, digits and ._-, "
                 f"not {self.developer_provider!r}."

@@ -8,7 +8,7 @@ from typing import Any
 
 from redis.connection import Connection, SSLConnection, UnixDomainSocketConnection
 
-from .._deadline import Connecting, time_left
+from .._runtime.deadline import Connecting, time_left
 
 
 class _Socket:

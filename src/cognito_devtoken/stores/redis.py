@@ -11,8 +11,8 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from .._deadline import within
-from .._fork import watch
+from .._runtime.deadline import within
+from .._runtime.fork import watch
 from .._values.arguments import Seconds, as_seconds
 from .._values.clock import SYSTEM_CLOCK
 from .._values.secret import Secret

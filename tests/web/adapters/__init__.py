@@ -108,8 +108,8 @@ class Factories:
     kind: type[TokenSession] | type[AsyncTokenSession]
     """What the function must return."""
 
-    def app_with(self, session_factory: Callable[[], Any]) -> Any:
-        """Make an application that opens its session with this function."""
+    def app_with(self, session_factory: Callable[[], Any], **options: Any) -> Any:
+        """Make an application that opens its session with this function, and these options."""
         raise NotImplementedError
 
     def overridden(self, app: Any, upstream: FakeFetcher) -> AbstractContextManager[None]:

@@ -12,6 +12,7 @@ from aiohttp import web
 
 from adapters import Answer, Factories
 from cognito_devtoken import AsyncTokenSession
+from cognito_devtoken.aiohttp import error_middleware
 from cognito_devtoken.svcs import register
 from cognito_devtoken.testing import FakeFetcher
 
@@ -50,11 +51,12 @@ def _ask(connected: socket.socket, user_id: str) -> Answer:
 
 class Aiohttp(Factories):
     kind = AsyncTokenSession
+    server_error = r"(?s)500 Internal Server Error.*"
 
-    def app_with(self, session_factory: Callable[[], Any] | None) -> Any:
-        app = svcs.aiohttp.init_app(web.Application())
+    def app_with(self, session_factory: Callable[[], Any] | None, **options: Any) -> Any:
+        app = svcs.aiohttp.init_app(web.Application(middlewares=[error_middleware]))
         registry = svcs.aiohttp.get_registry(app)
-        register(registry, *([session_factory] if session_factory else []))
+        register(registry, *([session_factory] if session_factory else []), **options)
         app.add_routes([web.get("/{user_id}", get)])
         return app
 

@@ -39,9 +39,9 @@ class _Framework(Factories):
     server_error = r"(?s)<!doctype html>.*<title>500 Internal Server Error</title>.*"
     not_wired = r"no token session\. Call .*init_app"
 
-    def app_with(self, session_factory: Callable[[], Any] | None) -> Any:
+    def app_with(self, session_factory: Callable[[], Any] | None, **options: Any) -> Any:
         app = make()
-        init_app(app, session_factory)
+        init_app(app, session_factory, **options)
         register_error_handlers(app)
         return app
 

@@ -57,8 +57,8 @@ class _Framework(Factories):
     not_wired = r"has no token session.*with statement.*lifespan"
     close = (4500, "Internal Server Error")  # whatever the error
 
-    def app_with(self, session_factory: Callable[[], Any]) -> Any:
-        return app_of(DevTokenPlugin(session_factory))
+    def app_with(self, session_factory: Callable[[], Any], **options: Any) -> Any:
+        return app_of(DevTokenPlugin(session_factory, **options))
 
     def app_from_environment(self) -> Any:
         return app_of(DevTokenPlugin())

@@ -58,8 +58,8 @@ class _Framework(Factories):
     close = (1013, "No token is available right now. Try again later.")
     make: Callable[..., Any]
 
-    def app_with(self, session_factory: Callable[[], Any]) -> Any:
-        return self.make(lifespan=fastapi.lifespan(session_factory))
+    def app_with(self, session_factory: Callable[[], Any], **options: Any) -> Any:
+        return self.make(lifespan=fastapi.lifespan(session_factory, **options))
 
     def app_from_environment(self) -> Any:
         return self.make(lifespan=fastapi.lifespan())

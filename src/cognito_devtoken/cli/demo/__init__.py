@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import os
 import time
 import urllib.request
@@ -49,6 +50,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
+    # The demo shows an outage: its sessions' warnings would only disturb the picture.
+    logging.getLogger("cognito_devtoken").addHandler(logging.NullHandler())
     if arguments.fleet:
         from .fleet import show_fleet
 

@@ -1,0 +1,108 @@
+"""
+What the package logs, on the logger ``cognito_devtoken``.
+
+Nothing here imports logging before something is logged, because importing the package must stay
+cheap.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+import attrs
+
+
+if TYPE_CHECKING:
+    from logging import Logger
+
+    from .events import Event
+
+
+# The events that are logged at WARNING, by name, and what the line says to do. The error of a
+# FetchFailed brings its own hint.
+WARNINGS: Mapping[str, str | None] = {
+    "FetchFailed": None,
+    "FetchAbandoned": "Find out what between this host and Cognito neither answers nor refuses.",
+    "ServedInGrace": "Find out why no new token arrives: once this one expires, its user fails.",
+    "StoreFailed": "Check that the store is reachable; until it is, every host calls Cognito.",
+    "StoredValueRefused": "Give every host the same keys; let nothing else write to the store.",
+    "StoreLockExpired": "Find out whether this host is frozen at times, or the store is slow.",
+    "Throttled": "Request a longer token_duration, share a store, or ask AWS for a higher quota.",
+    "ClockStepped": "Check the host's clock synchronisation, unless it is frozen at times.",
+    "HookFailed": "Have the hook raise nothing; more errors of this class are only counted.",
+    "RequestFailed": None,
+}
+INFO_EVENTS = frozenset({"Evicted", "Invalidated", "InvalidatedElsewhere", "Forgotten"})
+# For how many seconds a warning is not repeated: the longest back-off.
+_QUIET = 60.0
+_MAX_REMEMBERED = 1000
+_MAX_TEXT = 500
+# Two warnings are the same if these members are: not the key, the request id or the message, which
+# may differ for each user.
+_SAME = ("error", "code", "hint", "operation", "why", "hook")
+
+
+class LoggingHook:
+    """
+    Logs every event, one line each. The session then logs nothing itself.
+
+    What needs attention is logged at WARNING, removed tokens at INFO, the rest at DEBUG. A line
+    has the form of logfmt: the event, then ``name=value`` for each of its members.
+
+    Args:
+        logger: Where to log; None uses the logger ``cognito_devtoken``.
+    """
+
+    def __init__(self, logger: Logger | None = None) -> None:
+        self._logger = logger
+
+    def __call__(self, event: Event) -> None:
+        """Log one event."""
+        logger = self._logger
+        if logger is None:
+            from logging import getLogger
+
+            logger = self._logger = getLogger("cognito_devtoken")
+        kind = type(event).__name__
+        level = 30 if kind in WARNINGS else 20 if kind in INFO_EVENTS else 10
+        if logger.isEnabledFor(level):
+            members = attrs.asdict(event) | ({"hint": hint} if (hint := WARNINGS.get(kind)) else {})
+            text = " ".join(f"{n}={_shown(v)}" for n, v in members.items() if v is not None)
+            logger.log(level, "%s %s", kind, text)
+
+
+class WarningLog:
+    """
+    Logs warnings, and each of them at most once a minute, so that an outage does not fill the log.
+
+    Args:
+        monotonic: Returns the time in seconds. It is not the session's clock, because what fills
+            a log is real time.
+    """
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self._hook = LoggingHook()
+        self._logged: dict[tuple[object, ...], float] = {}
+
+    def __call__(self, event: Event) -> None:
+        """Log an event, unless the same one has just been logged."""
+        same = type(event), *(getattr(event, name, None) for name in _SAME)
+        now, last = self._monotonic(), self._logged.get(same)
+        if last is not None and 0 <= now - last < _QUIET:
+            return
+        if len(self._logged) >= _MAX_REMEMBERED:
+            self._logged.clear()
+        self._logged[same] = now
+        self._hook(event)
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.3f}"
+    text = str(value)[:_MAX_TEXT]
+    plain = text.isascii() and text.isprintable() and not set(' "=') & set(text)
+    return text if plain and text else json.dumps(text)

@@ -1,0 +1,36 @@
+"""
+Errors as responses, for an aiohttp application. :mod:`cognito_devtoken.svcs` opens its session.
+
+::
+
+    app = web.Application(middlewares=[error_middleware])
+"""
+
+from __future__ import annotations
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from ._web import ANSWERS, TYPE, answer_to
+
+
+__all__ = ["error_middleware"]
+
+
+@web.middleware
+async def error_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """
+    Respond to errors of handlers with problem details for the client.
+
+    400, 403, 409; 429 and 503 with ``Retry-After``. Errors that a client cannot act on stay
+    errors of the application, and so does every error of a WebSocket.
+    """
+    try:
+        return await handler(request)
+    except tuple(ANSWERS) as error:
+        if request.headers.get("Upgrade", "").lower() == "websocket":
+            raise  # its response may have begun
+        answer = answer_to(error)
+        return web.json_response(
+            answer.body, status=answer.status, headers=answer.headers, content_type=TYPE
+        )
