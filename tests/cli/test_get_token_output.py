@@ -42,7 +42,7 @@ class TestErrorFormats:
     def test_without_the_extra_the_error_is_plain_text(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        monkeypatch.setitem(sys.modules, "yaml", None)
+        monkeypatch.setitem(sys.modules, "ruamel.yaml", None)
 
         told = self.told(capsys, "--cli-error-format", "yaml")
 
