@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 from cli_arguments import NOWHERE, PLAIN
+from terminals import piped
 
 from cognito_devtoken.cli import main
 from cognito_devtoken.emulator import Emulator
@@ -119,7 +120,7 @@ def test_an_error_has_the_wording_and_exit_code_of_aws_cli_v2_and_a_hint(
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_COGNITO_IDENTITY", NOWHERE)
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
-    monkeypatch.setattr(sys, "stdin", io.StringIO())
+    monkeypatch.setattr(sys, "stdin", piped(""))
 
     assert_error(arguments, code, text, capsys)
 

@@ -1,6 +1,5 @@
 """get-token: what it sends, and where its settings and secrets come from."""
 
-import io
 import json
 import socket
 import sys
@@ -11,6 +10,7 @@ from typing import Any
 import pytest
 from cli_arguments import ASK, LOGIN, POOL_ID
 from pytest_httpserver import HTTPServer
+from terminals import piped
 
 from cognito_devtoken.cli import main
 from cognito_devtoken.emulator import Emulator
@@ -117,11 +117,11 @@ class TestParameters:
     def test_secrets_come_from_standard_input(
         self, recording_server: HTTPServer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(sys, "stdin", io.StringIO("a=secret\n"))
+        monkeypatch.setattr(sys, "stdin", piped("a=secret\n"))
         assert main([*ASK, "--logins", "-"]) == 0
         assert sent(recording_server)["Logins"] == {"a": "secret"}
 
-        monkeypatch.setattr(sys, "stdin", io.StringIO('{"Logins": {"a": "b"}}\r\n'))
+        monkeypatch.setattr(sys, "stdin", piped('{"Logins": {"a": "b"}}\r\n'))
         assert main(["get-token", "--identity-pool-id", POOL_ID, "--cli-input-json", "-"]) == 0
         assert sent(recording_server)["Logins"] == {"a": "b"}
 
@@ -158,13 +158,38 @@ class TestParameters:
     def test_undecodable_or_empty_standard_input_is_reported(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"\xff"), "utf-8"))
+        monkeypatch.setattr(sys, "stdin", piped(b"\xff"))
         assert main([*ASK, "--logins", "-"]) == 252
         assert "Standard input cannot be decoded" in capsys.readouterr().err
 
         monkeypatch.setattr(sys, "stdin", None)
         assert main([*ASK, "--logins", "-"]) == 252
         assert "Standard input is empty" in capsys.readouterr().err
+
+    @pytest.mark.parametrize(
+        ("option", "value"),
+        [
+            ("--logins", "login.example.com=M\udcfcller"),
+            ("--logins", r'{"login.example.com": "M\udcfcller"}'),
+            ("--principal-tags", "team=bl\udce9"),
+            ("--identity-id", "us-east-1:\udce9"),
+        ],
+    )
+    @pytest.mark.parametrize("command", ["get-token", "credentials"])
+    def test_an_argument_that_is_not_utf_8_is_refused_before_anything_is_sent(
+        self,
+        command: str,
+        option: str,
+        value: str,
+        emulator: Emulator,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        assert main([command, *ASK[1:], option, value]) == 252
+
+        err = capsys.readouterr().err
+        assert "must be valid Unicode" in err or "IdentityId must be" in err
+        assert "ller" not in err
+        assert emulator.calls == {}
 
     def test_a_value_beyond_a_limit_is_sent_as_the_aws_cli_sends_it(
         self, recording_server: HTTPServer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
@@ -137,7 +138,8 @@ class Service:
         from botocore.validate import ParamValidator
 
         shape = client.meta.service_model.operation_model(_OPERATION).input_shape
-        if ParamValidator().validate(sent.members, shape).has_errors():
+        report = ParamValidator().validate(sent.members, shape)
+        if report.has_errors() or not _is_unicode(sent.members):
             # botocore's own message quotes the values that it rejects.
             raise InvalidRequestError(violations(sent.members))
 
@@ -165,3 +167,12 @@ class Service:
         from .._aws.errors import translate
 
         raise translate(failure, sent, operation)
+
+
+def _is_unicode(members: Mapping[str, Any]) -> bool:
+    """Return whether no text has lone surrogates, as Python reads an argument that is not UTF-8."""
+    try:
+        json.dumps(members, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
