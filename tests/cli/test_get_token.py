@@ -89,6 +89,12 @@ class TestGetToken:
         assert out.startswith("eu-central-1:")
         assert err == ""
 
+    def test_a_separator_with_nothing_after_it_is_accepted(
+        self, emulator: Emulator, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert main([*ASK, "--"]) == 0
+        assert json.loads(capsys.readouterr().out).keys() == {"IdentityId", "Token"}
+
 
 class TestParameters:
     def test_arguments_win_over_input_member_by_member(self, recording_server: HTTPServer) -> None:
@@ -113,6 +119,25 @@ class TestParameters:
             assert main(["get-token", "--cli-input-yaml", text]) == 0
 
             assert sent(recording_server) == {"IdentityPoolId": "us-east-1:0", "Logins": {"a": "b"}}
+
+    @pytest.mark.parametrize("option", ["--cli-input-json", "--cli-input-yaml"])
+    def test_a_document_comes_from_a_file_named_as_binary_as_in_the_aws_cli(
+        self, option: str, recording_server: HTTPServer, tmp_path: Path
+    ) -> None:
+        (tmp_path / "input").write_text('{"IdentityPoolId": "us-east-1:0", "Logins": {"a": "b"}}')
+
+        assert main(["get-token", option, f"fileb://{tmp_path}/input"]) == 0
+
+        assert sent(recording_server) == {"IdentityPoolId": "us-east-1:0", "Logins": {"a": "b"}}
+
+    def test_a_profile_can_turn_validation_off(
+        self, recording_server: HTTPServer, profile: Callable[[str], None]
+    ) -> None:
+        profile("[default]\nparameter_validation = false")
+
+        assert main([*ASK, "--logins", '{"a": 1}']) == 0
+        assert sent(recording_server)["Logins"] == {"a": 1}
+        assert main([*ASK, "--cli-input-yaml", "PrincipalTags: &a {b: *a}"]) == 252
 
     def test_secrets_come_from_standard_input(
         self, recording_server: HTTPServer, monkeypatch: pytest.MonkeyPatch
@@ -201,6 +226,17 @@ class TestParameters:
 
 
 class TestSettings:
+    def test_an_empty_profile_is_the_default_one(
+        self,
+        profile: Callable[[str], None],
+        recording_server: HTTPServer,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        profile("[default]\noutput = text")
+
+        assert main([*ASK, "--profile", ""]) == 0
+        assert capsys.readouterr().out == "us-east-1:0\topaque\n"
+
     def test_the_format_comes_from_argument_then_environment_then_profile(
         self,
         profile: Callable[[str], None],

@@ -78,11 +78,27 @@ class TestOutputs:
         assert main([*ASK, "--output", "yaml", "--query", "Token"]) == 0
         assert capsys.readouterr().out == '"opaque"\n'
 
-    def test_a_query_of_the_wrong_type_is_reported(
-        self, capsys: pytest.CaptureFixture[str]
+    @pytest.mark.parametrize(
+        ("query", "why"),
+        [
+            ("abs(Token)", "In function abs(), invalid type for value: <hidden>, expected one of:"),
+            ("sum(@)", "In function sum(), invalid type for value: <hidden>, expected one of:"),
+            ("map(&abs(@), [Token])", "In function abs(), invalid type for value: <hidden>"),
+            ("sort_by([@, {Token: `1`}], &Token)", "In function sort_by(), invalid type"),
+            ("nope(Token)", "Unknown function: nope()"),
+            ("contains(Token, `1`)", "The query cannot be applied to the response: TypeError"),
+            ("to_array(Token)[::0]", "The query cannot be applied to the response: ValueError"),
+            ("ceil(`1e999`)", "The query cannot be applied to the response: OverflowError"),
+        ],
+    )
+    def test_a_query_that_fails_is_reported_without_the_token(
+        self, query: str, why: str, recording_server: HTTPServer, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        assert main([*ASK, "--query", "sum(Token)"]) == 255
-        assert "In function sum()" in capsys.readouterr().err
+        assert main([*ASK, "--query", query]) == 255
+
+        out, err = capsys.readouterr()
+        assert why in err
+        assert OPAQUE["Token"] not in out + err
 
     @pytest.mark.parametrize("output", ["text", "table"])
     def test_a_shape_the_format_cannot_show_is_reported(

@@ -120,7 +120,8 @@ def _run(argv: Sequence[str], arguments: argparse.Namespace) -> int:
         # In a process that runs for half a second, collection takes a tenth and frees little.
         gc.disable()
     parser_of(name).read(rest, arguments)
-    if end < len(argv) and name != _RUNS_PROGRAM:
+    # Like the AWS CLI, accept a separator with nothing after it.
+    if arguments.program and name != _RUNS_PROGRAM:
         raise ParameterError(f"Unknown options: {_SEPARATOR}", f"See '{PROG} {name} --help'.")
     # Only exec returns an exit code, if the program cannot be run.
     return import_module(f".{COMMANDS[name].module}", __package__).run(arguments) or 0

@@ -13,7 +13,7 @@ from .._errors import ParameterError
 from .._yaml import read_yaml
 from . import shorthand
 from .parsing import Parser
-from .sources import load, load_or_read, unusable
+from .sources import BINARY_FILE, FILE, load, load_or_read, unusable
 
 
 _REQUIRED = ("identity_pool_id", "logins")
@@ -107,6 +107,8 @@ def _input(arguments: argparse.Namespace, name: str) -> Any:
 
 
 def _from_input(option: str, value: str, language: str) -> dict[str, Any]:
+    if value.startswith(BINARY_FILE):
+        value = FILE + value.removeprefix(BINARY_FILE)  # the same for a document, as in the AWS CLI
     text = load_or_read(option, value)
     try:
         found: Any = json.loads(text) if language == "json" else read_yaml(text)

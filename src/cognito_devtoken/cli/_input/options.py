@@ -162,7 +162,7 @@ class Options:
             verify=arguments.ca_bundle if arguments.verify_ssl else False,
             output=arguments.output,
             query=_query(arguments.query),
-            profile=arguments.profile,
+            profile=arguments.profile or None,
             region=arguments.region,
             color=arguments.color,
             is_signed=arguments.sign_request,
@@ -192,16 +192,24 @@ def error_format(arguments: argparse.Namespace) -> str:
 def _endpoint(url: str | None) -> str | None:
     if url is None:
         return None
-    try:
-        why = None if urlsplit(url).scheme else "the scheme is missing"
-    except ValueError:
-        why = "it is not a URL"
-    if why:
+    if flaw := _flaw_of(url):
         raise ParameterError(
-            f"Bad value for --endpoint-url: {why}. It must be of the form "
+            f"Bad value for --endpoint-url: {flaw}. It must be of the form "
             "http://HOSTNAME/ or https://HOSTNAME/"
         )
     return url
+
+
+def _flaw_of(url: str) -> str | None:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "it is not a URL"
+    if not parts.scheme:
+        return "the scheme is missing"
+    if parts.scheme not in ("http", "https"):
+        return "the scheme is neither http nor https"
+    return None if parts.hostname else "the host is missing"
 
 
 def _query(text: str | None) -> Any:

@@ -12,8 +12,8 @@ from .._errors import ParameterError
 
 
 STDIN = "-"
-_FILE = "file://"
-_BINARY_FILE = "fileb://"
+FILE = "file://"
+BINARY_FILE = "fileb://"
 _ENCODING = "AWS_CLI_FILE_ENCODING"
 # Text in UTF-16 begins with one of these, or has a null byte in its first character.
 _MARKS = (BOM_UTF16_LE, BOM_UTF16_BE)
@@ -26,12 +26,12 @@ def load(option: str, value: str) -> str:
     Raises:
         ParameterError: If the file cannot be read.
     """
-    if value.startswith(_BINARY_FILE):
-        raise unusable(option, f"Expected text, but {_BINARY_FILE} is for binary data")
-    if not value.startswith(_FILE):
+    if value.startswith(BINARY_FILE):
+        raise unusable(option, f"Expected text, but {BINARY_FILE} is for binary data")
+    if not value.startswith(FILE):
         return value
     try:
-        path = Path(os.path.expandvars(Path(value.removeprefix(_FILE)).expanduser()))
+        path = Path(os.path.expandvars(Path(value.removeprefix(FILE)).expanduser()))
         return _text(path.read_bytes(), os.environ.get(_ENCODING))
     except _Utf16Error as error:
         raise unusable(
