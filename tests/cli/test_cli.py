@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from cli_arguments import PLAIN
 
-from cognito_devtoken.cli import COMMANDS, main
+from cognito_devtoken.cli import main
 from cognito_devtoken.stores import StoreKeys
 
 
@@ -61,15 +61,3 @@ def test_a_store_key_file_is_readable_by_its_owner_only(
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert len(StoreKeys(path).ids) == 1
     assert main(["store-key", "--output-file", str(tmp_path)]) == 252
-
-
-@pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS)])
-def test_help_fits_80_columns(
-    command: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("COLUMNS", "80")
-
-    with pytest.raises(SystemExit, match="0"):
-        main([*command, "--help"])
-
-    assert max(map(len, capsys.readouterr().out.splitlines())) <= 80

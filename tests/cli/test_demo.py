@@ -186,7 +186,7 @@ class TestCommand:
         assert out.endswith("\n")
         assert err == (
             "\ncognito-devtoken: [ERROR]: An error occurred (ParamValidation): "
-            "Parameter validation failed:\nuser_id must have 1 to 50000 characters, not 0\n"
+            "--user-id must have 1 to 50000 characters, not 0\n"
         )
 
 

@@ -7,6 +7,7 @@ import signal
 import threading
 
 from ._errors import ParameterError
+from ._input.parsing import in_option_spelling
 
 
 DESCRIPTION = """\
@@ -92,7 +93,7 @@ def run(arguments: argparse.Namespace) -> None:
             on_call=show,
         ).start()
     except (TypeError, ValueError) as error:  # from the socket, if the host is not an address
-        raise ParameterError(str(error)) from None
+        raise ParameterError(in_option_spelling(str(error), arguments)) from None
     signal.signal(signal.SIGTERM, lambda number, frame: stop.set())
     with emulator:
         try:
