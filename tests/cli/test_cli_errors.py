@@ -31,7 +31,6 @@ def assert_error(
 @pytest.mark.parametrize(
     ("arguments", "code", "text"),
     [
-        ([], 252, "(ParamValidation): the following arguments are required: COMMAND"),
         (["nonsense"], 252, "argument COMMAND: Found invalid choice 'nonsense'"),
         ([f"--logins=a={CANARY}", "get-token"], 252, "required: --identity-pool-id"),
         ([f"a={CANARY}", "get-token"], 252, "argument COMMAND: Found invalid choice\n"),
