@@ -55,12 +55,12 @@ COMMANDS = {
     ),
     "exec": Command("exec", "run a command with a token in its environment", calls_aws=True),
     "inspect": Command("inspect", "show the claims of a token, and verify its signature"),
-    "completion": Command("completion", "print a completion script for bash or zsh"),
+    "completion": Command("completion", "print a completion script for bash, zsh or fish"),
     "store-key": Command("store_key", "generate a key that encrypts tokens in a shared store"),
 }
 ALIASES = {"get-token": "get-open-id-token-for-developer-identity"}
 # Accepted so that a script with "aws cognito-identity get-…" only has to replace "aws".
-_SERVICE = "cognito-identity"
+SERVICE = "cognito-identity"
 # What follows the separator is the program that exec runs.
 _SEPARATOR, _RUNS_PROGRAM = "--", "exec"
 _STDOUT = 1
@@ -144,13 +144,13 @@ def _find_command(words: Sequence[str]) -> tuple[str | None, list[str]]:
         return None, words
     name: str = found.words[0]
     rest = words[: len(words) - len(found.words)] + found.words[1:]
-    if name == _SERVICE:
+    if name == SERVICE:
         return _find_command(rest)
     name = ALIASES.get(name, name)
     if name not in COMMANDS:
         # If the command is missing, this word may be a login or a token.
         shown = f" {name!r}" if re.fullmatch(r"[a-z-]{1,32}", name) else ""
-        meant = did_you_mean([name], [*COMMANDS, *ALIASES, _SERVICE])
+        meant = did_you_mean([name], [*COMMANDS, *ALIASES, SERVICE])
         raise ParameterError(
             f"argument COMMAND: Found invalid choice{shown}", f"{meant}See '{PROG} --help'."
         )
