@@ -78,6 +78,7 @@ def assert_error(
         ([*PLAIN, "--endpoint-url", "http://["], 252, "--endpoint-url: it is not a URL. It"),
         ([*PLAIN, "--endpoint-url", "http://"], 252, "--endpoint-url: the host is missing. It"),
         ([*PLAIN, "--endpoint-url", "ftp://x"], 252, "the scheme is neither http nor https. It"),
+        ([*PLAIN, "--ca-bundle", "/nowhere"], 252, "--ca-bundle: /nowhere does not exist\n"),
         ([*PLAIN, "--cli-read-timeout", "-1"], 252, "--cli-read-timeout: it must be 0 to 2147"),
         ([*PLAIN, "--cli-connect-timeout", "9" * 20], 252, "--cli-connect-timeout: it must be"),
         ([*PLAIN, "--cli-input-json", "{"], 252, "'--cli-input-json': Invalid JSON received."),

@@ -150,6 +150,14 @@ def test_a_port_in_use_is_reported(emulator: Emulator, capsys: pytest.CaptureFix
 
     assert main(["emulator", "--port", port]) == 255
 
-    err = capsys.readouterr().err
-    assert "in use" in err
-    assert err.count("\n") == 2
+    assert capsys.readouterr().err == (
+        f"\ncognito-devtoken: [ERROR]: Port {port} of 127.0.0.1 is in use.\n"
+        "Choose another one with --port, or 0 for a free one.\n"
+    )
+
+
+@pytest.mark.external
+def test_an_address_of_another_machine_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["emulator", "--host", "192.0.2.1", "--port", "0"]) == 255
+
+    assert "192.0.2.1" in capsys.readouterr().err

@@ -170,12 +170,15 @@ class TestOutputFile:
             (tmp_path, "it is not a regular file"),
             (Path("/dev/null"), "it is not a regular file"),
             (tmp_path / "nowhere" / "token", "nowhere does not exist"),
+            # A folder in which not even root can make a file.
+            (Path("/proc/token"), "cannot write in folder /proc: "),
         ):
             assert main([*ASK, "--output-file", str(path)]) == 252
             assert why in capsys.readouterr().err
 
         assert emulator.calls == {}
         assert (tmp_path / "target").read_text() == "kept"
+        assert sorted(each.name for each in tmp_path.iterdir()) == ["link", "target"]
 
     def test_a_failure_leaves_nothing_behind(
         self, recording_server: HTTPServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -192,7 +195,7 @@ class TestOutputFile:
         recording_server.expect_request("/").respond_with_handler(make_folder)
 
         assert main([*ASK, "--output-file", str(path)]) == 255
-        assert "Is a directory" in capsys.readouterr().err
+        assert capsys.readouterr().err.endswith(f"[ERROR]: Cannot write {path}: Is a directory\n")
         assert [each.name for each in tmp_path.iterdir()] == ["token"]
 
 

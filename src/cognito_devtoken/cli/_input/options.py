@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
@@ -161,12 +162,12 @@ class Options:
         Return the options in the parsed arguments.
 
         Raises:
-            ParameterError: If the query, the endpoint or a timeout is invalid.
+            ParameterError: If the query, the endpoint, the CA bundle or a timeout is invalid.
         """
         return cls(
             debug=arguments.debug,
             endpoint_url=_endpoint(arguments.endpoint_url),
-            verify=arguments.ca_bundle if arguments.verify_ssl else False,
+            verify=_existing(arguments.ca_bundle) if arguments.verify_ssl else False,
             output=arguments.output,
             query=_query(arguments.query),
             profile=arguments.profile or None,
@@ -217,6 +218,12 @@ def _flaw_of(url: str) -> str | None:
     if parts.scheme not in ("http", "https"):
         return "the scheme is neither http nor https"
     return None if parts.hostname else "the host is missing"
+
+
+def _existing(bundle: str | None) -> str | None:
+    if bundle and not Path(bundle).exists():
+        raise ParameterError(f"Bad value for --ca-bundle: {bundle} does not exist")
+    return bundle
 
 
 def _query(text: str | None) -> Any:
