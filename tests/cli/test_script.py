@@ -28,7 +28,7 @@ main()
 @pytest.mark.parametrize(
     "module",
     [
-        "cognito_devtoken",
+        "cognito_devtoken.exceptions",
         "attr",
         "cognito_devtoken._session",
         "cognito_devtoken.cli",

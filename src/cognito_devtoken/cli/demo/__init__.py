@@ -57,12 +57,12 @@ def run(arguments: argparse.Namespace) -> None:
 
         with _no_aws_account():
             show_fleet()
-        return
-    try:
-        show_all(arguments.user_id, show_token=arguments.show_token, life=_LIFE)
-    except InvalidRequestError as error:
-        flaws = [in_option_spelling(str(each), arguments) for each in error.violations]
-        raise ParameterError("\n".join(flaws)) from None
+    else:
+        try:
+            show_all(arguments.user_id, show_token=arguments.show_token, life=_LIFE)
+        except InvalidRequestError as error:
+            flaws = [in_option_spelling(str(each), arguments) for each in error.violations]
+            raise ParameterError("\n".join(flaws)) from None
 
 
 def show_all(user_id: str, *, show_token: bool, life: int, pace: Pace | None = None) -> None:
