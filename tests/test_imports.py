@@ -40,7 +40,7 @@ def loaded_by(script: str, *modules: str) -> str:
 def test_importing_the_package_loads_neither_botocore_nor_an_extra() -> None:
     heavy = (
         *("asyncio", "boto3", "botocore", "cachetools", "cryptography", "joserfc", "logging"),
-        *("opentelemetry", "prometheus_client", "redis", "starlette", "uvicorn", "yaml"),
+        *("opentelemetry", "prometheus_client", "redis", "starlette", "ruamel", "uvicorn"),
     )
 
     assert loaded_by("import cognito_devtoken, cognito_devtoken.cli", *heavy) == "[]"

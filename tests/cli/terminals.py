@@ -1,4 +1,4 @@
-"""Terminals: one in memory, a real one running a command, and what they show."""
+"""Terminals, in memory and real, what they show, and standard input from a pipe."""
 
 import fcntl
 import io
@@ -29,6 +29,12 @@ class Terminal(io.TextIOWrapper):
         self.flush()
         assert isinstance(self.buffer, io.BytesIO)
         return self.buffer.getvalue().decode(self.encoding)
+
+
+def piped(content: bytes | str, encoding: str = "utf-8") -> io.TextIOWrapper:
+    """Return standard input that is a pipe with this content."""
+    raw = content if isinstance(content, bytes) else content.encode(encoding)
+    return io.TextIOWrapper(io.BytesIO(raw), encoding, "surrogateescape")
 
 
 def set_terminal(monkeypatch: pytest.MonkeyPatch) -> None:

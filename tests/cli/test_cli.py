@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from cli_arguments import PLAIN
 
-from cognito_devtoken.cli import COMMANDS, main
+from cognito_devtoken.cli import main
 from cognito_devtoken.stores import StoreKeys
 
 
@@ -73,15 +73,3 @@ def test_a_new_store_key_does_not_replace_a_file(
     assert path.read_text() == "the old key"
     out, err = capsys.readouterr()
     assert (out, f"{path} exists" in err, "To rotate keys" in err) == ("", True, True)
-
-
-@pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS)])
-def test_help_fits_80_columns(
-    command: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("COLUMNS", "80")
-
-    with pytest.raises(SystemExit, match="0"):
-        main([*command, "--help"])
-
-    assert max(map(len, capsys.readouterr().out.splitlines())) <= 80

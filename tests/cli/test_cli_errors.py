@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 from cli_arguments import NOWHERE, PLAIN
+from terminals import piped
 
 from cognito_devtoken.cli import main
 from cognito_devtoken.emulator import Emulator
@@ -30,7 +31,6 @@ def assert_error(
 @pytest.mark.parametrize(
     ("arguments", "code", "text"),
     [
-        ([], 252, "(ParamValidation): the following arguments are required: COMMAND"),
         (["nonsense"], 252, "argument COMMAND: Found invalid choice 'nonsense'"),
         ([f"--logins=a={CANARY}", "get-token"], 252, "required: --identity-pool-id"),
         ([f"a={CANARY}", "get-token"], 252, "argument COMMAND: Found invalid choice\n"),
@@ -76,6 +76,9 @@ def assert_error(
         ([*PLAIN, "--query", "["], 252, "Bad value for --query [: Invalid jmespath expression"),
         ([*PLAIN, "--endpoint-url", "x"], 252, "Bad value for --endpoint-url: the scheme"),
         ([*PLAIN, "--endpoint-url", "http://["], 252, "--endpoint-url: it is not a URL. It"),
+        ([*PLAIN, "--endpoint-url", "http://"], 252, "--endpoint-url: the host is missing. It"),
+        ([*PLAIN, "--endpoint-url", "ftp://x"], 252, "the scheme is neither http nor https. It"),
+        ([*PLAIN, "--ca-bundle", "/nowhere"], 252, "--ca-bundle: /nowhere does not exist\n"),
         ([*PLAIN, "--cli-read-timeout", "-1"], 252, "--cli-read-timeout: it must be 0 to 2147"),
         ([*PLAIN, "--cli-connect-timeout", "9" * 20], 252, "--cli-connect-timeout: it must be"),
         ([*PLAIN, "--cli-input-json", "{"], 252, "'--cli-input-json': Invalid JSON received."),
@@ -119,7 +122,7 @@ def test_an_error_has_the_wording_and_exit_code_of_aws_cli_v2_and_a_hint(
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_COGNITO_IDENTITY", NOWHERE)
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
-    monkeypatch.setattr(sys, "stdin", io.StringIO())
+    monkeypatch.setattr(sys, "stdin", piped(""))
 
     assert_error(arguments, code, text, capsys)
 

@@ -103,11 +103,13 @@ def test_the_demo_names_its_missing_extra() -> None:
 def test_without_the_extra_only_yaml_fails() -> None:
     quiet = [*ASK, "--output", "off"]
 
-    codes, told = without("yaml", quiet, [*ASK, "--output", "yaml"], [*ASK, "--cli-input-yaml={}"])
+    codes, told = without(
+        "ruamel.yaml", quiet, [*ASK, "--output", "yaml"], [*ASK, "--cli-input-yaml={}"]
+    )
 
     missing = (
         "\ncognito-devtoken: [ERROR]: An error occurred (Configuration): YAML needs "
-        "PyYAML, which is not installed.\n"
+        "ruamel.yaml, which is not installed.\n"
         "Install the extra: pip install 'cognito-devtoken[cli]'\n"
     )
     assert codes == ["0", "253", "253"]

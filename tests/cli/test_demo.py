@@ -54,7 +54,8 @@ class TestPlainText:
         assert r"login.example.com = \xe9" in printed
 
     def test_a_hundred_thousand_hits_and_a_cold_call_make_one_call(self, printed: str) -> None:
-        assert figures(printed, 5, "a hit")[1] == 100_000
+        _, runs, hits = figures(printed, 5, "a hit")
+        assert runs * hits == 100_000
         assert figures(printed, 5, "calls to Cognito") == [1]
 
     def test_a_thousand_callers_make_one_call(self, printed: str) -> None:
@@ -80,6 +81,15 @@ class TestPlainText:
         failed, age = figures(printed, 8, "refreshes")
         assert failed >= 1
         assert 4.5 <= age < 5.4
+
+    def test_each_step_shows_only_what_it_has_counted_itself(self, printed: str) -> None:
+        hits, due_hits = figures(printed, 8, "by session.stats()")
+        failed = int(figures(printed, 8, "refreshes")[0])
+
+        assert hits + due_hits == figures(printed, 8, "calls answered")[0]
+        assert due_hits > 0
+        _, _, last = printed.partition("by session.stats()")
+        assert f"fetches started: {failed + 1}, failed: {failed}\n" in last
 
     def test_it_is_plain_ascii_that_fits_two_screens(self, printed: str) -> None:
         lines = printed.split("\n")
@@ -186,7 +196,7 @@ class TestCommand:
         assert out.endswith("\n")
         assert err == (
             "\ncognito-devtoken: [ERROR]: An error occurred (ParamValidation): "
-            "Parameter validation failed:\nuser_id must have 1 to 50000 characters, not 0\n"
+            "--user-id must have 1 to 50000 characters, not 0\n"
         )
 
 

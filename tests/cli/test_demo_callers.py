@@ -2,15 +2,29 @@
 
 import asyncio
 
-from cognito_devtoken import AsyncTokenSession, OpenIdToken
+from cognito_devtoken import AsyncTokenSession, OpenIdToken, TokenSession
 from cognito_devtoken._cache.policy import Freshness
-from cognito_devtoken.cli.demo.callers import Pace, Regulars
+from cognito_devtoken.cli.demo.callers import Pace, Regulars, time_of_a_hit
 from cognito_devtoken.cli.demo.drawing import Moment
 from cognito_devtoken.exceptions import TokenUnavailableError
 from cognito_devtoken.testing import FakeFetcher, ManualClock
 
 
 POOL_ID = "us-east-1:00000000-0000-4000-8000-000000000000"
+
+
+def test_a_pause_of_the_machine_does_not_change_the_time_of_a_hit() -> None:
+    clock = ManualClock()
+    # Runs that take 20, 1000 and 30 seconds.
+    times = iter([0.0, 20.0, 20.0, 1020.0, 1020.0, 1050.0])
+
+    with TokenSession(
+        POOL_ID, developer_provider="login.example.com", client=FakeFetcher(clock), clock=clock
+    ) as session:
+        hit = time_of_a_hit(session, "user-42", runs=3, hits=10, timer=lambda: next(times))
+
+        assert hit == 3.0
+        assert session.stats().fetches_started == 1
 
 
 class TestRegulars:

@@ -123,15 +123,15 @@ def test_it_ends_when_its_output_is_no_longer_read(
 @pytest.mark.parametrize(
     ("arguments", "code", "text"),
     [
-        (["--identity-pool-id", "nonsense"], 252, "identity_pool_id must be REGION:GUID"),
-        (["--port", "99999"], 252, "port is out of range: 99999."),
+        (["--identity-pool-id", "nonsense"], 252, "--identity-pool-id must be REGION:GUID"),
+        (["--port", "99999"], 252, "--port is out of range: 99999."),
         (["--port", "x"], 252, "invalid int value"),
-        (["--host", ""], 252, "host must not be empty."),
-        (["--host", "é..x"], 252, "host is not a host name."),
-        (["--developer-provider", ""], 252, "developer_provider must be 1 to 128"),
-        (["--latency", "-1"], 252, "latency is out of range: -1.0."),
-        (["--latency", "nan"], 252, "latency is out of range: nan."),
-        (["--calls-per-second", "0"], 252, "calls_per_second is out of range: 0.0."),
+        (["--host", ""], 252, "--host must not be empty."),
+        (["--host", "é..x"], 252, "--host is not a host name."),
+        (["--developer-provider", ""], 252, "--developer-provider must be 1 to 128"),
+        (["--latency", "-1"], 252, "--latency is out of range: -1.0."),
+        (["--latency", "nan"], 252, "--latency is out of range: nan."),
+        (["--calls-per-second", "0"], 252, "--calls-per-second is out of range: 0.0."),
     ],
 )
 def test_bad_input_is_reported(
@@ -150,6 +150,14 @@ def test_a_port_in_use_is_reported(emulator: Emulator, capsys: pytest.CaptureFix
 
     assert main(["emulator", "--port", port]) == 255
 
-    err = capsys.readouterr().err
-    assert "in use" in err
-    assert err.count("\n") == 2
+    assert capsys.readouterr().err == (
+        f"\ncognito-devtoken: [ERROR]: Port {port} of 127.0.0.1 is in use.\n"
+        "Choose another one with --port, or 0 for a free one.\n"
+    )
+
+
+@pytest.mark.external
+def test_an_address_of_another_machine_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["emulator", "--host", "192.0.2.1", "--port", "0"]) == 255
+
+    assert "192.0.2.1" in capsys.readouterr().err

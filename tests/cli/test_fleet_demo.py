@@ -1,7 +1,10 @@
 """The fleet demo: what it shows, and what it says without Redis."""
 
+import errno
 import json
 import re
+import signal
+import socket
 import subprocess
 import sys
 from contextlib import redirect_stdout
@@ -11,6 +14,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from cli_process import COMMAND, ended
 from terminals import Terminal, left_on_screen, set_terminal
 
 from cognito_devtoken import cli
@@ -93,6 +97,26 @@ def test_a_program_that_does_not_start_is_named(
     with pytest.raises(ConfigurationError, match="redis-server did not start"):
         with local_redis.local_redis():
             pytest.fail("it has")
+
+
+@pytest.mark.external
+def test_sigterm_leaves_no_redis_behind() -> None:
+    require_server()
+    command = [*COMMAND, "demo", "--fleet"]
+    with ended(subprocess.Popen(command, stdout=subprocess.PIPE, text=True)) as process:
+        assert process.stdout is not None
+        found = None
+        while not found:
+            line = process.stdout.readline()
+            assert line
+            found = re.search(r"unix://(\S+)", line)
+        process.send_signal(signal.SIGTERM)
+        process.stdout.read()
+        assert process.wait(PATIENCE) == 143
+
+    assert not Path(found[1]).parent.exists()
+    with socket.socket(socket.AF_UNIX) as probe:
+        assert probe.connect_ex(found[1]) == errno.ENOENT
 
 
 def test_progress_is_two_bars_of_one_scale() -> None:

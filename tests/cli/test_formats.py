@@ -4,7 +4,6 @@ import argparse
 import io
 from typing import Any
 
-import pytest
 from aws_cli import module, quietly
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -87,14 +86,6 @@ def test_colours_do_not_change_the_layout() -> None:
     for code in ("\x1b[0m", "\x1b[1m", "\x1b[2m", "\x1b[33m", "\x1b[34m"):
         plain = plain.replace(code, "")
     assert plain == table_of("t", data, width=80, is_colored=False)
-
-
-@pytest.mark.parametrize("output", ["yaml", "yaml-stream"])
-@pytest.mark.parametrize("data", [None, True, 1.5, "ä", ["a"], {"a": [{"b": None}]}])
-def test_yaml_output_parses_back_to_the_data(output: str, data: Any) -> None:
-    yaml = pytest.importorskip("yaml")
-
-    assert yaml.safe_load(rendered(TITLE, data, output)) == (data if output == "yaml" else [data])
 
 
 def test_an_empty_result_prints_nothing() -> None:

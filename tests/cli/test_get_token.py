@@ -1,6 +1,5 @@
 """get-token: what it sends, and where its settings and secrets come from."""
 
-import io
 import json
 import socket
 import sys
@@ -11,6 +10,7 @@ from typing import Any
 import pytest
 from cli_arguments import ASK, LOGIN, POOL_ID
 from pytest_httpserver import HTTPServer
+from terminals import piped
 
 from cognito_devtoken.cli import main
 from cognito_devtoken.emulator import Emulator
@@ -89,6 +89,12 @@ class TestGetToken:
         assert out.startswith("eu-central-1:")
         assert err == ""
 
+    def test_a_separator_with_nothing_after_it_is_accepted(
+        self, emulator: Emulator, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert main([*ASK, "--"]) == 0
+        assert json.loads(capsys.readouterr().out).keys() == {"IdentityId", "Token"}
+
 
 class TestParameters:
     def test_arguments_win_over_input_member_by_member(self, recording_server: HTTPServer) -> None:
@@ -114,14 +120,33 @@ class TestParameters:
 
             assert sent(recording_server) == {"IdentityPoolId": "us-east-1:0", "Logins": {"a": "b"}}
 
+    @pytest.mark.parametrize("option", ["--cli-input-json", "--cli-input-yaml"])
+    def test_a_document_comes_from_a_file_named_as_binary_as_in_the_aws_cli(
+        self, option: str, recording_server: HTTPServer, tmp_path: Path
+    ) -> None:
+        (tmp_path / "input").write_text('{"IdentityPoolId": "us-east-1:0", "Logins": {"a": "b"}}')
+
+        assert main(["get-token", option, f"fileb://{tmp_path}/input"]) == 0
+
+        assert sent(recording_server) == {"IdentityPoolId": "us-east-1:0", "Logins": {"a": "b"}}
+
+    def test_a_profile_can_turn_validation_off(
+        self, recording_server: HTTPServer, profile: Callable[[str], None]
+    ) -> None:
+        profile("[default]\nparameter_validation = false")
+
+        assert main([*ASK, "--logins", '{"a": 1}']) == 0
+        assert sent(recording_server)["Logins"] == {"a": 1}
+        assert main([*ASK, "--cli-input-yaml", "PrincipalTags: &a {b: *a}"]) == 252
+
     def test_secrets_come_from_standard_input(
         self, recording_server: HTTPServer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(sys, "stdin", io.StringIO("a=secret\n"))
+        monkeypatch.setattr(sys, "stdin", piped("a=secret\n"))
         assert main([*ASK, "--logins", "-"]) == 0
         assert sent(recording_server)["Logins"] == {"a": "secret"}
 
-        monkeypatch.setattr(sys, "stdin", io.StringIO('{"Logins": {"a": "b"}}\r\n'))
+        monkeypatch.setattr(sys, "stdin", piped('{"Logins": {"a": "b"}}\r\n'))
         assert main(["get-token", "--identity-pool-id", POOL_ID, "--cli-input-json", "-"]) == 0
         assert sent(recording_server)["Logins"] == {"a": "b"}
 
@@ -158,13 +183,38 @@ class TestParameters:
     def test_undecodable_or_empty_standard_input_is_reported(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"\xff"), "utf-8"))
+        monkeypatch.setattr(sys, "stdin", piped(b"\xff"))
         assert main([*ASK, "--logins", "-"]) == 252
         assert "Standard input cannot be decoded" in capsys.readouterr().err
 
         monkeypatch.setattr(sys, "stdin", None)
         assert main([*ASK, "--logins", "-"]) == 252
         assert "Standard input is empty" in capsys.readouterr().err
+
+    @pytest.mark.parametrize(
+        ("option", "value"),
+        [
+            ("--logins", "login.example.com=M\udcfcller"),
+            ("--logins", r'{"login.example.com": "M\udcfcller"}'),
+            ("--principal-tags", "team=bl\udce9"),
+            ("--identity-id", "us-east-1:\udce9"),
+        ],
+    )
+    @pytest.mark.parametrize("command", ["get-token", "credentials"])
+    def test_an_argument_that_is_not_utf_8_is_refused_before_anything_is_sent(
+        self,
+        command: str,
+        option: str,
+        value: str,
+        emulator: Emulator,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        assert main([command, *ASK[1:], option, value]) == 252
+
+        err = capsys.readouterr().err
+        assert "must be valid Unicode" in err or "IdentityId must be" in err
+        assert "ller" not in err
+        assert emulator.calls == {}
 
     def test_a_value_beyond_a_limit_is_sent_as_the_aws_cli_sends_it(
         self, recording_server: HTTPServer
@@ -176,6 +226,17 @@ class TestParameters:
 
 
 class TestSettings:
+    def test_an_empty_profile_is_the_default_one(
+        self,
+        profile: Callable[[str], None],
+        recording_server: HTTPServer,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        profile("[default]\noutput = text")
+
+        assert main([*ASK, "--profile", ""]) == 0
+        assert capsys.readouterr().out == "us-east-1:0\topaque\n"
+
     def test_the_format_comes_from_argument_then_environment_then_profile(
         self,
         profile: Callable[[str], None],

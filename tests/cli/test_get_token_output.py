@@ -42,7 +42,7 @@ class TestErrorFormats:
     def test_without_the_extra_the_error_is_plain_text(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        monkeypatch.setitem(sys.modules, "yaml", None)
+        monkeypatch.setitem(sys.modules, "ruamel.yaml", None)
 
         told = self.told(capsys, "--cli-error-format", "yaml")
 
@@ -78,14 +78,27 @@ class TestOutputs:
         assert main([*ASK, "--output", "yaml", "--query", "Token"]) == 0
         assert capsys.readouterr().out == '"opaque"\n'
 
-    def test_a_query_of_the_wrong_type_is_reported_without_the_token(
-        self, recording_server: HTTPServer, capsys: pytest.CaptureFixture[str]
+    @pytest.mark.parametrize(
+        ("query", "why"),
+        [
+            ("abs(Token)", "In function abs(), invalid type for value: <hidden>, expected one of:"),
+            ("sum(@)", "In function sum(), invalid type for value: <hidden>, expected one of:"),
+            ("map(&abs(@), [Token])", "In function abs(), invalid type for value: <hidden>"),
+            ("sort_by([@, {Token: `1`}], &Token)", "In function sort_by(), invalid type"),
+            ("nope(Token)", "Unknown function: nope()"),
+            ("contains(Token, `1`)", "The query cannot be applied to the response: TypeError"),
+            ("to_array(Token)[::0]", "The query cannot be applied to the response: ValueError"),
+            ("ceil(`1e999`)", "The query cannot be applied to the response: OverflowError"),
+        ],
+    )
+    def test_a_query_that_fails_is_reported_without_the_token(
+        self, query: str, why: str, recording_server: HTTPServer, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        assert main([*ASK, "--query", "sum(Token)"]) == 255
+        assert main([*ASK, "--query", query]) == 255
 
-        err = capsys.readouterr().err
-        assert "In function sum(), invalid type for value: <hidden>, expected" in err
-        assert "opaque" not in err
+        out, err = capsys.readouterr()
+        assert why in err
+        assert OPAQUE["Token"] not in out + err
 
     @pytest.mark.parametrize("output", ["text", "table"])
     def test_a_shape_the_format_cannot_show_is_reported(
@@ -157,12 +170,15 @@ class TestOutputFile:
             (tmp_path, "it is not a regular file"),
             (Path("/dev/null"), "it is not a regular file"),
             (tmp_path / "nowhere" / "token", "nowhere does not exist"),
+            # A folder in which not even root can make a file.
+            (Path("/proc/token"), "cannot write in folder /proc: "),
         ):
             assert main([*ASK, "--output-file", str(path)]) == 252
             assert why in capsys.readouterr().err
 
         assert emulator.calls == {}
         assert (tmp_path / "target").read_text() == "kept"
+        assert sorted(each.name for each in tmp_path.iterdir()) == ["link", "target"]
 
     def test_a_failure_leaves_nothing_behind(
         self, recording_server: HTTPServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -179,7 +195,7 @@ class TestOutputFile:
         recording_server.expect_request("/").respond_with_handler(make_folder)
 
         assert main([*ASK, "--output-file", str(path)]) == 255
-        assert "Is a directory" in capsys.readouterr().err
+        assert capsys.readouterr().err.endswith(f"[ERROR]: Cannot write {path}: Is a directory\n")
         assert [each.name for each in tmp_path.iterdir()] == ["token"]
 
 

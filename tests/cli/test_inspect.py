@@ -1,6 +1,5 @@
 """``inspect``: explains a token and verifies it, without showing the token itself."""
 
-import io
 import json
 import os
 import pty
@@ -18,7 +17,7 @@ from typing import Any
 import jwt as pyjwt
 import pytest
 from cli_process import COMMAND
-from terminals import Terminal
+from terminals import Terminal, piped
 
 from calling import ask, jwt
 from cognito_devtoken.cli import main
@@ -128,7 +127,7 @@ class TestExplanation:
         monkeypatch: pytest.MonkeyPatch,
         capsys: pytest.CaptureFixture[str],
     ) -> None:
-        monkeypatch.setattr(sys, "stdin", io.StringIO(text))
+        monkeypatch.setattr(sys, "stdin", piped(text))
 
         assert main(["inspect", "-"]) == 252
 
@@ -164,7 +163,7 @@ class TestSources:
         answer = json.dumps({"IdentityId": "x", "Token": forged})
         (tmp_path / "token").write_text(answer)
         for arguments in ([], ["-"], [f"file://{tmp_path}/token"]):
-            monkeypatch.setattr(sys, "stdin", io.StringIO(answer))
+            monkeypatch.setattr(sys, "stdin", piped(answer))
             assert main(["inspect", *arguments]) == 0
 
     @pytest.mark.external

@@ -123,12 +123,15 @@ def test_keys_come_from_a_string_a_file_or_a_callable(tmp_path: Path) -> None:
     wanted = StoreKeys([one, two]).ids
     path = tmp_path / "keys"
     path.write_text(f"{one}\n{two}\n")
+    windows = tmp_path / "from a Windows editor"
+    windows.write_bytes(f"\ufeff{one}\r\n{two}\r\n".encode())
 
     sources: list[Any] = [
         f"{one},{two}",
         f" {one} , {two} ",
         one.rstrip("=") + "," + two,
         path,
+        windows,
         f"file:{path}",
         lambda: [one, two],
         lambda: f"{one},{two}",
@@ -163,14 +166,17 @@ def test_an_invalid_key_is_refused_without_being_shown(source: Any, message: str
     assert find_leaks(caught.value, CANARY, CANARY.rstrip("=")) == []
 
 
-def test_a_key_file_that_is_not_text_is_refused_without_being_shown(tmp_path: Path) -> None:
+@pytest.mark.parametrize("content", [CANARY.encode() + b"\xff", CANARY.encode("utf-16")])
+def test_a_key_file_that_is_not_utf_8_is_refused_without_being_shown(
+    content: bytes, tmp_path: Path
+) -> None:
     path = tmp_path / "keys"
-    path.write_bytes(CANARY.encode() + b"\xff")
+    path.write_bytes(content)
 
     with pytest.raises(ConfigurationError) as caught:
         StoreKeys(path)
 
-    assert str(caught.value) == f"Cannot read the store's keys from {path}: it is not text."
+    assert str(caught.value) == f"Cannot read the store's keys from {path}: it is not UTF-8 text."
     assert caught.value.__context__ is None
     assert find_leaks(caught.value, CANARY) == []
 

@@ -13,9 +13,9 @@ from importlib import import_module
 from io import TextIOWrapper
 from typing import NamedTuple, NoReturn
 
-from ._errors import ERRORS, INTERRUPTED, PROG, ParameterError
+from ._errors import ERRORS, INTERRUPTED, PARAMETER_ERROR, PROG, ParameterError
 from ._input.options import error_format, global_parser
-from ._input.parsing import CommandParser, Parser
+from ._input.parsing import CommandParser, Parser, did_you_mean
 from ._output.report import Report
 
 
@@ -29,18 +29,24 @@ class Command(NamedTuple):
         summary: What the command does, in one line.
 
         calls_aws: Whether the command takes the global options of the AWS CLI.
+
+        prints_response: Whether it prints the response of AWS, in a format of these options.
     """
 
     module: str
     summary: str
     calls_aws: bool = False
+    prints_response: bool = False
 
 
 COMMANDS = {
     "demo": Command("demo", "show a token being issued, verified and used, on this machine"),
     "emulator": Command("emulator", "run a local Cognito for tests and front ends"),
     "get-open-id-token-for-developer-identity": Command(
-        "get_token", "get a token from Cognito, as the AWS CLI does", calls_aws=True
+        "get_token",
+        "get a token from Cognito, as the AWS CLI does",
+        calls_aws=True,
+        prints_response=True,
     ),
     "credentials": Command(
         "credentials",
@@ -49,12 +55,12 @@ COMMANDS = {
     ),
     "exec": Command("exec", "run a command with a token in its environment", calls_aws=True),
     "inspect": Command("inspect", "show the claims of a token, and verify its signature"),
-    "completion": Command("completion", "print a completion script for bash or zsh"),
+    "completion": Command("completion", "print a completion script for bash, zsh or fish"),
     "store-key": Command("store_key", "generate a key that encrypts tokens in a shared store"),
 }
 ALIASES = {"get-token": "get-open-id-token-for-developer-identity"}
 # Accepted so that a script with "aws cognito-identity get-…" only has to replace "aws".
-_SERVICE = "cognito-identity"
+SERVICE = "cognito-identity"
 # What follows the separator is the program that exec runs.
 _SEPARATOR, _RUNS_PROGRAM = "--", "exec"
 _STDOUT = 1
@@ -116,30 +122,37 @@ def _run(argv: Sequence[str], arguments: argparse.Namespace) -> int:
     end = list(argv).index(_SEPARATOR) if _SEPARATOR in argv else len(argv)
     arguments.program = list(argv[end + 1 :])
     name, rest = _find_command(argv[:end])
+    if name is None:
+        print(main_parser().format_help(), end="", file=sys.stderr)
+        return PARAMETER_ERROR
     if COMMANDS[name].calls_aws:
         # In a process that runs for half a second, collection takes a tenth and frees little.
         gc.disable()
     parser_of(name).read(rest, arguments)
-    if end < len(argv) and name != _RUNS_PROGRAM:
+    # Like the AWS CLI, accept a separator with nothing after it.
+    if arguments.program and name != _RUNS_PROGRAM:
         raise ParameterError(f"Unknown options: {_SEPARATOR}", f"See '{PROG} {name} --help'.")
     # Only exec returns an exit code, if the program cannot be run.
     return import_module(f".{COMMANDS[name].module}", __package__).run(arguments) or 0
 
 
-def _find_command(words: Sequence[str]) -> tuple[str, list[str]]:
-    """Return the name of the command, and the remaining words."""
+def _find_command(words: Sequence[str]) -> tuple[str | None, list[str]]:
+    """Return the name of the command, if there is one, and the remaining words."""
     words = ["--help"] if list(words) == ["help"] else list(words)
     found, _ = main_parser().parse_known_args(words)
-    name: str = found.command
-    rest = words[: len(words) - len(found.rest) - 1] + found.rest
-    if name == _SERVICE:
-        name, rest = _find_command(rest)
+    if not found.words:
+        return None, words
+    name: str = found.words[0]
+    rest = words[: len(words) - len(found.words)] + found.words[1:]
+    if name == SERVICE:
+        return _find_command(rest)
     name = ALIASES.get(name, name)
     if name not in COMMANDS:
         # If the command is missing, this word may be a login or a token.
         shown = f" {name!r}" if re.fullmatch(r"[a-z-]{1,32}", name) else ""
+        meant = did_you_mean([name], [*COMMANDS, *ALIASES, SERVICE])
         raise ParameterError(
-            f"argument COMMAND: Found invalid choice{shown}", f"See '{PROG} --help'."
+            f"argument COMMAND: Found invalid choice{shown}", f"{meant}See '{PROG} --help'."
         )
     return name, rest
 
@@ -158,8 +171,8 @@ def main_parser() -> Parser:
         epilog=f"Run '{PROG} COMMAND --help' for the options of a command.",
         parents=[global_parser()],
     )
-    parser.add_argument("command", metavar="COMMAND", help=argparse.SUPPRESS)
-    parser.add_argument("rest", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+    # The command and what follows it.
+    parser.add_argument("words", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
     return parser
 
 
@@ -167,8 +180,7 @@ def parser_of(name: str) -> CommandParser:
     """The parser of one of :data:`COMMANDS`."""
     command = COMMANDS[name]
     module = import_module(f".{command.module}", __package__)
-    parser = CommandParser(
-        name, command.summary, module.DESCRIPTION, global_parser() if command.calls_aws else None
-    )
+    globals_ = global_parser(prints_response=command.prints_response) if command.calls_aws else None
+    parser = CommandParser(name, module.DESCRIPTION, globals_)
     module.add_arguments(parser)
     return parser

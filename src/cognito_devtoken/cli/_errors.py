@@ -16,9 +16,9 @@ INTERRUPTED = 130
 FORMATS = ("legacy", "json", "yaml", "text", "table", "enhanced")
 
 
-class ParameterError(Exception):
+class _CommandError(Exception):
     """
-    An invalid argument.
+    An error with a hint.
 
     Args:
         message: What is wrong. It must not contain the value of a login.
@@ -32,7 +32,11 @@ class ParameterError(Exception):
             self.add_note(hint)
 
 
-class OutputError(Exception):
+class ParameterError(_CommandError):
+    """An invalid argument."""
+
+
+class OutputError(_CommandError):
     """The command cannot produce the requested output."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
@@ -134,10 +135,14 @@ class Service:
         return client
 
     def _check(self, client: Any, sent: Sent) -> None:
+        from botocore.utils import ensure_boolean
         from botocore.validate import ParamValidator
 
         shape = client.meta.service_model.operation_model(_OPERATION).input_shape
-        if ParamValidator().validate(sent.members, shape).has_errors():
+        # A profile can turn botocore's validation off.
+        is_checked = ensure_boolean(self._session.get_config_variable("parameter_validation"))
+        has_errors = is_checked and ParamValidator().validate(sent.members, shape).has_errors()
+        if has_errors or not _is_unicode(sent.members):
             # botocore's own message quotes the values that it rejects.
             raise InvalidRequestError(violations(sent.members))
 
@@ -165,3 +170,12 @@ class Service:
         from .._aws.errors import translate
 
         raise translate(failure, sent, operation)
+
+
+def _is_unicode(members: Mapping[str, Any]) -> bool:
+    """Return whether no text has lone surrogates, as Python reads an argument that is not UTF-8."""
+    try:
+        json.dumps(members, ensure_ascii=False, default=str, skipkeys=True).encode()
+    except (ValueError, RecursionError):  # also for a map that contains itself, as YAML allows
+        return False
+    return True

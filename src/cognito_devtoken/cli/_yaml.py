@@ -1,11 +1,17 @@
-"""YAML, which needs the extra ``cli``."""
+"""YAML 1.2, read and written with the library that AWS CLI v2 uses. It needs the extra ``cli``."""
 
 from __future__ import annotations
 
 import json
+import warnings
+from io import StringIO
 from typing import Any
 
 from ..exceptions import ConfigurationError
+
+
+# ruamel.yaml lets some of these through from the scalars it constructs.
+_UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
 
 
 def read_yaml(text: str) -> Any:
@@ -13,14 +19,19 @@ def read_yaml(text: str) -> Any:
     Read one document.
 
     Raises:
-        ValueError: If the text is not YAML.
+        ValueError: If the text is not YAML, or has the same key twice in a map.
 
-        ConfigurationError: If PyYAML is missing.
+        ConfigurationError: If ruamel.yaml is missing.
     """
-    yaml = _pyyaml()
+    # Only the parser written in Python reads YAML 1.2.
+    yaml = _ruamel(pure=True)
+    from ruamel.yaml.error import YAMLError
+
     try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError:
+        # Its warnings quote the text.
+        with warnings.catch_warnings(action="ignore"):
+            return yaml.load(text)
+    except (YAMLError, *_UNREADABLE):
         raise ValueError("The text is not YAML.") from None
 
 
@@ -29,21 +40,25 @@ def write_yaml(value: Any) -> str:
     Write one document.
 
     Raises:
-        ConfigurationError: If PyYAML is missing.
+        ConfigurationError: If ruamel.yaml is missing.
     """
-    yaml = _pyyaml()
+    yaml = _ruamel(pure=False)
     if isinstance(value, bool | int | float | str | None):
-        # PyYAML would end a scalar with "...". Like the AWS CLI, write JSON, which is YAML, too.
+        # YAML would end a scalar with "...". Like the AWS CLI, write JSON, which is YAML, too.
         return json.dumps(value, ensure_ascii=False) + "\n"
-    return str(yaml.safe_dump(value, default_flow_style=False, allow_unicode=True))
+    yaml.encoding = None  # the stream takes text
+    yaml.representer.default_flow_style = False
+    text = StringIO()
+    yaml.dump(value, text)
+    return text.getvalue()
 
 
-def _pyyaml() -> Any:
+def _ruamel(*, pure: bool) -> Any:
     try:
-        import yaml
+        from ruamel.yaml import YAML
     except ModuleNotFoundError:
-        raise missing("YAML", "PyYAML") from None
-    return yaml
+        raise missing("YAML", "ruamel.yaml") from None
+    return YAML(typ="safe", pure=pure)
 
 
 def missing(what: str, package: str) -> ConfigurationError:

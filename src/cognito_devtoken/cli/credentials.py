@@ -22,8 +22,7 @@ format AWS expects from a credential_process. In ~/.aws/config, on one line:
   credential_process = cognito-devtoken credentials --profile backend
       --identity-pool-id us-east-1:… --logins login.example.com=user-42
 
---profile names a profile that is allowed to request tokens. --output, --query
-and --color have no effect."""
+--profile names a profile that is allowed to request tokens."""
 
 # Set while this process looks for AWS credentials itself, to detect a recursion.
 _MARK = "_COGNITO_DEVTOKEN_IN_CREDENTIAL_PROCESS"

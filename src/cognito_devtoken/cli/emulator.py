@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import signal
 import threading
 
-from ._errors import ParameterError
+from ._errors import OutputError, ParameterError
+from ._input.parsing import in_option_spelling
 
 
 DESCRIPTION = """\
@@ -92,7 +94,14 @@ def run(arguments: argparse.Namespace) -> None:
             on_call=show,
         ).start()
     except (TypeError, ValueError) as error:  # from the socket, if the host is not an address
-        raise ParameterError(str(error)) from None
+        raise ParameterError(in_option_spelling(str(error), arguments)) from None
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        raise OutputError(
+            f"Port {arguments.port} of {arguments.host} is in use.",
+            "Choose another one with --port, or 0 for a free one.",
+        ) from None
     signal.signal(signal.SIGTERM, lambda number, frame: stop.set())
     with emulator:
         try:

@@ -26,8 +26,7 @@ its environment:
 With --credentials, it also sets AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY,
 AWS_SESSION_TOKEN and AWS_CREDENTIAL_EXPIRATION to the user's credentials,
 instead of those used to request the token. The exit code is COMMAND's own, 127
-if COMMAND is not found, or 126 if it cannot be run. --output, --query and
---color have no effect."""
+if COMMAND is not found, or 126 if it cannot be run."""
 
 _NOT_FOUND, _NOT_RUNNABLE = 127, 126
 # With any of these set, an SDK might not use the credentials in the environment.
@@ -35,8 +34,8 @@ _CONFLICTING = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SECURITY_TOKEN")
 
 
 def add_arguments(parser: Parser) -> None:
-    parser.usage = f"{parser.prog} [options] -- COMMAND [ARGUMENT ...]"
     inputs.add_arguments(parser)
+    parser.usage = f"{parser.usage} -- COMMAND [ARGUMENT ...]"
     parser.add_argument(
         "--credentials",
         action="store_true",

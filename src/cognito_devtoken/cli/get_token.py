@@ -71,10 +71,18 @@ def _found(options: Options, answer: object) -> object:
     """Return the part of the response that the query selects."""
     if options.query is None:
         return answer
-    from jmespath.exceptions import JMESPathError
+    from jmespath.exceptions import JMESPathError, JMESPathTypeError
 
     try:
         return options.query.search(answer)
-    except JMESPathError as error:
-        value = getattr(error, "current_value", None)  # of the response: it may be the token
-        raise OutputError(str(error).replace(str(value), HIDDEN)) from None
+    except JMESPathTypeError as error:
+        # Its own text quotes the value, which may be the token.
+        why = (
+            f"In function {error.function_name}(), invalid type for value: {HIDDEN}, "
+            f'expected one of: {error.expected_types}, received: "{error.actual_type}"'
+        )
+    except JMESPathError as error:  # quotes only the query
+        why = str(error)
+    except (ArithmeticError, TypeError, ValueError) as error:  # some functions let them through
+        why = f"The query cannot be applied to the response: {type(error).__name__}"
+    raise OutputError(why)

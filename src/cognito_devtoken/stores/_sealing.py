@@ -181,9 +181,9 @@ def _read(source: object) -> list[bytes]:
     if isinstance(source, Path):
         failed = None
         try:
-            source = source.read_text()
+            source = source.read_text("utf-8-sig")  # an editor may have put a mark before it
         except (OSError, UnicodeError) as error:
-            failed = getattr(error, "strerror", None) or "it is not text"
+            failed = getattr(error, "strerror", None) or "it is not UTF-8 text"
         if failed:  # outside the handler: the context of a UnicodeError would hold the keys
             raise ConfigurationError(
                 f"Cannot read the store's keys from {source}: {failed}.",

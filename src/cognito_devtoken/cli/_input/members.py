@@ -12,8 +12,8 @@ from ...exceptions import InvalidRequestError, Violation
 from .._errors import ParameterError
 from .._yaml import read_yaml
 from . import shorthand
-from .parsing import Parser
-from .sources import load, load_or_read, unusable
+from .parsing import PARAMETERS, REQUIRED, Parser
+from .sources import BINARY_FILE, FILE, load, load_or_read, unusable
 
 
 _REQUIRED = ("identity_pool_id", "logins")
@@ -28,15 +28,18 @@ _NAMES = {
 
 
 def add_arguments(parser: Parser) -> None:
-    add = parser.add_argument_group("parameters").add_argument
-    add("--identity-pool-id", metavar="REGION:GUID", help="the id of the identity pool (required)")
-    add("--identity-id", metavar="REGION:GUID", help="an existing identity to link the logins to")
-    add(
+    parser.usage = f"{parser.prog} --identity-pool-id REGION:GUID --logins MAP [options]"
+    required = parser.add_argument_group(
+        REQUIRED, "Here, or in --cli-input-json or --cli-input-yaml."
+    ).add_argument
+    required("--identity-pool-id", metavar="REGION:GUID", help="the id of the identity pool")
+    required(
         "--logins",
         metavar="MAP",
-        help="a map of provider names to user ids or tokens, such as login.example.com=user-42 "
-        "(required)",
+        help="a map of provider names to user ids or tokens, such as login.example.com=user-42",
     )
+    add = parser.add_argument_group(PARAMETERS).add_argument
+    add("--identity-id", metavar="REGION:GUID", help="an existing identity to link the logins to")
     add("--principal-tags", metavar="MAP", help="a map of principal tags, such as team=blue")
     add(
         "--token-duration",
@@ -107,6 +110,8 @@ def _input(arguments: argparse.Namespace, name: str) -> Any:
 
 
 def _from_input(option: str, value: str, language: str) -> dict[str, Any]:
+    if value.startswith(BINARY_FILE):
+        value = FILE + value.removeprefix(BINARY_FILE)  # the same for a document, as in the AWS CLI
     text = load_or_read(option, value)
     try:
         found: Any = json.loads(text) if language == "json" else read_yaml(text)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
@@ -12,14 +13,13 @@ import attrs
 
 from .._errors import FORMATS, PROG, ParameterError
 from .._output.formats import OUTPUTS
-from .parsing import Parser, one_of
+from .parsing import GLOBALS, WITHOUT_EFFECT, Parser, one_of
 
 
 if TYPE_CHECKING:
     from jmespath.parser import ParsedResult
 
 _COLORS = ("on", "off", "auto")
-_NO_EFFECT = "accepted for compatibility; no effect"
 _TIMEOUT = 60
 # poll() can wait for 2**31 - 1 milliseconds. A larger number would make it wait less.
 _LONGEST = 2_147_483
@@ -27,10 +27,19 @@ _LONGEST = 2_147_483
 _REGION = re.compile(r"(?!\d+:)(?!-)([A-Za-z0-9-]{1,63})(?<!-):")
 
 
-def global_parser() -> Parser:
-    """Return a parser of the global options only."""
+def global_parser(*, prints_response: bool = True) -> Parser:
+    """
+    Return a parser of the global options only.
+
+    Args:
+        prints_response: Whether the command prints the response, as those options say.
+    """
     parser = Parser(add_help=False)
-    add = parser.add_argument_group("global options").add_argument
+    add = parser.add_argument_group(GLOBALS).add_argument
+    ignored = parser.add_argument_group(
+        WITHOUT_EFFECT, "Accepted because the AWS CLI has them."
+    ).add_argument
+    of_response = add if prints_response else ignored
     add("--version", action=_Version, nargs=0, help="print the version and exit")
     add("--debug", action="store_true", help="turn on debug logging, without secrets")
     add("--endpoint-url", metavar="URL", help="send the request to this URL instead of AWS")
@@ -40,18 +49,17 @@ def global_parser() -> Parser:
         dest="verify_ssl",
         help="accept any TLS certificate",
     )
-    add("--no-paginate", action="store_true", help=_NO_EFFECT)
-    add(
+    of_response(
         "--output",
         type=one_of(*OUTPUTS),
         choices=OUTPUTS,
         metavar="FORMAT",
         help="the output format: json (the default), text, table, yaml, yaml-stream or off",
     )
-    add("--query", metavar="JMESPATH", help="which part of the response to print")
+    of_response("--query", metavar="JMESPATH", help="which part of the response to print")
     add("--profile", metavar="NAME", help="the profile to use from the AWS configuration files")
     add("--region", metavar="NAME", help="the region to call; default: the pool's region")
-    add(
+    of_response(
         "--color",
         type=one_of(*_COLORS),
         choices=_COLORS,
@@ -79,21 +87,21 @@ def global_parser() -> Parser:
         help=f"how long to wait for a connection; default: {_TIMEOUT}; 0 waits forever",
     )
     add(
-        "--cli-binary-format",
-        type=one_of("base64", "raw-in-base64-out"),
-        choices=("base64", "raw-in-base64-out"),
-        metavar="FORMAT",
-        help=_NO_EFFECT,
-    )
-    add("--no-cli-pager", action="store_true", help=_NO_EFFECT)
-    add("--no-cli-auto-prompt", action="store_true", help=_NO_EFFECT)
-    add(
         "--cli-error-format",
         type=one_of(*FORMATS),
         choices=FORMATS,
         metavar="FORMAT",
         help="the format of errors: enhanced (the default), legacy, json, yaml, text or table",
     )
+    ignored("--no-paginate", action="store_true")
+    ignored(
+        "--cli-binary-format",
+        type=one_of("base64", "raw-in-base64-out"),
+        choices=("base64", "raw-in-base64-out"),
+        metavar="FORMAT",
+    )
+    ignored("--no-cli-pager", action="store_true")
+    ignored("--no-cli-auto-prompt", action="store_true")
     return parser
 
 
@@ -154,15 +162,15 @@ class Options:
         Return the options in the parsed arguments.
 
         Raises:
-            ParameterError: If the query, the endpoint or a timeout is invalid.
+            ParameterError: If the query, the endpoint, the CA bundle or a timeout is invalid.
         """
         return cls(
             debug=arguments.debug,
             endpoint_url=_endpoint(arguments.endpoint_url),
-            verify=arguments.ca_bundle if arguments.verify_ssl else False,
+            verify=_existing(arguments.ca_bundle) if arguments.verify_ssl else False,
             output=arguments.output,
             query=_query(arguments.query),
-            profile=arguments.profile,
+            profile=arguments.profile or None,
             region=arguments.region,
             color=arguments.color,
             is_signed=arguments.sign_request,
@@ -192,16 +200,30 @@ def error_format(arguments: argparse.Namespace) -> str:
 def _endpoint(url: str | None) -> str | None:
     if url is None:
         return None
-    try:
-        why = None if urlsplit(url).scheme else "the scheme is missing"
-    except ValueError:
-        why = "it is not a URL"
-    if why:
+    if flaw := _flaw_of(url):
         raise ParameterError(
-            f"Bad value for --endpoint-url: {why}. It must be of the form "
+            f"Bad value for --endpoint-url: {flaw}. It must be of the form "
             "http://HOSTNAME/ or https://HOSTNAME/"
         )
     return url
+
+
+def _flaw_of(url: str) -> str | None:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "it is not a URL"
+    if not parts.scheme:
+        return "the scheme is missing"
+    if parts.scheme not in ("http", "https"):
+        return "the scheme is neither http nor https"
+    return None if parts.hostname else "the host is missing"
+
+
+def _existing(bundle: str | None) -> str | None:
+    if bundle and not Path(bundle).exists():
+        raise ParameterError(f"Bad value for --ca-bundle: {bundle} does not exist")
+    return bundle
 
 
 def _query(text: str | None) -> Any:

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Callable, Sequence
+import textwrap
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NoReturn
 
 from .._errors import PROG, ParameterError
@@ -35,11 +36,71 @@ class Parser(argparse.ArgumentParser):
         super().exit(status, message)
 
 
-class _Formatter(argparse.RawDescriptionHelpFormatter):
-    """Keeps the lines of a description as they are, and leaves room for long options."""
+class _Formatter(argparse.HelpFormatter):
+    """Wraps at spaces only, so that an option, an id or a name is never broken."""
 
     def __init__(self, prog: str, **options: Any) -> None:
-        super().__init__(prog, **{"max_help_position": 30, **options})
+        super().__init__(prog, **options)
+        # On a narrow terminal, the help of an option needs nearly the whole width.
+        self._max_help_position = _HELP_COLUMN if self._width >= _WIDE else _NARROW_HELP_COLUMN
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        return _wrapped(text, width)
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        """Wrap the paragraphs of a description, and keep its indented lines."""
+        lines: list[str] = []
+        paragraph: list[str] = []
+        for line in [*text.splitlines(), ""]:
+            if line and not line[0].isspace():
+                paragraph.append(line)
+                continue
+            lines += _wrapped(" ".join(paragraph), width)
+            paragraph.clear()
+            margin = " " * (len(line) - len(line.lstrip()))
+            lines += _wrapped(line, width, margin) if len(line) > width else [line]
+        return "\n".join(lines[:-1])
+
+    def _format_usage(
+        self,
+        usage: str | None,
+        actions: Iterable[argparse.Action],
+        groups: Iterable[Any],
+        prefix: str | None,
+    ) -> str:
+        if usage is None:
+            names = [_positional(action) for action in actions if not action.option_strings]
+            usage = " ".join([self._prog, "[options]", *names])
+        lines = _wrapped(f"usage: {usage}", self._width, " " * len("usage: "))
+        return "\n".join(lines).lstrip() + "\n\n"
+
+
+def _positional(action: argparse.Action) -> str:
+    return f"[{action.metavar}]" if action.nargs == "?" else str(action.metavar)
+
+
+_WIDE, _HELP_COLUMN, _NARROW_HELP_COLUMN = 76, 30, 6
+
+
+def _wrapped(text: str, width: int, margin: str = "") -> list[str]:
+    return textwrap.wrap(
+        text.strip(),
+        width,
+        initial_indent=margin,
+        subsequent_indent=margin,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+# The order of the groups in the help of a command; others come first.
+REQUIRED, PARAMETERS, OPTIONS, GLOBALS, WITHOUT_EFFECT = _ORDER = (
+    "required parameters",
+    "parameters",
+    "options",
+    "global options",
+    "options without effect",
+)
 
 
 class CommandParser(Parser):
@@ -49,23 +110,29 @@ class CommandParser(Parser):
     Args:
         name: The name of the command.
 
-        summary: What the command does, in one line.
-
         description: What the command does, in full.
 
         globals_: The parser of the global options; None for a command without them.
     """
 
-    def __init__(
-        self, name: str, summary: str, description: str, globals_: Parser | None = None
-    ) -> None:
+    def __init__(self, name: str, description: str, globals_: Parser | None = None) -> None:
         super().__init__(
             prog=f"{PROG} {name}",
             description=description,
             parents=[globals_] if globals_ else [],
         )
-        self.summary = summary
         self._globals = globals_
+        if globals_:
+            globals_.prog = self.prog
+
+    def format_help(self) -> str:
+        self._action_groups.sort(key=_rank)
+        return super().format_help()
+
+    @property
+    def options(self) -> list[str]:
+        """Every spelling of every option."""
+        return [flag for action in self._actions for flag in action.option_strings]
 
     def read(self, arguments: Sequence[str], namespace: argparse.Namespace) -> None:
         """
@@ -82,8 +149,22 @@ class CommandParser(Parser):
         _, unknown = self.parse_known_args(rest, namespace)
         if unknown:
             raise ParameterError(
-                f"Unknown options: {_names(unknown)}", f"See '{self.prog} --help'."
+                f"Unknown options: {_names(unknown)}",
+                f"{did_you_mean(_flags(unknown), self.options)}See '{self.prog} --help'.",
             )
+
+
+def _rank(group: Any) -> int:
+    return _ORDER.index(group.title) if group.title in _ORDER else -1
+
+
+def did_you_mean(words: Iterable[str], known: Iterable[str]) -> str:
+    """Ask about the names that are likely meant; empty if there are none."""
+    from difflib import get_close_matches
+
+    known = list(known)
+    close = [match for word in words for match in get_close_matches(word, known, 1)]
+    return f"Did you mean {', '.join(dict.fromkeys(close))}? " if close else ""
 
 
 def one_of(*choices: str) -> Callable[[str], str]:
@@ -102,10 +183,23 @@ def one_of(*choices: str) -> Callable[[str], str]:
 
 def _names(unknown: Sequence[str]) -> str:
     """List the options by name, and count the other arguments, which may be logins."""
-    options = [text.partition("=")[0] for text in unknown if re.match(r"--[a-z-]+(=|$)", text)]
+    options = _flags(unknown)
     if others := len(unknown) - len(options):
         options.append(f"{others} argument{'s' * (others > 1)}")
     return ", ".join(options)
+
+
+def _flags(unknown: Sequence[str]) -> list[str]:
+    """Return the names of what was meant as an option."""
+    found = [re.match(r"(--[A-Za-z_-]+)(?:=|$)", text) for text in unknown]
+    return [match[1] for match in found if match]
+
+
+def in_option_spelling(message: str, arguments: argparse.Namespace) -> str:
+    """Return a message with the argument that it begins with in the spelling of its option."""
+    name, space, rest = message.partition(" ")
+    option = f"--{name.replace('_', '-')}" if hasattr(arguments, name) else name
+    return f"{option}{space}{rest}"
 
 
 def _without_values(message: str) -> str:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import os
 import sys
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE, lookup
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 
 from .._errors import ParameterError
 
 
 STDIN = "-"
-_FILE = "file://"
-_BINARY_FILE = "fileb://"
+FILE = "file://"
+BINARY_FILE = "fileb://"
+_ENCODING = "AWS_CLI_FILE_ENCODING"
+# Text in UTF-16 begins with one of these, or has a null byte in its first character.
+_MARKS = (BOM_UTF16_LE, BOM_UTF16_BE)
 
 
 def load(option: str, value: str) -> str:
@@ -21,13 +26,19 @@ def load(option: str, value: str) -> str:
     Raises:
         ParameterError: If the file cannot be read.
     """
-    if value.startswith(_BINARY_FILE):
-        raise unusable(option, f"Expected text, but {_BINARY_FILE} is for binary data")
-    if not value.startswith(_FILE):
+    if value.startswith(BINARY_FILE):
+        raise unusable(option, f"Expected text, but {BINARY_FILE} is for binary data")
+    if not value.startswith(FILE):
         return value
     try:
-        path = Path(os.path.expandvars(Path(value.removeprefix(_FILE)).expanduser()))
-        return path.read_text(os.environ.get("AWS_CLI_FILE_ENCODING"))
+        path = Path(os.path.expandvars(Path(value.removeprefix(FILE)).expanduser()))
+        return _text(path.read_bytes(), os.environ.get(_ENCODING))
+    except _Utf16Error as error:
+        raise unusable(
+            option,
+            f"Unable to load paramfile {value}: {error}",
+            f"Save the file as UTF-8, or set {_ENCODING}=utf-16.",
+        ) from None
     except UnicodeDecodeError:
         why = "it cannot be decoded"
     except (OSError, LookupError, RuntimeError, ValueError) as error:
@@ -52,15 +63,50 @@ def read_stdin(option: str) -> str:
     Raises:
         ParameterError: If it is empty or cannot be decoded.
     """
+    stream = sys.stdin
+    if stream is None:  # pyright: ignore[reportUnnecessaryComparison]  # closed
+        raise unusable(option, "Standard input is empty")
     try:
-        text = sys.stdin.read() if sys.stdin else ""  # pyright: ignore[reportUnnecessaryComparison]  # closed
+        text = _text(stream.buffer.read(), stream.encoding)
+    except _Utf16Error as error:
+        raise unusable(
+            option,
+            f"Standard input cannot be read: {error}",
+            "Convert it to UTF-8, for example with: iconv -f utf-16 -t utf-8",
+        ) from None
     except UnicodeDecodeError:
         raise unusable(option, "Standard input cannot be decoded") from None
     if not text:
         raise unusable(option, "Standard input is empty")
-    return text.removesuffix("\n").removesuffix("\r")
+    return text.removesuffix("\n")
 
 
-def unusable(option: str, why: str) -> ParameterError:
+class _Utf16Error(ValueError):
+    """The text is UTF-16, but another encoding was expected."""
+
+
+def _text(raw: bytes, encoding: str | None) -> str:
+    """
+    Decode a text, and drop the byte order mark that Windows editors put before it.
+
+    Args:
+        raw: The text. If it begins with the mark of UTF-8, it is UTF-8.
+
+        encoding: The encoding otherwise; None is that of the locale.
+    """
+    if raw.startswith(BOM_UTF8):
+        encoding = "utf-8-sig"
+    elif (raw.startswith(_MARKS) or b"\0" in raw[:2]) and not _is_utf16(encoding):
+        raise _Utf16Error("it is UTF-16, not UTF-8")
+    # Reads each line end as "\n". Strict, because standard input in the C locale is not.
+    text = TextIOWrapper(BytesIO(raw), encoding, errors="strict").read()
+    return text.removeprefix("\ufeff")
+
+
+def _is_utf16(encoding: str | None) -> bool:
+    return encoding is not None and lookup(encoding).name.startswith(("utf-16", "utf-32"))
+
+
+def unusable(option: str, why: str, hint: str | None = None) -> ParameterError:
     """Return an error in the format of the AWS CLI."""
-    return ParameterError(f"Error parsing parameter '{option}': {why}")
+    return ParameterError(f"Error parsing parameter '{option}': {why}", hint)

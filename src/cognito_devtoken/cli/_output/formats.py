@@ -29,7 +29,7 @@ def rendered(title: str, data: Any, output: str, color: str = "off") -> str:
     Raises:
         OutputError: If text or a table cannot show the data.
 
-        ConfigurationError: If the output is YAML, and PyYAML is missing.
+        ConfigurationError: If the output is YAML, and ruamel.yaml is missing.
     """
     if output == "off" or (data == {} and output != "text"):
         return ""
@@ -58,7 +58,7 @@ def check_output(output: str) -> str:
     Raises:
         ParameterError: If it is not one of :data:`OUTPUTS`.
 
-        ConfigurationError: If it is YAML, and PyYAML is missing.
+        ConfigurationError: If it is YAML, and ruamel.yaml is missing.
     """
     if output not in OUTPUTS:
         raise ParameterError(f"Unknown output type: {output}")

@@ -122,7 +122,7 @@ class Report:
         """
         if self.fields and style not in ("enhanced", "legacy"):
             shown = dict(self.fields) | ({"Hint": self.hint} if self.hint else {})
-            # Without PyYAML, the error is written as text instead.
+            # Without ruamel.yaml, the error is written as text instead.
             with suppress(ConfigurationError):
                 stream.write(rendered("error", shown, style))
                 return

@@ -15,6 +15,9 @@ from typing import Any
 from ..._aws.client import DevTokenClient
 from ..._session.sessions import TokenSession
 from ..._values.token import OpenIdToken
+from ...exceptions import InvalidRequestError
+from .._errors import ParameterError
+from .._input.parsing import in_option_spelling
 from .callers import Pace
 from .scenes import Scene, show_crowd, show_hits, show_life
 from .screen import Show, look, step
@@ -58,7 +61,11 @@ def run(arguments: argparse.Namespace) -> None:
         with _no_aws_account():
             show_fleet()
     else:
-        show_all(arguments.user_id, show_token=arguments.show_token, life=_LIFE)
+        try:
+            show_all(arguments.user_id, show_token=arguments.show_token, life=_LIFE)
+        except InvalidRequestError as error:
+            flaws = [in_option_spelling(str(each), arguments) for each in error.violations]
+            raise ParameterError("\n".join(flaws)) from None
 
 
 def show_all(user_id: str, *, show_token: bool, life: int, pace: Pace | None = None) -> None:

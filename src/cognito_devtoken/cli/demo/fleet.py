@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 import threading
@@ -61,7 +62,7 @@ def show_fleet(*, processes: int = _PROCESSES, users: int = _USERS) -> None:
         "cognito-devtoken demo --fleet: runs on this machine, without an AWS account.", flush=True
     )
     calls: list[Call] = []
-    with ExitStack() as opened:
+    with _cleaning_up_on_sigterm(), ExitStack() as opened:
         with step("1. A local Cognito and a local Redis start") as show:
             emulator = opened.enter_context(Emulator(on_call=calls.append, latency=_LATENCY))
             url = opened.enter_context(local_redis())
@@ -90,6 +91,16 @@ _SNIPPET = """\
 """
 
 Member = subprocess.Popen[str]
+
+
+@contextmanager
+def _cleaning_up_on_sigterm() -> Generator[None]:
+    """Exit on a SIGTERM as on a Ctrl-C: by default, Redis and the members would stay behind."""
+    before = signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

@@ -1,0 +1,127 @@
+"""
+What the shells complete, read from the parsers.
+
+The shells find the command on a command line in the same way: the first word that is neither an
+option nor the value of one.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Mapping, Sequence
+
+import attrs
+
+
+# After the separator of this command comes a program with its own arguments.
+RUNS_PROGRAM = "exec"
+_OPERATION = "get-open-id-token-for-developer-identity"
+
+
+@attrs.frozen
+class Option:
+    """
+    An option.
+
+    Attributes:
+        flags: Its spellings.
+
+        help: What it does.
+
+        takes_value: Whether the next word is its value.
+
+        is_value_optional: Whether the next word may also be another option.
+
+        choices: The values it accepts; empty if there are too many to list.
+    """
+
+    flags: Sequence[str]
+    help: str
+    takes_value: bool
+    is_value_optional: bool
+    choices: Sequence[str]
+
+
+@attrs.frozen
+class Place:
+    """
+    What can come after a command.
+
+    Attributes:
+        options: Its options.
+
+        words: Its other arguments and what they mean, if they can be listed.
+    """
+
+    options: Sequence[Option]
+    words: Mapping[str, str]
+
+    @property
+    def flags(self) -> list[str]:
+        """Every spelling of every option."""
+        return [flag for option in self.options for flag in option.flags]
+
+
+@attrs.frozen
+class Grammar:
+    """
+    The whole command line.
+
+    Attributes:
+        places: What can come after each command; after none, the name is empty.
+
+        service: The word of the AWS CLI that comes before the command.
+    """
+
+    places: Mapping[str, Place]
+    service: str
+
+    def values(self) -> Iterator[tuple[str, str, Option]]:
+        """Yield command, spelling and option for every option that takes a value."""
+        for name, place in self.places.items():
+            for option in place.options:
+                if option.takes_value:
+                    yield from ((name, flag, option) for flag in option.flags)
+
+
+def grammar_of(
+    main: argparse.ArgumentParser,
+    parsers: Mapping[str, argparse.ArgumentParser],
+    summaries: Mapping[str, str],
+    *,
+    aliases: Mapping[str, str],
+    service: str,
+) -> Grammar:
+    """Read the grammar from the parsers of all commands."""
+    options = _options(main)
+    names = {**summaries, **{alias: summaries[name] for alias, name in aliases.items()}}
+    operation = {_OPERATION: summaries[_OPERATION]}
+    places = {
+        "": Place(options, {**names, service: "the commands of this service, as in the AWS CLI"}),
+        service: Place(options, operation),
+        **{name: Place(_options(parser), _words(parser)) for name, parser in parsers.items()},
+    }
+    return Grammar(places | {alias: places[name] for alias, name in aliases.items()}, service)
+
+
+def _options(parser: argparse.ArgumentParser) -> list[Option]:
+    return [
+        Option(
+            action.option_strings,
+            (action.help or "no effect") % {"default": action.default},
+            action.nargs != 0,
+            action.nargs == "?",
+            list(map(str, action.choices or ())),
+        )
+        for action in parser._actions
+        if action.option_strings
+    ]
+
+
+def _words(parser: argparse.ArgumentParser) -> dict[str, str]:
+    return {
+        str(word): ""
+        for action in parser._actions
+        if not action.option_strings
+        for word in action.choices or ()
+    }
