@@ -15,7 +15,7 @@ from botocore.utils import ContainerMetadataFetcher
 from pytest_httpserver import HTTPServer
 
 from blocking_session import BlockingSession
-from caching import POOL_ID, PROVIDER, ManualThreads, Recorder, make_cache
+from caching import POOL_ID, PROVIDER, ManualThreads, Recorder, make_cache, run_inline
 from calling import OPAQUE, boto
 from canary import find_leaks
 from certificates import Certificate, make_certificate
@@ -246,6 +246,7 @@ def new_host(
         defaults |= {"store": store, "on_event": [recorder]}
         cache = make_cache(**(defaults | arguments))
         log_of(cache).thread.start_thread = lambda run: None
+        log_of(cache).hooks.start_thread = run_inline
         locks_of(cache).thread.start_thread = lambda run: None
         return cache
 

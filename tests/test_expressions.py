@@ -42,7 +42,7 @@ class Use(NamedTuple):
     """An expression of a module, and a method that it is used with."""
 
     module: str
-    pattern: str
+    pattern: str | bytes
     flags: int
     method: str
 
@@ -150,7 +150,7 @@ def _in_category(character: str, category: Any) -> bool:
     return found is not name.startswith("NOT_")
 
 
-def worst_units(pattern: str) -> list[str]:
+def worst_units(pattern: str | bytes) -> list[str]:
     """Return what to repeat: each beginning of a match, and single characters."""
     sample = sample_of(parser.parse(pattern))[:80]
     step = max(len(sample) // 8, 1)
@@ -159,7 +159,8 @@ def worst_units(pattern: str) -> list[str]:
 
 def run(use: Use, text: str) -> Callable[[], Any]:
     method = getattr(re.compile(use.pattern, use.flags), use.method)
-    return lambda: method("", text) if use.method == "sub" else _exhaust(method(text))
+    subject = text.encode() if isinstance(use.pattern, bytes) else text
+    return lambda: method("", text) if use.method == "sub" else _exhaust(method(subject))
 
 
 def _exhaust(found: Any) -> None:
@@ -187,7 +188,7 @@ def assert_linear(make: Callable[[str], Callable[[], Any]], unit: str) -> None:
         assert is_linear, f"{size} characters of {unit!r}"
 
 
-USES = sorted(set(uses()))
+USES = sorted(set(uses()), key=str)
 
 
 def test_the_expressions_of_the_package_are_found() -> None:

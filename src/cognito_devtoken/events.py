@@ -222,8 +222,8 @@ class StoredValueRefused(Event):
     Attributes:
         key: A digest of the request, 16 hex digits; None for a message to all hosts.
 
-        why: ``unknown key``, ``unknown format``, ``altered or moved`` or
-            ``not a token for this request``.
+        why: ``unknown key``, ``unknown format``, ``altered or moved``,
+            ``not a token for this request`` or ``malformed message``.
     """
 
     key: str | None
@@ -236,7 +236,8 @@ class StoreFailed(Event):
     An operation of the shared store failed. Callers do not notice.
 
     Attributes:
-        operation: The name of the store's method.
+        operation: The name of the store's method; ``listen`` or ``renew`` if something else has
+            interrupted the thread that reads the invalidation log or renews locks.
 
         error: The name of the error's class.
 
@@ -251,8 +252,7 @@ class StoreFailed(Event):
 @attrs.frozen
 class StoreLockExpired(Event):
     """
-    A lock of the shared store expired while it was held; another host may have called Cognito
-    as well.
+    A lock of the shared store expired under its holder; another host may have called Cognito.
 
     Attributes:
         key: A digest of the request, 16 hex digits.

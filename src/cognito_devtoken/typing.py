@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from ._values.clock import Clock, Instant
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from .events import Event
     from .stores import PlainText, StoreKeys
 
-__all__ = ["Clock", "EventHook", "Instant", "Stored", "TokenFetcher", "TokenStore"]
+__all__ = ["Clock", "EventHook", "Instant", "LogPage", "Stored", "TokenFetcher", "TokenStore"]
 
 
 class TokenFetcher(Protocol):
@@ -67,13 +67,24 @@ class Stored(NamedTuple):
     remaining: float
 
 
+class LogPage(NamedTuple):
+    """A part of a store's log: the id of the log, and positions and messages in order."""
+
+    log: str
+    messages: Sequence[tuple[int, bytes]]
+
+
 class TokenStore(Protocol):
     """
     Shares tokens between hosts, such as :class:`~cognito_devtoken.stores.redis.RedisStore`.
 
     A store does not know what its names and values mean: names are HMACs in hexadecimal, values
     are sealed with :attr:`keys` first. Each name has a value and a lock, which are independent of
-    each other. In addition, there is one log of messages for all hosts.
+    each other, and a mark, which is a position of the log. In addition, there is one log of
+    messages for all hosts.
+
+    The log has an id. A store gives it a new one whenever the log starts anew, because it was lost,
+    deleted or has expired, and numbers the messages of a log from 1 without a gap.
 
     A cache calls it from several threads at once, never for a hit, and handles whatever it
     raises. An operation that has not succeeded within 100 ms should raise.
@@ -129,7 +140,9 @@ class TokenStore(Protocol):
         """
         ...
 
-    def write(self, name: str, value: bytes, seconds: float, owner: str | None) -> bool:
+    def write(
+        self, name: str, value: bytes, remaining: Callable[[], float], owner: str | None
+    ) -> bool:
         """
         Store a value, replacing any other, and release the lock if it is the owner's.
 
@@ -138,8 +151,11 @@ class TokenStore(Protocol):
 
             value: The value, about 2 kB.
 
-            seconds: When the value expires, counted from this call, however late it takes
-                effect: a token must not seem to live longer than it does.
+            remaining: Returns in how many seconds the value expires, counted from when it is
+                called. The process may be frozen between any two instructions, and a value must
+                not seem to live longer than it does: read a clock first, then call this, and
+                add what it returns to what the clock showed. However late the write takes
+                effect, the value expires then.
 
             owner: Who may hold the lock; None if it was not claimed.
 
@@ -158,32 +174,66 @@ class TokenStore(Protocol):
         """
         ...
 
-    def publish(self, message: bytes, seconds: float, keep: int) -> int:
+    def publish(
+        self, message: bytes, seconds: float, keep: int, ending: str | None = None
+    ) -> tuple[str, int]:
         """
-        Append a message to the log.
+        Append a message to the log, in one step.
 
         Args:
-            message: The message, about 200 bytes.
+            message: The message, up to 5 kB.
 
-            seconds: How long to keep the log from now on.
+            seconds: How long to keep the log from now on, at least.
 
             keep: How many of the latest messages to keep, at least.
 
+            ending: The id of a log that has lost messages: if this is still its id, it starts
+                anew first.
+
         Returns:
-            The position of the message, a number larger than that of every earlier message, even
-            of removed ones.
+            The id of the log, and the position of the message.
         """
         ...
 
-    def published(self, after: int) -> Sequence[tuple[int, bytes]]:
+    def published(self, start: int | None, seconds: float) -> LogPage:
         """
-        Read the log.
+        Read the log, and start one if there is none.
 
         Args:
-            after: The position to start after; 0 starts with the oldest message that is left.
+            start: The position to start at. If it is no longer kept, the oldest message that is
+                left comes first. None reads the latest messages.
+
+            seconds: How long to keep the log from now on, at least.
 
         Returns:
-            Positions and messages in order, at most as many as can be read within 100 ms; empty
-            only if there are no more.
+            The id of the log, and positions and messages in order, at most as many as can be read
+            within 100 ms; empty only if there is none at *start* or after it.
+        """
+        ...
+
+    def mark(self, name: str, log: str, position: int, seconds: float) -> None:
+        """
+        Set the mark of a name, unless it has a later one of the same log.
+
+        Args:
+            name: The name.
+
+            log: The id of the log.
+
+            position: The position in the log.
+
+            seconds: How long to keep the mark from now on, at least.
+        """
+        ...
+
+    def marks(self, names: Sequence[str]) -> Sequence[tuple[str, int] | None]:
+        """
+        Read the marks of some names.
+
+        Args:
+            names: A few names.
+
+        Returns:
+            For each name the id of the log and the position, or None if it has no mark.
         """
         ...

@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 
 from caching import ManualThreads, Recorder, make_cache, request_for, start_call
+from canary import find_leaks
 from cognito_devtoken import OpenIdToken, TokenCache
 from cognito_devtoken.events import Forgotten, Invalidated, TokenDiscarded
-from cognito_devtoken.exceptions import SessionClosedError
+from cognito_devtoken.exceptions import InvalidRequestError, SessionClosedError
 from cognito_devtoken.testing import FakeFetcher, ManualClock, make_token
 
 
@@ -262,3 +263,73 @@ def test_a_token_of_the_same_second_with_the_same_text_counts_as_new(
         assert cache.get(request_for()) == rejected
 
     assert fetcher.calls == 2
+
+
+def test_a_refresh_in_the_air_does_not_bring_an_identity_forgotten_meanwhile(
+    threads: ManualThreads, clock: ManualClock, recorder: Recorder
+) -> None:
+    present, moved = (
+        make_token(user, identity_pool_id=request_for().identity_pool_id) for user in "ab"
+    )
+    tokens = [present, moved, present]
+
+    class Fetcher:
+        def fetch(self, request: Any) -> Any:
+            return tokens.pop(0)
+
+    cache = make_cache(Fetcher(), clock, start_thread=threads.start, on_event=[recorder])
+    steps = cache._leases.lookup.steps(request_for(), None, None)
+    next(steps)
+    threads.run_all()
+    _, respond = start_flight(cache, threads, forced=True)
+
+    cache.forget_identity(moved.identity_id)
+    respond()
+
+    assert cache.get(request_for()) == present
+    assert len(recorder.of(TokenDiscarded)) == 1
+    _, respond = start_flight(cache, threads, forced=True)
+    cache.forget_identity(moved.identity_id)
+    respond()
+    assert len(recorder.of(TokenDiscarded)) == 1, "another identity is kept"
+
+
+def test_a_flight_for_which_too_much_is_noted_brings_nothing_that_is_kept(
+    manual_cache: TokenCache, threads: ManualThreads, recorder: Recorder
+) -> None:
+    _, respond = start_flight(manual_cache, threads)
+    for number in range(1001):
+        manual_cache.invalidate(make_token(str(number)))
+    respond()
+
+    assert len(recorder.of(TokenDiscarded)) == 1
+    assert manual_cache.stats().entries == 0
+
+
+@pytest.mark.parametrize(
+    ("user_id", "message"),
+    [
+        ("x" * 50_001, "user_id must have 1 to 50000 characters, not 50001"),
+        ("", "user_id must have 1 to 50000 characters, not 0"),
+        ("\ud800", "user_id must be valid Unicode"),
+    ],
+)
+def test_a_user_id_that_no_user_can_have_is_refused(
+    cache: TokenCache, user_id: str, message: str
+) -> None:
+    with pytest.raises(InvalidRequestError) as caught:
+        cache.forget(user_id)
+
+    assert message in str(caught.value)
+    assert find_leaks(caught.value, "x" * 100) == []
+
+
+def test_an_identity_id_that_no_identity_can_have_is_refused(cache: TokenCache) -> None:
+    with pytest.raises(InvalidRequestError, match="identity_id must have 1 to 55 characters"):
+        cache.forget_identity("x" * 56)
+
+
+def test_the_longest_user_id_can_be_forgotten(cache: TokenCache, recorder: Recorder) -> None:
+    cache.forget("x" * 50_000)
+
+    assert recorder.of(Forgotten) == [Forgotten(0)]

@@ -1,12 +1,13 @@
 """Every store fulfils the same contract."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from cognito_devtoken.stores import StoreKeys
 from cognito_devtoken.stores.redis import RedisStore
 from cognito_devtoken.testing import MemoryStore, TokenStoreContract
+from cognito_devtoken.typing import LogPage
 from redis_stores import without_time_limits
 from servers import Server
 
@@ -56,19 +57,55 @@ class AlwaysSaysReleased(MemoryStore):
 
 
 class AlwaysSaysHeldByTheWriter(MemoryStore):
-    def write(self, name: str, value: bytes, seconds: float, owner: str | None) -> bool:
-        super().write(name, value, seconds, owner)
+    def write(
+        self, name: str, value: bytes, remaining: Callable[[], float], owner: str | None
+    ) -> bool:
+        super().write(name, value, remaining, owner)
         return True
 
 
 class SaysLostWithoutAnOwner(MemoryStore):
-    def write(self, name: str, value: bytes, seconds: float, owner: str | None) -> bool:
-        return super().write(name, value, seconds, owner) and owner is not None
+    def write(
+        self, name: str, value: bytes, remaining: Callable[[], float], owner: str | None
+    ) -> bool:
+        return super().write(name, value, remaining, owner) and owner is not None
+
+
+class CountsAfterTheCall(MemoryStore):
+    def write(
+        self, name: str, value: bytes, remaining: Callable[[], float], owner: str | None
+    ) -> bool:
+        seconds = remaining()
+        return super().write(name, value, lambda: seconds, owner)
+
+
+class NeverEndsTheLog(MemoryStore):
+    def publish(
+        self, message: bytes, seconds: float, keep: int, ending: str | None = None
+    ) -> tuple[str, int]:
+        return super().publish(message, seconds, keep)
+
+
+class StartsAfterThePosition(MemoryStore):
+    def published(self, start: int | None, seconds: float) -> LogPage:
+        return super().published((start or 0) + 1, seconds)
+
+
+class KeepsTheLastMark(MemoryStore):
+    def mark(self, name: str, log: str, position: int, seconds: float) -> None:
+        self._marks.pop(name, None)
+        super().mark(name, log, position, seconds)
 
 
 @pytest.mark.parametrize(
     ("broken", "caught_by"),
     {
+        CountsAfterTheCall: (
+            "test_a_value_expires_counted_from_when_its_remaining_life_was_asked_for"
+        ),
+        NeverEndsTheLog: "test_a_log_keeps_its_id_until_it_is_ended",
+        StartsAfterThePosition: "test_messages_are_read_in_order_from_a_position_on",
+        KeepsTheLastMark: "test_only_a_later_position_of_the_same_log_replaces_a_mark",
         RenewsForAnyOwner: "test_only_the_owner_renews_a_lock",
         DoesNotExtend: "test_a_renewed_lock_expires_counted_from_its_renewal",
         ClaimsAgain: "test_an_expired_lock_that_is_still_free_is_not_renewed",
@@ -77,9 +114,7 @@ class SaysLostWithoutAnOwner(MemoryStore):
         SaysLostWithoutAnOwner: "test_only_a_write_by_the_owner_releases_the_lock",
     }.items(),
 )
-def test_a_store_with_broken_leases_fails_the_contract(
-    broken: type[MemoryStore], caught_by: str
-) -> None:
+def test_a_broken_store_fails_the_contract(broken: type[MemoryStore], caught_by: str) -> None:
     class Tests(TokenStoreContract):
         store = broken()
 

@@ -8,11 +8,14 @@ from queue import Empty
 
 import pytest
 
-from caching import PROVIDER, ManualThreads, request_for, start_call, wait_until
+from caching import PROVIDER, ManualThreads, Recorder, request_for, start_call, wait_until
 from cognito_devtoken import TokenCache
+from cognito_devtoken._sharing.invalidation_index import TOLD_AGAIN
 from cognito_devtoken._sharing.invalidation_log import LISTEN_EVERY, InvalidationLog
+from cognito_devtoken.events import InvalidatedElsewhere, StoreFailed
 from cognito_devtoken.exceptions import TokenUnavailableError
 from cognito_devtoken.testing import FakeFetcher, ManualClock, MemoryStore
+from cognito_devtoken.typing import LogPage
 from hosts import HostFactory, listen, log_of
 
 
@@ -83,6 +86,8 @@ def test_the_thread_ends_when_the_cache_is_empty_and_restarts_with_the_next_toke
     assert log_of(host).listen_once()
     host.clear()
     assert log_of(host).listen_once(), "it has an invalidation to announce"
+    assert log_of(host).listen_once(), "the log may lose what it has announced"
+    clock.advance(TOLD_AGAIN)
     assert not log_of(host).listen_once()
 
     host.get(request_for())
@@ -153,9 +158,9 @@ def test_the_thread_ends_if_the_cache_is_closed_while_it_reads(
     host.get(request_for())
     read = store.published
 
-    def published(after: int) -> list[tuple[int, bytes]]:
+    def published(start: int | None, seconds: float) -> LogPage:
         host.close()
-        return read(after)
+        return read(start, seconds)
 
     store.published = published  # type: ignore[method-assign]
 
@@ -221,31 +226,22 @@ def test_an_interrupt_while_the_thread_starts_leaves_the_start_to_the_next_call(
 
 
 def test_a_host_whose_listener_dies_reads_the_log_before_its_next_look_and_listens_again(
-    new_host: HostFactory, threads: ManualThreads
+    new_host: HostFactory, threads: ManualThreads, recorder: Recorder
 ) -> None:
-    class BrokenClock(ManualClock):
-        broken = False
-
-        def monotonic(self) -> float:
-            if self.broken:
-                raise ZeroDivisionError
-            return super().monotonic()
-
     class Pause:
         def put(self, item: None) -> None: ...
 
         def get(self, timeout: float) -> None:
-            clock.broken = timeout > 0  # for the second round
+            if timeout:  # before the second round
+                raise MemoryError
             raise Empty
 
-    clock = BrokenClock()
-    host, other = new_host(clock=clock), new_host(clock=clock)
+    host, other = new_host(), new_host()
     log_of(host).thread.start_thread = threads.start
     log_of(host).thread.wake = Pause()
     old = host.get(request_for())
-    with pytest.raises(ZeroDivisionError):
-        threads.run_all()
-    clock.broken = False
+    threads.run_all()
+    assert host.stats().store_errors == 1
     other.forget("user-42")
     listen(other)
 
@@ -253,6 +249,7 @@ def test_a_host_whose_listener_dies_reads_the_log_before_its_next_look_and_liste
 
     assert host.get(request_for()) != old
     assert len(threads.jobs) == 1, "another listener"
+    assert recorder.of(StoreFailed) == [StoreFailed("listen", "MemoryError", 0.0)]
 
 
 def test_the_log_is_not_read_while_the_circuit_breaker_skips_the_store(
@@ -293,3 +290,116 @@ def test_a_forked_child_without_a_token_starts_no_thread(new_host: HostFactory) 
     host._leases._before_fork()
 
     assert host._leases._after_fork(in_child=True) is None
+
+
+@pytest.mark.parametrize("error", [MemoryError, KeyboardInterrupt, ZeroDivisionError])
+def test_a_round_that_raises_anything_is_reported_and_the_listener_goes_on(
+    new_host: HostFactory,
+    threads: ManualThreads,
+    recorder: Recorder,
+    clock: ManualClock,
+    error: type[BaseException],
+) -> None:
+    host, other = new_host(), new_host()
+    log, pauses = log_of(host), list[float]()
+
+    class Pause:
+        def put(self, item: None) -> None: ...
+
+        def get(self, timeout: float) -> None:
+            pauses.append(timeout)
+            if len(pauses) == 2:
+                log.listen_once = listen_once
+                other.forget("user-42")
+                listen(other)
+            if len(pauses) == 3:
+                assert host.stats().entries == 0
+                host.close()
+            raise Empty
+
+    listen_once = log.listen_once
+
+    def fail() -> float | None:
+        raise error
+
+    log.thread.start_thread = threads.start
+    log.thread._run_round = lambda log: log.listen_once()
+    log.thread.wake = Pause()
+    log.listen_once = fail
+    old = host.get(request_for())
+    assert other.get(request_for()) == old
+
+    threads.run_all()
+
+    assert pauses[:2] == [0, 0.5]
+    assert host.stats().store_errors == 1
+    assert StoreFailed("listen", error.__name__, 0.0) in recorder.events
+
+
+def test_after_a_failed_round_nothing_is_adopted_before_the_log_is_read(
+    new_host: HostFactory, store: MemoryStore
+) -> None:
+    first, second = new_host(), new_host()
+    second.get(request_for("another"))
+    old = first.get(request_for())
+    first.forget("user-42")
+    listen(first)
+
+    log_of(second).report(MemoryError())
+
+    assert second.get(request_for()) != old
+
+
+def test_a_host_that_was_frozen_reads_the_log_before_it_adopts_a_token(
+    new_host: HostFactory, clock: ManualClock
+) -> None:
+    first, second = new_host(), new_host()
+    second.get(request_for("another"))
+    old = first.get(request_for())
+    first.forget("user-42")
+    listen(first)
+
+    clock.advance(4)  # its listener is "running" all the time
+
+    assert second.get(request_for()) != old
+
+
+def test_a_hook_that_hangs_does_not_keep_the_listener_from_listening(
+    new_host: HostFactory,
+) -> None:
+    host, other = new_host(), new_host()
+    hung: list[object] = []
+    log_of(host).hooks.start_thread = hung.append  # it starts, and never comes back
+    host.get(request_for())
+    for user in ("user-42", "ana", "bob"):
+        host.get(request_for(user))
+        other.forget(user)
+        listen(other, host)
+        assert host.stats().entries == 0
+
+    assert len(hung) == 1
+
+
+def test_a_hook_that_interrupts_is_counted_and_the_others_are_called(
+    new_host: HostFactory, recorder: Recorder, threads: ManualThreads
+) -> None:
+    def interrupt(event: object) -> None:
+        raise KeyboardInterrupt
+
+    class Pause:
+        def get(self, timeout: float) -> None:
+            raise Empty
+
+    host, other = new_host(), new_host()
+    host.get(request_for())
+    other.forget("user-42")
+    listen(other)
+    host._state.recorder._hooks = (interrupt, recorder)
+    log_of(host).hooks.start_thread = threads.start
+    log_of(host).hooks.wake = Pause()
+
+    listen(host)
+    threads.run_all()
+
+    assert host.stats().hook_errors == 1
+    assert [event.entries for event in recorder.of(InvalidatedElsewhere)] == [1]

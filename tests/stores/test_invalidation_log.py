@@ -5,12 +5,20 @@ from contextlib import nullcontext
 import pytest
 
 from caching import PROVIDER, Recorder, request_for
-from cognito_devtoken._cache.invalidation import EVERYTHING
+from cognito_devtoken._cache.scopes import EVERYTHING
+from cognito_devtoken._sharing import messages
 from cognito_devtoken._sharing.guarded_store import StoreFailedError
-from cognito_devtoken._sharing.invalidation_index import KEEP, InvalidationIndex
+from cognito_devtoken._sharing.invalidation_index import (
+    REMEMBERED,
+    InvalidationIndex,
+    LogPosition,
+    Message,
+)
+from cognito_devtoken._sharing.log_reader import KEEP
 from cognito_devtoken._values.key import Key
 from cognito_devtoken.events import StoredValueRefused
 from cognito_devtoken.testing import FakeFetcher, ManualClock, MemoryStore, make_token
+from cognito_devtoken.typing import Instant
 from hosts import HostFactory, listen, log_of
 
 
@@ -61,7 +69,7 @@ def test_many_invalidations_fit_into_few_messages_and_affect_no_other_user(
 
     listen(first, second)
 
-    assert len(store._messages) == 2
+    assert len(store._messages) == 10
     assert second.stats().entries == 1
     assert second.get(request_for("another")) == token
 
@@ -72,38 +80,84 @@ def test_a_host_that_missed_messages_adopts_no_older_token(
     first, second = new_host(), new_host()
     old = second.get(request_for())
     for number in range(KEEP + 1):
-        store.publish(store.keys.seal(b'[["identity", "%d"]]' % number, b"message"), 1, KEEP)
+        store.publish(messages.seal([("identity", str(number))], store.keys), 1, KEEP)
     listen(second)
 
     assert second.stats().entries == 0
-    assert first.get(request_for()) != old
-    assert new_host().get(request_for()) == first.get(request_for())
-    assert len(fetcher.calls) == 2
-    assert len(log_of(second).index._invalidated) <= KEEP
+    assert first.get(request_for()) == old, "the marks say that it is still valid"
+    assert len(fetcher.calls) == 1
+    assert len(log_of(second).index._noted) <= REMEMBERED
 
 
-def test_tokens_older_than_the_oldest_kept_message_are_refused() -> None:
-    index, key, token = InvalidationIndex(PROVIDER), Key.of(request_for(), PROVIDER), make_token()
-    index.read_messages((number, [("identity", str(number))]) for number in range(1, KEEP + 3))
+def test_what_is_older_than_the_oldest_remembered_message_is_not_known(clock: ManualClock) -> None:
+    index = InvalidationIndex(PROVIDER)
+    index.begin("log")
+    index.read_messages(
+        (Message(number, b"", [("identity", str(number))]) for number in range(1, REMEMBERED + 3)),
+        Instant.now(clock),
+    )
 
-    assert len(index._invalidated) == KEEP
-    assert [index.refuses(key, token, since) for since in (0, 1, 2, 3)] == [
-        True,
-        True,
+    assert len(index._noted) == REMEMBERED
+    assert [index.knows_all_since(LogPosition("log", since)) for since in (0, 1, 2, 3)] == [
         False,
         False,
+        True,
+        True,
     ]
 
 
+def test_a_token_of_another_log_is_refused(clock: ManualClock) -> None:
+    index, key, token = InvalidationIndex(PROVIDER), Key.of(request_for(), PROVIDER), make_token()
+    index.begin("log")
+
+    assert not index.refuses(key, token, LogPosition("log", 0))
+    assert index.refuses(key, token, LogPosition("another log", 1))
+
+
 @pytest.mark.parametrize(
-    "message", [b"", b"{}", b"[1]", b"nonsense", b'["of a later version", "1"]']
+    "message",
+    [
+        b"",
+        b"{}",
+        b"[]",
+        b"[1]",
+        b"[[]]",
+        b'["a", []]',
+        b'["a", 1]',
+        b'["a", ["user"]]',
+        b'["a", ["all", ""], [["all"], ""]]',
+        b'["a", ["all", 1]]',
+        b'["a", ["all", "\\ud800"]]',
+        b'["a", ["all", "%s"]]' % (b"x" * 101),
+        b"[" * 100_000,
+        b"9" * 5000,
+        b"nonsense",
+        b"\xff",
+    ],
 )
-def test_an_unreadable_message_is_ignored(
-    new_host: HostFactory, store: MemoryStore, message: bytes
+def test_a_malformed_message_of_a_host_is_counted_and_passed_over(
+    new_host: HostFactory, store: MemoryStore, recorder: Recorder, message: bytes
+) -> None:
+    first, second = new_host(), new_host()
+    token = second.get(request_for())
+    store.publish(store.keys.seal(message, b"message"), 1, KEEP)
+
+    listen(second)
+
+    assert second.get(request_for()) == token
+    assert second.stats().store_undecryptable == 1
+    assert [event.why for event in recorder.of(StoredValueRefused)] == ["malformed message"]
+    first.forget("user-42")
+    listen(first, second)
+    assert second.stats().entries == 0, "what comes next is read"
+
+
+def test_what_a_later_version_announces_is_passed_over(
+    new_host: HostFactory, store: MemoryStore
 ) -> None:
     host = new_host()
     token = host.get(request_for())
-    store.publish(store.keys.seal(message, b"message"), 1, KEEP)
+    store.publish(messages.seal([("of a later version", "1")], store.keys), 1, KEEP)
 
     listen(host)
 
@@ -195,7 +249,7 @@ def test_the_log_is_not_read_again_if_another_thread_has_just_read_it(
         def release(self) -> None: ...
 
     log._exchanging = HeldByAnother()
-    store.published = lambda after: pytest.fail("it reads the log")  # type: ignore[method-assign]
+    store.published = lambda *arguments: pytest.fail("it reads the log")  # type: ignore[method-assign]
 
     with nullcontext() if up_to_date else pytest.raises(StoreFailedError):
         log._exchange()
@@ -221,14 +275,14 @@ def test_pending_invalidations_may_collapse_to_everything_during_an_announcement
     host.forget("user-0")
     publish = store.publish
 
-    def publish_slowly(message: bytes, seconds: float, keep: int) -> int:
+    def publish_slowly(message: bytes, seconds: float, keep: int) -> tuple[str, int]:
         store.publish = publish  # type: ignore[method-assign]
         for number in range(10_001):
             host.forget(str(number))
         return publish(message, seconds, keep)
 
-    store.publish = publish_slowly  # type: ignore[method-assign]
+    store.publish = publish_slowly  # type: ignore[method-assign, assignment]
     listen(host)
 
     assert len(store._messages) < 10
-    assert EVERYTHING in log_of(host).index._invalidated
+    assert log_of(host).index.knows(EVERYTHING)

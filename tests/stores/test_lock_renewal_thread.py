@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 from in_flight import CallInFlight, open_calls
 
-from caching import PROVIDER, ManualThreads, request_for
+from caching import PROVIDER, ManualThreads, Recorder, request_for
 from cognito_devtoken import OpenIdToken, TokenCache, TokenRequest
+from cognito_devtoken._sharing.background import AFTER_FAILURE
 from cognito_devtoken._sharing.locks import LOCK_SECONDS, RENEW_EVERY, HeldLocks
+from cognito_devtoken.events import StoreFailed
 from cognito_devtoken.testing import FakeFetcher, ManualClock, MemoryStore
 from hosts import HostFactory, locks_of, record_waits
 from patience import PATIENCE
@@ -144,8 +146,8 @@ def lock_for(host: TokenCache, user: str) -> Any:
     return HeldLock(flight, user, "owner", now)
 
 
-def test_a_thread_that_dies_is_replaced_for_the_next_lock(
-    new_host: HostFactory, call: Callable[..., CallInFlight]
+def test_a_round_that_fails_is_reported_and_the_next_one_renews_the_lock(
+    new_host: HostFactory, recorder: Recorder, call: Callable[..., CallInFlight]
 ) -> None:
     class BrokenClock(ManualClock):
         broken = False
@@ -155,20 +157,37 @@ def test_a_thread_that_dies_is_replaced_for_the_next_lock(
                 raise ZeroDivisionError
             return super().monotonic()
 
-    clock = BrokenClock()
+    class Pause:
+        """The thread's pause between two renewals."""
+
+        def put(self, item: None) -> None: ...
+
+        def get(self, timeout: float) -> None:
+            pauses.append(timeout)
+            clock.advance(RENEW_EVERY)
+            clock.broken = len(pauses) == 2
+            if len(pauses) == 3:
+                renewed.append(next(iter(locks_of(host)._held)).tried.age(host._state.now()))
+            if len(pauses) == 4:
+                renewed.append(next(iter(locks_of(host)._held)).tried.age(host._state.now()))
+                flight.complete()
+            raise Empty
+
+    clock, pauses, renewed = BrokenClock(), list[float](), list[float]()
     host = new_host(clock=clock)
     threads = ManualThreads()
     locks_of(host).thread.start_thread = threads.start
-    call(host)
-    locks_of(host).thread.wake.put(None)
+    locks_of(host).thread.wake = Pause()
+    flight = call(host)
 
-    clock.broken = True
-    with pytest.raises(ZeroDivisionError):
-        threads.run_all()
-    clock.broken = False
+    threads.run_all()
 
-    call(host, request_for("another"))
-    assert len(threads.jobs) == 1
+    assert pauses == pytest.approx([RENEW_EVERY, RENEW_EVERY, AFTER_FAILURE, RENEW_EVERY])
+    assert renewed == pytest.approx([2 * RENEW_EVERY, RENEW_EVERY])
+    host.get(request_for("another"))
+    assert recorder.of(StoreFailed) == [StoreFailed("renew", "ZeroDivisionError", 0.0)]
+    assert host.stats().store_errors == 1
+    assert host.stats().store_locks_expired == 0
 
 
 def test_a_forked_child_holds_no_lock_and_starts_its_own_thread(

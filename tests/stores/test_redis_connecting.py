@@ -1,5 +1,6 @@
 """A store connects to a real server by URL, by TLS, or through the user's own client."""
 
+import re
 import socket
 import ssl
 import threading
@@ -32,7 +33,7 @@ def test_a_store_connects_by_url_with_user_password_and_database(
         place = f"127.0.0.1:{port}/3" if port else f"{server.path}?db=3"
         scheme = "redis" if port else "unix"
         store = open_store(f"{scheme}://ana:secret@{place}")
-        store.write(NAME, b"value", 600, None)
+        store.write(NAME, b"value", lambda: 600, None)
         with server.client(username="ana", password="secret", db=3) as client:
             assert client.get(f"cognito-devtoken:{{{NAME}}}") == b"value"
 
@@ -59,7 +60,7 @@ def test_a_store_connects_by_tls(
     with fake_server(speak_tls) as plain:
         url = plain.replace("redis://", "rediss://")
         store = open_store(f"{url}?ssl_ca_certs={certificate}")
-        store.write(NAME, b"value", 600, None)
+        store.write(NAME, b"value", lambda: 600, None)
         assert store.read(NAME)
         with pytest.raises(redis.ConnectionError, match="certificate"):
             open_store(url).read(NAME)
@@ -108,7 +109,7 @@ def test_a_store_uses_the_users_client_and_leaves_it_open(
 ) -> None:
     with redis_server.client(**BOUNDED) as client:
         store = open_store(client=client)
-        store.write(NAME, b"value", 600, None)
+        store.write(NAME, b"value", lambda: 600, None)
         store.close()
         assert client.ping()
 
@@ -118,3 +119,26 @@ def test_a_closed_store_refuses_operations(redis_server: Server, keys: str) -> N
         pass
     with pytest.raises(SessionClosedError):
         store.read(NAME)
+
+
+def test_a_user_with_only_the_documented_commands_can_use_the_store(
+    open_store: StoreOpener,
+) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "fleet.md").read_text()
+    (sentence,) = re.findall(r"If you use ACLs, allow (.*) on names", page)
+    allowed = [f"+{command.lower()}" for command in re.findall(r"`([A-Z]+)`", sentence)]
+    assert len(allowed) > 10
+    acl = ["--user", "ana", "on", ">secret", "~cognito-devtoken:*", *allowed]
+    port = free_port()
+    options = [*acl, "--user", "default", "off"]
+    with TemporaryDirectory() as folder, running(Path(folder), *options, port=port):
+        store = open_store(f"redis://ana:secret@127.0.0.1:{port}/0")
+        log, position = store.publish(b"message", 600, 10)
+        assert store.published(None, 600) == (log, [(position, b"message")])
+        store.mark(NAME, log, position, 600)
+        assert store.marks([NAME]) == [(log, position)]
+        assert store.claim(NAME, "me", 600) == (True, None)
+        assert store.renew(NAME, "me", 600)
+        assert store.write(NAME, b"value", lambda: 600, "me")
+        assert store.read(NAME)
+        assert store.release(NAME, "me") is False

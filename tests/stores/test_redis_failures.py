@@ -74,7 +74,7 @@ FAKE_SERVERS = {
     "ok": responds_with(b"+OK\r\n"),
     "nothing": responds_with(b"$-1\r\n"),
     "numbers": responds_with(b":42\r\n"),
-    "a list": responds_with(b"*3\r\n$1\r\na\r\n:5\r\n*2\r\n$1\r\n1\r\n$1\r\n2\r\n"),
+    "a list": responds_with(b"*3\r\n:7\r\n:5\r\n*2\r\n$1\r\n1\r\n$1\r\n2\r\n"),
     "a long value": responds_with(b"$999999999\r\nabc"),
     "http": responds_with(b"HTTP/1.1 400 Bad Request\r\n\r\n"),
     "an error": responds_with(b"-ERR no\r\n"),

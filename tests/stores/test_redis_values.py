@@ -20,12 +20,15 @@ def test_stores_with_another_prefix_share_nothing(
     redis_server: Server, open_store: StoreOpener
 ) -> None:
     one, other = (open_store(redis_server.url, prefix=prefix) for prefix in "ab")
-    one.write(NAME, b"value", 600, None)
+    one.write(NAME, b"value", lambda: 600, None)
     one.claim(NAME, "me", 600)
-    position = one.publish(b"message", 600, 10)
+    log, position = one.publish(b"message", 600, 10)
+    one.mark(NAME, log, position, 600)
 
     assert other.claim(NAME, "you", 600) == (True, None)
-    assert other.published(position - 1) == []
+    assert other.published(None, 600).messages == []
+    assert other.published(None, 600).log != log
+    assert other.marks([NAME]) == [None]
 
 
 def test_neither_monitor_nor_a_dump_shows_a_secret_or_an_id(
@@ -89,7 +92,7 @@ def test_a_delayed_write_does_not_extend_the_life_of_a_token(
     with redis_server.paused():
         # The server receives the command but executes it only after the value has expired.
         with pytest.raises(redis.TimeoutError):
-            store.write(NAME, b"value", 0.45, None)
+            store.write(NAME, b"value", lambda: 0.45, None)
 
     with redis_server.client() as client:
         assert client.dbsize() == 0
@@ -100,10 +103,10 @@ def test_the_servers_clock_is_read_again_for_another_name_or_after_a_long_time(
 ) -> None:
     store = open_store(redis_server.url)
     store.read("b" * 64)
-    store.write(NAME, b"value", 600, None)
+    store.write(NAME, b"value", lambda: 600, None)
     assert store._look.name == NAME
     store._look.clock = store._look.clock._replace(read_at=store._look.clock.read_at - 3600)
-    store.write(NAME, b"value", 600, None)
+    store.write(NAME, b"value", lambda: 600, None)
 
     found = store.read(NAME)
     assert found

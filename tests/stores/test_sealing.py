@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from canary import find_leaks
-from cognito_devtoken._cache.invalidation import from_message
+from cognito_devtoken._sharing import messages
 from cognito_devtoken.exceptions import ConfigurationError
 from cognito_devtoken.stores import PlainText, StoreKeys
 from cognito_devtoken.stores._sealing import CannotOpenError
@@ -112,10 +112,12 @@ def test_a_plain_value_does_not_open_as_sealed_nor_a_sealed_one_as_plain() -> No
     assert plain.names(DIGEST) != keys.names(DIGEST)
 
 
-def test_a_message_with_garbage_is_ignored() -> None:
-    for garbage in (b"[" * 200_000, b'[["all"]', b"\xff", b"Infinity", b'["all"]', b'{"all": 1}'):
-        assert from_message(garbage) == []
-    assert from_message(b'[["all"], 5]') == [("all",)]
+def test_no_two_messages_are_equal() -> None:
+    scopes = [("all", "")]
+    one, two = (messages.seal(scopes, PlainText()) for _ in "ab")
+
+    assert one != two
+    assert messages.read(one, PlainText()) == messages.read(two, PlainText()) == scopes
 
 
 def test_keys_come_from_a_string_a_file_or_a_callable(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 from caching import POOL_ID, ManualThreads, Recorder, request_for, start_call
 from cognito_devtoken import OpenIdToken, TokenCache, TokenRequest
 from cognito_devtoken.events import InvalidatedElsewhere, TokenDiscarded
-from cognito_devtoken.testing import FakeFetcher, MemoryStore
+from cognito_devtoken.testing import FakeFetcher, MemoryStore, make_token
 from hosts import HostFactory, listen, log_of, source_of
 
 
@@ -95,7 +95,7 @@ def test_the_invalidating_host_keeps_its_new_token_when_it_reads_its_own_message
     assert host.stats().hits == 1
 
 
-def test_an_ignored_invalidation_is_not_announced(
+def test_the_same_rejected_token_is_announced_once(
     new_host: HostFactory, store: MemoryStore
 ) -> None:
     host = new_host()
@@ -227,3 +227,80 @@ def test_endless_invalidations_do_not_keep_a_caller_waiting(
     assert host.get(request_for()).token
     assert len(fetcher.calls) == 2
     assert (host.stats().store_hits, host.stats().store_errors) == (0, 0)
+
+
+@pytest.mark.parametrize("how", ["refreshed", "evicted", "never held"])
+def test_a_rejected_token_that_a_host_does_not_hold_is_discarded_by_the_others(
+    new_host: HostFactory, fetcher: FakeFetcher, how: str
+) -> None:
+    first, second = new_host(max_entries=1), new_host()
+    old = first.get(request_for()) if how != "never held" else second.get(request_for())
+    assert second.get(request_for()) == old
+    if how == "refreshed":
+        source_of(first)._store._store.write = lambda *arguments: True  # type: ignore[method-assign]
+        first.refresh(request_for())
+        del source_of(first)._store._store.write
+    if how == "evicted":
+        first.get(request_for("another"))
+
+    first.invalidate(old)
+    listen(first, second)
+
+    assert (first.stats().invalidations_applied, first.stats().invalidations_ignored) == (0, 1)
+    assert second.stats().entries == 0
+    assert second.get(request_for()) != old
+    assert new_host().get(request_for()) != old
+
+
+def test_a_rejected_token_that_is_not_held_is_not_adopted_by_a_flight_in_the_air(
+    new_host: HostFactory, recorder: Recorder
+) -> None:
+    first, second = new_host(), new_host()
+    old = first.get(request_for())
+    stamp = second._state.stamp
+
+    def invalidate_and_stamp(*arguments: object) -> OpenIdToken:
+        second.invalidate(old)
+        second._state.stamp = stamp  # type: ignore[method-assign]
+        return stamp(*arguments)  # type: ignore[arg-type]
+
+    second._state.stamp = invalidate_and_stamp  # type: ignore[method-assign, assignment]
+    second.get(request_for())
+
+    assert recorder.of(TokenDiscarded)
+    assert second.stats().entries == 0
+
+
+def test_a_token_is_not_announced_again_if_another_host_has_announced_it(
+    new_host: HostFactory, store: MemoryStore
+) -> None:
+    first, second = new_host(), new_host()
+    old = first.get(request_for())
+    second.get(request_for())
+    first.invalidate(old)
+    listen(first, second)
+
+    second.invalidate(old)
+    listen(second)
+
+    assert len(store._messages) == 1
+
+
+def test_an_identity_forgotten_elsewhere_is_not_brought_by_a_refresh_in_the_air(
+    new_host: HostFactory, fetcher: FakeFetcher, recorder: Recorder
+) -> None:
+    host, other = new_host(), new_host()
+    host.get(request_for())
+    moved = make_token("user-42 moved", identity_pool_id=POOL_ID)
+
+    class Slow:
+        def fetch(self, request: TokenRequest) -> OpenIdToken:
+            other.forget_identity(moved.identity_id)
+            listen(other, host)
+            return moved
+
+    source_of(host)._fetcher.fetch = Slow().fetch
+    host.refresh(request_for())
+
+    assert recorder.of(TokenDiscarded)
+    assert host._state.entries.leases[next(iter(host._state.entries.leases))] != moved

@@ -195,3 +195,32 @@ def test_a_token_that_is_not_a_jwt_is_shared(
 
     assert token.token == "opaque 1"
     assert token.expires_in().total_seconds() == 800
+
+
+@pytest.mark.parametrize("at", ["before the store counts", "while it counts", "after that"])
+def test_a_freeze_while_a_token_is_stored_does_not_make_it_look_younger(
+    new_host: HostFactory, store: MemoryStore, clock: ManualClock, at: str
+) -> None:
+    write = store.write
+
+    def write_frozen(
+        name: str, value: bytes, remaining: Callable[[], float], owner: str | None
+    ) -> bool:
+        def frozen() -> float:
+            if at == "while it counts":
+                clock.advance(7)
+            seconds = remaining()
+            if at == "after that":
+                clock.advance(7)
+            return seconds
+
+        if at == "before the store counts":
+            clock.advance(7)
+        return write(name, value, frozen, owner)
+
+    store.write = write_frozen  # type: ignore[method-assign]
+    token = new_host().get(request_for())
+    adopted = new_host().get(request_for())
+
+    assert adopted == token
+    assert adopted.expires_in().total_seconds() <= token.expires_in().total_seconds() == 893

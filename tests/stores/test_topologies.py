@@ -53,6 +53,8 @@ def check_sharing(client: Any) -> None:
         TokenCache(fetcher, developer_provider=PROVIDER, store=without_time_limits(store))
         for store in stores
     ]
+    stores[0].mark("a" * 64, "ab", 1, 600)
+    assert stores[1].marks(["a" * 64, "b" * 64]) == [("ab", 1), None]
     for user in ("ana", "bob", "eve"):
         assert len({cache.get(request_for(user)) for cache in caches}) == 1
     assert len(fetcher.calls) == 3

@@ -10,9 +10,10 @@ from .._values.clock import Clock
 from .._values.key import Key
 from .._values.lease import Lease
 from ..events import Forgotten, Invalidated
-from .invalidation import Invalidation, invalidate
+from .invalidation import Invalidation, invalidate, keep_out
 from .lookup import Lookup
 from .policy import RefreshPolicy
+from .scopes import token_scope
 from .source import Source
 from .state import CacheState
 from .stats import Stats, StatsRecorder
@@ -74,14 +75,22 @@ class LeaseCache(Generic[R, L]):
             )
 
     def invalidate(self, lease: L) -> None:
-        """Remove exactly this lease, here and on other hosts, if it is the present one."""
+        """
+        Remove exactly this lease, here if it is the present one, and on other hosts in any case.
+
+        They may hold it even if it has been refreshed, evicted or never held here.
+        """
         state, recorder = self.state, self.state.recorder
         with state.lock:
             state.check_open()
             key = state.entries.find(lease, shared=self.source.shared)
+            applied = key is not None
             if key is not None:
                 self._remove(Invalidation.of_token(lease, key))
-            applied = key is not None
+            else:
+                scope = token_scope(lease)
+                self.source.announce(scope, again=False)
+                keep_out(state, [scope])
             recorder.counts[f"invalidations_{'applied' if applied else 'ignored'}"] += 1
             recorder.emit(Invalidated, lease, applied)
         recorder.run_deferred()
@@ -94,8 +103,9 @@ class LeaseCache(Generic[R, L]):
         self.state.recorder.run_deferred()
 
     def _remove(self, invalidation: Invalidation) -> int:
-        self.source.announce(invalidation.scope)
-        return invalidate(self.state, invalidation.matches, invalidation.key)
+        scope = invalidation.scope
+        self.source.announce(scope, again=True)
+        return invalidate(self.state, [scope], invalidation.matches, invalidation.key)
 
     def close(self) -> None:
         """Remove everything, and wake every caller. It may be called from a signal handler."""

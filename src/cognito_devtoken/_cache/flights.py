@@ -61,6 +61,9 @@ class Flight(Generic[R, L]):
         is_invalidated: Set when the lease was adopted from a shared store. Tells, under the
             lock, whether it has been invalidated since it was read.
 
+        forgotten: Identities and tokens that were invalidated after it was sent, as announced
+            to other hosts: it must not bring one of them.
+
         successor: The flight for the same key that starts when this one ends.
 
         waiters: Functions that wake the waiting callers. Each is called once, after *done* is
@@ -74,6 +77,7 @@ class Flight(Generic[R, L]):
         "awaited",
         "done",
         "error",
+        "forgotten",
         "is_invalidated",
         "key",
         "lease",
@@ -98,6 +102,7 @@ class Flight(Generic[R, L]):
         self.min_life = 0.0
         self.stale = False
         self.is_invalidated: Callable[[], bool] | None = None
+        self.forgotten: set[tuple[str, str]] = set()
         self.successor: Flight[R, L] | None = None
         self.waiters: set[Callable[[], object]] = set()
         self.done = False

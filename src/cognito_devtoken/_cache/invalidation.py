@@ -6,15 +6,23 @@ Law of this module: no repr and no traceback shows whose tokens they are.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from hashlib import sha256
-from typing import Any, TypeVar, cast
+from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 from .._values.key import Key
 from .._values.lease import Lease
+from .._values.request import MAX_ID, MAX_LOGIN_VALUE, text_violations
 from .._values.secret import HIDDEN, NeverPickled
-from ..exceptions import ConfigurationError
+from ..exceptions import ConfigurationError, InvalidRequestError
+from .scopes import (
+    BY_TOKEN,
+    EVERYTHING,
+    InvalidationScope,
+    identity_scope,
+    token_scope,
+    user_scope,
+    user_scopes,
+)
 from .state import CacheState
 
 
@@ -23,9 +31,8 @@ L = TypeVar("L", bound=Lease)
 
 Matches = Callable[[Key, Lease | None], bool]
 
-# What is announced to other hosts: the kind of invalidation, and what it concerns.
-InvalidationScope = tuple[str, ...]
-EVERYTHING: InvalidationScope = ("all",)
+# A flight for which more than this is noted brings a token that is not kept, whatever it is.
+_MOST_NOTED = 1000
 
 
 class Invalidation(NeverPickled):
@@ -56,7 +63,7 @@ class Invalidation(NeverPickled):
     @classmethod
     def of_token(cls, token: Lease, key: Key) -> Invalidation:
         """One token, and the key that it is held under."""
-        return cls(lambda other, _: other == key, _token_scope(token), key)
+        return cls(lambda other, _: other == key, token_scope(token), key)
 
     @classmethod
     def of_identity(cls, identity_id: str) -> Invalidation:
@@ -65,14 +72,19 @@ class Invalidation(NeverPickled):
 
         Raises:
             TypeError: If *identity_id* is not a string, such as a token.
+
+            InvalidRequestError: If it is longer than an identity id can be.
         """
         if not isinstance(identity_id, str):  # pyright: ignore[reportUnnecessaryIsInstance]
             kind = type(identity_id).__name__
             del identity_id
             raise TypeError(f"identity_id must be a string, not {kind}.")
+        if violations := tuple(text_violations("identity_id", identity_id, MAX_ID)):
+            del identity_id
+            raise InvalidRequestError(violations)
         return cls(
             lambda _, token: token is None or token.identity_id == identity_id,
-            _identity_scope(identity_id),
+            identity_scope(identity_id),
         )
 
     @classmethod
@@ -84,6 +96,8 @@ class Invalidation(NeverPickled):
             ConfigurationError: If there is no *developer_provider*.
 
             TypeError: If *user_id* is not a string.
+
+            InvalidRequestError: If it is longer than a login can be.
         """
         whose = (user_id,)
         if not isinstance(user_id, str):  # pyright: ignore[reportUnnecessaryIsInstance]
@@ -95,13 +109,21 @@ class Invalidation(NeverPickled):
             raise ConfigurationError(
                 "forget() needs the developer_provider; this cache was made without one."
             )
-        return cls(lambda key, _: key[:1] == whose, _user_scope(user_id, developer_provider))
+        if violations := tuple(text_violations("user_id", user_id, MAX_LOGIN_VALUE)):
+            del user_id, whose
+            raise InvalidRequestError(violations)
+        return cls(lambda key, _: key[:1] == whose, user_scope(user_id, developer_provider))
 
     def __repr__(self) -> str:
         return f"<Invalidation {HIDDEN}>"
 
 
-def invalidate(state: CacheState[R, L], matches: Matches, only: Key | None = None) -> int:
+def invalidate(
+    state: CacheState[R, L],
+    scopes: Iterable[InvalidationScope],
+    matches: Matches,
+    only: Key | None = None,
+) -> int:
     """
     Remove leases, and keep flights that were sent before now from bringing them back.
 
@@ -110,7 +132,9 @@ def invalidate(state: CacheState[R, L], matches: Matches, only: Key | None = Non
     Args:
         state: The state of the cache.
 
-        matches: Tells by key and lease what is invalid.
+        scopes: What is invalid.
+
+        matches: Tells the same by key and lease.
 
         only: The one key that may match, so that the other entries are not checked.
 
@@ -120,6 +144,7 @@ def invalidate(state: CacheState[R, L], matches: Matches, only: Key | None = Non
     leases = state.entries.leases
     for flight in state.flights.in_the_air():
         flight.stale |= matches(flight.key, leases.get(flight.key))
+    keep_out(state, scopes)
     candidates = list(leases) if only is None else [only]
     keys = [key for key in candidates if key in leases and matches(key, leases[key])]
     for key in keys:
@@ -127,66 +152,30 @@ def invalidate(state: CacheState[R, L], matches: Matches, only: Key | None = Non
     return len(keys)
 
 
-def to_message(scopes: Sequence[InvalidationScope]) -> bytes:
-    """Write a message for other hosts. It may name a user, so it must be sealed."""
-    return json.dumps(scopes).encode()
-
-
-def from_message(message: bytes) -> list[InvalidationScope]:
-    """Read a host's message, without what this version does not understand."""
-    try:
-        read: Any = json.loads(message)
-    except (ValueError, RecursionError):  # the latter for what is nested too deeply
-        return []
-    if not isinstance(read, list):
-        return []
-    return [
-        tuple(map(str, cast("list[object]", scope)))
-        for scope in cast("list[object]", read)
-        if isinstance(scope, list)
-    ]
-
-
-def scopes_of(
-    key: Key, token: Lease, developer_provider: str | None
-) -> Iterable[InvalidationScope]:
-    """Return every scope that a token is in."""
-    return (*_scopes(key, token, developer_provider), _token_scope(token))
+def keep_out(state: CacheState[R, L], scopes: Iterable[InvalidationScope]) -> None:
+    """Keep flights that were sent before now from bringing a token that is now invalid."""
+    by_token = [scope for scope in scopes if scope[0] in BY_TOKEN]
+    for flight in state.flights.in_the_air():
+        flight.forgotten.update(by_token)
+        if len(flight.forgotten) > _MOST_NOTED:
+            flight.stale = True
+            flight.forgotten.clear()
 
 
 def matching(scopes: Iterable[InvalidationScope], developer_provider: str | None) -> Matches:
     """Return a function that matches any of these scopes, in one pass over the tokens."""
     wanted = set(scopes)
-    kinds = {kind for kind, *_ in wanted}
+    kinds = {kind for kind, _ in wanted}
 
     def matches(key: Key, token: Lease | None) -> bool:
-        if not wanted.isdisjoint(_scopes(key, token, developer_provider)):
+        if EVERYTHING in wanted:
+            return True
+        if "user" in kinds and not wanted.isdisjoint(user_scopes(key, developer_provider)):
             return True
         if token is None:
             return "identity" in kinds  # it may be one of these
-        return "token" in kinds and _token_scope(token) in wanted
+        if "identity" in kinds and identity_scope(token.identity_id) in wanted:
+            return True
+        return "token" in kinds and token_scope(token) in wanted
 
     return matches
-
-
-def _scopes(
-    key: Key, token: Lease | None, developer_provider: str | None
-) -> Iterator[InvalidationScope]:
-    """Yield the scopes that a token is in, except its own, which takes longer to compute."""
-    yield EVERYTHING
-    if key.user_id is not None and developer_provider is not None:
-        yield _user_scope(key.user_id, developer_provider)
-    if token is not None:
-        yield _identity_scope(token.identity_id)
-
-
-def _user_scope(user_id: str, developer_provider: str) -> InvalidationScope:
-    return "user", developer_provider, user_id
-
-
-def _identity_scope(identity_id: str) -> InvalidationScope:
-    return "identity", identity_id
-
-
-def _token_scope(token: Lease) -> InvalidationScope:
-    return "token", sha256(token._secret.encode()).hexdigest()

@@ -25,6 +25,7 @@ from ..events import (
 from ..exceptions import DevTokenError, ServiceError, TokenUnavailableError, hint_of
 from .failures import Failure, RememberedFailure, back_off
 from .flights import Flight
+from .scopes import identity_scope, token_scope
 from .state import CacheState, session_closed
 
 
@@ -38,6 +39,7 @@ def publish(state: CacheState[R, L], flight: Flight[R, L], lease: L, now: Instan
     adopted = flight.is_invalidated is not None
     if flight.is_invalidated is not None:
         flight.stale |= flight.is_invalidated()
+    flight.stale |= _is_forgotten(flight, lease)
     _record_arrival(state, flight, lease, now, adopted=adopted)
     if state.closed:
         if in_time:
@@ -63,6 +65,13 @@ def publish(state: CacheState[R, L], flight: Flight[R, L], lease: L, now: Instan
         state.settle(flight, lease=lease)
     if state.closed:  # a signal handler has closed the cache meanwhile
         state.close()
+
+
+def _is_forgotten(flight: Flight[R, L], lease: L) -> bool:
+    """Tell whether exactly this lease, or its identity, was invalidated after it was asked for."""
+    return bool(flight.forgotten) and not flight.forgotten.isdisjoint(
+        (identity_scope(lease.identity_id), token_scope(lease))
+    )
 
 
 def _record_arrival(

@@ -14,7 +14,7 @@ from .._values.lease import Lease
 from ..events import FetchStarted
 from ..exceptions import InvalidTokenResponseError
 from .flights import Flight
-from .invalidation import InvalidationScope
+from .scopes import InvalidationScope
 from .state import CacheState
 
 
@@ -45,8 +45,15 @@ class Source(Protocol[R, L]):
         """
         ...
 
-    def announce(self, scope: InvalidationScope) -> None:
-        """Queue an invalidation for the other hosts. The caller holds the lock."""
+    def announce(self, scope: InvalidationScope, *, again: bool) -> None:
+        """
+        Queue an invalidation for the other hosts. The caller holds the lock.
+
+        Args:
+            scope: What is invalid.
+
+            again: Whether to announce it even if that was done before.
+        """
         ...
 
     def after_fork(self) -> Callable[[], None] | None:
@@ -100,7 +107,7 @@ class FetcherSource(Generic[R, L]):
             )
         return self._state.stamp(lease, flight.key, sent)
 
-    def announce(self, scope: InvalidationScope) -> None:
+    def announce(self, scope: InvalidationScope, *, again: bool) -> None:
         """Do nothing: no other host has its leases."""
 
     def after_fork(self) -> None:

@@ -194,6 +194,10 @@ class StatsRecorder:
         while action := self._next():
             action()
 
+    def has_deferred(self) -> bool:
+        """Tell whether anything is deferred."""
+        return bool(self._deferred)
+
     def _next(self) -> Callable[[], object] | None:
         try:
             return self._deferred.popleft()

@@ -79,7 +79,11 @@ class TokenCache:
             ("client", fetcher, "fetch"),
             ("clock", clock, "monotonic"),
             ("clock", clock, "time"),
-            *([("store", store, name) for name in ("claim", "renew")] if store is not None else []),
+            *(
+                [("store", store, name) for name in ("claim", "renew", "mark")]
+                if store is not None
+                else []
+            ),
             *(("on_event", hook, "__call__") for hook in hooks),
         ):
             found = getattr(value, method, None)
@@ -186,6 +190,8 @@ class TokenCache:
 
         Raises:
             ConfigurationError: If the cache was made without a *developer_provider*.
+
+            InvalidRequestError: If *user_id* is longer than a login can be: 50,000 characters.
         """
         try:
             invalidation = Invalidation.of_user(user_id, self._developer_provider)
@@ -194,7 +200,13 @@ class TokenCache:
         self._leases.discard(invalidation)
 
     def forget_identity(self, identity_id: str) -> None:
-        """Discard every token of a Cognito identity."""
+        """
+        Discard every token of a Cognito identity.
+
+        Raises:
+            InvalidRequestError: If *identity_id* is longer than an identity id can be: 55
+                characters.
+        """
         try:
             invalidation = Invalidation.of_identity(identity_id)
         finally:

@@ -1,8 +1,9 @@
 """
 A thread in the background: started on demand, ended when there is nothing left to do.
 
-Laws of this module: it does not keep its owner alive, and whatever ends it, the next call of
-ensure() starts another one.
+Laws of this module: it does not keep its owner alive. Whatever a round raises is reported, and the
+next round comes after a pause; whatever ends the thread, the next call of ensure() starts another
+one.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ from .._runtime.threads import start_daemon
 
 T = TypeVar("T")
 
+# For how many seconds it pauses after a round that failed.
+AFTER_FAILURE = 0.5
+
 
 class BackgroundThread(Generic[T]):
     """
@@ -32,14 +36,21 @@ class BackgroundThread(Generic[T]):
             Before it returns None, it calls :meth:`ended`, under the lock if anything may still
             be left to do.
 
+        report: Reports what a round, or the pause before it, has raised.
+
         lock: The lock of the cache.
     """
 
     def __init__(
-        self, owner: T, run_round: Callable[[T], float | None], lock: threading.RLock
+        self,
+        owner: T,
+        run_round: Callable[[T], float | None],
+        report: Callable[[T, BaseException], None],
+        lock: threading.RLock,
     ) -> None:
         self._owner = weakref.ref(owner)
         self._run_round = run_round
+        self._report = report
         self._lock = lock
         self.start_thread: Callable[[Callable[[], None]], None] = start_daemon
         self.reset()
@@ -78,17 +89,27 @@ class BackgroundThread(Generic[T]):
         self.running = False
 
     def _run(self, wake: SimpleQueue[None], pause: float | None) -> None:
-        while pause is not None:
-            with suppress(Empty):
-                wake.get(timeout=pause)
-                while True:  # one round serves everything that ended the pause
-                    wake.get_nowait()
+        owner: T | None
+        try:
+            while pause is not None:
+                with suppress(Empty):
+                    wake.get(timeout=pause)
+                    while True:  # one round serves everything that ended the pause
+                        wake.get_nowait()
+                owner = self._owner()
+                if owner is None:
+                    return
+                pause = self._round(owner)
+                del owner
+        except BaseException as error:  # noqa: BLE001  # nobody is there to handle it
+            self.running = False
             owner = self._owner()
-            if owner is None:
-                return
-            try:
-                pause = self._run_round(owner)
-            except BaseException:
-                self.running = False
-                raise
-            del owner
+            if owner is not None:
+                self._report(owner, error)
+
+    def _round(self, owner: T) -> float | None:
+        try:
+            return self._run_round(owner)
+        except BaseException as error:  # noqa: BLE001  # such as what a clock or a hook raises
+            self._report(owner, error)
+            return AFTER_FAILURE

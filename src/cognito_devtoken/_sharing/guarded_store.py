@@ -15,8 +15,9 @@ from .._values.key import Key
 from .._values.request import TokenRequest
 from .._values.token import OpenIdToken
 from ..events import StoredValueRefused, StoreFailed
-from ..typing import Stored, TokenStore
+from ..typing import LogPage, Stored, TokenStore
 from .circuit_breaker import CircuitBreaker
+from .invalidation_index import LogPosition
 
 
 class StoreFailedError(Exception):
@@ -70,6 +71,12 @@ class GuardedStore:
             return self.use(operation, *arguments)
         return None
 
+    def report(self, activity: str, error: BaseException) -> None:
+        """Record that something other than the store has interrupted the use of the store."""
+        with self._state.lock:
+            self._state.recorder.counts["store_errors"] += 1
+            self._state.recorder.emit(StoreFailed, activity, type(error).__name__, 0.0)
+
     def refuse(self, key: Key | None, why: str) -> None:
         """Record that a value, or with no key a message of the log, cannot be used."""
         recorder = self._state.recorder
@@ -90,8 +97,28 @@ def _claimed(result: Any) -> tuple[bool, Stored | None]:
     return bool(granted), _stored(stored)
 
 
-def _published(result: Any) -> list[tuple[int, bytes]]:
-    return [(int(position), bytes(message)) for position, message in result]
+def _position(result: Any) -> LogPosition:
+    log, position = result
+    return LogPosition(_log_id(log), int(position))
+
+
+def _published(result: Any) -> LogPage:
+    log, messages = result
+    found = [(int(position), bytes(message)) for position, message in messages]
+    return LogPage(_log_id(log), found)
+
+
+def _log_id(result: Any) -> str:
+    if not (isinstance(result, str) and result):
+        raise TypeError
+    return result
+
+
+def _marks(result: Any) -> list[LogPosition | None]:
+    return [None if mark is None else _position(mark) for mark in result]
+
+
+def _nothing(result: object) -> None: ...
 
 
 def _whether(result: object) -> bool:
@@ -107,6 +134,8 @@ _SHAPES: Mapping[str, Callable[[Any], Any]] = {
     "renew": _whether,
     "write": _whether,
     "release": _whether,
-    "publish": int,
+    "publish": _position,
     "published": _published,
+    "mark": _nothing,
+    "marks": _marks,
 }

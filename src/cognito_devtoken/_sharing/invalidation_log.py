@@ -1,49 +1,39 @@
 """
 How hosts announce their invalidations to each other: through a log in the shared store.
 
-Law of this module: nothing is adopted from the store before this host has announced its own
-invalidations, and read those of the others.
+Laws of this module: nothing is adopted from the store unless this host has announced its own
+invalidations, and has read those of the others within the last seconds. The log is for promptness:
+what it no longer holds is in the marks of the store, and what it has lost, hosts announce again.
 """
 
 from __future__ import annotations
 
 import threading
-from collections import deque
-from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from itertools import count, islice
 
-from .._cache.invalidation import (
-    EVERYTHING,
-    InvalidationScope,
-    from_message,
-    invalidate,
-    matching,
-    to_message,
-)
+from .._cache.scopes import InvalidationScope, scopes_of
 from .._cache.state import CacheState
-from .._values.request import MAX_DURATION, TokenRequest
+from .._values.key import Key
+from .._values.request import TokenRequest
 from .._values.token import OpenIdToken
-from ..events import InvalidatedElsewhere
-from ..stores._sealing import CannotOpenError
+from .announcements import Announcements
 from .background import BackgroundThread
 from .guarded_store import GuardedStore, StoreFailedError
-from .invalidation_index import KEEP, InvalidationIndex
+from .invalidation_index import InvalidationIndex, LogPosition
+from .log_reader import LogReader
+from .messages import mark_names
 
 
 # How often the log is read, in seconds: how long a token may still be served after
 # another host has invalidated it.
 LISTEN_EVERY = 2.0
-# No token that a message may concern lives longer.
-_LOG_LIFE = MAX_DURATION + 3600.0
-# A host that has more to announce than this announces that everything is invalid.
-_MOST_UNANNOUNCED = 10_000
-# How many invalidations go into one message.
-_AT_ONCE = 500
-# How many seconds to wait for another thread that exchanges messages; and how many seconds and
-# messages when a session is closed.
+# A host that has not read the log for this long reads it before it adopts a token.
+_FRESH = 2 * LISTEN_EVERY
+# How many marks a caller, and the listener, set at once.
+_CALLERS_MARKS, _LISTENERS_MARKS = 10, 200
+# How many seconds to wait for another thread that exchanges messages; and how many seconds,
+# messages and marks when a session is closed.
 EXCHANGE_WAIT, _LAST_WAIT, _LAST_MESSAGES = 1.0, 0.3, 3
-_MESSAGE = b"message"
 
 
 class InvalidationLog:
@@ -59,23 +49,35 @@ class InvalidationLog:
         self._store = store
         self._provider = developer_provider
         self.index = InvalidationIndex(developer_provider)
-        self.thread = BackgroundThread(self, InvalidationLog.listen_once, state.lock)
+        self._announcements = Announcements(state, store, self.index)
+        self._reader = LogReader(state, store, self.index, developer_provider)
+        kind = InvalidationLog
+        self.thread = BackgroundThread(self, kind.listen_once, kind.report, state.lock)
+        # Hooks have a thread of their own: one that hangs must not leave this host deaf.
+        self.hooks = BackgroundThread(self, kind.run_hooks, kind.report_hook, state.lock)
         self.reset()
 
     def reset(self) -> None:
         """Start afresh in a forked child. The parent announces its own invalidations."""
-        self._unannounced: deque[InvalidationScope] = deque()
+        self._announcements.reset()
         self._exchanging = threading.Lock()
         self._attempts = 0
         self._up_to_date = False
         self.thread.reset()
+        self.hooks.reset()
 
-    def announce(self, scope: InvalidationScope) -> None:
-        """Announce to other hosts, soon and in the background. Called under the lock."""
-        if len(self._unannounced) >= _MOST_UNANNOUNCED:
-            self._unannounced = deque()
-            scope = EVERYTHING
-        self._unannounced.append(scope)
+    def announce(self, scope: InvalidationScope, *, again: bool) -> None:
+        """
+        Announce to other hosts, soon and in the background. Called under the lock.
+
+        Args:
+            scope: What is invalid.
+
+            again: Whether to announce it even if any host has done so before.
+        """
+        if not again and (self.index.knows(scope) or self._announcements.knows(scope)):
+            return
+        self._announcements.add([scope])
         self.thread.end_pause()
         self._state.recorder.defer(self.ensure_listener)
 
@@ -86,69 +88,59 @@ class InvalidationLog:
         Raises:
             StoreFailedError: If the store fails.
         """
-        if self._unannounced or not (self.thread.running and self._up_to_date):
+        # The thread may be running and hang, or the process may have been frozen.
+        fresh = self._up_to_date and self._reader.is_fresh(self._state.now(), _FRESH)
+        if self._announcements.unsent or not (self.thread.running and fresh):
             self._exchange()
 
     def is_all_announced(self) -> bool:
         """Tell, under the lock, whether other hosts can know what this one has invalidated."""
-        return not self._unannounced
+        return not self._announcements.unsent
 
-    def _exchange(self) -> None:
+    def is_marked(self, key: Key, token: OpenIdToken, since: LogPosition) -> bool:
+        """
+        Tell by the marks of the store whether a token was invalidated after it was requested.
+
+        Raises:
+            StoreFailedError: If the store fails.
+        """
+        scopes, keys = scopes_of(key, token, self._provider), self._store.keys
+        names = [name for scope in scopes for name in mark_names(scope, keys)]
+        marks: list[LogPosition | None] = self._store.use("marks", names)
+        return any(mark and mark.log == since.log and mark > since for mark in marks)
+
+    def _exchange(self, marks: int = _CALLERS_MARKS) -> None:
+        """Announce what is queued, read the log, and set some marks."""
         attempts = self._attempts
         # There is little to exchange, but a store may be slow, and callers wait for this.
         if not self._exchanging.acquire(timeout=EXCHANGE_WAIT):
             raise StoreFailedError
         try:
-            if attempts == self._attempts or self._unannounced:
+            if attempts == self._attempts or self._announcements.unsent:
                 self._attempts += 1
                 self._up_to_date = False
-                self._write()
-                self._read()
+                self._send_and_read()
                 self._up_to_date = True
+                with suppress(StoreFailedError):
+                    self._announcements.mark(marks)
             elif not self._up_to_date:
                 raise StoreFailedError  # the exchange that this thread waited for failed
         finally:
             self._exchanging.release()
 
-    def _write(self, most: int | None = None) -> None:
-        for _ in count() if most is None else range(most):
-            scopes_left = self._unannounced  # which announce() may replace meanwhile
-            if not scopes_left:
-                break
-            scopes = list(islice(scopes_left, _AT_ONCE))
-            message = self._store.keys.seal(to_message(scopes), _MESSAGE)
-            position = self._store.use("publish", message, _LOG_LIFE, KEEP)
-            with self._state.lock:
-                self.index.announced(scopes, position)
-                for _ in scopes:
-                    scopes_left.popleft()
+    def _send_and_read(self) -> None:
+        if not self.index.log:
+            self._read()
+            if not self._announcements.unsent:
+                return
+        self._announcements.send()
+        self._read()
+        self._announcements.send()  # what the log has lost
 
     def _read(self) -> None:
-        first = received = 0
-        while found := self._store.use("published", self.index.read):
-            first = first or found[0][0]
-            received += len(found)
-            self._apply([(position, self._open(message)) for position, message in found])
-        if received >= KEEP:  # earlier messages may be gone
-            with self._state.lock:
-                self.index.missed(first)
-                self._invalidate([EVERYTHING])
-
-    def _open(self, message: bytes) -> Sequence[InvalidationScope]:
-        try:
-            return from_message(self._store.keys.open(message, _MESSAGE))
-        except CannotOpenError as error:
-            self._store.refuse(None, str(error))
-            return ()
-
-    def _apply(self, messages: Iterable[tuple[int, Sequence[InvalidationScope]]]) -> None:
+        lost = self._reader.read()
         with self._state.lock:
-            if scopes := self.index.read_messages(messages):
-                self._invalidate(scopes)
-
-    def _invalidate(self, scopes: Sequence[InvalidationScope]) -> None:
-        removed = invalidate(self._state, matching(scopes, self._provider))
-        self._state.recorder.emit(InvalidatedElsewhere, removed)
+            self._announcements.add(lost)
 
     # The thread that listens while there are tokens that another host may invalidate
 
@@ -165,22 +157,42 @@ class InvalidationLog:
 
     def listen_once(self) -> float | None:
         """Run one round of the listener thread; return how long to pause, or None to end it."""
-        state = self._state
+        state, announcements = self._state, self._announcements
+        now = state.now()
         with state.lock:
             # What was abandoned may still arrive, and be kept.
             expected = state.flights.by_key or state.flights.in_the_air()
-            idle = not (state.entries.leases or expected)
-            if not self._unannounced and (state.closed or idle):
+            witness = announcements.unmarked or self.index.may_tell_again(now)
+            idle = not (state.entries.leases or expected or witness)
+            if not announcements.unsent and (state.closed or idle):
                 self.thread.ended()
                 return None
+        exchanged = False
         if self._store.allows():
             with suppress(StoreFailedError):
-                self._exchange()
-        state.recorder.run_deferred()
+                self._exchange(_LISTENERS_MARKS)
+                exchanged = True
+        if state.recorder.has_deferred():
+            self.hooks.ensure(first_pause=0)
         if state.closed:
             self.thread.ended()
             return None
-        return LISTEN_EVERY
+        return 0.0 if exchanged and announcements.unmarked else LISTEN_EVERY
+
+    def run_hooks(self) -> None:
+        """Run what is deferred, once."""
+        self._state.recorder.run_deferred()
+        self.hooks.ended()
+
+    def report(self, error: BaseException) -> None:
+        """Report that a round has failed. Nothing is adopted until one succeeds."""
+        self._up_to_date = False
+        self._store.report("listen", error)
+
+    def report_hook(self, error: BaseException) -> None:
+        """Count a hook that raised what a recorder lets through, such as Ctrl-C."""
+        with self._state.lock:
+            self._state.recorder.counts["hook_errors"] += 1
 
     def close(self) -> None:
         """Let the thread end. Called under the lock."""
@@ -188,11 +200,13 @@ class InvalidationLog:
 
     def announce_remaining(self) -> None:
         """Announce what is left, before the store may be closed, if that is quick."""
-        if not (self._unannounced and self._store.allows()):
+        announcements = self._announcements
+        if not ((announcements.unsent or announcements.unmarked) and self._store.allows()):
             return
         if self._exchanging.acquire(timeout=_LAST_WAIT):
             try:
                 with suppress(StoreFailedError):
-                    self._write(_LAST_MESSAGES)
+                    announcements.send(_LAST_MESSAGES)
+                    announcements.mark(_LAST_MESSAGES)
             finally:
                 self._exchanging.release()

@@ -55,7 +55,7 @@ class HeldLocks:
     def __init__(self, state: CacheState[TokenRequest, OpenIdToken], store: GuardedStore) -> None:
         self._state = state
         self._store = store
-        self.thread = BackgroundThread(self, HeldLocks.renew_due, state.lock)
+        self.thread = BackgroundThread(self, HeldLocks.renew_due, HeldLocks.report, state.lock)
         self._held: set[HeldLock] = set()
 
     def reset(self) -> None:
@@ -111,6 +111,10 @@ class HeldLocks:
         with self._state.lock:
             oldest = max((lock.tried.age(now) for lock in self._held), default=0.0)
         return min(max(RENEW_EVERY - oldest, _SHORTEST_PAUSE), RENEW_EVERY)
+
+    def report(self, error: BaseException) -> None:
+        """Report that a round has failed; the locks may expire before the next one."""
+        self._store.report("renew", error)
 
     def _renew(self, lock: HeldLock) -> None:
         lock.tried = self._state.now()

@@ -19,7 +19,7 @@ from typing import Any
 import attrs
 
 from .._cache.flights import DEADLINE, Flight
-from .._cache.invalidation import InvalidationScope
+from .._cache.scopes import InvalidationScope
 from .._cache.source import FetcherSource
 from .._cache.state import CacheState, session_closed
 from .._runtime.threads import wait
@@ -33,6 +33,7 @@ from ..exceptions import InvalidTokenResponseError
 from ..stores._sealing import CannotOpenError
 from ..typing import Stored, TokenStore
 from .guarded_store import GuardedStore, StoreFailedError
+from .invalidation_index import LogPosition
 from .invalidation_log import InvalidationLog
 from .locks import LOCK_SECONDS, HeldLock, HeldLocks
 
@@ -78,7 +79,7 @@ class _StoreLookup:
     names: Sequence[str]
     rate_limited: bool = False
     usable: bool = False
-    since: int = 0
+    since: LogPosition | None = None
     lock: HeldLock | None = None
     refused: bytes | None = None
 
@@ -130,9 +131,9 @@ class SharedSource:
         self._share(lookup, token)
         return token
 
-    def announce(self, scope: InvalidationScope) -> None:
+    def announce(self, scope: InvalidationScope, *, again: bool) -> None:
         """Queue an invalidation for the other hosts. The caller holds the lock."""
-        self.log.announce(scope)
+        self.log.announce(scope, again=again)
 
     def close(self) -> None:
         """Tell the threads to stop. The caller holds the lock."""
@@ -172,7 +173,7 @@ class SharedSource:
             self._count("store_misses")
         return token
 
-    def _begin(self, flight: _Flight) -> int:
+    def _begin(self, flight: _Flight) -> LogPosition:
         """
         Read the pending invalidations. Returns the position of the invalidation log.
 
@@ -183,6 +184,7 @@ class SharedSource:
             with self._state.lock:
                 if self.log.is_all_announced():
                     flight.stale = False
+                    flight.forgotten.clear()
                     return self.log.index.latest
         raise StoreFailedError  # invalidations come faster than they can be announced
 
@@ -249,7 +251,8 @@ class SharedSource:
         state, flight = self._state, lookup.flight
         try:
             response = json.loads(self._store.keys.open(stored.value, lookup.digest).decode())
-            since = int(response["Since"])
+            log, position = response["Since"]
+            since = LogPosition(str(log), int(position))
             token = OpenIdToken.from_response(
                 response, flight.request, obtained=asked, clock=state.clock
             )
@@ -268,14 +271,23 @@ class SharedSource:
             # By the store's clock, and from before it was read: too old rather than too young.
             age = max(token._seconds - stored.remaining, 0.0)
             sent = Instant(asked.monotonic - age, asked.wall - age)
-            with state.lock:
-                if self.log.index.refuses(flight.key, token, since):
-                    return None
-                flight.is_invalidated = partial(self.log.index.refuses, flight.key, token, since)
+            if self._is_invalid(flight, token, since):
+                lookup.refused = stored.value
+                return None
             return state.stamp(token, flight.key, sent)
         lookup.refused = stored.value
         self._store.refuse(flight.key, why)
         return None
+
+    def _is_invalid(self, flight: _Flight, token: OpenIdToken, since: LogPosition) -> bool:
+        """Tell whether a token was invalidated, and have that checked again on its arrival."""
+        index = self.log.index
+        with self._state.lock:
+            if index.refuses(flight.key, token, since):
+                return True
+            flight.is_invalidated = partial(index.refuses, flight.key, token, since)
+            known = index.knows_all_since(since)
+        return not known and self.log.is_marked(flight.key, token, since)
 
     # Calling Cognito
 
@@ -299,13 +311,18 @@ class SharedSource:
 
     def _share(self, lookup: _StoreLookup, token: OpenIdToken) -> None:
         """Store a new token, so that other hosts may adopt it."""
-        remaining = remaining_of(token, self._state.now())
-        if lookup.flight.stale or lookup.flight.done or not remaining:
+        state, flight = self._state, lookup.flight
+
+        def remaining() -> float:
+            return remaining_of(token, state.now())
+
+        if flight.stale or flight.done or not remaining():
             self._release(lookup)
         elif lookup.usable:
             response = json.dumps({**token.to_aws(), "Since": lookup.since})
             value = self._store.keys.seal(response.encode(), lookup.digest)
             owner = lookup.lock.owner if lookup.lock else None
+            # Not a number of seconds: the process may be frozen before the store counts them.
             self._release_by(lookup, "write", lookup.names[0], value, remaining, owner)
 
     def _release(self, lookup: _StoreLookup) -> None:

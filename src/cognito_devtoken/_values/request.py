@@ -219,7 +219,7 @@ def _violations(request: TokenRequest) -> Iterator[Violation]:
 
 
 def _id_violations(member: str, value: object) -> Iterator[Violation]:
-    yield from _text_violations(member, value, MAX_ID)
+    yield from text_violations(member, value, MAX_ID)
     if isinstance(value, str) and value and not ID_PATTERN.fullmatch(value):
         yield Violation(
             member,
@@ -244,20 +244,21 @@ def _map_violations(
         yield Violation(member, f"must have 1 to {max_entries} entries", str(len(value)))
     for number, (key, text) in enumerate(value.items(), start=1):
         # A refused key is named by its position: it may be a secret in the wrong place.
-        broken = tuple(_text_violations(f"{member} key {number}", key, max_key))
+        broken = tuple(text_violations(f"{member} key {number}", key, max_key))
         yield from broken
         place = f"{member} value {number}" if broken else f"{member}[{key!r}]"
-        yield from _text_violations(place, text, max_value)
+        yield from text_violations(place, text, max_value)
 
 
-def _text_violations(member: str, value: object, maximum: int) -> Iterator[Violation]:
+def text_violations(member: str, value: object, maximum: int) -> Iterator[Violation]:
+    """Yield how a value fails to be a text of at most so many characters; never the value."""
     if not isinstance(value, str):
         found = "None" if value is None else type(value).__name__
         yield Violation(member, f"must be a string of 1 to {maximum} characters", found)
         return
     if not 1 <= len(value) <= maximum:
         yield Violation(member, f"must have 1 to {maximum} characters", str(len(value)))
-    if LONE_SURROGATE.search(value):
+    elif LONE_SURROGATE.search(value):
         yield Violation(member, "must be valid Unicode", "text with lone surrogates")
 
 

@@ -6,9 +6,10 @@ It needs the extra ``redis``.
 
 from __future__ import annotations
 
-import hashlib
+import re
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from secrets import token_hex
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from .._runtime.deadline import within
@@ -17,7 +18,8 @@ from .._values.arguments import Seconds, as_seconds
 from .._values.clock import SYSTEM_CLOCK
 from .._values.secret import Secret
 from ..exceptions import ConfigurationError, SessionClosedError
-from ..typing import Stored
+from ..typing import LogPage, Stored
+from . import _scripts as scripts
 from ._sealing import KeySource, PlainText, StoreKeys
 
 
@@ -48,7 +50,8 @@ _LONGEST = 1.0
 _now = SYSTEM_CLOCK.monotonic
 # For how many seconds one reading of the server's clock is used.
 _CLOCK_AGE = 60.0
-_PAGE = 1000
+# How many messages of the log are read at once.
+_PAGE = 500
 
 BOUNDED: Mapping[str, Any] = {
     "socket_timeout": _LIMIT,
@@ -63,15 +66,6 @@ wait for a server that does not answer. A Sentinel also needs them for its own s
 
 _BOUNDED_HINT = "Make the client with **cognito_devtoken.stores.redis.BOUNDED"
 _SENTINEL_HINT = ", and its Sentinel with sentinel_kwargs=BOUNDED."
-
-
-class _Script(NamedTuple):
-    text: str
-    sha: str
-
-    @classmethod
-    def of(cls, text: str) -> _Script:
-        return cls(text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
 
 
 class _Look(threading.local):
@@ -92,29 +86,7 @@ class _ServerClock(NamedTuple):
         return int((self.shown + instant - self.read_at) * 1000)
 
 
-# Each script is one round trip and atomic. All keys of a script are in one slot of a cluster.
-_LOOK = "redis.call('GET', KEYS[1]), redis.call('PTTL', KEYS[1]), redis.call('TIME')"
-_READ = _Script.of(f"return {{{_LOOK}}}")
-_CLAIM = _Script.of(
-    "local granted = redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2]) "
-    f"return {{granted and 1 or 0, {_LOOK}}}"
-)
-_IF_OWNER = "if redis.call('GET', KEYS[2]) == ARGV[1] then return redis.call({}) end return 0"
-_RENEW = _Script.of(_IF_OWNER.format("'PEXPIRE', KEYS[2], ARGV[2]"))
-_FREE = _IF_OWNER.format("'DEL', KEYS[2]")
-_RELEASE = _Script.of(_FREE)
-# By the server's own clock: a delayed command must not make a token look younger.
-_WRITE = _Script.of(
-    f"redis.call('SET', KEYS[1], ARGV[2]) redis.call('PEXPIREAT', KEYS[1], ARGV[3]) {_FREE}"
-)
-_PUBLISH = _Script.of(
-    "local id = redis.call('XADD', KEYS[1], 'MAXLEN', ARGV[2], '*', 'm', ARGV[1]) "
-    "redis.call('PEXPIRE', KEYS[1], ARGV[3]) "
-    "return id"
-)
-_PUBLISHED = _Script.of("return redis.call('XRANGE', KEYS[1], ARGV[1], '+', 'COUNT', ARGV[2])")
-# The id of a stream entry is a time in milliseconds and a number within that millisecond.
-_WITHIN = 1 << 20
+_MARK_FORMAT = re.compile(rb"([0-9a-f]{1,32}):([0-9]{1,16})")
 
 
 class RedisStore:
@@ -207,39 +179,60 @@ class RedisStore:
 
     def read(self, name: str) -> Stored | None:
         """Read a value."""
-        return self._stored(name, *self._run(_READ, self._names(name)[:1]))
+        return self._stored(name, *self._run(scripts.READ, self._names(name)[:1]))
 
     def claim(self, name: str, owner: str, seconds: float) -> tuple[bool, Stored | None]:
         """Take a lock if it is free, and read the value."""
-        granted, *stored = self._run(_CLAIM, self._names(name), owner, _ms(seconds))
+        granted, *stored = self._run(scripts.CLAIM, self._names(name), owner, _ms(seconds))
         return granted == 1, self._stored(name, *stored)
 
     def renew(self, name: str, owner: str, seconds: float) -> bool:
         """Extend a lock if it is still the owner's."""
-        return bool(self._run(_RENEW, self._names(name), owner, _ms(seconds)) == 1)
+        return bool(self._run(scripts.RENEW, self._names(name), owner, _ms(seconds)) == 1)
 
-    def write(self, name: str, value: bytes, seconds: float, owner: str | None) -> bool:
+    def write(
+        self, name: str, value: bytes, remaining: Callable[[], float], owner: str | None
+    ) -> bool:
         """Store a value, and release the lock."""
-        now = _now()
-        if self._look.name != name or now - self._look.clock.read_at > _CLOCK_AGE:
+        if self._look.name != name or _now() - self._look.clock.read_at > _CLOCK_AGE:
             self.read(name)
-        expires = self._look.clock.at(now + seconds)
-        released = self._run(_WRITE, self._names(name), owner or "", value, expires)
+        now = _now()  # before the remaining life is asked for: too early rather than too late
+        expires = self._look.clock.at(now + remaining())
+        released = self._run(scripts.WRITE, self._names(name), owner or "", value, expires)
         return owner is None or released == 1
 
     def release(self, name: str, owner: str) -> bool:
         """Release a lock if it is still the owner's."""
-        return bool(self._run(_RELEASE, self._names(name), owner) == 1)
+        return bool(self._run(scripts.RELEASE, self._names(name), owner) == 1)
 
-    def publish(self, message: bytes, seconds: float, keep: int) -> int:
+    def publish(
+        self, message: bytes, seconds: float, keep: int, ending: str | None = None
+    ) -> tuple[str, int]:
         """Append a message to the log."""
-        return _position(self._run(_PUBLISH, [self._log], message, keep, _ms(seconds)))
+        options = (token_hex(8), ending or "", _ms(seconds))
+        log, position = self._run(scripts.PUBLISH, self._log, *options, message, keep)
+        return log.decode(), position
 
-    def published(self, after: int) -> list[tuple[int, bytes]]:
-        """Read the log."""
-        begin = "{}-{}".format(*divmod(after + 1, _WITHIN))
-        found = self._run(_PUBLISHED, [self._log], begin, _PAGE)
-        return [(_position(entry), fields[1]) for entry, fields in found]
+    def published(self, start: int | None, seconds: float) -> LogPage:
+        """Read the log, and start one if there is none."""
+        options = (token_hex(8), "", _ms(seconds))
+        begin = "" if start is None else start
+        log, first, found = self._run(scripts.PUBLISHED, self._log, *options, begin, _PAGE)
+        texts: list[bytes] = found
+        return LogPage(log.decode(), list(enumerate(texts, first)))
+
+    def mark(self, name: str, log: str, position: int, seconds: float) -> None:
+        """Set a mark, unless there is a later one."""
+        self._run(scripts.MARK, [self._mark(name)], log, position, _ms(seconds))
+
+    def marks(self, names: Sequence[str]) -> list[tuple[str, int] | None]:
+        """Read marks."""
+        self._check_open()
+        # The names are on any nodes of a cluster.
+        read = getattr(self._client, "mget_nonatomic", self._client.mget)
+        with within(self._timeout):
+            found = read([self._mark(name) for name in names])
+        return [_mark_of(text or b"") for text in found]
 
     def _names(self, name: str) -> list[str]:
         """Return the names of a value and its lock; the braces put both on one cluster node."""
@@ -247,12 +240,18 @@ class RedisStore:
         return [value, f"{value}:lock"]
 
     @property
-    def _log(self) -> str:
-        return f"{self._prefix}:log"
+    def _log(self) -> list[str]:
+        return [f"{self._prefix}:{{log}}:head", f"{self._prefix}:{{log}}"]
 
-    def _run(self, script: _Script, names: list[str], *arguments: Any) -> Any:
+    def _mark(self, name: str) -> str:
+        return f"{self._prefix}:{name}:mark"
+
+    def _check_open(self) -> None:
         if self._closed:
             raise SessionClosedError("This RedisStore is closed.")
+
+    def _run(self, script: scripts.Script, names: list[str], *arguments: Any) -> Any:
+        self._check_open()
         arguments = (len(names), *names, *arguments)
         with within(self._timeout):
             try:
@@ -386,6 +385,7 @@ def _ms(seconds: float) -> int:
     return max(int(seconds * 1000), 1)
 
 
-def _position(entry: bytes) -> int:
-    milliseconds, _, number = entry.decode().partition("-")
-    return int(milliseconds) * _WITHIN + int(number)
+def _mark_of(text: bytes) -> tuple[str, int] | None:
+    """Return the log and the position in a mark; None if there is none, or nonsense."""
+    found = _MARK_FORMAT.fullmatch(text)
+    return (found[1].decode(), int(found[2])) if found else None

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
-from itertools import count
+from collections.abc import Callable, Sequence
+from secrets import token_hex
 
 from .._values.clock import SYSTEM_CLOCK, Clock, Instant
 from ..stores import KeySource, PlainText, StoreKeys
-from ..typing import Stored
+from ..typing import LogPage, Stored
 
 
 class MemoryStore:
@@ -35,8 +36,10 @@ class MemoryStore:
         self._keys = StoreKeys(StoreKeys.generate() if keys is None else keys)
         self._clock = clock or SYSTEM_CLOCK
         self._locks: dict[str, tuple[str, Instant, float]] = {}
+        self._log = token_hex(8)
+        self._last = 0
         self._messages: list[tuple[int, bytes]] = []
-        self._positions = count(1)
+        self._marks: dict[str, tuple[str, int]] = {}
         self._lock = threading.Lock()
 
     @property
@@ -67,11 +70,15 @@ class MemoryStore:
                 self._locks[name] = owner, Instant.now(self._clock), seconds
             return held
 
-    def write(self, name: str, value: bytes, seconds: float, owner: str | None) -> bool:
+    def write(
+        self, name: str, value: bytes, remaining: Callable[[], float], owner: str | None
+    ) -> bool:
         """Store a value, and release the lock."""
+        now = Instant.now(self._clock)
+        seconds = remaining()
         with self._lock:
             self._read(name)
-            self.values[name] = value, Instant.now(self._clock), seconds
+            self.values[name] = value, now, seconds
             return owner is None or self._release(name, owner)
 
     def release(self, name: str, owner: str) -> bool:
@@ -80,20 +87,41 @@ class MemoryStore:
             self._check()
             return self._release(name, owner)
 
-    def publish(self, message: bytes, seconds: float, keep: int) -> int:
+    def publish(
+        self, message: bytes, seconds: float, keep: int, ending: str | None = None
+    ) -> tuple[str, int]:
         """Append a message to the log."""
         with self._lock:
             self._check()
-            position = next(self._positions)
-            self._messages.append((position, message))
+            if ending == self._log:
+                self._start_log()
+            self._last += 1
+            self._messages.append((self._last, message))
             del self._messages[:-keep]
-            return position
+            return self._log, self._last
 
-    def published(self, after: int) -> list[tuple[int, bytes]]:
+    def published(self, start: int | None, seconds: float) -> LogPage:
         """Read the log."""
         with self._lock:
             self._check()
-            return [message for message in self._messages if message[0] > after]
+            return LogPage(self._log, [each for each in self._messages if each[0] >= (start or 0)])
+
+    def mark(self, name: str, log: str, position: int, seconds: float) -> None:
+        """Set a mark."""
+        with self._lock:
+            self._check()
+            present = self._marks.get(name)
+            if not present or present[0] != log or present[1] < position:
+                self._marks[name] = log, position
+
+    def marks(self, names: Sequence[str]) -> list[tuple[str, int] | None]:
+        """Read marks."""
+        with self._lock:
+            self._check()
+            return [self._marks.get(name) for name in names]
+
+    def _start_log(self) -> None:
+        self._log, self._last, self._messages = token_hex(8), 0, []
 
     def _check(self) -> None:
         if self.error:

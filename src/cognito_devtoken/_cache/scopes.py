@@ -1,0 +1,60 @@
+"""
+What an invalidation concerns, as hosts announce it: all, a user, an identity or a token.
+
+Law of this module: a scope contains a digest, however long what it names is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from hashlib import blake2b
+
+from .._values.key import Key
+from .._values.lease import Lease
+
+
+# What is announced to other hosts: the kind of invalidation, and a digest of what it concerns.
+InvalidationScope = tuple[str, str]
+EVERYTHING: InvalidationScope = ("all", "")
+# Kinds that only the token itself shows it to be in.
+BY_TOKEN = frozenset({"identity", "token"})
+
+
+def scopes_of(
+    key: Key, token: Lease, developer_provider: str | None
+) -> Iterable[InvalidationScope]:
+    """Return every scope that a token is in."""
+    of_user = user_scopes(key, developer_provider)
+    return EVERYTHING, *of_user, identity_scope(token.identity_id), token_scope(token)
+
+
+def user_scopes(key: Key, developer_provider: str | None) -> Iterable[InvalidationScope]:
+    """Return the scope of the user that a key names, if it names one."""
+    if key.user_id is None or developer_provider is None:
+        return ()
+    return (user_scope(key.user_id, developer_provider),)
+
+
+def user_scope(user_id: str, developer_provider: str) -> InvalidationScope:
+    """Return the scope of a user, by the login of the developer provider."""
+    return "user", _digest(developer_provider, user_id)
+
+
+def identity_scope(identity_id: str) -> InvalidationScope:
+    """Return the scope of a Cognito identity."""
+    return "identity", _digest(identity_id)
+
+
+def token_scope(token: Lease) -> InvalidationScope:
+    """Return the scope of exactly one token."""
+    return "token", _digest(token._secret)
+
+
+def _digest(*texts: str) -> str:
+    """Return 32 hex digits, however long the texts are; no two lists of texts are mixed up."""
+    digest = blake2b(digest_size=16)
+    for text in texts:
+        data = text.encode()
+        digest.update(len(data).to_bytes(8, "big"))
+        digest.update(data)
+    return digest.hexdigest()

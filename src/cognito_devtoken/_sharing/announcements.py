@@ -1,0 +1,116 @@
+"""
+What this host has to announce to the others, and the marks that it has to set.
+
+Law of this module: nothing that the store refuses holds up what comes after it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from itertools import islice
+
+from .._cache.scopes import EVERYTHING, InvalidationScope
+from .._cache.state import CacheState
+from .._values.request import TokenRequest
+from .._values.token import OpenIdToken
+from . import messages
+from .guarded_store import GuardedStore
+from .invalidation_index import InvalidationIndex, LogPosition
+from .log_reader import KEEP, LOG_LIFE
+
+
+# A host that has more to announce than this announces that everything is invalid.
+_MOST = 10_000
+# How many invalidations go into one message, at most.
+_AT_ONCE = 100
+
+
+class Announcements:
+    """Queued under the lock, and written to the store by one thread at a time."""
+
+    def __init__(
+        self,
+        state: CacheState[TokenRequest, OpenIdToken],
+        store: GuardedStore,
+        index: InvalidationIndex,
+    ) -> None:
+        self._state = state
+        self._store = store
+        self._index = index
+        self.reset()
+
+    def reset(self) -> None:
+        """Have nothing to announce."""
+        self._queued: dict[InvalidationScope, None] = {}  # in order
+        self._sending: list[InvalidationScope] = []
+        self._unmarked: deque[tuple[InvalidationScope, LogPosition]] = deque()
+        self._at_once = _AT_ONCE
+
+    def add(self, scopes: Iterable[InvalidationScope]) -> None:
+        """Queue some. The caller holds the lock."""
+        self._queued.update(dict.fromkeys(scopes))
+        if len(self._queued) > _MOST:
+            self._queued = {EVERYTHING: None}
+
+    def knows(self, scope: InvalidationScope) -> bool:
+        """Tell whether one is already queued. The caller holds the lock."""
+        return scope in self._queued or scope in self._sending
+
+    @property
+    def unsent(self) -> bool:
+        """Whether there is anything that other hosts cannot know yet."""
+        return bool(self._queued or self._sending)
+
+    @property
+    def unmarked(self) -> bool:
+        """Whether there are marks to set."""
+        return bool(self._unmarked)
+
+    def send(self, most: float = float("inf")) -> None:
+        """
+        Append what is queued to the log, in at most so many messages.
+
+        Raises:
+            StoreFailedError: If the store fails.
+        """
+        sent = 0
+        while self._queued and sent < most:
+            with self._state.lock:
+                scopes = list(islice(self._queued, self._at_once))
+                self._sending = scopes
+                for scope in scopes:
+                    del self._queued[scope]
+            try:
+                self._publish(scopes)
+                scopes = []
+            finally:
+                with self._state.lock:
+                    self._sending = []
+                    # Behind the others, and in smaller messages, in case it is the message.
+                    self._queued.update(dict.fromkeys(scopes))
+                    self._at_once = max(len(scopes) // 2, 1) if scopes else _AT_ONCE
+            sent += 1
+
+    def _publish(self, scopes: list[InvalidationScope]) -> None:
+        text = messages.seal(scopes, self._store.keys)
+        at: LogPosition = self._store.use("publish", text, LOG_LIFE, KEEP)
+        now = self._state.now()
+        with self._state.lock:
+            self._index.announced(scopes, at, text, now)
+            self._unmarked.extend((scope, at) for scope in scopes)
+            if len(self._unmarked) > 2 * _MOST:  # the store takes messages, but no marks
+                self._unmarked.clear()
+                self.add([EVERYTHING])
+
+    def mark(self, most: int) -> None:
+        """
+        Set some marks, for hosts that start when the log no longer holds the message.
+
+        Raises:
+            StoreFailedError: If the store fails.
+        """
+        for scope, (log, position) in list(islice(self._unmarked, most)):
+            for name in messages.mark_names(scope, self._store.keys):
+                self._store.use("mark", name, log, position, LOG_LIFE)
+            self._unmarked.popleft()

@@ -1,0 +1,283 @@
+"""Whether an old token in the store is still valid does not depend on the length of the log."""
+
+from collections.abc import Callable
+
+import pytest
+
+from caching import request_for
+from cognito_devtoken import OpenIdToken, TokenCache
+from cognito_devtoken._sharing import announcements, invalidation_log, messages
+from cognito_devtoken._sharing.announcements import Announcements
+from cognito_devtoken._sharing.log_reader import KEEP
+from cognito_devtoken.stores import StoreKeys
+from cognito_devtoken.testing import FakeFetcher, MemoryStore
+from hosts import HostFactory, listen, log_of, source_of
+
+
+WAYS: dict[str, Callable[[TokenCache, OpenIdToken], None]] = {
+    "invalidate": lambda cache, token: cache.invalidate(token),
+    "forget": lambda cache, token: cache.forget("user-42"),
+    "forget_identity": lambda cache, token: cache.forget_identity(token.identity_id),
+    "clear": lambda cache, token: cache.clear(),
+}
+
+
+def fill_log(store: MemoryStore) -> None:
+    """Have so many other users forgotten that nothing else is left in the log."""
+    text = messages.seal([("user", "another")], store.keys)
+    for _ in range(KEEP + 1):
+        store.publish(text, 600, KEEP)
+    store._messages = store._messages[-10:]
+
+
+def test_a_host_that_starts_adopts_tokens_older_than_the_log(
+    new_host: HostFactory, store: MemoryStore, fetcher: FakeFetcher
+) -> None:
+    token = new_host().get(request_for())
+    fill_log(store)
+    host = new_host()
+
+    assert host.get(request_for()) == token
+    assert len(fetcher.calls) == 1
+    assert (host.stats().store_hits, host.stats().store_misses) == (1, 0)
+
+
+@pytest.mark.parametrize("way", list(WAYS))
+def test_a_host_that_starts_does_not_adopt_what_the_log_no_longer_names(
+    new_host: HostFactory, store: MemoryStore, way: str
+) -> None:
+    first = new_host()
+    old = first.get(request_for())
+    first.get(request_for("another"))
+    WAYS[way](first, old)
+    listen(first)
+    fill_log(store)
+    host = new_host()
+
+    assert host.get(request_for()) != old
+    assert host.stats().store_misses == 1
+    host.get(request_for("another"))
+    assert host.stats().store_hits == (way != "clear")
+
+
+def test_a_host_that_starts_adopts_a_token_newer_than_its_users_mark(
+    new_host: HostFactory, store: MemoryStore, fetcher: FakeFetcher
+) -> None:
+    first = new_host()
+    first.get(request_for())
+    first.forget("user-42")
+    token = first.get(request_for())
+    fill_log(store)
+
+    assert new_host().get(request_for()) == token
+    assert len(fetcher.calls) == 2
+
+
+def test_a_recent_token_is_adopted_with_one_operation(
+    new_host: HostFactory, store: MemoryStore
+) -> None:
+    token = new_host().get(request_for())
+    host = new_host()
+    host.get(request_for("another"))
+    store.claim = lambda *arguments: pytest.fail("claim")  # type: ignore[method-assign]
+    store.marks = lambda names: pytest.fail("marks")  # type: ignore[method-assign]
+    store.published = lambda *arguments: pytest.fail("published")  # type: ignore[method-assign]
+
+    assert host.get(request_for()) == token
+
+
+def test_a_host_that_starts_reads_only_the_latest_messages(
+    new_host: HostFactory, store: MemoryStore
+) -> None:
+    fill_log(store)
+    starts: list[int | None] = []
+    read = store.published
+
+    def published(start: int | None, seconds: float) -> object:
+        starts.append(start)
+        return read(start, seconds)
+
+    store.published = published  # type: ignore[assignment]
+    new_host().get(request_for())
+
+    assert starts == [None, KEEP + 1]
+
+
+def test_a_token_refused_by_a_mark_is_checked_once_while_a_host_waits_for_the_lock(
+    new_host: HostFactory, store: MemoryStore
+) -> None:
+    first = new_host()
+    old = first.get(request_for())
+    first.forget("user-42")
+    listen(first)
+    fill_log(store)
+    host = new_host()
+    checks: list[object] = []
+    marks = store.marks
+
+    def count(names: list[str]) -> object:
+        checks.append(names)
+        return marks(names)
+
+    store.marks = count  # type: ignore[assignment]
+    store.claim = lambda *arguments: (False, store.read(arguments[0]))  # type: ignore[method-assign]
+    source_of(host).wait = lambda gate, seconds: False
+
+    assert host.get(request_for()) != old
+    assert len(checks) == 1
+
+
+def test_a_store_that_fails_to_return_marks_costs_a_call(
+    new_host: HostFactory, store: MemoryStore, fetcher: FakeFetcher
+) -> None:
+    old = new_host().get(request_for())
+    fill_log(store)
+    store.marks = lambda names: [("", 1)]  # type: ignore[method-assign]
+    host = new_host()
+
+    assert host.get(request_for()) != old
+    assert host.stats().store_errors == 1
+
+
+def test_marks_that_fail_are_set_later_and_hold_up_no_message(
+    new_host: HostFactory, store: MemoryStore
+) -> None:
+    first, second = new_host(), new_host()
+    first.get(request_for("another"))
+    old = second.get(request_for())
+    mark = store.mark
+
+    def fail(*arguments: object) -> None:
+        raise OSError
+
+    store.mark = fail  # type: ignore[method-assign, assignment]
+    first.forget("user-42")
+    listen(first, second)
+    assert second.stats().entries == 0
+    assert store._marks == {}
+
+    store.mark = mark  # type: ignore[method-assign]
+    listen(first)
+    fill_log(store)
+    assert new_host().get(request_for()) != old
+
+
+def test_a_store_that_takes_messages_but_no_marks_has_hosts_discard_everything(
+    new_host: HostFactory, store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = new_host(), new_host()
+    second.get(request_for())
+
+    def fail(*arguments: object) -> None:
+        raise OSError
+
+    store.mark = fail  # type: ignore[method-assign, assignment]
+    monkeypatch.setattr(announcements, "_MOST", 100)
+    for batch in range(3):
+        for number in range(99):
+            first.forget(f"{batch} {number}")
+        log_of(first)._announcements.send()
+    listen(first, second)
+
+    assert second.stats().entries == 0
+    assert len(log_of(first)._announcements._unmarked) < 200
+
+
+def test_the_listener_goes_on_setting_marks_until_none_is_left(
+    new_host: HostFactory, store: MemoryStore
+) -> None:
+    host = new_host()
+    host.get(request_for())
+    for number in range(500):
+        host.forget(str(number))
+
+    pauses = [log_of(host).listen_once() for _ in range(4)]
+
+    assert pauses == [0, 0, 2, 2]
+    assert len(store._marks) == 500
+
+
+def test_a_caller_sets_only_a_few_marks(new_host: HostFactory, store: MemoryStore) -> None:
+    host = new_host()
+    for number in range(500):
+        host.forget(str(number))
+
+    host.get(request_for())
+
+    assert len(store._messages) == 5
+    assert len(store._marks) == invalidation_log._CALLERS_MARKS
+
+
+def test_marks_are_found_while_keys_are_rotated(new_host: HostFactory, store: MemoryStore) -> None:
+    old, new = StoreKeys.generate(), StoreKeys.generate()
+    store._keys = StoreKeys([old, new])
+    first = new_host()
+    token = first.get(request_for())
+    first.forget("user-42")
+    listen(first)
+    fill_log(store)
+
+    for keys in ([old], [new, old]):
+        store._keys = StoreKeys(keys)
+        assert not store.values.get("x")
+        assert new_host().get(request_for()) != token
+        store.values = dict(list(store.values.items())[:1])
+
+
+def test_a_message_that_the_store_refuses_holds_up_no_other(
+    new_host: HostFactory, store: MemoryStore
+) -> None:
+    first, second = new_host(), new_host()
+    for user in range(20):
+        second.get(request_for(str(user)))
+    publish = store.publish
+    sent: list[int] = []
+
+    def refuse_some(message: bytes, *arguments: object) -> tuple[str, int]:
+        scopes = messages.read(message, store.keys)
+        if refused in scopes:
+            raise ValueError
+        sent.append(len(scopes))
+        return publish(message, *arguments)  # type: ignore[arg-type]
+
+    store.publish = refuse_some  # type: ignore[assignment]
+    for user in range(20):
+        first.forget(str(user))
+    refused = next(iter(log_of(first)._announcements._queued))
+
+    for _ in range(20):
+        store.error = None
+        source_of(first)._store.reset()
+        log_of(first).listen_once()
+    listen(second)
+
+    assert second.stats().entries == 1
+    assert sum(sent) == 19
+    assert not log_of(first).is_all_announced(), "so it adopts nothing"
+
+
+def test_an_interrupted_announcement_is_repeated(
+    new_host: HostFactory, store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = new_host()
+    host.forget("user-42")
+
+    def interrupt(self: object, scopes: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Announcements, "_publish", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            log_of(host).listen_once()
+    listen(host)
+
+    assert len(store._messages) == 1
+
+
+def test_closing_sets_the_last_marks(new_host: HostFactory, store: MemoryStore) -> None:
+    host = new_host()
+    host.forget("user-42")
+
+    host.close()
+
+    assert len(store._marks) == 1
