@@ -1,5 +1,6 @@
 """Hosts announce invalidations to each other in the log of the shared store."""
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 
 import pytest
@@ -104,6 +105,18 @@ def test_what_is_older_than_the_oldest_remembered_message_is_not_known(clock: Ma
         True,
         True,
     ]
+
+
+def test_an_earlier_message_of_another_host_does_not_make_a_forgotten_token_valid_again(
+    clock: ManualClock,
+) -> None:
+    index, key, token = InvalidationIndex(PROVIDER), Key.of(request_for(), PROVIDER), make_token()
+    now = Instant.now(clock)
+    index.begin("log")
+    index.announced([EVERYTHING], LogPosition("log", 3), b"own", now)
+    index.read_messages([Message(2, b"another host's", [EVERYTHING])], now)
+
+    assert index.refuses(key, token, LogPosition("log", 2))
 
 
 def test_a_token_of_another_log_is_refused(clock: ManualClock) -> None:
@@ -221,6 +234,9 @@ def test_close_does_not_wait_long_for_a_slow_store(
             waited.append(timeout)
             return False
 
+        def release(self) -> None:
+            raise RuntimeError
+
     log._exchanging = HeldByAnother()
     host.forget("user-42")
     with pytest.raises(StoreFailedError):
@@ -231,6 +247,31 @@ def test_close_does_not_wait_long_for_a_slow_store(
 
     assert waited == [1, 1, 0.3]
     assert store._messages == []
+
+
+def test_an_interrupt_just_after_the_exchange_began_lets_other_threads_exchange(
+    new_host: HostFactory,
+) -> None:
+    log = log_of(new_host())
+    lock = log._exchanging
+
+    class Interrupted:
+        def acquire(self, timeout: float) -> bool:
+            lock.acquire()
+            raise KeyboardInterrupt
+
+        def release(self) -> None:
+            lock.release()
+
+    log._exchanging = Interrupted()
+    for exchange in (log.catch_up, log.announce_remaining):
+        log.announce(EVERYTHING, again=True)
+        with pytest.raises(KeyboardInterrupt):
+            exchange()
+
+        with ThreadPoolExecutor(1) as other:
+            assert other.submit(lock.acquire, blocking=False).result()
+            other.submit(lock.release).result()
 
 
 @pytest.mark.parametrize("up_to_date", [True, False])

@@ -144,8 +144,9 @@ class InvalidationIndex:
     def _note(self, scopes: Iterable[InvalidationScope], position: int, now: Instant) -> None:
         self._latest = max(self._latest, position)
         for scope in scopes:
-            self._noted.pop(scope, None)
-            self._noted[scope] = position, now
+            # An own message may come after others that have not been read yet.
+            known, _ = self._noted.pop(scope, (0, now))
+            self._noted[scope] = max(position, known), now
             if len(self._noted) > REMEMBERED:
                 dropped, self._dropped = self._noted.pop(next(iter(self._noted)))
                 self._floor = max(self._floor, dropped)

@@ -13,6 +13,7 @@ from contextlib import suppress
 
 from .._cache.scopes import InvalidationScope, scopes_of
 from .._cache.state import CacheState
+from .._runtime.fork import release_if_owned
 from .._values.key import Key
 from .._values.request import TokenRequest
 from .._values.token import OpenIdToken
@@ -60,7 +61,7 @@ class InvalidationLog:
     def reset(self) -> None:
         """Start afresh in a forked child. The parent announces its own invalidations."""
         self._announcements.reset()
-        self._exchanging = threading.Lock()
+        self._exchanging = threading.RLock()
         self._attempts = 0
         self._up_to_date = False
         self.thread.reset()
@@ -112,10 +113,10 @@ class InvalidationLog:
     def _exchange(self, marks: int = _CALLERS_MARKS) -> None:
         """Announce what is queued, read the log, and set some marks."""
         attempts = self._attempts
-        # There is little to exchange, but a store may be slow, and callers wait for this.
-        if not self._exchanging.acquire(timeout=EXCHANGE_WAIT):
-            raise StoreFailedError
         try:
+            # There is little to exchange, but a store may be slow, and callers wait for this.
+            if not self._exchanging.acquire(timeout=EXCHANGE_WAIT):
+                raise StoreFailedError
             if attempts == self._attempts or self._announcements.unsent:
                 self._attempts += 1
                 self._up_to_date = False
@@ -126,7 +127,7 @@ class InvalidationLog:
             elif not self._up_to_date:
                 raise StoreFailedError  # the exchange that this thread waited for failed
         finally:
-            self._exchanging.release()
+            release_if_owned(self._exchanging)  # even if a signal handler raised just after it
 
     def _send_and_read(self) -> None:
         if not self.index.log:
@@ -203,10 +204,10 @@ class InvalidationLog:
         announcements = self._announcements
         if not ((announcements.unsent or announcements.unmarked) and self._store.allows()):
             return
-        if self._exchanging.acquire(timeout=_LAST_WAIT):
-            try:
+        try:
+            if self._exchanging.acquire(timeout=_LAST_WAIT):
                 with suppress(StoreFailedError):
                     announcements.send(_LAST_MESSAGES)
                     announcements.mark(_LAST_MESSAGES)
-            finally:
-                self._exchanging.release()
+        finally:
+            release_if_owned(self._exchanging)
