@@ -2,8 +2,8 @@
 A source that asks a store shared by many hosts before it calls Cognito.
 
 Laws of this module: whatever the store does, a caller still gets a token soon. What is read from
-the store is checked like a response from Cognito. A lock saves calls and protects nothing: without
-it, Cognito is called anyway.
+the store is checked like a response from Cognito. A lock only saves calls: a host that cannot get
+it calls Cognito in the end.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ class SharedSource:
         """Return another host's token, or fetch one that other hosts may adopt."""
         # Read again: the process may have been frozen since a worker took the flight.
         flight.sent = self._state.now()
-        # What was deferred must not wait for the store.
+        # Call hooks and wake callers now: they must not wait for the store.
         self._state.recorder.run_deferred()
         # Even if the store is unavailable: other hosts may invalidate what the flight brings.
         self.log.ensure_listener()
@@ -268,7 +268,8 @@ class SharedSource:
         ):
             why = "not a token for this request"
         else:
-            # By the store's clock, and from before it was read: too old rather than too young.
+            # The store's clock tells its age, counted from before it was read, so that any error
+            # makes the token look older, never younger.
             age = max(token._seconds - stored.remaining, 0.0)
             sent = Instant(asked.monotonic - age, asked.wall - age)
             if self._is_invalid(flight, token, since):
