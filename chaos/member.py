@@ -7,6 +7,7 @@ standard input does.
 """
 
 import json
+import logging
 import os
 import select
 import signal
@@ -52,6 +53,8 @@ class Member:
     def run(self) -> None:
         """Run until told to stop."""
         host = self._host
+        # What goes to stderr counts as an error; the warnings of sessions are expected.
+        logging.getLogger("cognito_devtoken").addHandler(logging.NullHandler())
         threading.excepthook = lambda args: host.complain(
             "undocumented error", "".join(traceback.format_exception(args.exc_value))
         )

@@ -42,13 +42,13 @@ class TestClock:
             from cognito_devtoken.exceptions import TokenUnavailableError
 
             BEGAN = time.time()
-            MINUTE = timedelta(minutes=1)
+            MINUTE, SECOND = timedelta(minutes=1), timedelta(seconds=1)
 
             def test_a_refresh_and_an_expiry(token_session, manual_clock, cognito_emulator):
                 assert int(BEGAN) <= manual_clock.time() <= time.time()
                 first = token_session.get_token("user-42")
                 assert first.issued_at.timestamp() == manual_clock.time()
-                assert first.expires_in() == 15 * MINUTE
+                assert first.expires_in() == 15 * MINUTE - SECOND, "iat is rounded down"
 
                 manual_clock.advance(14 * MINUTE)
                 second = token_session.get_token("user-42")
@@ -67,7 +67,7 @@ class TestClock:
             @pytest.mark.cognito(latency=0.05)
             def test_a_timeout_does_not_run_out(async_token_session):
                 token = asyncio.run(async_token_session.get_token("user-42", timeout=0.001))
-                assert token.expires_in() == 15 * MINUTE
+                assert token.expires_in() == 15 * MINUTE - SECOND
 
             def test_the_emulator_refuses_an_expired_token(
                 token_session, manual_clock, cognito_emulator

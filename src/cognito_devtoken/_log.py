@@ -12,8 +12,6 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-import attrs
-
 
 if TYPE_CHECKING:
     from logging import Logger
@@ -69,7 +67,7 @@ class LoggingHook:
         kind = type(event).__name__
         level = 30 if kind in WARNINGS else 20 if kind in INFO_EVENTS else 10
         if logger.isEnabledFor(level):
-            members = attrs.asdict(event) | ({"hint": hint} if (hint := WARNINGS.get(kind)) else {})
+            members = vars(event) | ({"hint": hint} if (hint := WARNINGS.get(kind)) else {})
             text = " ".join(f"{n}={_shown(v)}" for n, v in members.items() if v is not None)
             logger.log(level, "%s %s", kind, text)
 

@@ -13,8 +13,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-import attrs
-
+from ._event import Event
 from ._log import LoggingHook
 
 
@@ -67,12 +66,6 @@ class Reason(StrEnum):
     """``refresh()`` was called, or the token was invalidated while another fetch ran."""
 
 
-@attrs.frozen
-class Event:
-    """The base class of all events."""
-
-
-@attrs.frozen
 class FetchStarted(Event):
     """
     A fetch is about to be sent.
@@ -90,7 +83,6 @@ class FetchStarted(Event):
     queued: float
 
 
-@attrs.frozen
 class FetchSucceeded(Event):
     """
     A fetch brought a token.
@@ -114,7 +106,6 @@ class FetchSucceeded(Event):
     lifetime: float
 
 
-@attrs.frozen
 class FetchFailed(Event):
     """
     A fetch failed.
@@ -153,7 +144,6 @@ class FetchFailed(Event):
     hint: str | None = None
 
 
-@attrs.frozen
 class FetchAbandoned(Event):
     """
     A fetch did not return in time. If it still returns later, its token is kept.
@@ -174,7 +164,6 @@ class FetchAbandoned(Event):
     sent: bool
 
 
-@attrs.frozen
 class TokenDiscarded(Event):
     """
     A token arrived and was not kept: its key was invalidated or forgotten after the request was
@@ -190,7 +179,6 @@ class TokenDiscarded(Event):
     fingerprint: str
 
 
-@attrs.frozen
 class TokenAdopted(Event):
     """
     A token of another host was adopted from the shared store, without a call to Cognito.
@@ -214,7 +202,6 @@ class TokenAdopted(Event):
     remaining: float
 
 
-@attrs.frozen
 class StoredValueRefused(Event):
     """
     A value in the shared store cannot be used, and is treated as missing.
@@ -230,7 +217,6 @@ class StoredValueRefused(Event):
     why: str
 
 
-@attrs.frozen
 class StoreFailed(Event):
     """
     An operation of the shared store failed. Callers do not notice.
@@ -249,7 +235,6 @@ class StoreFailed(Event):
     skipped_for: float
 
 
-@attrs.frozen
 class StoreLockExpired(Event):
     """
     A lock of the shared store expired under its holder; another host may have called Cognito.
@@ -264,7 +249,6 @@ class StoreLockExpired(Event):
     held: float
 
 
-@attrs.frozen
 class InvalidatedElsewhere(Event):
     """
     Other hosts invalidated or forgot tokens.
@@ -276,7 +260,6 @@ class InvalidatedElsewhere(Event):
     entries: int
 
 
-@attrs.frozen
 class ServedInGrace(Event):
     """
     A token in its grace period, or with less remaining life than a caller needed, was returned
@@ -295,7 +278,6 @@ class ServedInGrace(Event):
     remaining: float
 
 
-@attrs.frozen
 class Invalidated(Event):
     """
     ``invalidate()`` was called.
@@ -310,7 +292,6 @@ class Invalidated(Event):
     applied: bool
 
 
-@attrs.frozen
 class Forgotten(Event):
     """
     ``forget()``, ``forget_identity()`` or ``clear()`` was called.
@@ -322,7 +303,6 @@ class Forgotten(Event):
     entries: int
 
 
-@attrs.frozen
 class Evicted(Event):
     """
     A valid token was evicted, because ``max_entries`` was reached.
@@ -337,7 +317,6 @@ class Evicted(Event):
     remaining: float
 
 
-@attrs.frozen
 class Throttled(Event):
     """
     Cognito is throttling, and fetches start more slowly from now on.
@@ -349,7 +328,6 @@ class Throttled(Event):
     rate: float
 
 
-@attrs.frozen
 class ClockStepped(Event):
     """
     The wall clock was set, or the machine was frozen.
@@ -361,7 +339,6 @@ class ClockStepped(Event):
     seconds: float
 
 
-@attrs.frozen
 class HookFailed(Event):
     """
     A hook raised an error. Emitted once for each hook and class of error, to the other hooks.

@@ -162,7 +162,7 @@ session = open_session(client=client)
 def port():
     session.refresh("user-42")
     (made,) = client._made.values()
-    (pool,) = made._endpoint.http_session._manager.pools._container.values()
+    (pool,) = made._endpoint.http_session._session._manager.pools._container.values()
     connection = pool.pool.get_nowait()
     while connection is None:
         connection = pool.pool.get_nowait()

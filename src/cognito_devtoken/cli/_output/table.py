@@ -69,7 +69,7 @@ class _Section:
         self._measure(self.headers)
 
     def add(self, row: Sequence[Any]) -> None:
-        cells = [printable(str(cell)) for cell in row]
+        cells = [printable(str(cell), keep="\t") for cell in row]
         self._measure(cells)
         if len(cells) != self._columns:
             raise TypeError("The rows differ in length.")

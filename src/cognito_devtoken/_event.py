@@ -1,0 +1,78 @@
+"""
+The base class of all events.
+
+Law of this module: a class of events costs next to nothing to define, because importing the
+package defines them all. attrs would compile methods for each.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, dataclass_transform
+
+
+if TYPE_CHECKING:
+    from inspect import Signature
+
+
+class _Signature:
+    """Makes the signature of a class of events once somebody wants to see it."""
+
+    def __get__(self, event: Event | None, kind: type[Event]) -> Signature:
+        from inspect import Parameter, Signature
+
+        how = Parameter.POSITIONAL_OR_KEYWORD
+        return Signature(
+            [
+                Parameter(name, how, default=getattr(kind, name, Parameter.empty), annotation=type_)
+                for name, type_ in kind.__annotations__.items()
+                if name in kind._names
+            ]
+        )
+
+
+@dataclass_transform(frozen_default=True)
+class Event:
+    """
+    The base class of all events: immutable, and equal if their members are.
+
+    ``vars(event)`` returns the members.
+    """
+
+    __signature__ = _Signature()
+    _names: ClassVar[tuple[str, ...]] = ()
+
+    def __init_subclass__(cls) -> None:
+        cls._names = tuple(cls.__annotations__)
+        cls.__match_args__ = cls._names  # type: ignore[misc, attr-defined]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        names: tuple[str, ...] = getattr(self, "__match_args__", ())
+        given = dict(zip(names, args, strict=False)) | kwargs
+        members = {n: given[n] if n in given else getattr(type(self), n, ...) for n in names}
+        if (
+            len(args) + len(kwargs) > len(given)
+            or given.keys() - members
+            or ... in members.values()
+        ):
+            raise TypeError(f"The arguments of {type(self).__name__} are {', '.join(names)}.")
+        self.__dict__.update(members)
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError(f"{type(self).__name__} is immutable.")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        self.__setattr__(name, None)
+
+    def __eq__(self, other: object) -> bool:
+        return vars(self) == vars(other) if type(self) is type(other) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash((type(self), *vars(self).values()))
+
+    def __repr__(self) -> str:
+        members = ", ".join(f"{name}={value!r}" for name, value in vars(self).items())
+        return f"{type(self).__name__}({members})"
+
+
+# Where users import it from, as repr(), help() and tracebacks show it.
+Event.__module__ = "cognito_devtoken.events"
