@@ -107,13 +107,16 @@ class Lookup(Generic[R, L]):
                     state.close()
                     raise session_closed()  # noqa: TRY301  # so that it is counted below
             if isinstance(found, Wait):
+                supervised = True  # _decide() has just done it
                 while not found.flight.done:
                     now = state.now()
                     left = min(found.seconds, patience) - asked.age(now)
                     if left <= 0:
                         break
-                    with state.lock:
-                        supervise(state, found.flight, now)
+                    if not supervised:
+                        with state.lock:
+                            supervise(state, found.flight, now)
+                    supervised = False
                     recorder.run_deferred()
                     if not found.flight.done:
                         yield found.flight, left

@@ -84,7 +84,7 @@ class WorkerSlots(Generic[F]):
 
     def too_many_active(self) -> bool:
         """Tell whether a worker that was left behind has returned after it was replaced."""
-        return self.active() > self._max_concurrent
+        return len(self._refs) > self._max_concurrent < self.active()
 
     def reserve(self) -> Worker[F] | None:
         """Wake an idle worker for a queued flight, or return a new one that must be started."""
