@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from logging import Logger
 
-    from .events import Event
+    from ._event import Event
 
 
 # The events that are logged at WARNING, by name, and what the line says to do. The error of a
