@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import Generic, NamedTuple, TypeVar
 
 from .._values.arguments import Seconds, as_seconds
@@ -107,19 +107,7 @@ class Lookup(Generic[R, L]):
                     state.close()
                     raise session_closed()  # noqa: TRY301  # so that it is counted below
             if isinstance(found, Wait):
-                supervised = True  # _decide() has just done it
-                while not found.flight.done:
-                    now = state.now()
-                    left = min(found.seconds, patience) - asked.age(now)
-                    if left <= 0:
-                        break
-                    if not supervised:
-                        with state.lock:
-                            supervise(state, found.flight, now)
-                    supervised = False
-                    recorder.run_deferred()
-                    if not found.flight.done:
-                        yield found.flight, left
+                yield from self._wait_for(found.flight, asked, min(found.seconds, patience))
                 now = state.now()
                 with state.lock:
                     lease = self._outcome(found, key, now)
@@ -137,6 +125,24 @@ class Lookup(Generic[R, L]):
                     recorder.counts.update(["misses", "errors"])
             recorder.run_deferred()
             raise
+
+    def _wait_for(
+        self, flight: Flight[R, L], asked: Instant, patience: float
+    ) -> Generator[tuple[Flight[R, L], float], None, None]:
+        """Yield a flight, and for how long to wait, until it is done or the patience ends."""
+        state, supervised = self._state, True  # _decide() has just done it
+        while not flight.done:
+            now = state.now()
+            left = patience - asked.age(now)
+            if left <= 0:
+                break
+            if not supervised:
+                with state.lock:
+                    supervise(state, flight, now)
+            supervised = False
+            state.recorder.run_deferred()
+            if not flight.done:
+                yield flight, left
 
     def _decide(
         self, key: Key, request: R, now: Instant, least: float | None, *, forced: bool
