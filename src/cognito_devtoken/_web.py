@@ -95,7 +95,6 @@ class Answer:
         return cls(status, headers, detail)
 
 
-@attrs.frozen
 class RequestFailed(Event):
     """An error that no session has logged became a response."""
 

@@ -7,6 +7,7 @@ caller get an answer, is every bound kept, and does every worker give its slot b
 
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
@@ -190,6 +191,13 @@ ACTIONS = [
 def test_an_exception_at_any_place_loses_no_caller_no_bound_and_no_worker(
     action: Callable[[Setting], None], threads: bool
 ) -> None:
+    # In a thread of its own: an exception raised by a trace function in the middle of a handler
+    # leaves the thread with the exception that it handled.
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(check_places, action, threads=threads).result()
+
+
+def check_places(action: Callable[[Setting], None], *, threads: bool) -> None:
     def places() -> list[Place]:
         setting = Setting(threads=threads)
         bystander = Caller(setting.cache, "cid")

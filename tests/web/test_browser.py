@@ -189,9 +189,9 @@ def test_a_user_can_stop_waiting_for_a_retry(page: Page) -> None:
 
 
 def test_a_token_expires_and_the_next_can_be_requested(browser: Chrome, example: Path) -> None:
-    with running(example, COGNITO_DEVTOKEN_TOKEN_DURATION="2") as url:
-        # On a busy machine, a token may expire before it is exchanged.
-        page = Page(browser, url, expected="a status of 400")
+    with running(example, COGNITO_DEVTOKEN_TOKEN_DURATION="3") as url:
+        # On a busy machine, a token may expire before it arrives, or before it is exchanged.
+        page = Page(browser, url, expected="a status of (400|503)")
         page.open()
         page["name"].send_keys("ana")
         page["name"].submit()
@@ -201,10 +201,13 @@ def test_a_token_expires_and_the_next_can_be_requested(browser: Chrome, example:
         page.wait_for(lambda: page.text("state") == "Expired")
         page.wait_for(lambda: page.bar() == 0)
         assert page.text("left") == "0:00"
-        page.wait_for(lambda: page["ask"].get_attribute("aria-disabled") == "false")
-        page.click("ask")
 
-        page.wait_for(lambda: page.text("fingerprint") not in (before, NOTHING))
+        def is_another() -> bool:
+            if page["ask"].get_attribute("aria-disabled") == "false":
+                page.click("ask")
+            return page.text("fingerprint") not in (before, NOTHING)
+
+        page.wait_for(is_another)
         assert page.unexpected_messages() == []
     browser.delete_all_cookies()
 
