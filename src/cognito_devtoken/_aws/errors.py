@@ -351,13 +351,10 @@ def _from_elsewhere(error: Exception, request: HasLogins, operation: str) -> Dev
 
     Without the text of the original, which may be secret.
     """
-    places = list(walk_tb(error.__traceback__))
-    for frame, _ in places:
+    place = ""
+    for frame, line in walk_tb(error.__traceback__):
         if frame.f_globals.get("__name__") == _PARSERS:
             return _from_unreadable(frame.f_locals.get("response"), request, operation)
-    place = ""
-    if places:
-        frame, line = places[-1]
         place = f", raised in {frame.f_code.co_filename}, line {line}"
     return TokenUnavailableError(
         f"The call failed with {type(error).__name__}{place}.",
