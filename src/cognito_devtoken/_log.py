@@ -29,6 +29,7 @@ WARNINGS: Mapping[str, str | None] = {
     "ServedInGrace": "Find out why no new token arrives: once this one expires, its user fails.",
     "StoreFailed": "Check that the store is reachable; until it is, every host calls Cognito.",
     "StoredValueRefused": "Give every host the same keys; let nothing else write to the store.",
+    "StoreKeysDiffer": "Give every host the same keys, or each fleet a prefix of its own.",
     "StoreLockExpired": "Find out whether this host is frozen at times, or the store is slow.",
     "Throttled": "Request a longer token_duration, share a store, or ask AWS for a higher quota.",
     "ClockStepped": "Check the host's clock synchronisation, unless it is frozen at times.",

@@ -34,6 +34,7 @@ __all__ = [
     "Reason",
     "ServedInGrace",
     "StoreFailed",
+    "StoreKeysDiffer",
     "StoreLockExpired",
     "StoredValueRefused",
     "Throttled",
@@ -247,6 +248,22 @@ class StoreFailed(Event):
     operation: str
     error: str
     skipped_for: float
+
+
+@attrs.frozen
+class StoreKeysDiffer(Event):
+    """
+    Another host uses the same store with a key that this one does not have: they share nothing.
+    Emitted once for each such key.
+
+    Attributes:
+        own: The id of the key that this host encrypts with; zeros if it does not encrypt.
+
+        other: The id of the other host's key.
+    """
+
+    own: str
+    other: str
 
 
 @attrs.frozen
