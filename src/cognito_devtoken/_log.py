@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from .events import Event
 
 
-# The events that are logged at WARNING, by name, and what the line says to do. The error of a
-# FetchFailed brings its own hint.
+# The events that are logged at WARNING, by name, and what the line says to do, unless the event
+# has a hint of its own.
 WARNINGS: Mapping[str, str | None] = {
     "FetchFailed": None,
     "FetchAbandoned": "Find out what between this host and Cognito neither answers nor refuses.",
@@ -70,7 +70,8 @@ class LoggingHook:
         kind = type(event).__name__
         level = 30 if kind in WARNINGS else 20 if kind in INFO_EVENTS else 10
         if logger.isEnabledFor(level):
-            members = attrs.asdict(event) | ({"hint": hint} if (hint := WARNINGS.get(kind)) else {})
+            members: dict[str, object] = attrs.asdict(event)
+            members["hint"] = members.get("hint") or WARNINGS.get(kind)
             text = " ".join(f"{n}={_shown(v)}" for n, v in members.items() if v is not None)
             logger.log(level, "%s %s", kind, text)
 

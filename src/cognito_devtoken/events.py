@@ -243,11 +243,14 @@ class StoreFailed(Event):
         error: The name of the error's class.
 
         skipped_for: For how many seconds the store is not used from now on; 0 if it still is.
+
+        hint: What to do about it, from the notes of the error; None if it has none.
     """
 
     operation: str
     error: str
     skipped_for: float
+    hint: str | None = None
 
 
 @attrs.frozen

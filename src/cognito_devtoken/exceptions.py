@@ -73,8 +73,9 @@ class DevTokenError(Exception):
 
 
 def hint_of(error: BaseException) -> str | None:
-    """Return what to do about an error of this library, if it says."""
-    return " ".join(getattr(error, "__notes__", ())) or None
+    """Return what the notes of an error say to do about it, if it has any."""
+    notes: object = getattr(error, "__notes__", None)
+    return " ".join(map(str, notes)) or None if isinstance(notes, list) else None
 
 
 @attrs.frozen

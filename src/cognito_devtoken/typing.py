@@ -87,7 +87,8 @@ class TokenStore(Protocol):
     deleted or has expired, and numbers the messages of a log from 1 without a gap.
 
     A cache calls it from several threads at once, never for a hit, and handles whatever it
-    raises. An operation that has not succeeded within 100 ms should raise.
+    raises. A note of the error (``add_note()``) is logged as what to do about it. An operation that
+    has not succeeded within 100 ms should raise.
     ``cognito_devtoken.testing.TokenStoreContract`` tests all this.
     """
 

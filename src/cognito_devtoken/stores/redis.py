@@ -31,6 +31,7 @@ try:
     from redis.retry import Retry
 
     from ._connection import CONNECTIONS
+    from ._redis_hints import explained
 except ModuleNotFoundError as _error:
     raise ConfigurationError(
         f"A RedisStore needs {str(_error.name).partition('.')[0]}, which is not installed.",
@@ -230,7 +231,7 @@ class RedisStore:
         self._check_open()
         # The names are on any nodes of a cluster.
         read = getattr(self._client, "mget_nonatomic", self._client.mget)
-        with within(self._timeout):
+        with within(self._timeout), explained():
             found = read([self._mark(name) for name in names])
         return [_mark_of(text or b"") for text in found]
 
@@ -253,7 +254,7 @@ class RedisStore:
     def _run(self, script: scripts.Script, names: list[str], *arguments: Any) -> Any:
         self._check_open()
         arguments = (len(names), *names, *arguments)
-        with within(self._timeout):
+        with within(self._timeout), explained():
             try:
                 return self._client.evalsha(script.sha, *arguments)
             except NoScriptError:  # the first time on a server, and after its restart
