@@ -28,6 +28,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import cast
 
 import attrs
 
@@ -74,8 +75,10 @@ class DevTokenError(Exception):
 
 def hint_of(error: BaseException) -> str | None:
     """Return what the notes of an error say to do about it, if it has any."""
-    notes: object = getattr(error, "__notes__", None)
-    return " ".join(map(str, notes)) or None if isinstance(notes, list) else None
+    notes = getattr(error, "__notes__", None)
+    # Whoever sets it directly may set it to anything.
+    texts = cast("list[object]", notes) if isinstance(notes, list) else []
+    return " ".join(map(str, texts)) or None
 
 
 @attrs.frozen
