@@ -19,14 +19,15 @@ if TYPE_CHECKING:
     from ._event import Event
 
 
-# The events that are logged at WARNING, by name, and what the line says to do. The error of a
-# FetchFailed brings its own hint.
+# The events that are logged at WARNING, by name, and what the line says to do, unless the event
+# has a hint of its own.
 WARNINGS: Mapping[str, str | None] = {
     "FetchFailed": None,
     "FetchAbandoned": "Find out what between this host and Cognito neither answers nor refuses.",
     "ServedInGrace": "Find out why no new token arrives: once this one expires, its user fails.",
     "StoreFailed": "Check that the store is reachable; until it is, every host calls Cognito.",
     "StoredValueRefused": "Give every host the same keys; let nothing else write to the store.",
+    "StoreKeysDiffer": "Give every host the same keys, or each fleet a prefix of its own.",
     "StoreLockExpired": "Find out whether this host is frozen at times, or the store is slow.",
     "Throttled": "Request a longer token_duration, share a store, or ask AWS for a higher quota.",
     "ClockStepped": "Check the host's clock synchronisation, unless it is frozen at times.",
@@ -67,7 +68,8 @@ class LoggingHook:
         kind = type(event).__name__
         level = 30 if kind in WARNINGS else 20 if kind in INFO_EVENTS else 10
         if logger.isEnabledFor(level):
-            members = vars(event) | ({"hint": hint} if (hint := WARNINGS.get(kind)) else {})
+            members: dict[str, object] = dict(vars(event))
+            members["hint"] = members.get("hint") or WARNINGS.get(kind)
             text = " ".join(f"{n}={_shown(v)}" for n, v in members.items() if v is not None)
             logger.log(level, "%s %s", kind, text)
 

@@ -33,6 +33,7 @@ __all__ = [
     "Reason",
     "ServedInGrace",
     "StoreFailed",
+    "StoreKeysDiffer",
     "StoreLockExpired",
     "StoredValueRefused",
     "Throttled",
@@ -228,11 +229,29 @@ class StoreFailed(Event):
         error: The name of the error's class.
 
         skipped_for: For how many seconds the store is not used from now on; 0 if it still is.
+
+        hint: What to do about it, from the notes of the error; None if it has none.
     """
 
     operation: str
     error: str
     skipped_for: float
+    hint: str | None = None
+
+
+class StoreKeysDiffer(Event):
+    """
+    Another host uses the same store with a key that this one does not have: they share nothing.
+    Emitted once for each such key.
+
+    Attributes:
+        own: The id of the key that this host encrypts with; zeros if it does not encrypt.
+
+        other: The id of the other host's key.
+    """
+
+    own: str
+    other: str
 
 
 class StoreLockExpired(Event):

@@ -28,6 +28,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import cast
 
 import attrs
 
@@ -73,8 +74,11 @@ class DevTokenError(Exception):
 
 
 def hint_of(error: BaseException) -> str | None:
-    """Return what to do about an error of this library, if it says."""
-    return " ".join(getattr(error, "__notes__", ())) or None
+    """Return what the notes of an error say to do about it, if it has any."""
+    notes = getattr(error, "__notes__", None)
+    # Whoever sets it directly may set it to anything.
+    texts = cast("list[object]", notes) if isinstance(notes, list) else []
+    return " ".join(map(str, texts)) or None
 
 
 @attrs.frozen

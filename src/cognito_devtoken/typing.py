@@ -78,16 +78,17 @@ class TokenStore(Protocol):
     """
     Shares tokens between hosts, such as :class:`~cognito_devtoken.stores.redis.RedisStore`.
 
-    A store does not know what its names and values mean: names are HMACs in hexadecimal, values
+    A store does not know what its names and values mean: names are digests in hexadecimal, values
     are sealed with :attr:`keys` first. Each name has a value and a lock, which are independent of
     each other, and a mark, which is a position of the log. In addition, there is one log of
-    messages for all hosts.
+    messages for all hosts. One mark holds the id of a key, 16 hex digits, instead of a log's.
 
     The log has an id. A store gives it a new one whenever the log starts anew, because it was lost,
     deleted or has expired, and numbers the messages of a log from 1 without a gap.
 
     A cache calls it from several threads at once, never for a hit, and handles whatever it
-    raises. An operation that has not succeeded within 100 ms should raise.
+    raises. A note of the error (``add_note()``) is logged as what to do about it. An operation that
+    has not succeeded within 100 ms should raise.
     ``cognito_devtoken.testing.TokenStoreContract`` tests all this.
     """
 

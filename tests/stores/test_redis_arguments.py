@@ -101,9 +101,84 @@ def test_a_store_needs_either_keys_or_plain_text(arguments: dict[str, Any]) -> N
     assert isinstance(RedisStore("redis://", plain_text=True).keys, PlainText)
 
 
-def test_the_timeout_has_an_upper_limit(keys: str) -> None:
-    with pytest.raises(ValueError, match="timeout must be at most 1 s, not 2 s"):
-        RedisStore("redis://", keys=keys, timeout=2)
+@pytest.mark.parametrize("timeout", [0, 2])
+def test_the_timeout_has_limits(keys: str, timeout: float) -> None:
+    message = f"timeout must be more than 0 s and at most 1 s, not {timeout} s"
+    with pytest.raises(ValueError, match=message):
+        RedisStore("redis://", keys=keys, timeout=timeout)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"prefix": 5}, "prefix must be of type str, not int."),
+        ({"prefix": None}, "prefix must be of type str, not NoneType."),
+        ({"plain_text": "yes"}, "plain_text must be of type bool, not str."),
+        ({"plain_text": 1}, "plain_text must be of type bool, not int."),
+    ],
+)
+def test_an_argument_of_another_type_is_refused(
+    keys: str, arguments: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(TypeError) as caught:
+        RedisStore("redis://", **({"keys": keys} | arguments))
+
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("prefix", ["a\nb", "\ud800", "a{}b"])
+def test_a_prefix_that_no_server_or_no_cluster_could_use_is_refused(keys: str, prefix: str) -> None:
+    with pytest.raises(ValueError, match="prefix must be printable text without") as caught:
+        RedisStore("redis://", keys=keys, prefix=prefix)
+
+    assert str(caught.value).endswith(f", not {prefix!a}.")
+
+
+@pytest.mark.parametrize(
+    ("rest", "message"),
+    [
+        ("canary@host/abc", "must end with the number of a database"),
+        ("canary@host/0/1", "must end with the number of a database"),
+        ("canary@host/-1", "must end with the number of a database"),
+        ("canary@host:0", "must have a port from 1 to 65535, not 0"),
+        ("canary@host?decode_responses=true", "must not have the option decode_responses"),
+        ("canary@host?colour=red", "has an invalid option: colour"),
+        ("canary@host?protocol=9", "has an invalid option: protocol"),
+        ("canary@host?ssl_cert_reqs=none", "has an invalid option: ssl_cert_reqs"),
+        ("canary@host?db", "must have options of the form NAME=VALUE after ?"),
+        ("12#canary@host", "must not contain # or, after ?, an @"),
+        ("12?canary=1@host", "must not contain # or, after ?, an @"),
+    ],
+)
+def test_a_url_that_does_not_mean_what_it_seems_to_is_refused_without_being_shown(
+    keys: str, rest: str, message: str
+) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        RedisStore(f"redis://:{rest}", keys=keys)
+
+    assert str(caught.value) == f"The url of a RedisStore {message}."
+    assert find_leaks(caught.value, "canary") == []
+
+
+def test_a_unix_url_needs_a_path(keys: str) -> None:
+    with pytest.raises(ConfigurationError, match="has no path"):
+        RedisStore("unix://", keys=keys)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://",
+        "redis://host",
+        "redis:///3",
+        "redis://:p%23%3F%40@host:1/3",
+        "redis://host?db=3&max_connections=5&client_name=shop&socket_keepalive=true",
+        "rediss://host/3?ssl_ca_certs=ca.pem&ssl_check_hostname=false",
+        "unix://:secret@/run/redis.sock?db=3",
+    ],
+)
+def test_a_url_with_options_of_the_redis_library_is_accepted(keys: str, url: str) -> None:
+    RedisStore(url, keys=keys).close()
 
 
 def test_the_repr_of_a_store_shows_no_password(keys: str) -> None:

@@ -13,6 +13,7 @@ import pytest
 from caching import POOL_ID, PROVIDER, Recorder, request_for
 from canary import find_leaks
 from cognito_devtoken import TokenSession
+from cognito_devtoken._log import WARNINGS
 from cognito_devtoken.events import StoreFailed
 from cognito_devtoken.exceptions import (
     TokenUnavailableError,
@@ -177,3 +178,89 @@ def test_a_session_shows_neither_its_password_nor_its_keys(
     assert find_leaks(caught.value, *canaries) == []
     shown = repr(recorder.events) + caplog.text + repr((store, session))
     assert [canary for canary in canaries if canary in shown] == []
+
+
+def deny(command: str) -> Callable[[Server], object]:
+    def begin(server: Server) -> None:
+        with server.client() as client:
+            client.execute_command("ACL", "SETUSER", "default", f"-{command}")
+
+    return begin
+
+
+def follow_another_server(server: Server) -> None:
+    with server.client() as client:
+        client.replicaof("127.0.0.1", "1")
+
+
+# What is wrong with a server, with the login or the query of the URL, and a part of the hint.
+MISTAKES: dict[str, tuple[Callable[[Server], object], str, str]] = {
+    "no password": (require_password, "", "redis://:PASSWORD@HOST"),
+    "wrong password": (require_password, ":canary@", "percent-encoded"),
+    "needless password": (lambda s: None, ":canary@", "for the default user"),
+    "unknown user": (lambda s: None, "ana:canary@", "redis://USER:PASSWORD@HOST"),
+    "no scripts allowed": (deny("evalsha"), "", "'Share tokens in a fleet' lists"),
+    "no command of a script allowed": (deny("hset"), "", "'Share tokens in a fleet' lists"),
+    "replica": (follow_another_server, "", "Connect to the primary"),
+    "out of memory": (fill_memory, "", "maxmemory-policy"),
+    "no such database": (lambda s: None, "?db=99", "has the database"),
+}
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+@pytest.mark.parametrize("mistake", list(MISTAKES))
+def test_a_mistake_of_configuration_is_logged_with_what_to_do_about_it(
+    own_redis: Server,
+    open_store: StoreOpener,
+    new_host: HostFactory,
+    recorder: Recorder,
+    caplog: pytest.LogCaptureFixture,
+    mistake: str,
+) -> None:
+    make, part, hint = MISTAKES[mistake]
+    make(own_redis)
+    login, query = ("", part) if part.startswith("?") else (part, "")
+    host = new_host(store=open_store(f"unix://{login}{own_redis.path}{query}"))
+
+    host.get(request_for())
+
+    event = recorder.of(StoreFailed)[0]
+    assert hint in (event.hint or "")
+    line = next(text for text in caplog.messages if text.startswith("StoreFailed"))
+    assert line.endswith(f'hint="{event.hint}"')
+    assert "canary" not in caplog.text
+
+
+# What a server answers, and a part of the hint.
+ANSWERS = {
+    b"HTTP/1.1 400 Bad Request\r\n\r\n": "a Redis server answers at this address",
+    b"-MOVED 1 127.0.0.1:1\r\n": "RedisCluster",
+    b"-LOADING Redis is loading the dataset in memory\r\n": WARNINGS["StoreFailed"],
+}
+
+
+@pytest.mark.parametrize("answer", list(ANSWERS), ids=ANSWERS.get)
+def test_an_answer_that_tells_what_is_wrong_is_logged_with_what_to_do_about_it(
+    open_store: StoreOpener,
+    new_host: HostFactory,
+    caplog: pytest.LogCaptureFixture,
+    answer: bytes,
+) -> None:
+    with fake_server(responds_with(answer)) as url:
+        new_host(store=open_store(url)).get(request_for())
+
+    line = next(text for text in caplog.messages if text.startswith("StoreFailed"))
+    assert (ANSWERS[answer] or "no hint") in line
+
+
+def test_a_server_without_tls_or_that_is_too_slow_is_logged_with_what_to_do_about_it(
+    open_store: StoreOpener, new_host: HostFactory, recorder: Recorder
+) -> None:
+    with fake_server(sends_garbage) as url:
+        new_host(store=open_store(url.replace("redis:", "rediss:"))).get(request_for())
+    with fake_server(never_responds) as url:
+        new_host(store=open_store(url, timeout=0.01)).get(request_for())
+
+    hints = [event.hint or "" for event in recorder.of(StoreFailed)]
+    assert hints[0].startswith("Use rediss:// for TLS and redis:// without")
+    assert "within the store's timeout" in hints[-1]

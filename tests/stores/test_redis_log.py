@@ -144,6 +144,8 @@ def test_a_mark_lives_as_long_as_a_token_may(
     listen(host)
 
     with redis_server.client() as client:
-        (name,) = client.keys("*:mark")
-        assert 86_400_000 < client.pttl(name) <= 90_000_000
-        assert client.memory_usage(name) <= 250, "docs/fleet.md"
+        names = client.keys("*:mark")
+        assert len(names) == 2, "the user's, and that of the key in use"
+        for name in names:
+            assert 86_400_000 < client.pttl(name) <= 90_000_000
+            assert client.memory_usage(name) <= 250, "docs/fleet.md"

@@ -148,3 +148,25 @@ def test_no_error_of_a_host_that_shares_tokens_shows_a_login(
     assert [leak for error in errors for leak in find_leaks(error, "canary")] == []
     kinds = [type(error) for error in errors]
     assert kinds == [TokenUnavailableError, TokenUnavailableError, SessionClosedError]
+
+
+@pytest.mark.parametrize(
+    ("notes", "hint"),
+    [
+        ([], None),
+        (["Check the disk."], "Check the disk."),
+        (["Check the disk.", 5], "Check the disk. 5"),
+        (5, None),
+    ],
+)
+def test_the_notes_of_an_error_say_what_to_do_about_a_store_that_fails(
+    new_host: HostFactory, store: MemoryStore, recorder: Recorder, notes: object, hint: str | None
+) -> None:
+    store.error = ConnectionError("down")
+    store.error.__notes__ = notes  # type: ignore[assignment]
+    host = new_host()
+
+    host.get(request_for())
+
+    assert recorder.of(StoreFailed)[0].hint == hint
+    assert host.stats().errors == 0

@@ -15,6 +15,7 @@ from .._values.key import Key
 from .._values.request import TokenRequest
 from .._values.token import OpenIdToken
 from ..events import StoredValueRefused, StoreFailed
+from ..exceptions import hint_of
 from ..typing import LogPage, Stored, TokenStore
 from .circuit_breaker import CircuitBreaker
 from .invalidation_index import LogPosition
@@ -58,7 +59,7 @@ class GuardedStore:
             with state.lock:
                 wait = self._breaker.failed(now, state.random_fraction())
                 recorder.counts["store_errors"] += 1
-                recorder.emit(StoreFailed, operation, type(error).__name__, wait)
+                recorder.emit(StoreFailed, operation, type(error).__name__, wait, hint_of(error))
         else:
             with state.lock:
                 self._breaker.succeeded()

@@ -21,6 +21,7 @@ from .announcements import Announcements
 from .background import BackgroundThread
 from .guarded_store import GuardedStore, StoreFailedError
 from .invalidation_index import InvalidationIndex, LogPosition
+from .key_check import KeyCheck
 from .log_reader import LogReader
 from .messages import mark_names
 
@@ -52,6 +53,7 @@ class InvalidationLog:
         self.index = InvalidationIndex(developer_provider)
         self._announcements = Announcements(state, store, self.index)
         self._reader = LogReader(state, store, self.index, developer_provider)
+        self._key_check = KeyCheck(state, store)
         kind = InvalidationLog
         self.thread = BackgroundThread(self, kind.listen_once, kind.report, state.lock)
         # Hooks have a thread of their own: one that hangs must not leave this host deaf.
@@ -173,6 +175,7 @@ class InvalidationLog:
             with suppress(StoreFailedError):
                 self._exchange(_LISTENERS_MARKS)
                 exchanged = True
+                self._key_check.run()
         if state.recorder.has_deferred():
             self.hooks.ensure(first_pause=0)
         if state.closed:

@@ -100,7 +100,7 @@ class StoreKeys(NeverPickled):
 
     @property
     def ids(self) -> tuple[str, ...]:
-        """The ids of the keys, as sealed values carry them; they reveal nothing about the keys."""
+        """The ids of the keys, in hexadecimal, as sealed values carry them; they are not secret."""
         return tuple(key.id.hex() for key in self._keys)
 
     def names(self, digest: bytes) -> list[str]:
@@ -150,6 +150,9 @@ class PlainText:
     No sealing: anyone who can read the store can read every token, and anyone who can write to it
     chooses which tokens are handed out. For tests, and for a store that no one else can reach.
     """
+
+    ids: tuple[str, ...] = ("0" * 2 * _ID_BYTES,)
+    """Zeros, because there are no keys."""
 
     def names(self, digest: bytes) -> list[str]:
         """Return the name of a value. Anyone who can guess a user id can compute it."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from .._runtime.deadline import within
 from .._runtime.fork import watch
-from .._values.arguments import Seconds, as_seconds
+from .._values.arguments import Seconds, as_seconds, check_kind
 from .._values.clock import SYSTEM_CLOCK
 from .._values.secret import Secret
 from ..exceptions import ConfigurationError, SessionClosedError
@@ -31,6 +31,8 @@ try:
     from redis.retry import Retry
 
     from ._connection import CONNECTIONS
+    from ._redis_hints import explained
+    from ._redis_url import checked
 except ModuleNotFoundError as _error:
     raise ConfigurationError(
         f"A RedisStore needs {str(_error.name).partition('.')[0]}, which is not installed.",
@@ -121,9 +123,9 @@ class RedisStore:
             timedelta; at most 1 s. Your own *client* uses its own time-outs instead.
 
     Raises:
-        ValueError: If *timeout* is more than 1 s.
+        ValueError: If *timeout* is 0 or more than 1 s, or if *prefix* is not printable.
 
-        TypeError: If *client* is of another type, such as a client for asyncio.
+        TypeError: If an argument is of another type, such as a client for asyncio.
 
         ConfigurationError: If the URL is invalid, if there are no keys, or if the time-outs of the
             client or of its Sentinel are too long.
@@ -154,6 +156,10 @@ class RedisStore:
         timeout: Seconds = _LIMIT,
     ) -> None:
         self._closed = True  # until it is open
+        check_kind("plain_text", plain_text, bool)
+        check_kind("prefix", prefix, str)
+        if not prefix.isprintable() or "{}" in prefix:  # a cluster would ignore later braces
+            raise ValueError(f"prefix must be printable text without {{}}, not {prefix!a}.")
         self._prefix = prefix
         try:
             self._keys = _sealing(keys, plain_text=plain_text)
@@ -162,12 +168,15 @@ class RedisStore:
                 raise ConfigurationError("A RedisStore needs either a url or a client, not both.")
             if client is not None:
                 _check_client(client)
-            self._client: Any = client if self._url is None else _client_of(self._url)
+            if self._url is not None:
+                client = checked(_client_of(self._url), self._url)
+            self._client: Any = client
         finally:
             del url, keys, client  # they contain passwords
         self._timeout = as_seconds("timeout", timeout)
-        if self._timeout > _LONGEST:
-            raise ValueError(f"timeout must be at most {_LONGEST:g} s, not {self._timeout:g} s.")
+        if not 0 < self._timeout <= _LONGEST:
+            limit = f"more than 0 s and at most {_LONGEST:g} s"
+            raise ValueError(f"timeout must be {limit}, not {self._timeout:g} s.")
         self._look = _Look()
         watch(self)
         self._closed = False
@@ -230,7 +239,7 @@ class RedisStore:
         self._check_open()
         # The names are on any nodes of a cluster.
         read = getattr(self._client, "mget_nonatomic", self._client.mget)
-        with within(self._timeout):
+        with within(self._timeout), explained():
             found = read([self._mark(name) for name in names])
         return [_mark_of(text or b"") for text in found]
 
@@ -253,7 +262,7 @@ class RedisStore:
     def _run(self, script: scripts.Script, names: list[str], *arguments: Any) -> Any:
         self._check_open()
         arguments = (len(names), *names, *arguments)
-        with within(self._timeout):
+        with within(self._timeout), explained():
             try:
                 return self._client.evalsha(script.sha, *arguments)
             except NoScriptError:  # the first time on a server, and after its restart

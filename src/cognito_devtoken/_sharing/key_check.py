@@ -1,0 +1,70 @@
+"""
+Whether the hosts that share a store have a key in common.
+
+Hosts without one share nothing, and nothing else would tell: each looks for tokens under names of
+its own. So one mark of the store holds the id of a key in use.
+
+Laws of this module: a host only replaces the id of a key that it has itself. So the mark follows
+a rotation step by step, and a host with other keys reports the difference at every start.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+
+from .._cache.state import CacheState
+from .._values.clock import Instant
+from .._values.request import MAX_DURATION, TokenRequest
+from .._values.token import OpenIdToken
+from ..events import StoreKeysDiffer
+from .guarded_store import GuardedStore
+from .invalidation_index import LogPosition
+from .log_reader import LOG_LIFE
+
+
+# The same for every host, whatever its keys; every other name is derived from a key.
+NAME = sha256(b"cognito-devtoken keys in use").hexdigest()
+# How many seconds pass between two looks; after a failure; and after a host has written the id
+# where there was none, because another host may have done so at the same time.
+EVERY, _AFTER_FAILURE, _AFTER_FIRST = MAX_DURATION / 2, 60.0, 0.0
+
+
+class KeyCheck:
+    """Compares the keys of this host with the key that hosts use. One thread runs it."""
+
+    def __init__(self, state: CacheState[TokenRequest, OpenIdToken], store: GuardedStore) -> None:
+        self._state = state
+        self._store = store
+        self._looked_at: Instant | None = None
+        self._pause = 0.0
+        self._told: str | None = None  # the key that was last reported
+
+    def run(self) -> None:
+        """
+        Look, if it is time to.
+
+        Raises:
+            StoreFailedError: If the store fails.
+        """
+        now = self._state.now()
+        if self._looked_at is None or self._looked_at.age(now) >= self._pause:
+            self._looked_at, self._pause = now, _AFTER_FAILURE
+            self._pause = self._look()
+
+    def _look(self) -> float:
+        """Compare once. Returns for how many seconds not to look again."""
+        own = self._store.keys.ids
+        mark: LogPosition | None
+        (mark,) = self._store.use("marks", [NAME])
+        used = mark.log if mark else None
+        if used is not None and used not in own:
+            self._tell(used)
+        elif used != own[0]:
+            self._store.use("mark", NAME, own[0], 1, LOG_LIFE)
+        return EVERY if used else _AFTER_FIRST
+
+    def _tell(self, used: str) -> None:
+        with self._state.lock:
+            if used != self._told:
+                self._told = used
+                self._state.recorder.emit(StoreKeysDiffer, self._store.keys.ids[0], used)

@@ -1,0 +1,77 @@
+"""
+What to do about an error of a Redis server, by its class.
+
+Law of this module: a hint is a fixed text. The message of an error may quote what was sent.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+
+
+_TLS = (
+    "Use rediss:// for TLS and redis:// without; for a certificate authority of your own, add "
+    "?ssl_ca_certs=PATH to the URL."
+)
+_AUTHENTICATION = (
+    "Check the user and the password of the store: redis://USER:PASSWORD@HOST, or "
+    "redis://:PASSWORD@HOST for the default user, with special characters percent-encoded "
+    "(@ is %40, / is %2F, # is %23, % is %25)."
+)
+# By name, because some versions of the redis library lack some of the classes.
+_HINTS: Mapping[str, str] = {
+    "AuthenticationError": _AUTHENTICATION,
+    "AuthenticationWrongNumberOfArgsError": _AUTHENTICATION,
+    "NoPermissionError": (
+        "Allow the store's user (ACL SETUSER) the commands that the page 'Share tokens in a "
+        "fleet' lists, on names that begin with the store's prefix."
+    ),
+    "OutOfMemoryError": (
+        "Give the server more memory, or set its maxmemory-policy to volatile-ttl."
+    ),
+    "ReadOnlyError": (
+        "Connect to the primary: this server is a replica, which cannot be written to."
+    ),
+    "MovedError": (
+        "This server belongs to a cluster: pass client=RedisCluster(host=HOST, **BOUNDED) "
+        "instead of a URL."
+    ),
+    "ResponseError": (
+        "Check that the server is Redis 5 or later, or Valkey, and has the database in the URL."
+    ),
+    "InvalidResponse": f"Check that a Redis server answers at this address. {_TLS}",
+    "TimeoutError": (
+        "Use a server in the same network, which answers within the store's timeout of 100 ms, "
+        "or raise the timeout."
+    ),
+}
+# An error inside a script is a ResponseError that quotes the one that its class would name.
+_IN_SCRIPTS: Mapping[str, str] = {
+    "-OOM ": "OutOfMemoryError",
+    "-READONLY ": "ReadOnlyError",
+    "The user executing the script can't": "NoPermissionError",
+}
+_LOOKED_AT = 1000  # characters
+
+
+@contextmanager
+def explained() -> Generator[None]:
+    """Add to an error a note that says what to do about it."""
+    try:
+        yield
+    except Exception as error:
+        if hint := _hint_for(error):
+            error.add_note(hint)
+        raise
+
+
+def _hint_for(error: Exception) -> str | None:
+    if isinstance(error.__context__, ssl.SSLError):
+        return _TLS
+    name = type(error).__name__
+    if name == "ResponseError":
+        text = str(error)[:_LOOKED_AT]
+        name = next((_IN_SCRIPTS[sign] for sign in _IN_SCRIPTS if sign in text), name)
+    return _HINTS.get(name)
