@@ -96,6 +96,10 @@ class TestExplanation:
                 {"amr": ["authenticated", "arn:aws:iam::1:oidc-provider/x:OIDC:me"]},
                 "arn:aws:iam::1:oidc-provider/x: its user me",
             ),
+            (
+                {"https://cognito-identity.cn-north-1.amazonaws.com.cn/identity-pool-arn": "arn:x"},
+                f"identity pool {POOL_ID}  (aud)\n              arn:x\nissuer",
+            ),
             ({"https://aws.amazon.com/tags": 1}, "verified"),
             ({"nonce": ["\x1b[2J", "ä"]}, 'nonce         ["\\u001b[2J", "ä"]'),
             ({"sub": "\x1b[2J"}, "identity      \\x1b[2J  (sub)"),

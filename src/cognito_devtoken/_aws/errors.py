@@ -90,6 +90,9 @@ _HINTS = {
     "Token is not from a supported provider": (
         "Add that provider to the identity pool, under exactly the name used in logins."
     ),
+    "Issuer doesn't match providerName": (
+        "Name the login after the issuer of its token: its iss, without https:// and a final slash."
+    ),
     "Can't pass in a Cognito token": (
         "Pass your own user id and the public providers' own tokens. A Cognito token is only "
         "accepted by GetCredentialsForIdentity and STS."

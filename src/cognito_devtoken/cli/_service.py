@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import attrs
 
-from .._values.token import COGNITO_PROVIDER, OpenIdToken
+from .._values.token import OpenIdToken
 from ..exceptions import InvalidRequestError
 from ._input.members import violations
 from ._input.options import Options
@@ -101,7 +101,7 @@ class Service:
         Raises:
             ServiceError, TokenUnavailableError, ConfigurationError: As above.
         """
-        sent = Sent({"IdentityId": token.identity_id, "Logins": {COGNITO_PROVIDER: token.token}})
+        sent = Sent({"IdentityId": token.identity_id, "Logins": token.to_logins()})
         name = "GetCredentialsForIdentity"
         with self._guarded(sent, name):
             answer = self._call(self._client(pool_id, signed=False), name, sent)

@@ -35,8 +35,9 @@ Anyone who has the token can read the developer user id in it."""
 _WIDTH = 78
 _NAMES = 14
 _TAGS = "https://aws.amazon.com/tags"
-_POOL_ARN = "https://cognito-identity.amazonaws.com/identity-pool-arn"
-_KNOWN = {"sub", "aud", "amr", "iss", "exp", "iat", _TAGS, _POOL_ARN}
+# After the issuer, which differs by partition.
+_POOL_ARN = "/identity-pool-arn"
+_KNOWN = {"sub", "aud", "amr", "iss", "exp", "iat", _TAGS}
 _PROMPT = "Token (input is hidden): "
 
 
@@ -90,14 +91,15 @@ def _lines(claims: Mapping[str, Any], now: float) -> Iterator[str]:
     pool = claims.get("aud")
     yield _line("identity", f"{_shown(claims.get('sub'))}  (sub)")
     yield _line("identity pool", f"{_shown(pool)}  (aud)")
-    if _POOL_ARN in claims:
-        yield _line("", _shown(claims[_POOL_ARN]))
+    arns = {name for name in claims if name.endswith(_POOL_ARN)}
+    for name in sorted(arns):
+        yield _line("", _shown(claims[name]))
     yield _line("issuer", f"{_shown(claims.get('iss'))}  (iss)")
     yield from _proofs(claims.get("amr"), pool)
     tags = claims.get(_TAGS)
     if isinstance(tags, dict):
         yield _line("tags", _shown(cast("dict[str, object]", tags).get("principal_tags")))
-    for name in sorted(claims.keys() - _KNOWN):
+    for name in sorted(claims.keys() - _KNOWN - arns):
         yield _line(_shown(name), _shown(claims[name]))
     yield from _life(claims.get("iat"), claims.get("exp"), now)
 
