@@ -120,6 +120,10 @@ _CREDENTIALS_HINT = (
     "not expired, and that the system clock is correct. Test them with "
     "'aws sts get-caller-identity'."
 )
+_CERTIFICATE_HINT = (
+    "Check the certificate of the endpoint, or of the proxy. If a CA of your own signed it, set "
+    "AWS_CA_BUNDLE, or ca_bundle of the profile, to a file with the CA's certificate."
+)
 
 _UNAVAILABLE = (boto.HTTPClientError, boto.ConnectionError, boto.IncompleteReadError)
 _NO_CREDENTIALS = (
@@ -310,7 +314,8 @@ def _from_botocore(error: BotoCoreError) -> DevTokenError:
     message = f"{type(error).__name__}: {one_line(str(cause))}"
     failure: DevTokenError
     if isinstance(error, _UNAVAILABLE):
-        failure = TokenUnavailableError(message, last_error=cause)
+        hint = _CERTIFICATE_HINT if isinstance(error, boto.SSLError) else None
+        failure = TokenUnavailableError(message, last_error=cause, hint=hint)
     else:
         hint = _CREDENTIALS_HINT if isinstance(error, _NO_CREDENTIALS) else None
         failure = ConfigurationError(message, hint=hint)

@@ -16,6 +16,7 @@ from .._values.secret import Secret
 from .._values.text import printable
 from .._values.token import decode_claims
 from ._errors import ParameterError
+from ._input.options import Options
 from ._input.parsing import Parser
 from ._input.sources import STDIN, load, read_stdin
 from ._keys import add_arguments as add_key_arguments
@@ -28,7 +29,8 @@ Explains a Cognito token without printing it: the identity, how the user was
 authenticated, and how long the token is valid. Without TOKEN, prompts for it if
 standard input is a terminal; if not, reads the token, or the JSON that
 get-token prints, from standard input. The claims are not verified unless you
-pass --verify or --jwks.
+pass --verify or --jwks. The global options say how the keys are fetched;
+--output, --query and --color have no effect.
 
 Anyone who has the token can read the developer user id in it."""
 
@@ -49,6 +51,7 @@ def add_arguments(parser: Parser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
+    options = Options.of(arguments)
     is_verified = arguments.verify or arguments.jwks is not None
     if arguments.identity_pool_id is not None and not is_verified:
         raise ParameterError(
@@ -66,7 +69,7 @@ def run(arguments: argparse.Namespace) -> None:
     for line in _lines(claims, now):
         print(line.rstrip())
     if is_verified:
-        print(_line("verified", verify(token, claims, now, arguments)))
+        print(_line("verified", verify(token, claims, now, arguments, options)))
     else:
         print(_line("verified", "no (use --verify)"))
 
