@@ -292,6 +292,7 @@ class TestVerification:
             ("ftp://me:canary@localhost/", "keys from ftp://<hidden>@localhost/: No such"),
             ("", "Cannot read keys from : Is a directory"),
             ("/nowhere/keys", "Cannot read keys from /nowhere/keys: No such file or directory"),
+            ("/no\0where", "Cannot read keys from /no\\x00where: ValueError"),
             ("{folder}/keys", "NOT verified by the keys of"),
             ("{folder}/number", "NOT verified by the keys of"),
             ("{folder}/deep", "NOT verified by the keys of"),

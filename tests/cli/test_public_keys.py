@@ -1,6 +1,7 @@
 """``inspect`` fetches the public keys as botocore is configured to call Cognito."""
 
 import json
+import socket
 import urllib.request
 from collections.abc import Iterator
 from typing import Any
@@ -214,17 +215,32 @@ def test_a_certificate_of_a_known_ca_is_accepted(
     assert "verified      RS512" in capsys.readouterr().out
 
 
-def test_a_certificate_of_an_unknown_ca_is_refused_with_a_hint(
-    token: str, secure: HTTPServer, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("bundle", "why"),
+    [
+        (None, "certificate verify failed"),
+        ("/nowhere/ca", "No such file or directory"),
+        (__file__, "no certificate or crl found"),
+    ],
+)
+def test_a_certificate_that_cannot_be_verified_is_refused_with_a_hint(
+    bundle: str | None,
+    why: str,
+    token: str,
+    secure: HTTPServer,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    if bundle:
+        monkeypatch.setenv("AWS_CA_BUNDLE", bundle)
     url = secure.url_for("")
 
     assert main(["inspect", token, "--verify", "--endpoint-url", url]) == 255
 
     err = capsys.readouterr().err
     assert f"Cannot read keys from {url}{PATH.removeprefix('/')}: SSL validation failed" in err
+    assert why.lower() in err.lower()
     assert "\nCheck the certificate of the endpoint, or of the proxy. " in err
-    assert "AWS_CA_BUNDLE" in err
 
 
 @pytest.mark.parametrize("status", [301, 404, 500])
@@ -249,6 +265,17 @@ def test_a_response_that_is_too_large_is_not_read(
     assert main(["inspect", token, "--verify", "--endpoint-url", httpserver.url_for("")]) == 255
 
     assert "The response is larger than 1048576 bytes." in capsys.readouterr().err
+
+
+def test_a_server_that_does_not_answer_is_given_up(
+    token: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        command = ["inspect", token, "--verify", "--endpoint-url", url, "--cli-read-timeout", "1"]
+        assert main(command) == 255
+
+    assert f"Cannot read keys from {url}{PATH}: Read timeout" in capsys.readouterr().err
 
 
 def test_nobody_looks_for_aws_credentials(
