@@ -81,6 +81,9 @@ _CLASSES: Mapping[type[ServiceError], tuple[str, ...]] = {
 }
 _BY_CODE = {code: cls for cls, codes in _CLASSES.items() for code in codes}
 
+_NAME_HINT = (
+    "Name the login after the issuer of its token: its iss, without https:// and a final slash."
+)
 # The most frequent messages, and the hint for each.
 _HINTS = {
     "Logins don't match": (
@@ -90,9 +93,8 @@ _HINTS = {
     "Token is not from a supported provider": (
         "Add that provider to the identity pool, under exactly the name used in logins."
     ),
-    "Issuer doesn't match providerName": (
-        "Name the login after the issuer of its token: its iss, without https:// and a final slash."
-    ),
+    "Issuer doesn't match providerName": _NAME_HINT,
+    "Please provide a valid public provider": _NAME_HINT,
     "Can't pass in a Cognito token": (
         "Pass your own user id and the public providers' own tokens. A Cognito token is only "
         "accepted by GetCredentialsForIdentity and STS."
