@@ -1,10 +1,6 @@
 """A client is configured like boto3: by arguments, the environment and profiles."""
 
 import re
-import socketserver
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -20,6 +16,7 @@ from cognito_devtoken.exceptions import (
     TooManyRequestsError,
 )
 from pools import OTHER_POOL, POOL
+from proxies import refusing_proxy
 
 
 def signed_region(server: HTTPServer) -> str:
@@ -82,25 +79,6 @@ def test_a_profile_is_used(
     assert "Credential=AKIAPROFILE/" in last_request(recording_server).headers["Authorization"]
 
 
-class _Proxy(socketserver.StreamRequestHandler):
-    def handle(self) -> None:
-        self.server.asked = self.rfile.readline().decode()  # type: ignore[attr-defined]
-        self.wfile.write(b"HTTP/1.1 502 Bad Gateway\r\n\r\n")
-
-
-@contextmanager
-def proxy() -> Iterator[Any]:
-    """An HTTP proxy that records the requested destination, and refuses the connection."""
-    with socketserver.TCPServer(("127.0.0.1", 0), _Proxy) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
-
-
 @pytest.mark.external
 @pytest.mark.parametrize(
     ("fips", "host"), [("", "cognito-identity"), ("true", "cognito-identity-fips")]
@@ -109,14 +87,14 @@ def test_the_aws_endpoint_is_called_through_a_proxy_with_or_without_fips(
     fips: str, host: str, request_: TokenRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_USE_FIPS_ENDPOINT", fips)
-    with proxy() as server:
-        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{server.server_address[1]}")
+    with refusing_proxy() as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
         client = DevTokenClient(config=ONE_ATTEMPT)
 
         with client, pytest.raises(TokenUnavailableError, match="ProxyConnectionError"):
             client.fetch(request_)
 
-    assert server.asked.split()[:2] == ["CONNECT", f"{host}.eu-central-1.amazonaws.com:443"]
+    assert proxy.asked.split()[:2] == ["CONNECT", f"{host}.eu-central-1.amazonaws.com:443"]
 
 
 @pytest.mark.parametrize(

@@ -140,6 +140,8 @@ def test_invalid_credentials_and_missing_permissions_have_different_hints(
             "The identity id belongs to another user",
         ),
         ("Token is not from a supported provider of this identity pool.", "Add that provider"),
+        ("Invalid login token. Issuer doesn't match providerName", "after the issuer of its token"),
+        ("Please provide a valid public provider", "after the issuer of its token"),
         ("Invalid login token. Can't pass in a Cognito token.", "only accepted by GetCredentials"),
         ("Access to Identity 'us-east-1:0' is forbidden.", "The identity is disabled"),
     ],

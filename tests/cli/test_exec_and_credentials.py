@@ -17,7 +17,7 @@ from pytest_httpserver import HTTPServer
 
 from cognito_devtoken.cli import main
 from cognito_devtoken.cli._trade import Credentials
-from cognito_devtoken.emulator import Emulator
+from cognito_devtoken.emulator import Emulator, Pool
 from patience import PATIENCE
 from pools import POOL
 
@@ -179,6 +179,18 @@ class TestCredentials:
         assert found.method == "custom-process"
         assert found.access_key.startswith("ASIA")
         assert found.token
+        assert emulator.calls["GetCredentialsForIdentity"] == 1
+
+    @pytest.mark.parametrize("command", [["credentials"], ["exec", "--credentials"]])
+    def test_a_token_of_china_is_traded_under_its_name_there(self, command: list[str]) -> None:
+        with Emulator(Pool("cn-north-1:0")) as emulator:
+            arguments = ("--identity-pool-id", "cn-north-1:0", "--logins", "login.example.com=ana")
+            url = ("--endpoint-url", emulator.endpoint_url)
+            done = run(
+                *command, *arguments, *url, *(["--", "true"] if command[0] == "exec" else [])
+            )
+
+        assert (done.returncode, done.stderr) == (0, "")
         assert emulator.calls["GetCredentialsForIdentity"] == 1
 
     def test_they_are_json_whatever_the_output(

@@ -8,7 +8,8 @@ from cognito_devtoken.cli import COMMANDS, main, main_parser, parser_of
 from cognito_devtoken.cli._input.parsing import did_you_mean
 
 
-CALLING = [name for name, command in COMMANDS.items() if command.calls_aws]
+# The commands that send the request of the operation.
+CALLING = [name for name, each in COMMANDS.items() if each.calls_aws and name != "inspect"]
 # What the help may mention: an option, an id of a pool, the name of a variable or an operation.
 NAMES = re.compile(r"--[a-z][a-z-]+|us-east-1:[0-9a-f-]{36}|[A-Z]+_[A-Z_]+|REGION:GUID|GetOpen\w+")
 

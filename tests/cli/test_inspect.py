@@ -95,6 +95,10 @@ class TestExplanation:
                 {"amr": ["authenticated", "arn:aws:iam::1:oidc-provider/x:OIDC:me"]},
                 "arn:aws:iam::1:oidc-provider/x: its user me",
             ),
+            (
+                {"https://cognito-identity.cn-north-1.amazonaws.com.cn/identity-pool-arn": "arn:x"},
+                f"identity pool {POOL_ID}  (aud)\n              arn:x\nissuer",
+            ),
             ({"https://aws.amazon.com/tags": 1}, "verified"),
             ({"nonce": ["\x1b[2J", "ä"]}, 'nonce         ["\\u001b[2J", "ä"]'),
             ({"sub": "\x1b[2J"}, "identity      \\x1b[2J  (sub)"),
@@ -284,12 +288,10 @@ class TestVerification:
         [
             ("http://127.0.0.1:1/keys", "Cannot read keys from http://127.0.0.1:1/keys: "),
             ("http://me:canary@127.0.0.1:1/", "keys from http://<hidden>@127.0.0.1:1/: "),
-            # Python takes the password for a port.
-            ("http://me:canary@127.0.0.1/", "from http://<hidden>@127.0.0.1/: InvalidURL\n"),
-            ("http://[", "Cannot read keys from http://[: ValueError\n"),
             ("ftp://me:canary@localhost/", "keys from ftp://<hidden>@localhost/: No such"),
             ("", "Cannot read keys from : Is a directory"),
             ("/nowhere/keys", "Cannot read keys from /nowhere/keys: No such file or directory"),
+            ("/no\0where", "Cannot read keys from /no\\x00where: ValueError"),
             ("{folder}/keys", "NOT verified by the keys of"),
             ("{folder}/number", "NOT verified by the keys of"),
             ("{folder}/deep", "NOT verified by the keys of"),
@@ -318,7 +320,17 @@ class TestVerification:
                 assert main(["inspect", token, "--jwks", url]) == 255
                 greeting.result()
 
-        assert f"Cannot read keys from {url}: BadStatusLine\n" in capsys.readouterr().err
+        assert f"Cannot read keys from {url}: Connection was closed" in capsys.readouterr().err
+
+    @pytest.mark.parametrize("url", ["http://[", "https:///keys", "http://me:canary@/keys"])
+    def test_an_invalid_url_of_keys_is_a_wrong_argument(
+        self, url: str, forged: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert main(["inspect", forged, "--jwks", url]) == 252
+
+        err = capsys.readouterr().err
+        assert "Bad value for --jwks: it is not a URL." in err
+        assert "canary" not in err
 
     def test_a_pool_is_only_checked_together_with_the_signature(
         self, forged: str, capsys: pytest.CaptureFixture[str]

@@ -9,10 +9,14 @@ import {
 export async function getCredentials({ identityId, token }, endpoint) {
   const region = identityId.split(":")[0];
   const client = new CognitoIdentityClient({ region, endpoint });
+  // AWS in China takes its tokens under another name.
+  const provider = region.startsWith("cn-")
+    ? `cognito-identity.${region}.amazonaws.com.cn`
+    : "cognito-identity.amazonaws.com";
   const answer = await client.send(
     new GetCredentialsForIdentityCommand({
       IdentityId: identityId,
-      Logins: { "cognito-identity.amazonaws.com": token },
+      Logins: { [provider]: token },
     }),
   );
   return answer.Credentials;

@@ -81,6 +81,9 @@ _CLASSES: Mapping[type[ServiceError], tuple[str, ...]] = {
 }
 _BY_CODE = {code: cls for cls, codes in _CLASSES.items() for code in codes}
 
+_NAME_HINT = (
+    "Name the login after the issuer of its token: its iss, without https:// and a final slash."
+)
 # The most frequent messages, and the hint for each.
 _HINTS = {
     "Logins don't match": (
@@ -90,6 +93,8 @@ _HINTS = {
     "Token is not from a supported provider": (
         "Add that provider to the identity pool, under exactly the name used in logins."
     ),
+    "Issuer doesn't match providerName": _NAME_HINT,
+    "Please provide a valid public provider": _NAME_HINT,
     "Can't pass in a Cognito token": (
         "Pass your own user id and the public providers' own tokens. A Cognito token is only "
         "accepted by GetCredentialsForIdentity and STS."
@@ -116,6 +121,10 @@ _CREDENTIALS_HINT = (
     "Check that your AWS credentials (from the environment, a profile or a role) are valid and "
     "not expired, and that the system clock is correct. Test them with "
     "'aws sts get-caller-identity'."
+)
+_CERTIFICATE_HINT = (
+    "Check the certificate of the endpoint, or of the proxy. If a CA of your own signed it, set "
+    "AWS_CA_BUNDLE, or ca_bundle of the profile, to a file with the CA's certificate."
 )
 
 _UNAVAILABLE = (boto.HTTPClientError, boto.ConnectionError, boto.IncompleteReadError)
@@ -307,7 +316,8 @@ def _from_botocore(error: BotoCoreError) -> DevTokenError:
     message = f"{type(error).__name__}: {one_line(str(cause))}"
     failure: DevTokenError
     if isinstance(error, _UNAVAILABLE):
-        failure = TokenUnavailableError(message, last_error=cause)
+        hint = _CERTIFICATE_HINT if isinstance(error, boto.SSLError) else None
+        failure = TokenUnavailableError(message, last_error=cause, hint=hint)
     else:
         hint = _CREDENTIALS_HINT if isinstance(error, _NO_CREDENTIALS) else None
         failure = ConfigurationError(message, hint=hint)

@@ -15,6 +15,7 @@ import attrs
 from ..exceptions import InvalidTokenResponseError
 from .clock import SYSTEM_CLOCK, Clock, Instant
 from .lease import Lease
+from .partition import cognito_names
 from .request import (
     DEFAULT_DURATION,
     ID_PATTERN,
@@ -26,7 +27,6 @@ from .request import (
 from .secret import Secret
 
 
-COGNITO_PROVIDER = "cognito-identity.amazonaws.com"
 MAX_CLAIMS_BYTES = 16 * 1024
 # The last second that a datetime can hold.
 _LAST_SECOND = 253_402_300_799
@@ -166,8 +166,15 @@ class OpenIdToken(_Claims):
         }
 
     def to_logins(self) -> dict[str, str]:
-        """Return ``Logins`` for ``GetCredentialsForIdentity`` and the AWS SDKs' providers."""
-        return {COGNITO_PROVIDER: self.token}
+        """
+        Return ``Logins`` for ``GetCredentialsForIdentity`` and the AWS SDKs' providers.
+
+        The token goes under ``cognito-identity.amazonaws.com``, in China under
+        ``cognito-identity.cn-north-1.amazonaws.com.cn``. The name in GovCloud is not publicly
+        known; the first is used there too.
+        """
+        region = self.identity_id.partition(":")[0]
+        return {cognito_names(region).login_provider: self.token}
 
 
 def _life(token: Secret, identity_id: object, request: TokenRequest) -> float | str:

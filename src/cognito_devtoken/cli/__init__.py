@@ -54,7 +54,9 @@ COMMANDS = {
         calls_aws=True,
     ),
     "exec": Command("exec", "run a command with a token in its environment", calls_aws=True),
-    "inspect": Command("inspect", "show the claims of a token, and verify its signature"),
+    "inspect": Command(
+        "inspect", "show the claims of a token, and verify its signature", calls_aws=True
+    ),
     "completion": Command("completion", "print a completion script for bash, zsh or fish"),
     "store-key": Command("store_key", "generate a key that encrypts tokens in a shared store"),
 }

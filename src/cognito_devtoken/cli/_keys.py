@@ -4,31 +4,27 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import urllib.request
 from collections.abc import Mapping
-from http.client import HTTPException
 from pathlib import Path
 from typing import Any, cast
 
 from .._values.secret import Secret
 from .._values.text import one_line, printable
-from ._errors import OutputError
+from ._errors import OutputError, ParameterError
+from ._input.options import Options, flaw_of
 from ._input.parsing import Parser
 from ._yaml import missing
 
 
-_SERVICE = "https://cognito-identity.amazonaws.com"
-_PATH = "/.well-known/jwks_uri"
 _ALGORITHM = "RS512"
-_TIMEOUT = 10
-_ENDPOINTS = ("AWS_ENDPOINT_URL_COGNITO_IDENTITY", "AWS_ENDPOINT_URL")
 _LARGEST = 1 << 20
 
 
 def add_arguments(parser: Parser) -> None:
     parser.add_argument(
-        "--verify", action="store_true", help="verify the signature with Cognito's public keys"
+        "--verify",
+        action="store_true",
+        help="verify the signature with the public keys of Cognito, or of the endpoint",
     )
     parser.add_argument(
         "--jwks",
@@ -43,7 +39,11 @@ def add_arguments(parser: Parser) -> None:
 
 
 def verify(
-    token: Secret, claims: Mapping[str, Any], now: float, arguments: argparse.Namespace
+    token: Secret,
+    claims: Mapping[str, Any],
+    now: float,
+    arguments: argparse.Namespace,
+    options: Options,
 ) -> str:
     """
     Verify a token.
@@ -55,7 +55,9 @@ def verify(
         OutputError: If the token is not genuine, is for another pool or has expired, or if
             the keys cannot be read.
 
-        ConfigurationError: If joserfc is missing.
+        ParameterError: If the keys have an invalid URL.
+
+        ConfigurationError: If joserfc is missing, or botocore's configuration is wrong.
     """
     try:
         from joserfc import jwt
@@ -63,16 +65,16 @@ def verify(
         from joserfc.jwk import KeySet
     except ModuleNotFoundError:
         raise missing("Verifying a token", "joserfc") from None
-    source = _service_keys() if arguments.jwks is None else arguments.jwks
+    pool = arguments.identity_pool_id
+    source, document = _read(arguments.jwks, pool or claims.get("aud"), options)
     try:
-        keys = KeySet.import_key_set(_strict(_read(source)))
+        keys = KeySet.import_key_set(_strict(json.loads(document)))
         header = jwt.decode(token.reveal(), keys, [_ALGORITHM]).header
     except (JoseError, LookupError, AttributeError, TypeError, ValueError, RecursionError) as error:
         # The error's own text may quote the token.
         raise OutputError(
             f"The token is NOT verified by the keys of {one_line(source)}: {type(error).__name__}"
         ) from None
-    pool = arguments.identity_pool_id
     if pool is not None and claims.get("aud") != pool:
         raise OutputError("The signature is valid, but the token is for ANOTHER identity pool.")
     expires = claims.get("exp")
@@ -83,28 +85,21 @@ def verify(
     return f"{_ALGORITHM} by key {kid}; {pool_check}"
 
 
-def _service_keys() -> str:
-    endpoint = next((os.environ[name] for name in _ENDPOINTS if os.environ.get(name)), _SERVICE)
-    return endpoint.rstrip("/") + _PATH
+def _read(source: str | None, pool_id: object, options: Options) -> tuple[str, bytes]:
+    """Read a key set from a file or a URL; return where it was, too."""
+    if source is None or source.startswith(("http://", "https://")):
+        from ._service import Service
 
-
-def _read(source: str) -> Any:
-    """Read JSON from a file or a URL."""
-    why: object
+        if source and (flaw := flaw_of(source)):
+            raise ParameterError(f"Bad value for --jwks: {flaw}.")
+        return Service(options).get_keys(pool_id, source)
     try:
-        if source.startswith(("http://", "https://")):
-            with urllib.request.urlopen(source, timeout=_TIMEOUT) as answer:  # noqa: S310  # no other scheme
-                text: bytes = answer.read(_LARGEST)
-        else:
-            with Path(source.removeprefix("file://")).open("rb") as file:
-                text = file.read(_LARGEST)
+        with Path(source.removeprefix("file://")).open("rb") as file:
+            return source, file.read(_LARGEST)
     except OSError as error:
-        why = getattr(error, "reason", None) or error.strerror or type(error).__name__
-    except (HTTPException, ValueError) as error:
-        # The error's own text may quote a password.
+        why = error.strerror or type(error).__name__
+    except ValueError as error:
         why = type(error).__name__
-    else:
-        return json.loads(text)
     raise OutputError(one_line(f"Cannot read keys from {source}: {why}"))
 
 

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 import attrs
 
-from .._values.token import COGNITO_PROVIDER, OpenIdToken
-from ..exceptions import InvalidRequestError
+from .._values.text import one_line
+from .._values.token import OpenIdToken
+from ..exceptions import InvalidRequestError, TokenUnavailableError
+from ._errors import OutputError
 from ._input.members import violations
 from ._input.options import Options
 from ._output.debug_log import LOG, logging_of
@@ -102,18 +104,54 @@ class Service:
         Raises:
             ServiceError, TokenUnavailableError, ConfigurationError: As above.
         """
-        sent = Sent({"IdentityId": token.identity_id, "Logins": {COGNITO_PROVIDER: token.token}})
+        sent = Sent({"IdentityId": token.identity_id, "Logins": token.to_logins()})
         name = "GetCredentialsForIdentity"
         with self._guarded(sent, name):
             answer = self._call(self._client(pool_id, signed=False), name, sent)
         return cast("dict[str, Any]", answer.get("Credentials", {}))
 
-    def _client(self, pool_id: object, *, signed: bool) -> Any:
+    def get_keys(self, pool_id: object, url: str | None = None) -> tuple[str, bytes]:
+        """
+        Fetch the public keys that verify tokens.
+
+        Args:
+            pool_id: The identity pool of the tokens, of which only the region counts.
+
+            url: Where the keys are; None means at the endpoint that is configured, else at AWS.
+
+        Returns:
+            Where they are, and the document, not validated.
+
+        Raises:
+            OutputError: If they cannot be fetched.
+
+            ConfigurationError: As above.
+        """
+        with self._guarded(Sent({})):
+            from .._aws import public_keys
+
+            # The keys need no region, but botocore does not work without one.
+            region = self._options.region_for(pool_id) or str(
+                self._session.get_config_variable("region") or "us-east-1"
+            )
+            config, session = self._config(signed=False), self._session
+            if url is None:
+                endpoint_url = self._options.endpoint_url
+                url = public_keys.keys_url(session, region, endpoint_url, config)
+            LOG.debug("Region %s, public keys %s", region, one_line(url))
+        try:
+            with self._guarded(Sent({})):
+                verify = self._options.verify
+                return url, public_keys.get(session, region, url, config, verify=verify)
+        except TokenUnavailableError as error:
+            message = one_line(f"Cannot read keys from {url}: {error.__cause__ or error}")
+            failure = OutputError(message)
+            failure.__notes__ = error.__notes__
+        raise failure
+
+    def _config(self, *, signed: bool) -> Any:
         from botocore import UNSIGNED
         from botocore.config import Config
-
-        from .._aws.client import make_client
-        from .._values.text import one_line
 
         options = self._options
         config: Any = {
@@ -122,11 +160,17 @@ class Service:
         }
         if not signed:
             config["signature_version"] = UNSIGNED
+        return Config(**config)
+
+    def _client(self, pool_id: object, *, signed: bool) -> Any:
+        from .._aws.client import make_client
+
+        options = self._options
         client = make_client(
             self._session,
             options.region_for(pool_id),
             endpoint_url=options.endpoint_url,
-            config=Config(**config),
+            config=self._config(signed=signed),
             verify=options.verify,
             attempts=_ATTEMPTS,
         )

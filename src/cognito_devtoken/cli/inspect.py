@@ -16,6 +16,7 @@ from .._values.secret import Secret
 from .._values.text import printable
 from .._values.token import decode_claims
 from ._errors import ParameterError
+from ._input.options import Options
 from ._input.parsing import Parser
 from ._input.sources import STDIN, load, read_stdin
 from ._keys import add_arguments as add_key_arguments
@@ -28,15 +29,16 @@ Explains a Cognito token without printing it: the identity, how the user was
 authenticated, and how long the token is valid. Without TOKEN, prompts for it if
 standard input is a terminal; if not, reads the token, or the JSON that
 get-token prints, from standard input. The claims are not verified unless you
-pass --verify or --jwks.
+pass --verify or --jwks. The global options say how the keys are fetched.
 
 Anyone who has the token can read the developer user id in it."""
 
 _WIDTH = 78
 _NAMES = 14
 _TAGS = "https://aws.amazon.com/tags"
-_POOL_ARN = "https://cognito-identity.amazonaws.com/identity-pool-arn"
-_KNOWN = {"sub", "aud", "amr", "iss", "exp", "iat", _TAGS, _POOL_ARN}
+# After the issuer, which differs by partition.
+_POOL_ARN = "/identity-pool-arn"
+_KNOWN = {"sub", "aud", "amr", "iss", "exp", "iat", _TAGS}
 _PROMPT = "Token (input is hidden): "
 
 
@@ -48,6 +50,7 @@ def add_arguments(parser: Parser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
+    options = Options.of(arguments)
     is_verified = arguments.verify or arguments.jwks is not None
     if arguments.identity_pool_id is not None and not is_verified:
         raise ParameterError(
@@ -65,7 +68,7 @@ def run(arguments: argparse.Namespace) -> None:
     for line in _lines(claims, now):
         print(line.rstrip())
     if is_verified:
-        print(_line("verified", verify(token, claims, now, arguments)))
+        print(_line("verified", verify(token, claims, now, arguments, options)))
     else:
         print(_line("verified", "no (use --verify)"))
 
@@ -90,14 +93,15 @@ def _lines(claims: Mapping[str, Any], now: float) -> Iterator[str]:
     pool = claims.get("aud")
     yield _line("identity", f"{_shown(claims.get('sub'))}  (sub)")
     yield _line("identity pool", f"{_shown(pool)}  (aud)")
-    if _POOL_ARN in claims:
-        yield _line("", _shown(claims[_POOL_ARN]))
+    arns = {name for name in claims if name.endswith(_POOL_ARN)}
+    for name in sorted(arns):
+        yield _line("", _shown(claims[name]))
     yield _line("issuer", f"{_shown(claims.get('iss'))}  (iss)")
     yield from _proofs(claims.get("amr"), pool)
     tags = claims.get(_TAGS)
     if isinstance(tags, dict):
         yield _line("tags", _shown(cast("dict[str, object]", tags).get("principal_tags")))
-    for name in sorted(claims.keys() - _KNOWN):
+    for name in sorted(claims.keys() - _KNOWN - arns):
         yield _line(_shown(name), _shown(claims[name]))
     yield from _life(claims.get("iat"), claims.get("exp"), now)
 

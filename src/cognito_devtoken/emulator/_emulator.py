@@ -24,7 +24,7 @@ from ._faults import Fault, half_of
 from ._responses import http_response, internal_error, no_such_page
 from ._server import Server
 from ._service import Service
-from ._settings import Behavior, Pool
+from ._settings import Behavior, Pool, issuer_of
 from ._sigv4 import check_signature
 from ._tokens import Keys
 from ._wire import (
@@ -301,7 +301,8 @@ class Emulator:
 
     async def _discovery(self, request: Request) -> Response:
         base_url = str(request.base_url).rstrip("/")
-        return JSONResponse(self._service.signer.discovery(base_url))
+        issuer = issuer_of(self.pools[0], self._service.behavior)
+        return JSONResponse(self._service.signer.discovery(base_url, issuer))
 
     async def _post(self, request: Request) -> Response:
         service = self._service

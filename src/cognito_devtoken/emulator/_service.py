@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from .._values.partition import GLOBAL_PROVIDER, cognito_names
 from .._values.request import DEFAULT_DURATION, LONE_SURROGATE
 from .._values.secret import Secret
-from .._values.token import COGNITO_PROVIDER, decode_claims
+from .._values.token import decode_claims
 from ._faults import TokenBucket
 from ._identities import (
     Identity,
@@ -24,7 +25,7 @@ from ._identities import (
     named,
     resolve,
 )
-from ._settings import Behavior, Pool
+from ._settings import Behavior, Pool, issuer_of, login_provider_of
 from ._tokens import BadTokenError, ExpiredTokenError, Keys, Signer, claims_of
 from ._validation import validate
 from ._wire import Refusal
@@ -114,7 +115,7 @@ class Service:
     def _get_credentials(self, members: Mapping[str, Any]) -> dict[str, Any]:
         identity = named(self._identities, members["IdentityId"])
         given = dict(members.get("Logins") or {})
-        token = given.pop(COGNITO_PROVIDER, None)
+        token = given.pop(login_provider_of(identity.pool, self.behavior), None)
         if not identity.enabled or (identity.logins and not (given or token)):
             raise forbidden(identity)
         if token is not None:
@@ -170,11 +171,12 @@ class Service:
             ) from None
         access_key_id, secret_key, session_token, expires = self._credentials(int(seconds))
         session = members["RoleSessionName"]
+        region = str(claims["aud"]).partition(":")[0]
         assumed = members["RoleArn"].replace(":iam:", ":sts:").replace(":role/", ":assumed-role/")
         return {
             "SubjectFromWebIdentityToken": claims["sub"],
             "Audience": claims["aud"],
-            "Provider": COGNITO_PROVIDER,
+            "Provider": cognito_names(region).trust_principal,
             "AssumedRoleUser": {
                 "Arn": f"{assumed}/{session}",
                 "AssumedRoleId": f"{_access_key_id('AROA')}:{session}",
@@ -209,8 +211,9 @@ class Service:
         return changed[0]
 
     def _prove_public(self, pool: Pool, given: Mapping[str, str]) -> Iterator[Login]:
+        cognito = {GLOBAL_PROVIDER, login_provider_of(pool, self.behavior)}
         for provider, proof in given.items():
-            if provider not in pool.public_providers and provider != COGNITO_PROVIDER:
+            if provider not in pool.public_providers | cognito:
                 raise Refusal("InvalidParameterException", "Please provide a valid public provider")
             yield self._prove(pool, provider, proof)
 
@@ -220,7 +223,10 @@ class Service:
             claims = decode_claims(Secret(proof))
         except ValueError:
             raise _invalid_login("Couldn't verify signed token.") from None
-        if provider == COGNITO_PROVIDER or (claims and claims.get("iss") == self.behavior.issuer):
+        own = login_provider_of(pool, self.behavior)
+        if provider == GLOBAL_PROVIDER != own:
+            raise _invalid_login("Issuer doesn't match providerName")
+        if provider == own or (claims and claims.get("iss") == issuer_of(pool, self.behavior)):
             raise _invalid_login("Can't pass in a Cognito token.")
         if provider == pool.developer_provider:
             return Login(provider, proof)

@@ -8,6 +8,7 @@ from typing import Literal
 import attrs
 from attrs.validators import in_
 
+from .._values.partition import cognito_names
 from .._values.request import DEVELOPER_PROVIDER, ID_PATTERN, MAX_ID
 
 
@@ -69,8 +70,8 @@ class Pool:
     def arn(self) -> str:
         """The pool's Amazon Resource Name, which its tokens contain."""
         return (
-            f"arn:aws:cognito-identity:{self.region}:{self.account_id}"
-            f":identitypool/{self.identity_pool_id}"
+            f"arn:{cognito_names(self.region).partition}:cognito-identity:{self.region}"
+            f":{self.account_id}:identitypool/{self.identity_pool_id}"
         )
 
 
@@ -104,9 +105,13 @@ class Behavior:
         amr: What the ``amr`` claim contains when public logins accompany the developer's:
             only the ``"developer"`` entries, or those of ``"all"`` providers.
 
-        issuer: The ``iss`` of the tokens. The service's own by default; set it to the
-            emulator's address for a verifier that requires OpenID Connect discovery
-            at the issuer.
+        issuer: The ``iss`` of the tokens. None means the service's own in the pool's region,
+            which is known in the commercial partition only; set it to the emulator's address
+            for a verifier that requires OpenID Connect discovery at the issuer.
+
+        login_provider: The name in ``Logins`` under which ``GetCredentialsForIdentity`` takes
+            the tokens. None means the one that ``OpenIdToken.to_logins()`` uses; the name in
+            GovCloud is not known.
 
         legacy_keys: Whether the served keys have the modulus in padded standard base64
             with a leading zero byte, as the service's had in 2020, instead of the
@@ -126,5 +131,16 @@ class Behavior:
     amr: Literal["developer", "all"] = attrs.field(
         default="developer", validator=in_(["developer", "all"])
     )
-    issuer: str = "https://cognito-identity.amazonaws.com"
+    issuer: str | None = None
+    login_provider: str | None = None
     legacy_keys: bool = False
+
+
+def issuer_of(pool: Pool, behavior: Behavior) -> str:
+    """Return the ``iss`` of a pool's tokens."""
+    return behavior.issuer or cognito_names(pool.region).issuer
+
+
+def login_provider_of(pool: Pool, behavior: Behavior) -> str:
+    """Return the name in ``Logins`` under which a pool's own tokens are taken."""
+    return behavior.login_provider or cognito_names(pool.region).login_provider

@@ -11,8 +11,9 @@ from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet, RSAKey
 
+from .._values.partition import cognito_names
 from ._identities import Login
-from ._settings import Behavior, Pool
+from ._settings import Behavior, Pool, issuer_of
 
 
 ALGORITHM = "RS512"
@@ -59,8 +60,8 @@ def claims_of(
             "principal_tags": {name: [value] for name, value in tags.items()}
         }
     return claims | {
-        "iss": behavior.issuer,
-        "https://cognito-identity.amazonaws.com/identity-pool-arn": pool.arn,
+        "iss": issuer_of(pool, behavior),
+        f"{cognito_names(pool.region).issuer}/identity-pool-arn": pool.arn,
         "exp": now + duration,
         "iat": now,
     }
@@ -134,10 +135,10 @@ class Signer:
                 document["n"] = _legacy_modulus(str(document["n"]))
         return {"keys": documents}
 
-    def discovery(self, base_url: str) -> dict[str, Any]:
+    def discovery(self, base_url: str, issuer: str) -> dict[str, Any]:
         """Return the OpenID Connect discovery document."""
         return {
-            "issuer": self._behavior.issuer,
+            "issuer": issuer,
             "jwks_uri": f"{base_url}/.well-known/jwks_uri",
             "response_types_supported": ["token"],
             "subject_types_supported": ["public"],

@@ -8,6 +8,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 from .._values.arguments import Seconds, as_seconds
 from .._values.clock import SYSTEM_CLOCK, Clock, Instant
+from .._values.partition import cognito_names
 from .._values.request import DEFAULT_DURATION, TokenRequest
 from .._values.token import OpenIdToken
 
@@ -58,7 +59,7 @@ def token_for(
         "sub": identity_id,
         "aud": pool_id,
         "amr": amr,
-        "iss": "https://cognito-identity.amazonaws.com",
+        "iss": cognito_names(request.region).issuer,
         # To the moment, unlike Cognito's, whose whole seconds cost a session up to a second.
         "iat": float(sent.wall),
         "exp": sent.wall + seconds,

@@ -200,7 +200,7 @@ def error_format(arguments: argparse.Namespace) -> str:
 def _endpoint(url: str | None) -> str | None:
     if url is None:
         return None
-    if flaw := _flaw_of(url):
+    if flaw := flaw_of(url):
         raise ParameterError(
             f"Bad value for --endpoint-url: {flaw}. It must be of the form "
             "http://HOSTNAME/ or https://HOSTNAME/"
@@ -208,7 +208,8 @@ def _endpoint(url: str | None) -> str | None:
     return url
 
 
-def _flaw_of(url: str) -> str | None:
+def flaw_of(url: str) -> str | None:
+    """Return what is wrong with the URL of an endpoint, if anything is."""
     try:
         parts = urlsplit(url)
     except ValueError:

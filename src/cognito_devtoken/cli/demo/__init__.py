@@ -216,7 +216,7 @@ def _exchange(token: OpenIdToken, endpoint_url: str, region: str, show: Show) ->
     cognito.close()
     credentials = answer["Credentials"]
     show("it calls", "GetCredentialsForIdentity")
-    show("  Logins", "cognito-identity.amazonaws.com = the token")
+    show("  Logins", f"{next(iter(token.to_logins()))} = the token")
     show("Cognito returns", "")
     show("  AccessKeyId", f"{credentials['AccessKeyId']} (plus secret key and session token)")
     show("  Expiration", f"{credentials['Expiration']:%Y-%m-%d %H:%M:%S %Z}")
