@@ -20,6 +20,9 @@ _INCLUDE = re.compile(r"^```{literalinclude} (\S+\.py)$", re.MULTILINE)
 _INSTALL = re.compile(r"\bpip install ([^`&\n]+)")
 _EMULATOR = re.compile(r"^(?:\S+/)?cognito-devtoken emulator\b([^&\n]*)", re.MULTILINE)
 _EXPORT = re.compile(r"^export (.+)$", re.MULTILINE)
+_SERVER = re.compile(r"^(?!\S*cognito-devtoken )(.+) &$", re.MULTILINE)
+_CURL = re.compile(r"^curl .+$", re.MULTILINE)
+_SAVED = re.compile(r"\bsave this as `(\S+)`")
 
 
 @attrs.frozen
@@ -52,6 +55,12 @@ class Page:
 
         exports: The environment variables that the page exports.
 
+        server: The command that starts the page's application, if it shows one.
+
+        curl: The command that sends the application a request.
+
+        saved_as: The file in which the reader saves the application.
+
         blocks: Its code.
 
         included: The files that it shows as its own code.
@@ -61,6 +70,9 @@ class Page:
     requirements: frozenset[str]
     emulator: tuple[str, ...] | None
     exports: Mapping[str, str]
+    server: tuple[str, ...] | None
+    curl: tuple[str, ...] | None
+    saved_as: str | None
     blocks: tuple[Block, ...]
     included: tuple[Path, ...]
 
@@ -71,15 +83,16 @@ class Page:
             Block(m[1], text.count("\n", 0, m.start(2)) + 1, m[2]) for m in _BLOCK.finditer(text)
         )
         shell = "\n".join(block.code for block in blocks if block.language in {"sh", "shell"})
-        commands = [_words(arguments) for arguments in _EMULATOR.findall(shell)]
-        assert len(commands) <= 1, f"{path.name} starts the emulator more than once"
         words = [word for line in _INSTALL.findall(text) for word in _words(line)]
         exported = [word for line in _EXPORT.findall(shell) for word in _words(line)]
         return cls(
             path,
             frozenset(word for word in words if not word.startswith("-")),
-            tuple(commands[0]) if commands else None,
+            _only(_EMULATOR, shell),
             dict(word.split("=", 1) for word in exported),
+            _only(_SERVER, shell),
+            _only(_CURL, shell),
+            next(iter(_SAVED.findall(text)), None),
             blocks,
             tuple((path.parent / name).resolve() for name in _INCLUDE.findall(text)),
         )
@@ -135,6 +148,13 @@ def run_console(code: str, environ: Mapping[str, str]) -> None:
         pattern = ".*".join(map(re.escape, wanted.strip().split("…")))
         printed = (done.stdout + done.stderr).strip()
         assert re.fullmatch(pattern, printed, re.DOTALL), printed
+
+
+def _only(pattern: re.Pattern[str], shell: str) -> tuple[str, ...] | None:
+    """Return the words of the only command that matches, if there is one."""
+    found: list[str] = pattern.findall(shell)
+    assert len(found) <= 1, f"more than one command: {found}"
+    return tuple(_words(found[0])) if found else None
 
 
 def _words(line: str) -> list[str]:

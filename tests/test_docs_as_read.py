@@ -6,12 +6,18 @@ not export, no emulator that it does not start, no package that it does not name
 is not released yet, so a wheel built from these sources stands for its name.
 """
 
+import json
 import os
 import re
 import shutil
+import signal
+import socket
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+import threading
+import time
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeAlias
 
@@ -19,9 +25,16 @@ import pytest
 
 from pages import ROOT, Page, pages, run_console
 from patience import PATIENCE
+from servers import free_port
 
 
 Environments: TypeAlias = Callable[[frozenset[str]], Path]
+
+PAGES = pages()
+NAME = lambda page: page.path.stem  # noqa: E731
+# How a server takes its port. The aiohttp application has no such option.
+PORT_OPTIONS = {"uvicorn": "--port={}", "gunicorn": "--bind=127.0.0.1:{}", "runserver": "{}"}
+SERVED = [page for page in PAGES if page.server and not PORT_OPTIONS.keys().isdisjoint(page.server)]
 
 pytestmark = pytest.mark.external
 
@@ -75,36 +88,104 @@ def environment(tmp_path_factory: pytest.TempPathFactory, uv: Callable[..., None
     return make
 
 
-@pytest.mark.parametrize("page", pages(), ids=lambda page: page.path.stem)
-def test_a_page_works_for_its_reader(page: Page, environment: Environments, tmp_path: Path) -> None:
-    scripts = environment(page.requirements) / "bin"
-    environ = {
-        "PATH": f"{scripts}{os.pathsep}{os.defpath}",
+@pytest.fixture
+def environ(
+    page: Page,
+    environment: Environments,
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> dict[str, str]:
+    """What the reader's shell has before the page exports anything, with the page's packages."""
+    return {
+        "PATH": f"{environment(page.requirements) / 'bin'}{os.pathsep}{os.defpath}",
         "HOME": str(tmp_path),
+        # Not in the folders of this repository, where the applications are.
+        "PYTHONPYCACHEPREFIX": str(tmp_path_factory.getbasetemp() / "bytecode"),
         "PYTHONPATH": os.environ["PYTHONPATH"],  # refuses connections to other machines
         "AWS_EC2_METADATA_DISABLED": "true",
     }
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAME)
+def test_the_examples_of_a_page_work_for_its_reader(
+    page: Page, environ: dict[str, str], tmp_path: Path
+) -> None:
     with page.followed(environ) as exports:
         environ |= exports
-        run_included(page.included, scripts, environ)
-        run_python(page, scripts, environ, tmp_path)
-        run_tests(page, scripts, environ, tmp_path)
+        run_included(page.included, environ)
+        run_python(page, environ, tmp_path)
+        run_tests(page, environ, tmp_path)
         for block in page.blocks:
             if block.language == "console":
                 run_console(block.code, environ)
 
 
-def run_included(paths: Sequence[Path], scripts: Path, environ: Mapping[str, str]) -> None:
+@pytest.mark.parametrize("page", SERVED, ids=NAME)
+def test_the_application_of_a_page_answers_the_request_of_the_page(
+    page: Page, environ: dict[str, str], tmp_path: Path
+) -> None:
+    if not shutil.which("curl", path=environ["PATH"]):
+        pytest.skip("needs curl")
+    with page.followed(environ) as exports:
+        environ |= exports
+        with serving(page, environ, tmp_path) as curl:
+            done = subprocess.run(curl, capture_output=True, text=True, env=environ)
+
+    assert json.loads(done.stdout).keys() == {"IdentityId", "Token"}, done
+
+
+@contextmanager
+def serving(page: Page, environ: Mapping[str, str], folder: Path) -> Generator[list[str]]:
+    """Start the page's application, and give the command that sends it the page's request."""
+    assert page.server
+    assert page.curl
+    port = free_port()
+    # Only the port differs from the page's: others may use that port on this machine.
+    option = next(PORT_OPTIONS[word] for word in page.server if word in PORT_OPTIONS)
+    if page.saved_as:
+        (folder / page.saved_as).write_text(application(page))
+    with subprocess.Popen(
+        [*page.server, option.format(port)],
+        stdin=subprocess.DEVNULL,
+        env=environ,
+        cwd=folder if page.saved_as else ROOT / "examples" / "django_app",
+        start_new_session=True,  # Django's server starts another process
+    ) as process:
+        try:
+            wait_for(port, process)
+            address = re.compile(r"(?<=^http://127\.0\.0\.1:)\d+")
+            yield [address.sub(str(port), word) for word in page.curl]
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def application(page: Page) -> str:
+    """Return what the reader saves: the file that the page shows, or else its first block."""
+    shown = (path.read_text() for path in page.included if path.name == page.saved_as)
+    return next(shown, None) or next(b.code for b in page.blocks if b.language == "python")
+
+
+def wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:
+    pause, end = threading.Event(), time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        assert process.poll() is None, "the server has exited"
+        with suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port)):
+            return
+        pause.wait(0.02)
+    raise AssertionError("the server did not start")
+
+
+def run_included(paths: Sequence[Path], environ: Mapping[str, str]) -> None:
     """Import the applications that the page shows, or have Django check its project."""
     for path in paths:
         if ROOT / "examples" not in path.parents:
             continue  # a test of this project, shown for what it says
         project = next((each for each in path.parents if (each / "manage.py").exists()), None)
         arguments = ["manage.py", "check"] if project else ["-c", f"import {path.stem}"]
-        run(scripts / "python", "-B", *arguments, environ=environ, folder=project or path.parent)
+        run("python", *arguments, environ=environ, folder=project or path.parent)
 
 
-def run_python(page: Page, scripts: Path, environ: Mapping[str, str], folder: Path) -> None:
+def run_python(page: Page, environ: Mapping[str, str], folder: Path) -> None:
     """Run the Python blocks as one program, with the page's line numbers."""
     program: list[str] = []
     for block in page.blocks:
@@ -112,14 +193,14 @@ def run_python(page: Page, scripts: Path, environ: Mapping[str, str], folder: Pa
             program += [""] * (block.line - 1 - len(program)) + block.code.splitlines()
     path = folder / "examples_of_the_page.py"  # not the name of a module that it imports
     path.write_text("\n".join(program))
-    run(scripts / "python", path, environ=environ, folder=folder)
+    run("python", path, environ=environ, folder=folder)
 
 
-def run_tests(page: Page, scripts: Path, environ: Mapping[str, str], folder: Path) -> None:
+def run_tests(page: Page, environ: Mapping[str, str], folder: Path) -> None:
     """Run each block of tests with pytest. Its reader has the applications of other pages."""
     for block in page.blocks:
         if block.has_tests:
             path = folder / f"test_line_{block.line}.py"
             path.write_text(block.code)
             paths = os.pathsep.join([environ["PYTHONPATH"], str(ROOT / "examples")])
-            run(scripts / "pytest", path, environ={**environ, "PYTHONPATH": paths}, folder=folder)
+            run("pytest", path, environ={**environ, "PYTHONPATH": paths}, folder=folder)
