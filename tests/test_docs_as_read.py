@@ -60,7 +60,7 @@ def uv(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., None]:
     try:
         call("pip", "install", "--python", "probe", "--dry-run", "--refresh", "attrs")
     except AssertionError as error:
-        pytest.skip(f"cannot reach the package index: {error}")
+        pytest.skip(f"cannot reach the package index: {str(error).splitlines()[0]}")
     return call
 
 
@@ -156,7 +156,8 @@ def serving(page: Page, environ: Mapping[str, str], folder: Path) -> Generator[l
             address = re.compile(r"(?<=^http://127\.0\.0\.1:)\d+")
             yield [address.sub(str(port), word) for word in page.curl]
         finally:
-            os.killpg(process.pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it has exited
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 def application(page: Page) -> str:
