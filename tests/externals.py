@@ -19,7 +19,7 @@ MARKER = "external"
 STARTERS = {
     "_cognito",  # underlies the fixtures of cognito_devtoken.pytest_plugin
     "browser",
-    "documented_emulator",  # for the examples in README.md and docs
+    "documented_setup",  # for the examples in README.md and docs
     "make_httpserver",
     "running_emulator",
     "running_redis",

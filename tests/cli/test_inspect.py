@@ -329,7 +329,7 @@ class TestVerification:
         assert main(["inspect", forged, "--jwks", url]) == 252
 
         err = capsys.readouterr().err
-        assert "Bad value for --jwks: it is not a URL." in err
+        assert "Bad value for --jwks: " in err
         assert "canary" not in err
 
     def test_a_pool_is_only_checked_together_with_the_signature(
