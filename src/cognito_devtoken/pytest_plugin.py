@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+import warnings
 from collections.abc import Collection, Generator
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
@@ -201,6 +202,8 @@ class _Cognito:
 class _Fetcher:
     """Makes the calls of a session, and ends with its test: end() waits for pending calls."""
 
+    patience = 30.0  # in seconds: twice as long as a call may take
+
     def __init__(self, client: TokenFetcher) -> None:
         self._client = client
         self._changed = threading.Condition()
@@ -230,7 +233,13 @@ class _Fetcher:
     def end(self) -> None:
         with self._changed:
             self._ended = True
-            self._changed.wait_for(lambda: not self._pending)
+            if not self._changed.wait_for(lambda: not self._pending, self.patience):
+                warnings.warn(
+                    f"A call of the session did not end within {self.patience:g} s. Its thread "
+                    "is left behind.",
+                    RuntimeWarning,
+                    stacklevel=2,
+                )
 
 
 class _Client(DevTokenClient):
