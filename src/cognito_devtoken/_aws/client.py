@@ -6,7 +6,8 @@ import os
 import threading
 from functools import cache
 from importlib import import_module
-from inspect import iscoroutinefunction
+from inspect import iscoroutinefunction, unwrap
+from traceback import walk_tb
 from typing import TYPE_CHECKING, Any, Protocol, Self, cast
 
 from .._runtime.fork import watch
@@ -202,11 +203,7 @@ class DevTokenClient:
     def _fetch(self, request: TokenRequest) -> OpenIdToken:
         client = self._client_for(self._region_name or request.region)
         sent = Instant.now(SYSTEM_CLOCK)
-        return OpenIdToken.from_response(
-            client.get_open_id_token_for_developer_identity(**request.to_params()),
-            request,
-            obtained=sent,
-        )
+        return OpenIdToken.from_response(_call(client, request), request, obtained=sent)
 
     def _client_for(self, region: str) -> _CognitoIdentity:
         client = self._given or self._made.get(region)
@@ -260,6 +257,25 @@ class DevTokenClient:
 
     def __exit__(self, *exc_info: object) -> None:
         self.close()
+
+
+def _call(client: _CognitoIdentity, request: TokenRequest) -> dict[str, Any]:
+    """
+    Make the call, whatever a tracing library thinks of it.
+
+    Tracing libraries wrap botocore's method. X-Ray's wrapper raises where it finds no segment.
+    """
+    try:
+        return client.get_open_id_token_for_developer_identity(**request.to_params())
+    except Exception as error:
+        bare = unwrap(getattr(type(client), "_make_api_call", _call))
+        code = getattr(bare, "__code__", _call.__code__)
+        if any(frame.f_code is code for frame, _ in walk_tb(error.__traceback__)):
+            raise  # botocore itself, or what it called
+    from .errors import OPERATION
+
+    answer: dict[str, Any] = bare(client, OPERATION, request.to_params())
+    return answer
 
 
 def make_client(
