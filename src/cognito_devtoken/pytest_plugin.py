@@ -23,6 +23,7 @@ from .typing import TokenFetcher
 
 
 if TYPE_CHECKING:
+    from ._aws.made_clients import MadeClients
     from .emulator import Emulator
     from .testing import ManualClock
 
@@ -250,10 +251,13 @@ class _Client(DevTokenClient):
         self._environ = _environ(endpoint_url, _REGION)
         self._client_for(_REGION)  # now, and not later in a thread beside the test
 
-    def _make_client(self, region: str) -> Any:
+    def _up_to_date(self) -> MadeClients:
+        return self._made  # its credentials are always the same ones, whatever a test simulates
+
+    def _make_client(self, made: MadeClients, region: str) -> Any:
         with pytest.MonkeyPatch.context() as patch:
             _put(self._environ, patch)
-            return super()._make_client(region)
+            return super()._make_client(made, region)
 
 
 def _environ(endpoint_url: str, region: str) -> dict[str, str]:

@@ -164,7 +164,8 @@ class StatsRecorder:
         if hooks := self._hooks_of(kind):
             event = kind(*map(_public, members))
             # A copy for each hook, because two threads may call two of them at once.
-            self.defer(*(partial(copy_context().run, self._call, hook, event) for hook in hooks))
+            for hook in hooks:
+                self.defer(partial(copy_context().run, partial(self._call, hook, event)))
 
     def _hooks_of(self, kind: type[Event]) -> tuple[EventHook, ...]:
         return self._hooks_of_warnings if kind.__name__ in WARNINGS else self._hooks

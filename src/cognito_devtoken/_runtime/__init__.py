@@ -3,6 +3,5 @@ What the operating system gives and may refuse: threads, randomness, forks, conn
 
 ``threads`` starts and waits, ``fork`` prepares objects for a fork, ``deadline`` ends operations on
 a connection in time, ``clock`` measures that time, ``context`` takes the context of a caller to
-another thread. Nothing here knows tokens. Everything but the
-values may import it.
+another thread. Nothing here knows tokens. Everything but the values may import it.
 """
