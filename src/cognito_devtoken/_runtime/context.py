@@ -38,8 +38,12 @@ class CallerContext:
 
     def run(self, function: Callable[[], None]) -> None:
         """Call a function in this context, once."""
-        with _in_segment(self._segment):
+        recorder, local = _xray()
+        if recorder is None:
             self._variables.run(function)
+        else:
+            with _in_segment(self._segment, recorder, local):
+                self._variables.run(function)
 
 
 NO_CALLER = CallerContext(Context())
@@ -63,12 +67,8 @@ def _segment_of_this_thread() -> Any:
 
 
 @contextmanager
-def _in_segment(segment: Any) -> Generator[None]:
+def _in_segment(segment: Any, recorder: Any, local: Any) -> Generator[None]:
     """Make a segment that of this thread, if it has not ended."""
-    recorder, local = _xray()
-    if recorder is None:
-        yield
-        return
     before = dict(local.__dict__)
     # A call is worth more than its trace.
     with suppress(Exception):
