@@ -30,10 +30,10 @@ napoleon_numpy_docstring = False
 nitpick_ignore_regex = [
     (
         "py:.*",
-        r"(attrs|botocore|collections|contextlib|datetime|enum|fastapi|flask|litestar|logging|"
+        r"(aiohttp|attrs|botocore|collections|contextlib|datetime|enum|fastapi|flask|litestar|logging|"
         r"opentelemetry|prometheus_client|starlette|svcs|types|typing)\..*",
     ),
     ("py:.*", r"(Any|BaseClient|Config|Counter|Literal|Mapping|Iterable|Callable|Self|Seconds)"),
-    ("py:.*", r"(CollectorRegistry|Logger|MeterProvider|Redis|RedisCluster)"),
+    ("py:.*", r"(web\.StreamResponse|CollectorRegistry|Logger|MeterProvider|Redis|RedisCluster)"),
     ("py:.*", r"(datetime|timedelta|frozenset|ValueError|RuntimeError|TracebackType)"),
 ]

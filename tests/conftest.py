@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import botocore.session
 import pytest
 from botocore.loaders import JSONFileLoader
 from botocore.retries.standard import ExponentialBackoff
@@ -72,6 +73,20 @@ def emulator(running_emulator: Emulator) -> Emulator:
 def client(emulator: Emulator) -> Iterator[DevTokenClient]:
     with DevTokenClient(endpoint_url=emulator.endpoint_url) as client:
         yield client
+
+
+@pytest.fixture
+def created(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The clients that botocore creates."""
+    clients = []
+    create_client = botocore.session.Session.create_client
+
+    def create_and_note(self: Any, *args: Any, **kwargs: Any) -> Any:
+        clients.append(create_client(self, *args, **kwargs))
+        return clients[-1]
+
+    monkeypatch.setattr(botocore.session.Session, "create_client", create_and_note)
+    return clients
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-import botocore.session
 import pytest
 from botocore.exceptions import ClientError
 from pytest_httpserver import HTTPServer
@@ -101,20 +100,6 @@ def test_a_closed_client_cannot_be_used(
         client.fetch(request_)
     with pytest.raises(SessionClosedError, match="closed"), client:
         pass
-
-
-@pytest.fixture
-def created(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """The clients that botocore creates."""
-    clients = []
-    create_client = botocore.session.Session.create_client
-
-    def create_and_note(self: Any, *args: Any, **kwargs: Any) -> Any:
-        clients.append(create_client(self, *args, **kwargs))
-        return clients[-1]
-
-    monkeypatch.setattr(botocore.session.Session, "create_client", create_and_note)
-    return clients
 
 
 def test_threads_share_one_botocore_client(

@@ -4,6 +4,7 @@ What importing the package loads, how it is laid out, and where its public names
 The import contracts in ``pyproject.toml`` check which module may import which.
 """
 
+import ast
 import importlib
 from pathlib import Path
 from types import ModuleType
@@ -28,6 +29,17 @@ PUBLIC = [
     "cognito_devtoken.testing",
     "cognito_devtoken.typing",
 ]
+
+
+# Calls without arguments that could wait for ever, and why these do not.
+BOUNDED_WAITS = {
+    "_cache/waiting.py: gate.acquire()",  # a new lock, which is free
+    "_cache/worker_slots.py: self.gate.acquire()",  # the same
+    "_sharing/source.py: gate.acquire()",  # the same
+    "cli/demo/fleet_member.py: answered.result()",  # of a future that is done
+    "cli/emulator.py: stop.wait()",  # until Ctrl-C: that is what the command is for
+    "emulator/_server.py: self._interrupted.wait()",  # inside asyncio.wait_for()
+}
 
 
 def loaded_by(script: str, *modules: str) -> str:
@@ -61,6 +73,21 @@ def test_a_session_without_a_store_does_not_load_the_sharing_package() -> None:
 @pytest.mark.parametrize("module", MODULES, ids=str)
 def test_no_module_has_more_than_400_lines(module: Path) -> None:
     assert len((PACKAGE / module).read_text().splitlines()) <= 400
+
+
+def test_no_wait_is_without_a_limit() -> None:
+    found = {
+        f"{module.as_posix()}: {ast.unparse(node)}"
+        for module in MODULES
+        for node in ast.walk(ast.parse((PACKAGE / module).read_text()))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in ("acquire", "communicate", "join", "result", "wait")
+        and not node.args
+        and not node.keywords
+    }
+
+    assert found == BOUNDED_WAITS
 
 
 def test_the_package_root_has_only_these_private_modules() -> None:

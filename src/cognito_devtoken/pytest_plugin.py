@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+import warnings
 from collections.abc import Collection, Generator
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
@@ -22,6 +23,7 @@ from .typing import TokenFetcher
 
 
 if TYPE_CHECKING:
+    from ._aws.made_clients import MadeClients
     from .emulator import Emulator
     from .testing import ManualClock
 
@@ -201,6 +203,8 @@ class _Cognito:
 class _Fetcher:
     """Makes the calls of a session, and ends with its test: end() waits for pending calls."""
 
+    patience = 30.0  # in seconds: twice as long as a call may take
+
     def __init__(self, client: TokenFetcher) -> None:
         self._client = client
         self._changed = threading.Condition()
@@ -230,7 +234,13 @@ class _Fetcher:
     def end(self) -> None:
         with self._changed:
             self._ended = True
-            self._changed.wait_for(lambda: not self._pending)
+            if not self._changed.wait_for(lambda: not self._pending, self.patience):
+                warnings.warn(
+                    f"A call of the session did not end within {self.patience:g} s. Its thread "
+                    "is left behind.",
+                    RuntimeWarning,
+                    stacklevel=2,
+                )
 
 
 class _Client(DevTokenClient):
@@ -241,10 +251,13 @@ class _Client(DevTokenClient):
         self._environ = _environ(endpoint_url, _REGION)
         self._client_for(_REGION)  # now, and not later in a thread beside the test
 
-    def _make_client(self, region: str) -> Any:
+    def _up_to_date(self) -> MadeClients:
+        return self._made  # its credentials are always the same ones, whatever a test simulates
+
+    def _make_client(self, made: MadeClients, region: str) -> Any:
         with pytest.MonkeyPatch.context() as patch:
             _put(self._environ, patch)
-            return super()._make_client(region)
+            return super()._make_client(made, region)
 
 
 def _environ(endpoint_url: str, region: str) -> dict[str, str]:

@@ -111,7 +111,7 @@ class TestLife:
         def fail(*args: object, **options: object) -> None:
             raise OSError("no more files")
 
-        monkeypatch.setattr(uvicorn.Server, "run", fail)
+        monkeypatch.setattr(uvicorn.Server, "serve", fail)
         monkeypatch.setattr(threading, "excepthook", lambda _: None)
 
         with pytest.raises(RuntimeError, match="did not start"):

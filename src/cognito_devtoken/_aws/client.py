@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable
 from functools import cache
 from importlib import import_module
 from inspect import iscoroutinefunction
-from typing import TYPE_CHECKING, Any, Protocol, Self, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
+from .._runtime.clock import monotonic
 from .._runtime.fork import watch
 from .._values.clock import SYSTEM_CLOCK, Instant
 from .._values.request import TokenRequest
 from .._values.token import OpenIdToken
-from ..exceptions import ConfigurationError, SessionClosedError
+from ..exceptions import (
+    CallerDeniedError,
+    ConfigurationError,
+    DeveloperProviderError,
+    SessionClosedError,
+)
+from .made_clients import CognitoIdentity, MadeClients
 
 
 if TYPE_CHECKING:
@@ -25,23 +33,20 @@ if TYPE_CHECKING:
 # In seconds, for the call itself and for those that botocore makes to get AWS credentials.
 _TIME_LIMITS: Any = {"connect_timeout": 2, "read_timeout": 5}
 
+# How old, in seconds, clients must be to be replaced because their credentials were refused: the
+# shortest time for which a session backs off from a key without a token.
+_REPLACED_AFTER = 1.0
+
 # The modules that a first call would import.
 _NEEDED = (
     "botocore.retries.standard",
     "botocore.session",
     "encodings.idna",
+    ".call",
     ".connections",
     ".errors",
     ".log_filter",
 )
-
-
-class _CognitoIdentity(Protocol):
-    """The part of botocore's client that is used here."""
-
-    def get_open_id_token_for_developer_identity(self, **params: Any) -> dict[str, Any]: ...
-
-    def close(self) -> None: ...
 
 
 class DevTokenClient:
@@ -64,7 +69,10 @@ class DevTokenClient:
     not.
 
     The AWS credentials need ``cognito-identity:GetOpenIdTokenForDeveloperIdentity`` on
-    the identity pool. They are looked up at the first call, not before.
+    the identity pool. They are looked up at the first call, not before. If AWS refuses them, or
+    there are none, the next call looks them up again, at most once a second: it finds what
+    another program has written to the shared credentials file, or to a profile, in the meantime.
+    A *boto_client* is always left as it is.
 
     Any number of threads may share one client. A forked child makes its own connections, but
     would share a *boto_client* with its parent, so give each process its own.
@@ -101,7 +109,8 @@ class DevTokenClient:
         self._endpoint_url = endpoint_url
         self._profile_name = profile_name
         self._config = config
-        self._given = cast("_CognitoIdentity | None", boto_client)
+        self._given = cast("CognitoIdentity | None", boto_client)
+        self._monotonic: Callable[[], float] = monotonic
         self._closed = False
         # Here and not in the thread of the first call: a process that forks while another
         # thread imports leaves its child with a half-imported module; one that forks while
@@ -145,9 +154,8 @@ class DevTokenClient:
         guard_loggers()
 
     def _renew(self) -> None:
-        self._lock = threading.Lock()
-        self._session: Session | None = None
-        self._made: dict[str, _CognitoIdentity] = {}
+        self._replacing = threading.Lock()
+        self._made = MadeClients(self._monotonic())
 
     def fetch(self, request: TokenRequest) -> OpenIdToken:
         """
@@ -186,53 +194,69 @@ class DevTokenClient:
         from .errors import translate
         from .log_filter import our_call
 
+        made = self._up_to_date()
         try:
-            with our_call:
-                return self._fetch(request)
+            with our_call, made.in_use():
+                return self._fetch(made, request)
         except BaseException as error:  # noqa: BLE001  # Ctrl-C has frames too
             failure = error
         # Outside the handler, so that botocore's error does not become the context: the locals
         # of its frames hold the request and the response.
         failure = translate(failure, request)
+        if isinstance(failure, CallerDeniedError | ConfigurationError) and not isinstance(
+            failure, DeveloperProviderError
+        ):
+            made.refused = True
         try:
             raise failure
         finally:
             del failure  # its traceback refers to this frame
 
-    def _fetch(self, request: TokenRequest) -> OpenIdToken:
-        client = self._client_for(self._region_name or request.region)
-        sent = Instant.now(SYSTEM_CLOCK)
-        return OpenIdToken.from_response(
-            client.get_open_id_token_for_developer_identity(**request.to_params()),
-            request,
-            obtained=sent,
-        )
+    def _up_to_date(self) -> MadeClients:
+        """Return the clients to use: new ones, if the present ones have been refused."""
+        made, now = self._made, self._monotonic()
+        if made.refused and now - made.since >= _REPLACED_AFTER and not self._closed:
+            with self._replacing:
+                if self._made is made:  # no other thread was faster
+                    self._made = MadeClients(now)
+            made.retire()
+        return self._made
 
-    def _client_for(self, region: str) -> _CognitoIdentity:
-        client = self._given or self._made.get(region)
+    def _fetch(self, made: MadeClients, request: TokenRequest) -> OpenIdToken:
+        from .call import call
+
+        client = self._client_of(made, self._region_name or request.region)
+        sent = Instant.now(SYSTEM_CLOCK)
+        return OpenIdToken.from_response(call(client, request), request, obtained=sent)
+
+    def _client_for(self, region: str) -> CognitoIdentity:
+        return self._client_of(self._made, region)
+
+    def _client_of(self, made: MadeClients, region: str) -> CognitoIdentity:
+        client = self._given or made.by_region.get(region)
         if client is None or self._closed:
-            with self._lock:
+            with made.making:
                 self._check_open()
                 # Another thread may have made it while this one waited for the lock.
-                client = self._made.get(region) or self._make_client(region)
-                self._made[region] = client
+                client = made.by_region.get(region) or self._make_client(made, region)
+                made.by_region[region] = client
                 if self._closed:  # meanwhile
                     client.close()
                 self._check_open()
         return client
 
-    def _make_client(self, region: str) -> _CognitoIdentity:
+    def _make_client(self, made: MadeClients, region: str) -> CognitoIdentity:
         from botocore.config import Config
 
         from .connections import BoundedSession
 
-        if self._session is None:
-            self._session = BoundedSession(profile=self._profile_name)
-            self._session.set_default_client_config(Config(**_TIME_LIMITS))
+        if made.session is None:
+            made.session = BoundedSession(profile=self._profile_name)
+            made.session.set_default_client_config(Config(**_TIME_LIMITS))
         client = make_client(
-            self._session, region, endpoint_url=self._endpoint_url, config=self._config
+            made.session, region, endpoint_url=self._endpoint_url, config=self._config
         )
-        return cast("_CognitoIdentity", client)
+        return cast("CognitoIdentity", client)
 
     def _check_open(self) -> None:
         if self._closed:
@@ -240,11 +264,9 @@ class DevTokenClient:
 
     def close(self) -> None:
         """Close the connections that the client opened. A closed client refuses to fetch."""
-        # Without the lock, which is held while AWS credentials are looked up.
+        # Without a lock: one is held while AWS credentials are looked up.
         self._closed = True
-        made, self._made = self._made, {}
-        for client in made.values():
-            client.close()
+        self._made.close()
 
     def _before_fork(self) -> None:
         """Do nothing: a child inherits nothing that may be half done."""

@@ -17,6 +17,7 @@ from itertools import islice
 from typing import Generic, TypeVar
 from weakref import ref
 
+from .._runtime.context import CallerContext
 from .._values.clock import Instant
 from .._values.key import Key
 from .._values.lease import Lease
@@ -44,6 +45,8 @@ class Flight(Generic[R, L]):
         request: What to request.
 
         reason: Why it was started.
+
+        context: The context of the caller that started it, until it flies or ends.
 
         asked: When it was queued.
 
@@ -75,6 +78,7 @@ class Flight(Generic[R, L]):
     __slots__ = (
         "asked",
         "awaited",
+        "context",
         "done",
         "error",
         "forgotten",
@@ -95,6 +99,7 @@ class Flight(Generic[R, L]):
         self.key = key
         self.request = request
         self.reason = reason
+        self.context = CallerContext.of_caller()
         self.asked = asked
         self.sent: Instant | None = None
         self.worker: ref[Worker[Flight[R, L]]] | None = None

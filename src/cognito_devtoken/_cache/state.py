@@ -12,6 +12,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Generic, TypeVar
 
+from .._runtime.context import NO_CALLER
 from .._runtime.threads import random_fraction
 from .._values.clock import CLOCK_STEP, Clock, Instant
 from .._values.key import Key
@@ -114,6 +115,8 @@ class CacheState(Generic[R, L]):
         """End a flight, and wake every caller that waits for it."""
         if flight.done:
             return
+        if not flight.sent:
+            flight.context = NO_CALLER  # it never flies
         flight.lease, flight.error = lease, error
         flight.done = True
         self.recorder.defer_first(*tuple(flight.waiters))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
+from contextvars import copy_context
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -155,10 +156,16 @@ class StatsRecorder:
         self.health = self.health.after_failure(error, wait, now)
 
     def emit(self, kind: type[Event], *members: object) -> None:
-        """Defer an event to the hooks. Keys and leases appear in it as digest and fingerprint."""
+        """
+        Defer an event to the hooks. Keys and leases appear in it as digest and fingerprint.
+
+        The hooks run in a copy of the present context, whichever thread calls them later.
+        """
         if hooks := self._hooks_of(kind):
             event = kind(*map(_public, members))
-            self.defer(*(partial(self._call, hook, event) for hook in hooks))
+            # A copy for each hook, because two threads may call two of them at once.
+            for hook in hooks:
+                self.defer(partial(copy_context().run, partial(self._call, hook, event)))
 
     def _hooks_of(self, kind: type[Event]) -> tuple[EventHook, ...]:
         return self._hooks_of_warnings if kind.__name__ in WARNINGS else self._hooks

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Generic, TypeVar
 
+from .._runtime.context import NO_CALLER
 from .._runtime.threads import start_daemon, wait
 from .._values.clock import Instant
 from .._values.lease import Lease, remaining_of
@@ -146,9 +147,14 @@ class WorkerPool(Generic[R, L]):
         return woken_after_all
 
     def _fly(self, worker: Worker[Flight[R, L]], flight: Flight[R, L]) -> None:
-        """Bring the lease of a flight, and end the flight with it or with an error."""
+        """
+        Bring the lease of a flight, and end the flight with it or with an error.
+
+        Fetcher and store run in the context of the caller that started the flight.
+        """
+        context, flight.context = flight.context, NO_CALLER
         try:
-            self._bring(flight)
+            context.run(partial(self._bring, flight))
         finally:
             worker.flight = None
             if not flight.done:

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import socket
 import threading
-import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
+
+from .clock import monotonic
 
 
 class _Operation(threading.local):
     """The operation of this thread: its deadline, by a monotonic clock."""
 
-    clock: Callable[[], float] = staticmethod(time.monotonic)
+    clock: Callable[[], float] = staticmethod(monotonic)
     until: float | None = None
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from .._runtime.context import CallerContext
 from .._runtime.threads import start_daemon
 from .._values.request import TokenRequest
 from ..exceptions import NotAuthorizedError, ResourceNotFoundError
@@ -38,7 +39,6 @@ async def in_thread(run: Callable[[], None]) -> None:
     """Await a function that blocks. It runs in a daemon thread, which a caller may leave behind."""
     import asyncio
     from contextlib import suppress
-    from contextvars import copy_context
 
     loop = asyncio.get_running_loop()
     future: asyncio.Future[None] = loop.create_future()
@@ -56,6 +56,6 @@ async def in_thread(run: Callable[[], None]) -> None:
         with suppress(RuntimeError):  # the loop is closed, so nobody waits any more
             loop.call_soon_threadsafe(settle, raised)
 
-    context = copy_context()
+    context = CallerContext.of_caller()
     start_daemon(work)
     await future

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
+import warnings
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -13,6 +14,20 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from .._runtime.clock import monotonic
+
+
+# For how many seconds to wait for the server's thread, which answers at once unless a hook of the
+# emulator blocks it.
+_PATIENCE = 30.0
+
+
+class _Loop(asyncio.SelectorEventLoop):
+    """Runs on while a test freezes time: otherwise the server would never stop."""
+
+    def time(self) -> float:
+        return monotonic()
 
 
 class _Protocol(H11Protocol):
@@ -48,9 +63,14 @@ class Server:
         host: The address to bind.
 
         port: The port to bind; 0 picks a free one.
+
+        patience: For how many seconds to wait for the server's thread.
     """
 
-    def __init__(self, app: Starlette, host: str, port: int) -> None:
+    def __init__(
+        self, app: Starlette, host: str, port: int, *, patience: float = _PATIENCE
+    ) -> None:
+        self._patience = patience
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._socket = socket.create_server((host, port), family=family)
         # Connections inherit this option. Without it, each response after the first on a
@@ -65,10 +85,7 @@ class Server:
             http=_Protocol,
             ws="none",
             lifespan="on",
-            # Leave the application's global state alone: logging, and the event loop policy
-            # that uvicorn would set.
-            log_config=None,
-            loop="asyncio",
+            log_config=None,  # leave the application's logging alone
             proxy_headers=False,
             timeout_graceful_shutdown=2,
         )
@@ -78,15 +95,18 @@ class Server:
             target=self._run, name="cognito-devtoken-emulator", daemon=True
         )
         self._thread.start()
-        self._ready.wait()
+        self._ready.wait(patience)
         if not self._server.started:
-            self._socket.close()
+            self._server.should_exit = True
             raise RuntimeError("The emulator's server did not start.")
 
     def _run(self) -> None:
         try:
-            self._server.run(sockets=[self._socket])
+            # Not uvicorn's run(), which chooses the event loop.
+            with asyncio.Runner(loop_factory=_Loop) as runner:
+                runner.run(self._server.serve(sockets=[self._socket]))
         finally:
+            self._socket.close()
             self._ready.set()  # if it could not start
 
     @asynccontextmanager
@@ -98,8 +118,16 @@ class Server:
     def stop(self) -> None:
         # In the server's thread, after its last check of whether to start at all.
         self._loop.call_soon_threadsafe(self._ask_to_stop)
-        self._thread.join()
-        self._socket.close()
+        self._thread.join(self._patience)
+        if self._thread.is_alive():
+            warnings.warn(
+                f"The emulator did not stop within {self._patience:g} s, perhaps because its "
+                "on_call hook blocks. Its thread is left behind.",
+                RuntimeWarning,
+                stacklevel=3,
+            )
+        else:
+            self._socket.close()  # here too: a forked child has a copy
 
     def _ask_to_stop(self) -> None:
         self._interrupted.set()
@@ -116,7 +144,13 @@ class Server:
             self._interrupted.set()
             self._interrupted = asyncio.Event()
 
-        asyncio.run_coroutine_threadsafe(run(), self._loop).result()
+        try:
+            asyncio.run_coroutine_threadsafe(run(), self._loop).result(self._patience)
+        except TimeoutError:
+            raise RuntimeError(
+                f"The emulator did not respond within {self._patience:g} s, perhaps because its "
+                "on_call hook blocks."
+            ) from None
 
     async def wait(self, seconds: float) -> None:
         """Wait, but no longer than until an interruption or a stop."""

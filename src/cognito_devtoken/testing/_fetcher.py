@@ -35,6 +35,9 @@ class FakeFetcher:
 
     calls: list[TokenRequest]
     error: Exception | None
+    # For how many seconds a call is held at most: so that a test that calls fetch() itself while
+    # it holds calls fails, and does not hang.
+    _longest = 60.0
 
     def __init__(self, clock: Clock | None = None, *, lifetime: Seconds | None = None) -> None:
         self.calls = []
@@ -52,7 +55,8 @@ class FakeFetcher:
             self.calls.append(request)
             serial = len(self.calls)
             error = self._next.pop(0) if self._next else self.error
-        self._open.wait()
+        if not self._open.wait(self._longest):
+            raise TimeoutError(f"held() did not end within {self._longest:g} s.")
         if error:
             raise error
         return token_for(request, self._lifetime, self._clock, serial)
@@ -64,7 +68,11 @@ class FakeFetcher:
 
     @contextmanager
     def held(self) -> Generator[None]:
-        """Block every call to :meth:`fetch` until the ``with`` statement ends."""
+        """
+        Block every call to :meth:`fetch` until the ``with`` statement ends.
+
+        A call that is held for a minute raises a TimeoutError.
+        """
         self._open.clear()
         try:
             yield

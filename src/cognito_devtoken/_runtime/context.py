@@ -1,0 +1,85 @@
+"""
+The context of a caller, for what another thread does on its behalf.
+
+Context variables are all that OpenTelemetry, structlog and the like need. AWS X-Ray keeps its
+segment in a thread-local variable instead, and complains or refuses where it finds none.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
+from contextvars import Context, copy_context
+from typing import Any
+
+
+class CallerContext:
+    """
+    A copy of a caller's context variables, and its X-Ray segment.
+
+    Args:
+        variables: The context variables.
+
+        segment: The X-Ray segment or subsegment.
+    """
+
+    __slots__ = ("_segment", "_variables")
+
+    def __init__(self, variables: Context, segment: Any = None) -> None:
+        self._variables = variables
+        self._segment = segment
+
+    @classmethod
+    def of_caller(cls) -> CallerContext:
+        """Copy the context of the present caller, at a cost that does not depend on its size."""
+        return cls(copy_context(), _segment_of_this_thread())
+
+    def run(self, function: Callable[[], None]) -> None:
+        """Call a function in this context, once."""
+        recorder, local = _xray()
+        if recorder is None:
+            self._variables.run(function)
+        else:
+            with _in_segment(self._segment, recorder, local):
+                self._variables.run(function)
+
+
+NO_CALLER = CallerContext(Context())
+"""In place of a context that is no longer needed, so that nothing keeps what is in it alive."""
+
+
+def _xray() -> tuple[Any, Any]:
+    """Return X-Ray's recorder and its thread-local storage, if the program uses it."""
+    # Not imported: if the program has not, it does not use it.
+    recorder = getattr(sys.modules.get("aws_xray_sdk.core"), "xray_recorder", None)
+    local = getattr(getattr(recorder, "context", None), "_local", None)
+    # Its AsyncContext keeps the segment in a task, which no other thread may touch.
+    return (recorder, local) if isinstance(local, threading.local) else (None, None)
+
+
+def _segment_of_this_thread() -> Any:
+    # Not by get_trace_entity(), which complains if there is none.
+    _, local = _xray()
+    entities = getattr(local, "entities", None)
+    return entities[-1] if entities else None
+
+
+@contextmanager
+def _in_segment(segment: Any, recorder: Any, local: Any) -> Generator[None]:
+    """Make a segment that of this thread, if it has not ended."""
+    before = dict(local.__dict__)
+    # A call is worth more than its trace.
+    with suppress(Exception):
+        if getattr(segment, "in_progress", False):
+            recorder.set_trace_entity(segment)
+        elif recorder.context.context_missing is not None:
+            # One that is not sent. The context of AWS Lambda needs none: it finds one itself.
+            models: Any = sys.modules["aws_xray_sdk.core.models.dummy_entities"]
+            recorder.set_trace_entity(models.DummySegment())
+    try:
+        yield
+    finally:
+        local.__dict__.clear()
+        local.__dict__.update(before)
