@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-from functools import cache
 from importlib import import_module
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, Protocol, Self, cast
@@ -13,6 +12,7 @@ from .._runtime.fork import watch
 from .._values.clock import SYSTEM_CLOCK, Instant
 from .._values.request import TokenRequest
 from .._values.token import OpenIdToken
+from .._version import __version__
 from ..exceptions import ConfigurationError, SessionClosedError
 
 
@@ -111,7 +111,6 @@ class DevTokenClient:
         for module in _NEEDED:
             import_module(module, __package__)
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        _product()
 
         self._renew()
         watch(self)
@@ -355,11 +354,4 @@ def _user_agent(session: Session, config: Config | None) -> str | None:
     given = getattr(config, "user_agent_appid", None)
     if given or session.get_config_variable("user_agent_appid"):
         return None  # botocore adds the application id itself, which our string would lack
-    return f"{_product()} {session.user_agent()}"
-
-
-@cache
-def _product() -> str:
-    from importlib.metadata import version
-
-    return f"cognito-devtoken/{version('cognito-devtoken')}"
+    return f"cognito-devtoken/{__version__} {session.user_agent()}"

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import attrs
 
+from ..._version import __version__
 from .._errors import FORMATS, PROG, ParameterError
 from .._output.formats import OUTPUTS
 from .parsing import Parser, one_of
@@ -31,7 +32,12 @@ def global_parser() -> Parser:
     """Return a parser of the global options only."""
     parser = Parser(add_help=False)
     add = parser.add_argument_group("global options").add_argument
-    add("--version", action=_Version, nargs=0, help="print the version and exit")
+    add(
+        "--version",
+        action="version",
+        version=f"{PROG} {__version__}",
+        help="print the version and exit",
+    )
     add("--debug", action="store_true", help="turn on debug logging, without secrets")
     add("--endpoint-url", metavar="URL", help="send the request to this URL instead of AWS")
     add(
@@ -95,16 +101,6 @@ def global_parser() -> Parser:
         help="the format of errors: enhanced (the default), legacy, json, yaml, text or table",
     )
     return parser
-
-
-class _Version(argparse.Action):
-    """Prints the version, which it looks up only on request."""
-
-    def __call__(self, parser: argparse.ArgumentParser, *args: object, **options: object) -> None:
-        from importlib.metadata import version
-
-        print(f"{PROG} {version(PROG)}")
-        parser.exit()
 
 
 @attrs.frozen(kw_only=True)
