@@ -220,7 +220,7 @@ def _from_answer(error: ClientError, request: HasLogins, operation: str) -> Serv
         code = _code_elsewhere(said, metadata) or code
         message = _described(status, details.get("Message"))
     else:
-        message = clean(said, request) or "no message"
+        message = clean(said, request)
     stem = code.removesuffix("Exception") if isinstance(code, str) else ""
     cls = _BY_CODE.get(stem, ServiceError)
     if cls is ServiceError:  # the code is unknown, so it may contain anything
@@ -235,7 +235,7 @@ def _from_answer(error: ClientError, request: HasLogins, operation: str) -> Serv
         # botocore called it to get AWS credentials. Requests of operations other than AssumeRole
         # contain secrets, which the message may quote.
         name = clean(error.operation_name, request)
-        why = message if name == "AssumeRole" else HIDDEN
+        why = (message or "no message") if name == "AssumeRole" else HIDDEN
         message = f"{name} returned no AWS credentials: {why}"
         if not cls.retryable:
             cls, hint = CallerDeniedError, _CREDENTIALS_HINT
@@ -244,7 +244,7 @@ def _from_answer(error: ClientError, request: HasLogins, operation: str) -> Serv
 
     request_id = metadata.get("RequestId")
     failure = cls(
-        f"{code}: {message}",
+        f"{code}: {message or 'no message'}",
         code=str(code),
         request_id=request_id if _REQUEST_ID.fullmatch(str(request_id)) else None,
         status=status,

@@ -16,6 +16,8 @@ from .._values.text import LOOKED_AT, one_line
 
 _LONG = 8
 _CUT = 16
+# In the message of an InvalidSignatureException (Cognito) or a SignatureDoesNotMatch (STS).
+_SIGNED = re.compile(r"canonical string|string-to-sign|x-amz-security-token", re.IGNORECASE)
 
 
 class HasLogins(Protocol):
@@ -32,10 +34,9 @@ def window(text: object) -> str:
 
 def clean(text: object, request: HasLogins) -> str:
     """
-    Return the first line of the service's text, without the logins that it may quote.
+    Return the service's text on one line, without the logins that it may quote. Never raises.
 
-    The lines after it may contain the signed request with the session token (for an
-    InvalidSignatureException).
+    A text that shows what should have been signed ends before that: it contains the session token.
     """
     seen = window(text)
     is_cut = isinstance(text, str) and len(text) > len(seen)
@@ -43,14 +44,25 @@ def clean(text: object, request: HasLogins) -> str:
     length = len(seen) - _CUT if is_cut else len(seen)
     hidden = [False] * length
     for login in request.logins.values():
-        # Verbatim, stripped, and as quoted in JSON or in a URL.
-        for quoted in {login, login.strip(), json.dumps(login)[1:-1], quote(login)} - {""}:
+        for quoted in _spellings(login):
             for start, end in _places(seen, quoted):
                 hidden[start:end] = [True] * (min(end, length) - start)
     runs = groupby(zip(seen[:length], hidden, strict=True), key=itemgetter(1))
     shown = "".join(HIDDEN if secret else "".join(map(itemgetter(0), run)) for secret, run in runs)
-    first, line_end, _ = shown.strip().partition("\n")
-    return one_line(first, is_cut=is_cut and not line_end)
+    if _SIGNED.search(seen):
+        shown, is_cut = shown.strip().partition("\n")[0], False
+    return one_line(shown, is_cut=is_cut)
+
+
+def _spellings(login: str) -> set[str]:
+    """Return how a message may spell a login: verbatim, stripped, as in JSON or in a URL."""
+    found = {login, login.strip(), json.dumps(login)[1:-1], quote(login, errors="surrogatepass")}
+    if not login.isascii():
+        # Text that is not Unicode, such as an argument in another encoding, cannot be sent as it
+        # is: these are what it may have become on its way.
+        found.add(login.encode(errors="replace").decode())
+        found.add(login.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
+    return found - {""}
 
 
 def _places(text: str, login: str) -> Iterator[tuple[int, int]]:

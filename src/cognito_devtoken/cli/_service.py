@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
@@ -41,6 +42,15 @@ class Sent:
         logins = self.members.get("Logins")
         items = cast("dict[str, object]", logins).items() if isinstance(logins, dict) else ()
         return {name: value for name, value in items if isinstance(value, str)}
+
+
+def _is_unicode(sent: Sent) -> bool:
+    """Return whether all text can be sent: an argument in another encoding cannot."""
+    try:
+        json.dumps(sent.members, ensure_ascii=False, default=repr).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 class Service:
@@ -137,7 +147,8 @@ class Service:
         from botocore.validate import ParamValidator
 
         shape = client.meta.service_model.operation_model(_OPERATION).input_shape
-        if ParamValidator().validate(sent.members, shape).has_errors():
+        is_valid = not ParamValidator().validate(sent.members, shape).has_errors()
+        if not is_valid or not _is_unicode(sent):
             # botocore's own message quotes the values that it rejects.
             raise InvalidRequestError(violations(sent.members))
 
