@@ -7,6 +7,7 @@ import threading
 from importlib import import_module
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, Protocol, Self, cast
+from urllib.parse import urlsplit
 
 from .._runtime.fork import watch
 from .._values.clock import SYSTEM_CLOCK, Instant
@@ -24,6 +25,11 @@ if TYPE_CHECKING:
 
 # In seconds, for the call itself and for those that botocore makes to get AWS credentials.
 _TIME_LIMITS: Any = {"connect_timeout": 2, "read_timeout": 5}
+
+_ENDPOINT_HINT = (
+    "It must be of the form http://HOST:PORT or https://HOST:PORT. It comes from endpoint_url, "
+    "AWS_ENDPOINT_URL_COGNITO_IDENTITY, AWS_ENDPOINT_URL or the profile."
+)
 
 # The modules that a first call would import.
 _NEEDED = (
@@ -192,7 +198,7 @@ class DevTokenClient:
             failure = error
         # Outside the handler, so that botocore's error does not become the context: the locals
         # of its frames hold the request and the response.
-        failure = translate(failure, request)
+        failure = translate(failure, request, session=self._session)
         try:
             raise failure
         finally:
@@ -295,6 +301,7 @@ def make_client(
 
     from .._values.text import one_line
     from .log_filter import guard_loggers
+    from .sources import unusable
 
     guard_loggers()
     try:
@@ -320,15 +327,36 @@ def make_client(
     except BotoCoreError:
         raise  # some of them are ValueErrors; translate() handles them
     except (AttributeError, TypeError, ValueError) as error:
+        if found := unusable(error):
+            raise found from None
         # An argument of the wrong type, a bad endpoint_url, a bad number in the environment.
         # Any other text may contain a secret.
         text = one_line(str(error))
-        known = text.startswith(("Invalid endpoint:", "invalid literal for int"))
+        address = text.startswith(("Invalid endpoint:", "Invalid IPv6 URL"))
+        known = address or text.startswith("invalid literal for int")
         raise ConfigurationError(
-            f"botocore's configuration is wrong: {text if known else type(error).__name__}."
+            f"botocore's configuration is wrong: {text if known else type(error).__name__}.",
+            hint=_ENDPOINT_HINT if address else None,
         ) from None
     guard_loggers()  # making the client may have added loggers
+    _check_endpoint(client.meta.endpoint_url)
     return client
+
+
+def _check_endpoint(url: str) -> None:
+    """Refuse a URL that no call could be sent to, with which botocore would fail at each call."""
+    from .._values.text import one_line
+
+    try:
+        address = urlsplit(url)
+        is_valid = address.scheme in ("http", "https") and address.port != 0
+    except ValueError:  # of the port
+        is_valid = False
+    if not is_valid:
+        raise ConfigurationError(
+            f"botocore's configuration is wrong: Invalid endpoint: {one_line(url)}.",
+            hint=_ENDPOINT_HINT,
+        )
 
 
 def _retries(session: Session, given: Any, attempts: int) -> Any:

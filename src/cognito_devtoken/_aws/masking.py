@@ -18,6 +18,13 @@ _LONG = 8
 _CUT = 16
 # In the message of an InvalidSignatureException (Cognito) or a SignatureDoesNotMatch (STS).
 _SIGNED = re.compile(r"canonical string|string-to-sign|x-amz-security-token", re.IGNORECASE)
+# What a program may print that is a secret: a long word of letters and digits, as keys and tokens
+# are, and what follows the name of one.
+_LONG_WORD = re.compile(r"[\w+=-]{20,}", re.ASCII)
+_NAMED = re.compile(
+    r"(secret|password|passwd|token|key)\w{0,20}['\"]?\s{0,3}[:=]\s{0,3}\S{1,2000}", re.IGNORECASE
+)
+_OURS = "cognito-devtoken: [ERROR]: "
 
 
 class HasLogins(Protocol):
@@ -84,3 +91,32 @@ def _places(text: str, login: str) -> Iterator[tuple[int, int]]:
                 break
             end += 1
         yield match.start(), end
+
+
+def program_line(text: str) -> str:
+    """
+    Return the first line that a program printed to say why it failed, without what may be secret.
+
+    It ends before the first brace: credentials are printed as JSON.
+    """
+    line = window(text).strip().partition("\n")[0].partition("{")[0].replace(_OURS, "")
+    words = (HIDDEN if _is_secret(word) else word for word in line.split())
+    return one_line(_NAMED.sub(rf"\1: {HIDDEN}", " ".join(words)))
+
+
+def says_more(text: str) -> str:
+    """Return the second line if it is our own command line's, which puts its hint there."""
+    first, _, rest = window(text).strip().partition("\n")
+    return program_line(rest) if first.startswith(_OURS) else ""
+
+
+def _is_secret(word: str) -> bool:
+    if word.startswith("https://") and "?" not in word:  # such as an address to log in at
+        return False
+    # A secret access key may begin with a slash, but then has both cases, unlike most paths.
+    required = [str.isdigit, str.isalpha]
+    required += [str.isupper, str.islower] if word.startswith("/") else []
+    return any(
+        all(any(map(has, run)) for has in required)
+        for run in _LONG_WORD.findall(word.replace("/", ""))
+    )

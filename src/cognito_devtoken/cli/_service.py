@@ -175,4 +175,4 @@ class Service:
             return
         from .._aws.errors import translate
 
-        raise translate(failure, sent, operation)
+        raise translate(failure, sent, operation, getattr(self, "_session", None))

@@ -189,10 +189,11 @@ def _endpoint(url: str | None) -> str | None:
     if url is None:
         return None
     try:
-        why = None if urlsplit(url).scheme else "the scheme is missing"
+        scheme = urlsplit(url).scheme
+        why = "the scheme is not http or https" if scheme else "the scheme is missing"
     except ValueError:
-        why = "it is not a URL"
-    if why:
+        scheme, why = "", "it is not a URL"
+    if scheme not in ("http", "https"):
         raise ParameterError(
             f"Bad value for --endpoint-url: {why}. It must be of the form "
             "http://HOSTNAME/ or https://HOSTNAME/"
