@@ -18,6 +18,7 @@ from .._values.clock import SYSTEM_CLOCK
 from .._values.secret import Secret
 from ..exceptions import ConfigurationError, SessionClosedError
 from ..typing import Stored
+from ._advice import client_hint, url_hint
 from ._sealing import KeySource, PlainText, StoreKeys
 
 
@@ -305,24 +306,32 @@ def _sealing(keys: object, *, plain_text: bool) -> StoreKeys | PlainText:
 
 def _client_of(url: Secret) -> Any:
     kind = CONNECTIONS.get(str(url.reveal()).partition("://")[0])
+    hint = url_hint(url.reveal())
     try:
-        if kind is None:
+        if kind is None or hint is not None:
             raise ValueError  # noqa: TRY301
         client: Any = redis.Redis
         # The connection knows the deadline of an operation. These limits are for the thread that
         # is still connecting after it: a TLS handshake may never end by itself.
         bounds = {**BOUNDED, "socket_timeout": _LONGEST, "socket_connect_timeout": _LONGEST}
-        return client.from_url(url.reveal(), **bounds, protocol=2, connection_class=kind)
-    except (TypeError, ValueError):
-        pass  # the text may quote the password
+        made = client.from_url(url.reveal(), **bounds, protocol=2, connection_class=kind)
+        kind(**_arguments(made))  # checks the query of the URL; sends nothing
+        return made  # noqa: TRY300
+    except (TypeError, ValueError, redis.RedisError):
+        # Neither the text, which may quote the password, nor the client, whose repr shows it.
+        made = None
     raise ConfigurationError(
         "The url of a RedisStore must be redis://HOST:PORT/DB, rediss://HOST:PORT/DB or "
-        "unix://PATH, optionally with USER:PASSWORD@."
+        "unix://PATH, optionally with USER:PASSWORD@.",
+        hint=hint or "Check what follows the ?: arguments of redis.Redis, spelled as it does.",
     )
 
 
 def _check_client(client: Any) -> None:
     """Refuse anything that is not a client, makes callers wait, or decodes responses."""
+    if hint := client_hint(client):
+        del client
+        raise ConfigurationError("The client of a RedisStore must not be fakeredis.", hint=hint)
     if not isinstance(client, redis.Redis | RedisCluster):
         kind = f"{type(client).__module__}.{type(client).__qualname__}".removeprefix("builtins.")
         del client
