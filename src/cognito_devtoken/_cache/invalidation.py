@@ -13,6 +13,7 @@ from typing import Any, TypeVar, cast
 
 from .._values.key import Key
 from .._values.lease import Lease
+from .._values.request import AS_TEXT
 from .._values.secret import HIDDEN, NeverPickled
 from ..exceptions import ConfigurationError
 from .state import CacheState
@@ -89,7 +90,9 @@ class Invalidation(NeverPickled):
         if not isinstance(user_id, str):  # pyright: ignore[reportUnnecessaryIsInstance]
             kind = type(user_id).__name__
             del user_id, whose
-            raise TypeError(f"user_id must be a string, not {kind}.")
+            refusal = TypeError(f"user_id must be a string, not {kind}.")
+            refusal.add_note(AS_TEXT)
+            raise refusal
         if developer_provider is None:
             del user_id, whose
             raise ConfigurationError(
