@@ -34,6 +34,7 @@ nitpick_ignore_regex = [
         r"opentelemetry|prometheus_client|starlette|svcs|types|typing)\..*",
     ),
     ("py:.*", r"(Any|BaseClient|Config|Counter|Literal|Mapping|Iterable|Callable|Self|Seconds)"),
+    ("py:.*", r"web\.StreamResponse"),
     ("py:.*", r"(CollectorRegistry|Logger|MeterProvider|Redis|RedisCluster)"),
     ("py:.*", r"(datetime|timedelta|frozenset|ValueError|RuntimeError|TracebackType)"),
 ]
