@@ -117,9 +117,17 @@ def quick(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Build the documentation; a warning is an error."""
+    """Build the documentation; a warning is an error, and so is a page that shows a secret."""
     install(session, "docs")
-    session.run("sphinx-build", "-n", "-W", "-q", "docs", "docs/_build/html")
+    # All pages anew, with a secret in the environment: the reference shows the repr of defaults.
+    canary = "canary-that-no-page-may-show"
+    build = ["sphinx-build", "-E", "-n", "-W", "-q", "docs", "docs/_build/html"]
+    session.run(
+        *build, env={"AWS_SECRET_ACCESS_KEY": canary, "COGNITO_DEVTOKEN_STORE_KEYS": canary}
+    )
+    pages = [path for path in Path("docs/_build/html").rglob("*") if path.is_file()]
+    if leaks := [str(path) for path in pages if canary.encode() in path.read_bytes()]:
+        session.error(f"These pages show the environment: {', '.join(leaks)}")
 
 
 @nox.session(default=False)

@@ -1,12 +1,12 @@
 """Sphinx configuration."""
 
-from importlib.metadata import version as version_of
+from cognito_devtoken import __version__
 
 
 project = "cognito-devtoken"
 author = "The cognito_devtoken contributors"
 copyright = author  # noqa: A001  # the name that Sphinx reads
-version = release = version_of("cognito-devtoken")
+version = release = __version__
 
 extensions = [
     "myst_parser",

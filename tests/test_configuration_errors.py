@@ -118,19 +118,6 @@ def test_a_pool_id_without_a_valid_region_is_refused(request_: TokenRequest) -> 
     assert str(error).startswith("InvalidRegionError: Provided region_name 'us_east_1'")
 
 
-@pytest.mark.external
-def test_the_output_of_a_credential_process_is_not_shown(
-    profile: Any, request_: TokenRequest, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
-    profile("[default]\ncredential_process = sh -c 'echo the-secret >&2; exit 1'\n")
-
-    error = fail_to_configure(request_)
-
-    assert str(error).startswith("CredentialRetrievalError: ")
-    assert "the-secret" not in str(error) + repr(error.__cause__)
-
-
 @pytest.mark.parametrize(
     ("code", "status", "error"),
     [

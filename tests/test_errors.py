@@ -262,6 +262,30 @@ def test_an_error_with_unexpected_types_is_still_translated(
     assert caught.value.request_id is None
 
 
+def test_an_empty_message_is_said_to_be_missing_but_stays_empty_in_the_cause(
+    emulator: Emulator, client: DevTokenClient, request_: TokenRequest
+) -> None:
+    emulator.fail_next("NotAuthorizedException", "")
+
+    with pytest.raises(NotAuthorizedError) as caught:
+        client.fetch(request_)
+
+    assert str(caught.value) == "NotAuthorizedException: no message"
+    assert isinstance(caught.value.__cause__, ClientError)
+    assert caught.value.__cause__.response["Error"]["Message"] == ""
+
+
+def test_a_message_of_several_lines_is_shown_whole(
+    emulator: Emulator, client: DevTokenClient, request_: TokenRequest
+) -> None:
+    emulator.fail_next("ValidationException", "2 errors:\n  one\r\n\ttwo\n")
+
+    with pytest.raises(InvalidParameterError) as caught:
+        client.fetch(request_)
+
+    assert str(caught.value) == "ValidationException: 2 errors: one two"
+
+
 def test_a_long_message_is_truncated(
     emulator: Emulator, client: DevTokenClient, request_: TokenRequest
 ) -> None:

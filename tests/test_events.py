@@ -11,7 +11,7 @@ import pytest
 
 from caching import Recorder, make_cache, request_for
 from cognito_devtoken import TokenCache, events
-from cognito_devtoken._log import INFO_EVENTS, WARNINGS
+from cognito_devtoken._events.log import INFO_EVENTS, WARNINGS
 from cognito_devtoken.events import (
     Event,
     FetchFailed,

@@ -93,7 +93,7 @@ def test_no_wait_is_without_a_limit() -> None:
 def test_the_package_root_has_only_these_private_modules() -> None:
     private = [path.name for path in PACKAGE.glob("_*.py") if not path.name.startswith("__")]
 
-    assert sorted(private) == ["_event.py", "_log.py", "_metrics.py", "_web.py"]
+    assert sorted(private) == ["_metrics.py", "_version.py", "_web.py"]
 
 
 def test_the_package_exports_these_names() -> None:
@@ -107,6 +107,7 @@ def test_the_package_exports_these_names() -> None:
         "TokenCache",
         "TokenRequest",
         "TokenSession",
+        "__version__",
         "exceptions",
     ]
 

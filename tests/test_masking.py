@@ -1,6 +1,13 @@
 """Logins are masked in the service's messages."""
 
+import json
+from collections.abc import Mapping
+from urllib.parse import quote
+
+import attrs
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from cognito_devtoken import TokenRequest
 from cognito_devtoken._aws.masking import clean
@@ -26,8 +33,8 @@ LONG = "customer-4711 of the shop"
         ("it is identity-43 of an IdentityPool", "it is <hidden> of an IdentityPool"),
         ("it is padded", "it is <hidden>"),
         ("it is <hidden>-bob", "it is <hidden>"),
-        ("\nfirst line\nsecond", "first line"),
-        ("first line\nsecond line", "first line"),
+        ("\nfirst line\nsecond", "first line second"),
+        ("first line\r\n\tsecond line\n", "first line second line"),
         ("first  http://user:pass@host/", "first http://<hidden>@host/"),
     ],
 )
@@ -42,4 +49,63 @@ def test_logins_are_masked_in_the_services_messages(message: str, masked: str) -
 def test_a_multiline_login_is_masked_before_the_message_is_cut_to_one_line() -> None:
     request = TokenRequest(POOL.identity_pool_id, {"a": "user\nsecret of the user"})
 
-    assert clean("no user\nsecret of the user\nhere", request) == "no <hidden>"
+    assert clean("no user\nsecret of the user\nhere", request) == "no <hidden> here"
+
+
+@pytest.mark.parametrize(
+    "signed",
+    [
+        "The Canonical String for this request should have been\n'POST\n/\n\nhost:…\nTOKEN'",
+        "The String-to-Sign should have been\n'AWS4-HMAC-SHA256\nTOKEN'",
+        "'POST\n/\nx-amz-security-token:TOKEN'",
+    ],
+)
+def test_a_message_that_shows_the_signed_request_ends_before_it(signed: str) -> None:
+    request = TokenRequest(POOL.identity_pool_id, {"a": "user-42"})
+
+    assert clean(f"\nIt does not match.\n\n{signed}\n", request) == "It does not match."
+
+
+@attrs.frozen
+class NotValidated:
+    """A request as the command line makes it: its logins can be any text."""
+
+    logins: Mapping[str, str]
+
+
+ANY_TEXT = st.text(st.characters(exclude_categories=()))
+
+
+@given(message=ANY_TEXT, login=ANY_TEXT)
+def test_masking_never_raises(message: str, login: str) -> None:
+    request = NotValidated({"a": login})
+
+    assert clean(message, request).isprintable()
+    assert clean(message + login, request).isprintable()
+
+
+@given(login=st.text(st.characters(exclude_categories=()), min_size=8, max_size=100))
+def test_any_long_login_is_masked_however_it_is_spelled(login: str) -> None:
+    assume(login.strip())
+    request = NotValidated({"a": login})
+
+    for spelled in (login, json.dumps(login)[1:-1], quote(login, errors="surrogatepass")):
+        assert clean(f"it is [{spelled}].", request) == "it is [<hidden>]."
+
+
+@pytest.mark.parametrize(
+    "spelled",
+    [
+        "M\udcfcller-4711",
+        "M?ller-4711",
+        f"M{chr(0xFFFD)}ller-4711",
+        "M%ED%B3%BCller-4711",
+        "M\\udcfcller-4711",
+    ],
+)
+def test_a_login_that_is_not_unicode_is_masked_whatever_the_service_made_of_it(
+    spelled: str,
+) -> None:
+    request = NotValidated({"a": "M\udcfcller-4711"})
+
+    assert clean(f"Value '{spelled}' at", request) == "Value '<hidden>' at"

@@ -16,6 +16,13 @@ MISTAKES = {
         "unknown keyword pool; use one of identity_pool_id, developer_provider, public_providers, "
         "allow_unauthenticated, behavior, latency, calls_per_second, fail."
     ),
+    "develper_provider='a'": "unknown keyword develper_provider; did you mean developer_provider?",
+    "fail='NotAuthorisedException'": (
+        "Unknown error code NotAuthorisedException; did you mean NotAuthorizedException?"
+    ),
+    "fail=('ResourceNotFoundExeption', 2)": (
+        "Unknown error code ResourceNotFoundExeption; did you mean ResourceNotFoundException?"
+    ),
     "identity_pool_id=5": "identity_pool_id must be REGION:GUID, not 5.",
     "identity_pool_id='pool'": (
         "identity_pool_id must be REGION:GUID of at most 55 characters, not 'pool'."

@@ -119,6 +119,13 @@ def test_texts_in_maps_are_as_long_as_the_model_allows(
         assert refusal(**entry(length)) == limit + str(length)
 
 
+def test_a_number_in_the_apis_spelling_hints_at_quotes() -> None:
+    with pytest.raises(InvalidRequestError, match="must be a string") as caught:
+        TokenRequest.from_params(params(Logins={"login.example.com": 42}))
+
+    assert caught.value.__notes__ == ["Write it in quotes."]
+
+
 @pytest.mark.parametrize("member", IDS)
 @given(data=st.data())
 def test_ids_match_the_pattern_of_the_model_in_full(member: str, data: st.DataObject) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from caching import make_cache, request_for
 from cognito_devtoken import AsyncTokenSession, TokenRequest, TokenSession, _web, exceptions
-from cognito_devtoken._log import WarningLog
+from cognito_devtoken._events.log import WarningLog
 from cognito_devtoken._web import ANSWERS, Answer, answer_to, open_with
 from cognito_devtoken.exceptions import (
     DevTokenError,

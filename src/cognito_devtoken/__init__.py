@@ -11,6 +11,7 @@ from ._session.cache import TokenCache
 from ._session.sessions import AsyncTokenSession, TokenSession
 from ._values.request import TokenRequest
 from ._values.token import OpenIdToken
+from ._version import __version__
 
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "TokenCache",
     "TokenRequest",
     "TokenSession",
+    "__version__",
     "exceptions",
 ]
 

@@ -14,7 +14,7 @@ import attrs
 
 from . import exceptions as exc
 from ._cache.failures import MAX_BACK_OFF, Failure, back_off
-from ._log import WarningLog
+from ._events.log import WarningLog
 from ._session.base import Session
 from ._session.settings import not_set
 from .events import Event

@@ -13,8 +13,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from ._event import Event
-from ._log import LoggingHook
+from ._events.base import Event
+from ._events.log import LoggingHook
 
 
 __all__ = [

@@ -7,9 +7,9 @@ Needs the extra ``opentelemetry``, which is only the API: without an SDK, nothin
 from __future__ import annotations
 
 from functools import partial
-from importlib.metadata import version
 
 from ._metrics import BUCKETS, COUNTERS, HELD, Figure, Source, Watched
+from ._version import __version__
 from .events import Event, FetchFailed, FetchStarted, FetchSucceeded
 from .exceptions import ConfigurationError
 
@@ -50,7 +50,7 @@ class OpenTelemetryMetrics:
 
     def __init__(self, meter_provider: MeterProvider | None = None) -> None:
         self._watched = Watched()
-        meter = get_meter("cognito_devtoken", version("cognito-devtoken"), meter_provider)
+        meter = get_meter("cognito_devtoken", __version__, meter_provider)
         self._queued = meter.create_histogram(
             _PREFIX + "fetch.time_in_queue",
             "s",

@@ -41,13 +41,14 @@ class PrometheusMetrics:
     No label names a user, a key or a token.
 
     Args:
-        registry: Where to register the metrics; default: the registry of the process.
+        registry: Where to register the metrics; None uses the registry of the process.
 
     Raises:
         ValueError: If the registry already has these metrics.
     """
 
-    def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        registry = REGISTRY if registry is None else registry
         self._watched = Watched()
         self._queued = Histogram(
             _PREFIX + "fetch_time_in_queue_seconds",

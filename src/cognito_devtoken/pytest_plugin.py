@@ -303,7 +303,11 @@ def _marked(node: pytest.Item, behavior: type) -> dict[str, Any]:
             _fail(f"it takes only keyword arguments, not {mark.args[0]!r}.")
         for name, value in mark.kwargs.items():
             if name not in known:
-                _fail(f"unknown keyword {name}; use one of {', '.join(known)}.")
+                from difflib import get_close_matches
+
+                close = get_close_matches(name, known, 1)
+                likely = f"did you mean {close[0]}?" if close else f"use one of {', '.join(known)}."
+                _fail(f"unknown keyword {name}; {likely}")
             kind, words = known[name]
             if not isinstance(value, kind):
                 _fail(f"{name} must be {words}, not {value!r}.")

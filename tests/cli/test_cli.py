@@ -2,12 +2,12 @@
 
 import gc
 import stat
-from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 from cli_arguments import PLAIN
 
+from cognito_devtoken import __version__
 from cognito_devtoken.cli import main
 from cognito_devtoken.stores import StoreKeys
 
@@ -39,7 +39,7 @@ def test_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="0"):
         main(["--version"])
 
-    assert capsys.readouterr() == (f"cognito-devtoken {version('cognito-devtoken')}\n", "")
+    assert capsys.readouterr() == (f"cognito-devtoken {__version__}\n", "")
 
 
 def test_each_store_key_is_valid_and_new(capsys: pytest.CaptureFixture[str]) -> None:

@@ -127,6 +127,21 @@ def test_an_error_has_the_wording_and_exit_code_of_aws_cli_v2_and_a_hint(
     assert_error(arguments, code, text, capsys)
 
 
+@pytest.mark.parametrize("command", ["get-token", "credentials", "exec"])
+@pytest.mark.parametrize("option", ["--logins", "--principal-tags"])
+def test_text_that_is_not_unicode_is_refused_before_the_call(
+    command: str,
+    option: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_COGNITO_IDENTITY", NOWHERE)
+    program = ["--", "true"] if command == "exec" else []
+    words = [command, *PLAIN[1:], option, f"a={CANARY}\udcfc", *program]
+
+    assert_error(words, 252, "['a'] must be valid Unicode", capsys)
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "text"),
     [

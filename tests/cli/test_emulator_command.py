@@ -64,6 +64,29 @@ def test_it_answers_until_a_signal_stops_it(
     assert CANARY not in out
 
 
+@pytest.mark.external
+def test_it_says_that_a_proxy_is_in_front_of_it() -> None:
+    environ = {name: value for name, value in os.environ.items() if name.lower() != "no_proxy"}
+    process = subprocess.Popen(
+        [*COMMAND, "emulator", "--port=0"],
+        env=environ | {"http_proxy": "http://proxy.example.com:3128"},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+    with ended(process):
+        assert process.stdout is not None
+        read_announcement(process.stdout)
+        lines = [process.stdout.readline() for _ in range(2)]
+        process.terminate()
+
+    assert lines == [
+        "\n",
+        "Calls to this machine go through the proxy that HTTP_PROXY names. "
+        "Set NO_PROXY=127.0.0.1.\n",
+    ]
+
+
 @pytest.fixture
 def this_process() -> Iterator[None]:
     """Restore what the command changes in its process: a signal handler and descriptor 1."""

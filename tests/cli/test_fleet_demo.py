@@ -68,7 +68,8 @@ def test_the_command_names_its_missing_extra(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "redis", None)
-    monkeypatch.delitem(sys.modules, "cognito_devtoken.stores.redis", raising=False)
+    for module in ("redis", "_redis_clients"):
+        monkeypatch.delitem(sys.modules, f"cognito_devtoken.stores.{module}", raising=False)
 
     assert cli.main(["demo", "--fleet"]) == 253
     out, err = capsys.readouterr()

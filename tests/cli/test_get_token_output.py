@@ -39,6 +39,15 @@ class TestErrorFormats:
         assert told["Code"] == "ResourceNotFoundException"
         assert told["Hint"].startswith("Check the account of the AWS credentials")
 
+    def test_an_empty_message_stays_empty_in_json(
+        self, capsys: pytest.CaptureFixture[str], emulator: Emulator
+    ) -> None:
+        emulator.fail_next("NotAuthorizedException", "")
+
+        told = json.loads(self.told(capsys, "--cli-error-format", "json"))
+
+        assert told["Message"] == told["message"] == ""
+
     def test_without_the_extra_the_error_is_plain_text(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:

@@ -10,6 +10,7 @@ import pytest
 from botocore import UNSIGNED
 
 from calling import GET_TOKEN, ROLE, USER, Clock, ask, boto, post, post_form, post_json, refusal
+from cognito_devtoken._aws.errors import _BY_CODE
 from cognito_devtoken.emulator import Call, Emulator
 from patience import PATIENCE
 from pools import POOL
@@ -24,6 +25,29 @@ class TestFaults:
     ) -> None:
         with pytest.raises(ValueError, match="Not the code and status"):
             emulator.fail_next(code, status=status)
+
+    @pytest.mark.parametrize(
+        ("code", "known"),
+        [
+            ("NotAuthorisedException", "NotAuthorizedException"),
+            ("ResourceConflictExeption", "ResourceConflictException"),
+            ("TooManyRequestException", "TooManyRequestsException"),
+            ("UnrecognisedClientException", "UnrecognizedClientException"),
+        ],
+    )
+    def test_a_misspelled_code_is_refused_with_the_likely_one(
+        self, emulator: Emulator, code: str, known: str
+    ) -> None:
+        with pytest.raises(ValueError, match=f"Unknown error code {code}; did you mean {known}?"):
+            emulator.fail_next(code)
+
+    def test_every_code_that_the_client_knows_is_accepted_and_so_is_a_new_one(
+        self, emulator: Emulator
+    ) -> None:
+        for stem in _BY_CODE:
+            emulator.fail_next(stem)
+            emulator.fail_next(f"{stem}Exception")
+        emulator.fail_next("SomethingNewException")
 
     @pytest.mark.parametrize("times", [0, -1])
     def test_a_fault_that_never_occurs_is_refused(self, emulator: Emulator, times: int) -> None:

@@ -4,6 +4,7 @@ import copy
 import gc
 import inspect
 import pickle
+import uuid
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -198,6 +199,21 @@ def test_an_invalid_argument_is_refused_by_name_before_any_call(
         with pytest.raises(InvalidRequestError, match=message):
             call(user_id, **options)
     assert not fetcher.calls
+
+
+@pytest.mark.parametrize("user_id", [42, uuid.UUID(int=42), 4.2, object()])
+def test_a_user_id_that_is_not_text_is_hinted_at(session: Any, user_id: Any) -> None:
+    for call in (session.get_token, session.refresh, session.forget):
+        with pytest.raises((InvalidRequestError, TypeError), match="must be a string") as caught:
+            call(user_id)
+        assert caught.value.__notes__ == ["Convert it to text, such as str(user.id)."]
+
+
+@pytest.mark.parametrize("user_id", [None, b"user-42"])
+def test_a_user_id_that_str_would_spoil_is_not_hinted_at(session: Any, user_id: Any) -> None:
+    with pytest.raises(InvalidRequestError, match="must be a string") as caught:
+        session.get_token(user_id)
+    assert not getattr(caught.value, "__notes__", [])
 
 
 def test_an_unknown_keyword_raises_the_type_error_of_python(session: Any) -> None:

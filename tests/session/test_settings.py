@@ -113,7 +113,7 @@ def test_arguments_take_precedence_over_the_environment() -> None:
         ),
         (
             {"STORE_URL": "localhost:canary-password", "STORE_KEYS": StoreKeys.generate()},
-            "COGNITO_DEVTOKEN_STORE_URL: The url of a RedisStore must be redis://HOST:PORT/DB",
+            "COGNITO_DEVTOKEN_STORE_URL: The url of a RedisStore must begin with redis://",
         ),
         (
             {"POOL_ID": "x"},

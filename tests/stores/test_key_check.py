@@ -6,7 +6,7 @@ import pytest
 
 from caching import Recorder, request_for
 from cognito_devtoken import TokenCache
-from cognito_devtoken._log import WARNINGS
+from cognito_devtoken._events.log import WARNINGS
 from cognito_devtoken._sharing.key_check import EVERY, NAME
 from cognito_devtoken.events import StoreFailed, StoreKeysDiffer
 from cognito_devtoken.stores import PlainText, StoreKeys

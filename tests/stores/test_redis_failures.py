@@ -13,7 +13,7 @@ import pytest
 from caching import POOL_ID, PROVIDER, Recorder, request_for
 from canary import find_leaks
 from cognito_devtoken import TokenSession
-from cognito_devtoken._log import WARNINGS
+from cognito_devtoken._events.log import WARNINGS
 from cognito_devtoken.events import StoreFailed
 from cognito_devtoken.exceptions import (
     TokenUnavailableError,

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable
-from functools import cache
 from importlib import import_module
 from inspect import iscoroutinefunction
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Self, cast
 
 from .._runtime.clock import monotonic
 from .._runtime.fork import watch
@@ -21,17 +19,14 @@ from ..exceptions import (
     DeveloperProviderError,
     SessionClosedError,
 )
+from .client_factory import TIME_LIMITS, make_client
 from .made_clients import CognitoIdentity, MadeClients
 
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
     from botocore.config import Config
-    from botocore.session import Session
 
-
-# In seconds, for the call itself and for those that botocore makes to get AWS credentials.
-_TIME_LIMITS: Any = {"connect_timeout": 2, "read_timeout": 5}
 
 # How old, in seconds, clients must be to be replaced because their credentials were refused: the
 # shortest time for which a session backs off from a key without a token.
@@ -120,7 +115,6 @@ class DevTokenClient:
         for module in _NEEDED:
             import_module(module, __package__)
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        _product()
 
         self._renew()
         watch(self)
@@ -202,7 +196,7 @@ class DevTokenClient:
             failure = error
         # Outside the handler, so that botocore's error does not become the context: the locals
         # of its frames hold the request and the response.
-        failure = translate(failure, request)
+        failure = translate(failure, request, session=made.session)
         if isinstance(failure, CallerDeniedError | ConfigurationError) and not isinstance(
             failure, DeveloperProviderError
         ):
@@ -252,7 +246,7 @@ class DevTokenClient:
 
         if made.session is None:
             made.session = BoundedSession(profile=self._profile_name)
-            made.session.set_default_client_config(Config(**_TIME_LIMITS))
+            made.session.set_default_client_config(Config(**TIME_LIMITS))
         client = make_client(
             made.session, region, endpoint_url=self._endpoint_url, config=self._config
         )
@@ -282,106 +276,3 @@ class DevTokenClient:
 
     def __exit__(self, *exc_info: object) -> None:
         self.close()
-
-
-def make_client(
-    session: Session,
-    region: str | None,
-    *,
-    endpoint_url: str | None = None,
-    config: Config | None = None,
-    verify: bool | str | None = None,
-    attempts: int = 2,
-) -> BaseClient:
-    """
-    Make a botocore client for Cognito's identity pools.
-
-    Args:
-        session: Provides the configuration.
-
-        region: The region to call; None uses the session's.
-
-        endpoint_url: Where to send calls instead of AWS.
-
-        config: Overrides our defaults.
-
-        verify: False accepts any certificate; a path names the CA certificates to verify with.
-
-        attempts: How many attempts to make per call, unless *config*, the environment or the
-            profile says otherwise.
-
-    Raises:
-        ConfigurationError: If botocore cannot make a client from these.
-    """
-    from botocore.config import Config
-    from botocore.exceptions import BotoCoreError
-
-    from .._values.text import one_line
-    from .log_filter import guard_loggers
-
-    guard_loggers()
-    try:
-        # Any, because the stubs lack some of its members.
-        merged: Any = Config(
-            **_TIME_LIMITS,
-            # With botocore's 10, it would discard connections, and log a warning.
-            max_pool_connections=50,
-            # TokenRequest has already checked more than botocore would.
-            parameter_validation=False,
-            user_agent=_user_agent(session, config),
-        )
-        if config is not None:
-            merged = merged.merge(config)
-        merged = merged.merge(Config(retries=_retries(session, merged.retries, attempts)))
-        client = session.create_client(
-            "cognito-identity",
-            region_name=region,
-            endpoint_url=endpoint_url,
-            verify=verify,
-            config=merged,
-        )
-    except BotoCoreError:
-        raise  # some of them are ValueErrors; translate() handles them
-    except (AttributeError, TypeError, ValueError) as error:
-        # An argument of the wrong type, a bad endpoint_url, a bad number in the environment.
-        # Any other text may contain a secret.
-        text = one_line(str(error))
-        known = text.startswith(("Invalid endpoint:", "invalid literal for int"))
-        raise ConfigurationError(
-            f"botocore's configuration is wrong: {text if known else type(error).__name__}."
-        ) from None
-    guard_loggers()  # making the client may have added loggers
-    return client
-
-
-def _retries(session: Session, given: Any, attempts: int) -> Any:
-    """Return *given*, with our defaults where it, the environment and the profile are silent."""
-    retries: dict[str, Any] = dict(given or {})
-    if (
-        not {"max_attempts", "total_max_attempts"} & retries.keys()
-        and session.get_config_variable("max_attempts") is None
-    ):
-        retries["total_max_attempts"] = attempts
-    # botocore's own default makes its config variable look set, so read the sources.
-    if not (os.environ.get("AWS_RETRY_MODE") or session.get_scoped_config().get("retry_mode")):
-        retries.setdefault("mode", "standard")
-    return retries
-
-
-def _user_agent(session: Session, config: Config | None) -> str | None:
-    """
-    Return botocore's user agent with our name in front.
-
-    Made once: botocore would make it twice for each call, which takes a tenth of the call's CPU.
-    """
-    given = getattr(config, "user_agent_appid", None)
-    if given or session.get_config_variable("user_agent_appid"):
-        return None  # botocore adds the application id itself, which our string would lack
-    return f"{_product()} {session.user_agent()}"
-
-
-@cache
-def _product() -> str:
-    from importlib.metadata import version
-
-    return f"cognito-devtoken/{version('cognito-devtoken')}"

@@ -7,20 +7,15 @@ hold the request and the response.
 
 from __future__ import annotations
 
-import errno
-import os
 import re
 from collections.abc import Mapping
 from http import HTTPStatus
-from string import Formatter
 from traceback import walk_tb
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from botocore import exceptions as boto
 from botocore.exceptions import BotoCoreError, ClientError
 
 from .._values.secret import HIDDEN
-from .._values.text import one_line
 from ..exceptions import (
     CallerDeniedError,
     ConfigurationError,
@@ -37,8 +32,15 @@ from ..exceptions import (
     TokenUnavailableError,
     TooManyRequestsError,
 )
-from .connections import MAX_RESPONSE, TooLargeError
+from .frames import client_of, credentials_of
+from .local_errors import LIMITS, endpoint_of, from_botocore, from_system
 from .masking import HasLogins, clean, window
+from .proxies import loopback_hint
+from .sources import CREDENTIALS_HINT, flaw_in, unreadable, unsendable, unusable
+
+
+if TYPE_CHECKING:
+    from botocore.session import Session
 
 
 OPERATION = "GetOpenIdTokenForDeveloperIdentity"
@@ -117,59 +119,6 @@ _NO_SUCH_PROVIDER = (
     "does not support the specified developer provider",
     "does not have identity providers configured",
 )
-_CREDENTIALS_HINT = (
-    "Check that your AWS credentials (from the environment, a profile or a role) are valid and "
-    "not expired, and that the system clock is correct. Test them with "
-    "'aws sts get-caller-identity'."
-)
-_CERTIFICATE_HINT = (
-    "Check the certificate of the endpoint, or of the proxy. If a CA of your own signed it, set "
-    "AWS_CA_BUNDLE, or ca_bundle of the profile, to a file with the CA's certificate."
-)
-
-_UNAVAILABLE = (boto.HTTPClientError, boto.ConnectionError, boto.IncompleteReadError)
-_NO_CREDENTIALS = (
-    boto.NoCredentialsError,
-    boto.PartialCredentialsError,
-    boto.CredentialRetrievalError,
-    boto.TokenRetrievalError,
-    boto.SSOError,
-)
-# Errors whose text consists of names and addresses only. Others may quote a header or a program's
-# output, and with it an AWS secret: of those, only the plain fields are shown.
-_PLAIN_TEXT = (
-    boto.EndpointConnectionError,
-    boto.ConnectionClosedError,
-    boto.ConnectTimeoutError,
-    boto.ReadTimeoutError,
-    boto.ProxyConnectionError,
-    boto.SSLError,
-    boto.PartialCredentialsError,
-    boto.UnknownCredentialError,
-    boto.ProfileNotFound,
-    boto.ConfigNotFound,
-    boto.ConfigParseError,
-    boto.BaseEndpointResolverError,
-    boto.EndpointProviderError,
-    boto.InvalidConfigError,
-    boto.InvalidDefaultsMode,
-    boto.InvalidRegionError,
-    boto.InvalidRetryConfigurationError,
-    boto.InvalidProxiesConfigError,
-    boto.MissingDependencyException,
-)
-_PLAIN_FIELDS = frozenset({"provider"})
-
-# The operating system's limits that keep a call from being made, and what to do about each.
-_LIMITS = {
-    errno.EMFILE: (
-        "This process has reached its limit of open file descriptors. Raise the limit (ulimit -n, "
-        "LimitNOFILE in systemd), or find out what keeps files and connections open."
-    ),
-    errno.ENFILE: "The whole system has reached its limit of open files (fs.file-max on Linux).",
-    errno.ENOMEM: "The system is out of memory.",
-}
-
 _PARSERS = "botocore.parsers"
 _RETRIES = ("RetryAttempts", "MaxAttemptsReached")
 _REQUEST_ID = re.compile(r"[\w-]{1,128}", re.ASCII)
@@ -179,10 +128,15 @@ _CODE_HEADER = "x-amzn-errortype"
 
 
 def translate(
-    error: BaseException, request: HasLogins, operation: str = OPERATION
+    error: BaseException,
+    request: HasLogins,
+    operation: str = OPERATION,
+    session: Session | None = None,
 ) -> BaseException:
     """
     Return what :meth:`DevTokenClient.fetch` raises in place of *error*. Raises nothing itself.
+
+    *session* knows the profiles, which a hint may name.
 
     Our own errors, and anything that is not an Exception (KeyboardInterrupt), are returned as
     they are, without their tracebacks.
@@ -191,27 +145,25 @@ def translate(
         error.__cause__ = error.__context__ = None
         return error.with_traceback(None)
     try:
-        return _translated(error, request, operation)
+        return _translated(error, request, operation, session)
     except Exception:  # noqa: BLE001  # a subclass of botocore's with another constructor
         return _from_elsewhere(error, request, operation)
 
 
-def _translated(error: Exception, request: HasLogins, operation: str) -> DevTokenError:
+def _translated(
+    error: Exception, request: HasLogins, operation: str, session: Session | None
+) -> DevTokenError:
     if isinstance(error, ClientError):
         return _from_answer(error, request, operation)
     if isinstance(error, BotoCoreError):
-        return _from_botocore(error)
-    if isinstance(error, FileNotFoundError | PermissionError) and error.filename:
-        # A file that contains AWS credentials, or a program that prints them.
-        return ConfigurationError(
-            one_line(f"{type(error).__name__}: {error.strerror}: {error.filename}."),
-            hint=_CREDENTIALS_HINT,
-        )
+        return from_botocore(error, session)
+    if isinstance(error, OSError) and error.filename and error.errno not in LIMITS:
+        return unreadable(error)
     if isinstance(error, OSError) and error.errno:
-        return _from_system(error)
+        return from_system(error)
     if isinstance(error, EOFError):
         return ConfigurationError(
-            "botocore prompts for an MFA code, but there is no terminal.", hint=_CREDENTIALS_HINT
+            "botocore prompts for an MFA code, but there is no terminal.", hint=CREDENTIALS_HINT
         )
     return _from_elsewhere(error, request, operation)
 
@@ -228,8 +180,9 @@ def _from_answer(error: ClientError, request: HasLogins, operation: str) -> Serv
         # as the first half of a token.
         code = _code_elsewhere(said, metadata) or code
         message = _described(status, details.get("Message"))
+        hint = loopback_hint(endpoint_of(error))
     else:
-        message = clean(said, request) or "no message"
+        message = clean(said, request)
     stem = code.removesuffix("Exception") if isinstance(code, str) else ""
     cls = _BY_CODE.get(stem, ServiceError)
     if cls is ServiceError:  # the code is unknown, so it may contain anything
@@ -244,16 +197,18 @@ def _from_answer(error: ClientError, request: HasLogins, operation: str) -> Serv
         # botocore called it to get AWS credentials. Requests of operations other than AssumeRole
         # contain secrets, which the message may quote.
         name = clean(error.operation_name, request)
-        why = message if name == "AssumeRole" else HIDDEN
+        why = (message or "no message") if name == "AssumeRole" else HIDDEN
         message = f"{name} returned no AWS credentials: {why}"
         if not cls.retryable:
-            cls, hint = CallerDeniedError, _CREDENTIALS_HINT
+            cls, hint = CallerDeniedError, CREDENTIALS_HINT
     elif cls is CallerDeniedError and stem != "AccessDenied":
-        hint = _CREDENTIALS_HINT
+        hint = CREDENTIALS_HINT
+    if hint is CREDENTIALS_HINT and (flaw := flaw_in(credentials_of(client_of(error)))):
+        hint = f"{flaw}. {hint}"
 
     request_id = metadata.get("RequestId")
     failure = cls(
-        f"{code}: {message}",
+        f"{code}: {message or 'no message'}",
         code=str(code),
         request_id=request_id if _REQUEST_ID.fullmatch(str(request_id)) else None,
         status=status,
@@ -302,59 +257,6 @@ def _by_status(status: object) -> type[ServiceError]:
     return InternalServiceError if isinstance(status, int) and status >= 500 else ServiceError
 
 
-def _from_botocore(error: BotoCoreError) -> DevTokenError:
-    if refusal := _system_error(error):
-        return _from_system(refusal)
-    plain = isinstance(error, _PLAIN_TEXT)
-    fields = {
-        name: one_line(str(error.kwargs.get(name))) if plain or name in _PLAIN_FIELDS else HIDDEN
-        for _, name, _, _ in Formatter().parse(error.fmt)
-        if name
-    }
-    known_init = type(error).__init__ in (BotoCoreError.__init__, boto.HTTPClientError.__init__)
-    cause = type(error)(**fields) if known_init else BotoCoreError()
-    message = f"{type(error).__name__}: {one_line(str(cause))}"
-    failure: DevTokenError
-    if isinstance(error, _UNAVAILABLE):
-        hint = _CERTIFICATE_HINT if isinstance(error, boto.SSLError) else None
-        failure = TokenUnavailableError(message, last_error=cause, hint=hint)
-    else:
-        hint = _CREDENTIALS_HINT if isinstance(error, _NO_CREDENTIALS) else None
-        failure = ConfigurationError(message, hint=hint)
-    failure.__cause__ = cause
-    return failure
-
-
-def _system_error(error: BaseException | None) -> OSError | None:
-    """Return the operating system's refusal that led to an error of botocore, if any did."""
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:  # a cause may refer to itself
-        seen.add(id(error))
-        if isinstance(error, TooLargeError) or (
-            isinstance(error, OSError) and error.errno in _LIMITS
-        ):
-            return error
-        inner = error.kwargs.get("error") if isinstance(error, BotoCoreError) else None
-        cause = error.__cause__ or error.__context__
-        error = inner if isinstance(inner, BaseException) else cause
-    return None
-
-
-def _from_system(error: OSError) -> DevTokenError:
-    """Return an error without the text of the original, which may quote anything."""
-    if isinstance(error, TooLargeError):
-        return TokenUnavailableError(
-            f"The response is larger than {MAX_RESPONSE} bytes.",
-            hint="Check that the endpoint is Cognito's, and not a proxy's or another server's.",
-        )
-    number = error.errno or 0
-    return TokenUnavailableError(
-        f"The call failed with {type(error).__name__} "
-        f"{errno.errorcode.get(number, number)}: {os.strerror(number)}.",
-        hint=_LIMITS.get(number, "The operating system refused it, not Cognito."),
-    )
-
-
 def _from_elsewhere(error: Exception, request: HasLogins, operation: str) -> DevTokenError:
     """
     Return an error for a response that botocore cannot parse, or for a bug, such as a failing hook.
@@ -366,6 +268,10 @@ def _from_elsewhere(error: Exception, request: HasLogins, operation: str) -> Dev
         if frame.f_globals.get("__name__") == _PARSERS:
             return _from_unreadable(frame.f_locals.get("response"), request, operation)
         place = f", raised in {frame.f_code.co_filename}, line {line}"
+    if isinstance(error, UnicodeError) and (found := unsendable(error)):
+        return found
+    if found := unusable(error):
+        return found
     return TokenUnavailableError(
         f"The call failed with {type(error).__name__}{place}.",
         hint="This is a bug in a hook on the botocore client, in botocore or in this library.",

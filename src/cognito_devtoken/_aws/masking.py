@@ -16,6 +16,15 @@ from .._values.text import LOOKED_AT, one_line
 
 _LONG = 8
 _CUT = 16
+# In the message of an InvalidSignatureException (Cognito) or a SignatureDoesNotMatch (STS).
+_SIGNED = re.compile(r"canonical string|string-to-sign|x-amz-security-token", re.IGNORECASE)
+# What a program may print that is a secret: a long word of letters and digits, as keys and tokens
+# are, and what follows the name of one.
+_LONG_WORD = re.compile(r"[\w+=-]{20,}", re.ASCII)
+_NAMED = re.compile(
+    r"(secret|password|passwd|token|key)\w{0,20}['\"]?\s{0,3}[:=]\s{0,3}\S{1,2000}", re.IGNORECASE
+)
+_OURS = "cognito-devtoken: [ERROR]: "
 
 
 class HasLogins(Protocol):
@@ -32,10 +41,9 @@ def window(text: object) -> str:
 
 def clean(text: object, request: HasLogins) -> str:
     """
-    Return the first line of the service's text, without the logins that it may quote.
+    Return the service's text on one line, without the logins that it may quote. Never raises.
 
-    The lines after it may contain the signed request with the session token (for an
-    InvalidSignatureException).
+    A text that shows what should have been signed ends before that: it contains the session token.
     """
     seen = window(text)
     is_cut = isinstance(text, str) and len(text) > len(seen)
@@ -43,14 +51,25 @@ def clean(text: object, request: HasLogins) -> str:
     length = len(seen) - _CUT if is_cut else len(seen)
     hidden = [False] * length
     for login in request.logins.values():
-        # Verbatim, stripped, and as quoted in JSON or in a URL.
-        for quoted in {login, login.strip(), json.dumps(login)[1:-1], quote(login)} - {""}:
+        for quoted in _spellings(login):
             for start, end in _places(seen, quoted):
                 hidden[start:end] = [True] * (min(end, length) - start)
     runs = groupby(zip(seen[:length], hidden, strict=True), key=itemgetter(1))
     shown = "".join(HIDDEN if secret else "".join(map(itemgetter(0), run)) for secret, run in runs)
-    first, line_end, _ = shown.strip().partition("\n")
-    return one_line(first, is_cut=is_cut and not line_end)
+    if _SIGNED.search(seen):
+        shown, is_cut = shown.strip().partition("\n")[0], False
+    return one_line(shown, is_cut=is_cut)
+
+
+def _spellings(login: str) -> set[str]:
+    """Return how a message may spell a login: verbatim, stripped, as in JSON or in a URL."""
+    found = {login, login.strip(), json.dumps(login)[1:-1], quote(login, errors="surrogatepass")}
+    if not login.isascii():
+        # Text that is not Unicode, such as an argument in another encoding, cannot be sent as it
+        # is: these are what it may have become on its way.
+        found.add(login.encode(errors="replace").decode())
+        found.add(login.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
+    return found - {""}
 
 
 def _places(text: str, login: str) -> Iterator[tuple[int, int]]:
@@ -72,3 +91,32 @@ def _places(text: str, login: str) -> Iterator[tuple[int, int]]:
                 break
             end += 1
         yield match.start(), end
+
+
+def program_line(text: str) -> str:
+    """
+    Return the first line that a program printed to say why it failed, without what may be secret.
+
+    It ends before the first brace: credentials are printed as JSON.
+    """
+    line = window(text).strip().partition("\n")[0].partition("{")[0].replace(_OURS, "")
+    words = (HIDDEN if _is_secret(word) else word for word in line.split())
+    return one_line(_NAMED.sub(rf"\1: {HIDDEN}", " ".join(words)))
+
+
+def says_more(text: str) -> str:
+    """Return the second line if it is our own command line's, which puts its hint there."""
+    first, _, rest = window(text).strip().partition("\n")
+    return program_line(rest) if first.startswith(_OURS) else ""
+
+
+def _is_secret(word: str) -> bool:
+    if word.startswith("https://") and "?" not in word:  # such as an address to log in at
+        return False
+    # A secret access key may begin with a slash, but then has both cases, unlike most paths.
+    required = [str.isdigit, str.isalpha]
+    required += [str.isupper, str.islower] if word.startswith("/") else []
+    return any(
+        all(any(map(has, run)) for has in required)
+        for run in _LONG_WORD.findall(word.replace("/", ""))
+    )

@@ -9,7 +9,7 @@ from botocore.config import Config
 
 from .._values.partition import KEYS_PATH, cognito_names
 from ..exceptions import TokenUnavailableError
-from .client import make_client
+from .client_factory import make_client
 
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from .._values.key import Key
 from .._values.lease import Lease
-from .._values.request import MAX_ID, MAX_LOGIN_VALUE, text_violations
+from .._values.request import AS_TEXT, MAX_ID, MAX_LOGIN_VALUE, text_violations
 from .._values.secret import HIDDEN, NeverPickled
 from ..exceptions import ConfigurationError, InvalidRequestError
 from .scopes import (
@@ -103,7 +103,9 @@ class Invalidation(NeverPickled):
         if not isinstance(user_id, str):  # pyright: ignore[reportUnnecessaryIsInstance]
             kind = type(user_id).__name__
             del user_id, whose
-            raise TypeError(f"user_id must be a string, not {kind}.")
+            refusal = TypeError(f"user_id must be a string, not {kind}.")
+            refusal.add_note(AS_TEXT)
+            raise refusal
         if developer_provider is None:
             del user_id, whose
             raise ConfigurationError(

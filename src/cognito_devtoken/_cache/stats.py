@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from .._log import WARNINGS
+from .._events.log import WARNINGS
 from .._values.clock import Instant
 from .._values.key import Key
 from .._values.lease import Lease

@@ -14,7 +14,7 @@ from .._cache.source import FetcherSource, Source
 from .._cache.state import CacheState
 from .._cache.stats import Stats, StatsRecorder
 from .._cache.waiting import wait_async, wait_blocking
-from .._log import LoggingHook, WarningLog
+from .._events.log import LoggingHook, WarningLog
 from .._values.arguments import Seconds, check_count, check_kind
 from .._values.clock import SYSTEM_CLOCK
 from .._values.key import Key

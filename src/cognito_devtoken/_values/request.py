@@ -41,6 +41,7 @@ REMOVE_QUOTES = (
     "Remove the quotes: they are part of the value, for example because docker --env-file keeps "
     "them."
 )
+AS_TEXT = "Convert it to text, such as str(user.id)."
 _ID_HINTS = {
     _IN_QUOTES: REMOVE_QUOTES,
     re.compile(r"[\w-]+-\d_\w+"): (
@@ -247,14 +248,17 @@ def _map_violations(
         broken = tuple(text_violations(f"{member} key {number}", key, max_key))
         yield from broken
         place = f"{member} value {number}" if broken else f"{member}[{key!r}]"
-        yield from text_violations(place, text, max_value)
+        yield from text_violations(place, text, max_value, AS_TEXT)
 
 
-def text_violations(member: str, value: object, maximum: int) -> Iterator[Violation]:
+def text_violations(
+    member: str, value: object, maximum: int, hint: str | None = None
+) -> Iterator[Violation]:
     """Yield how a value fails to be a text of at most so many characters; never the value."""
     if not isinstance(value, str):
         found = "None" if value is None else type(value).__name__
-        yield Violation(member, f"must be a string of 1 to {maximum} characters", found)
+        hint = None if value is None or isinstance(value, bytes) else hint
+        yield Violation(member, f"must be a string of 1 to {maximum} characters", found, hint)
         return
     if not 1 <= len(value) <= maximum:
         yield Violation(member, f"must have 1 to {maximum} characters", str(len(value)))
@@ -277,4 +281,5 @@ def _duration_violations(value: object) -> Iterator[Violation]:
 def _in_wire_spelling(violation: Violation) -> Violation:
     wire = {name: wire for wire, name in _ARGUMENTS.items()}
     member = re.sub(r"^\w+", lambda name: wire[name[0]], violation.member)
-    return attrs.evolve(violation, member=member)
+    hint = "Write it in quotes." if violation.hint == AS_TEXT else violation.hint
+    return attrs.evolve(violation, member=member, hint=hint)

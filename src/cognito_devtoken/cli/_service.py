@@ -163,7 +163,7 @@ class Service:
         return Config(**config)
 
     def _client(self, pool_id: object, *, signed: bool) -> Any:
-        from .._aws.client import make_client
+        from .._aws.client_factory import make_client
 
         options = self._options
         client = make_client(
@@ -213,7 +213,7 @@ class Service:
             return
         from .._aws.errors import translate
 
-        raise translate(failure, sent, operation)
+        raise translate(failure, sent, operation, getattr(self, "_session", None))
 
 
 def _is_unicode(members: Mapping[str, Any]) -> bool:

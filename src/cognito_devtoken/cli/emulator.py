@@ -66,6 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
+    from .._aws.proxies import loopback_hint
     from ..emulator import Call, Emulator, Pool
 
     stop = threading.Event()
@@ -114,6 +115,8 @@ def run(arguments: argparse.Namespace) -> None:
                 "sends boto3 and this library here. Press Ctrl-C to stop.\n",
                 flush=True,
             )
+            if hint := loopback_hint(emulator.endpoint_url):
+                print(hint, flush=True)
             stop.wait()
         except KeyboardInterrupt:
             print()

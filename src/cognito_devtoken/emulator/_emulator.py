@@ -20,7 +20,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from ._faults import Fault, half_of
+from ._faults import Fault, half_of, meant
 from ._responses import http_response, internal_error, no_such_page
 from ._server import Server
 from ._service import Service
@@ -245,13 +245,15 @@ class Emulator:
             times: How many calls.
 
         Raises:
-            ValueError: If the code or the status is not that of an error, or *times* is less
-                than 1.
+            ValueError: If the code or the status is not that of an error, if the code is nearly
+                that of another one, or if *times* is less than 1.
         """
         if status is None:
             status = 500 if code == "InternalErrorException" else 400
         if not re.fullmatch(r"[\w.#-]+", code, re.ASCII) or not 400 <= status <= 599:
             raise ValueError(f"Not the code and status of an error: {code!r}, {status}.")
+        if known := meant(code):
+            raise ValueError(f"Unknown error code {code}; did you mean {known}?")
         self._plan(Fault("refuse", Refusal(code, message, status)), times)
 
     def drop_next(self, *, times: int = 1) -> None:

@@ -10,6 +10,59 @@ import attrs
 from ._wire import Answer, Refusal
 
 
+# The codes of the operation, of its neighbours, and of every AWS service.
+_CODES = (
+    "AccessDeniedException",
+    "ConcurrentModificationException",
+    "DeveloperUserAlreadyRegisteredException",
+    "ExpiredTokenException",
+    "ExternalServiceException",
+    "IncompleteSignatureException",
+    "InternalErrorException",
+    "InternalFailure",
+    "InternalServerErrorException",
+    "InvalidClientTokenId",
+    "InvalidIdentityPoolConfigurationException",
+    "InvalidParameterException",
+    "InvalidSignatureException",
+    "LimitExceededException",
+    "MissingAuthenticationTokenException",
+    "NotAuthorizedException",
+    "OptInRequired",
+    "RequestExpired",
+    "RequestLimitExceeded",
+    "RequestThrottledException",
+    "RequestTimeoutException",
+    "ResourceConflictException",
+    "ResourceNotFoundException",
+    "ServiceUnavailableException",
+    "SignatureDoesNotMatch",
+    "ThrottledException",
+    "ThrottlingException",
+    "TooManyRequestsException",
+    "UnrecognizedClientException",
+    "ValidationError",
+    "ValidationException",
+)
+_SIMILAR = 0.85
+
+
+def meant(code: str) -> str | None:
+    """
+    Return the known error code that a misspelled one was meant to be; None if it may be right.
+
+    A code that is not like any other is taken as it is: services add codes.
+    """
+    stems = {known.removesuffix("Exception"): known for known in _CODES}
+    stem = code.removesuffix("Exception")
+    if code in _CODES or stem in stems:
+        return None
+    from difflib import get_close_matches
+
+    close = get_close_matches(code, _CODES, 1, _SIMILAR)
+    return close[0] if close else None
+
+
 @attrs.frozen
 class Fault:
     """

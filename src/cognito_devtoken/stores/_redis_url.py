@@ -1,7 +1,8 @@
 """
-Refuses URLs that the redis library accepts and then reads differently, or only refuses in use.
+Which URLs of Redis the store takes, and what to do about the others.
 
-Law of this module: no error shows anything that may belong to a password.
+Refused are also those that the redis library accepts and then reads differently, or only refuses
+in use. Law of this module: nothing shows anything that may belong to a password.
 """
 
 from __future__ import annotations
@@ -12,60 +13,79 @@ from urllib.parse import parse_qsl, urlsplit
 
 from redis import RedisError
 
-from .._values.secret import Secret
-from ..exceptions import ConfigurationError
 
-
+_SCHEME = "must begin with redis://, rediss:// or unix://"
+_BEGIN = "Begin it with redis://, or with rediss:// for TLS."
+_OWN = "Make your own client, with **BOUNDED of this module, and pass it as client."
+# By the scheme that a URL has instead.
+_OTHER_SCHEMES = {
+    "valkey": "Begin it with redis://: Valkey has the same protocol.",
+    "valkeys": "Begin it with rediss://: Valkey has the same protocol.",
+    "redis-cluster": f"A URL cannot name a cluster. {_OWN}",
+    "rediss-cluster": f"A URL cannot name a cluster. {_OWN}",
+    "redis+cluster": f"A URL cannot name a cluster. {_OWN}",
+    "redis+sentinel": f"A URL cannot name a Sentinel. {_OWN}",
+    "rediss+sentinel": f"A URL cannot name a Sentinel. {_OWN}",
+    "sentinel": f"A URL cannot name a Sentinel. {_OWN}",
+    "redis+socket": "Begin it with unix://.",
+}
+_PORT = "must have a port from 1 to 65535", "Write the port as a number, such as :6379."
+_SPECIAL = (
+    "must not have /, # or ? in its password",
+    "Percent-encode the password, with urllib.parse.quote(password, safe=''): / becomes %2F, "
+    "# %23, ? %3F, @ %40.",
+)
 _DATABASE = re.compile(r"/?[0-9]*")
-_ENCODED = "Percent-encode special characters of the password: # is %23, ? is %3F, @ is %40."
+
+Fault = tuple[str, str | None]
 
 
-def checked(client: Any, url: Secret) -> Any:
-    """
-    Return a client, unless its URL does not mean what it seems to.
-
-    Args:
-        client: The client that the redis library has made.
-
-        url: What it was made from.
-
-    Raises:
-        ConfigurationError: If it is refused.
-    """
-    fault, hint = _text_fault(str(url.reveal())) or _option_fault(url, client) or ("", "")
-    if fault:
-        del client  # it contains the password
-        raise ConfigurationError(f"The url of a RedisStore {fault}.", hint=hint or None)
-    return client
-
-
-def _text_fault(text: str) -> tuple[str, str] | None:
-    parts = urlsplit(text)
-    if parts.fragment or "@" in parts.query:
-        return "must not contain # or, after ?, an @", _ENCODED
-    if parts.scheme == "unix":
+def fault_of(url: str) -> Fault | None:
+    """Return what is wrong with the text of a URL, and what to do; None if it may be fine."""
+    scheme, separator, rest = url.partition("://")
+    if not separator or scheme not in ("redis", "rediss", "unix"):
+        return _SCHEME, _OTHER_SCHEMES.get(scheme if separator else "", _BEGIN)
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:  # of the port, which may be the start of a password
+        return _SPECIAL if "@" in rest else _PORT
+    # A "/", "#" or "?" in a password ends the part of the URL that names the host.
+    outside = parts.path + parts.fragment + ("" if parts.hostname else parts.query)
+    if scheme == "unix":
         return None if parts.path else ("has no path", "Write unix:///PATH/OF/THE/SOCKET.")
+    if parts.fragment or "@" in outside:
+        return _SPECIAL
+    if port == 0:
+        return _PORT
     if not _DATABASE.fullmatch(parts.path):
         return "must end with the number of a database", "Write redis://HOST:PORT/0, for example."
-    if parts.port == 0:
-        return "must have a port from 1 to 65535, not 0", ""
+    return _fault_of_options(parts.query)
+
+
+def _fault_of_options(query: str) -> Fault | None:
+    try:
+        names = [name for name, _ in parse_qsl(query, strict_parsing=bool(query))]
+    except ValueError:
+        return "must have options of the form NAME=VALUE after ?", _SPECIAL[1]
+    if "decode_responses" in names:
+        return (
+            "must not have the option decode_responses",
+            "Remove decode_responses: the store reads bytes.",
+        )
     return None
 
 
-def _option_fault(url: Secret, client: Any) -> tuple[str, str] | None:
-    try:
-        query = urlsplit(str(url.reveal())).query
-        names = [name for name, _ in parse_qsl(query, strict_parsing=bool(query))]
-    except ValueError:
-        return "must have options of the form NAME=VALUE after ?", _ENCODED
-    if "decode_responses" in names:
-        return "must not have the option decode_responses", ""
+def fault_of_values(url: str, client: Any) -> Fault | None:
+    """Return what is wrong with the options of a URL, given the client made from it."""
     pool = client.connection_pool
-    for name in names:
+    for name, _ in parse_qsl(urlsplit(url).query):
         if name in pool.connection_kwargs:
             try:
                 pool.connection_class(**{name: pool.connection_kwargs[name]})
             except (TypeError, ValueError, RedisError):
-                hint = "Options that begin with ssl_ need rediss://." if name[:4] == "ssl_" else ""
+                hint = (
+                    "Options that begin with ssl_ need rediss://." if name[:4] == "ssl_" else None
+                )
                 return f"has an invalid option: {name}", hint
     return None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
@@ -24,15 +24,10 @@ from ._sealing import KeySource, PlainText, StoreKeys
 
 
 try:
-    import redis
-    from redis.backoff import NoBackoff
-    from redis.cluster import RedisCluster
     from redis.exceptions import NoScriptError
-    from redis.retry import Retry
 
-    from ._connection import CONNECTIONS
+    from ._redis_clients import BOUNDED, LIMIT, LONGEST, check_client, client_of
     from ._redis_hints import explained
-    from ._redis_url import checked
 except ModuleNotFoundError as _error:
     raise ConfigurationError(
         f"A RedisStore needs {str(_error.name).partition('.')[0]}, which is not installed.",
@@ -41,33 +36,16 @@ except ModuleNotFoundError as _error:
 
 if TYPE_CHECKING:
     from redis import Redis
+    from redis.cluster import RedisCluster
 
 
 __all__ = ["BOUNDED", "RedisStore"]
 
-# How long an operation may take, in seconds: a hundred times what it takes within one network.
-_LIMIT = 0.1
-# Longer than this, callers would notice.
-_LONGEST = 1.0
 _now = SYSTEM_CLOCK.monotonic
 # For how many seconds one reading of the server's clock is used.
 _CLOCK_AGE = 60.0
 # How many messages of the log are read at once.
 _PAGE = 500
-
-BOUNDED: Mapping[str, Any] = {
-    "socket_timeout": _LIMIT,
-    "socket_connect_timeout": _LIMIT,
-    "retry": Retry(NoBackoff(), 0),
-}
-"""
-Arguments for your own client, such as ``RedisCluster(host=…, **BOUNDED)``, so that callers do not
-wait for a server that does not answer. A Sentinel also needs them for its own servers:
-``Sentinel(…, sentinel_kwargs=BOUNDED, **BOUNDED)``.
-"""
-
-_BOUNDED_HINT = "Make the client with **cognito_devtoken.stores.redis.BOUNDED"
-_SENTINEL_HINT = ", and its Sentinel with sentinel_kwargs=BOUNDED."
 
 
 class _Look(threading.local):
@@ -153,7 +131,7 @@ class RedisStore:
         keys: KeySource | StoreKeys | None = None,
         plain_text: bool = False,
         prefix: str = "cognito-devtoken",
-        timeout: Seconds = _LIMIT,
+        timeout: Seconds = LIMIT,
     ) -> None:
         self._closed = True  # until it is open
         check_kind("plain_text", plain_text, bool)
@@ -167,15 +145,15 @@ class RedisStore:
             if (url is None) is (client is None):
                 raise ConfigurationError("A RedisStore needs either a url or a client, not both.")
             if client is not None:
-                _check_client(client)
+                check_client(client)
             if self._url is not None:
-                client = checked(_client_of(self._url), self._url)
+                client = client_of(self._url)
             self._client: Any = client
         finally:
             del url, keys, client  # they contain passwords
         self._timeout = as_seconds("timeout", timeout)
-        if not 0 < self._timeout <= _LONGEST:
-            limit = f"more than 0 s and at most {_LONGEST:g} s"
+        if not 0 < self._timeout <= LONGEST:
+            limit = f"more than 0 s and at most {LONGEST:g} s"
             raise ValueError(f"timeout must be {limit}, not {self._timeout:g} s.")
         self._look = _Look()
         watch(self)
@@ -287,7 +265,7 @@ class RedisStore:
     def _after_fork(self, *, in_child: bool) -> None:
         if in_child and self._url is not None:
             self._inherited = self._client  # the parent's: kept open, and never used
-            self._client = _client_of(self._url)
+            self._client = client_of(self._url)
 
     def __enter__(self) -> Self:
         return self
@@ -309,85 +287,6 @@ def _sealing(keys: object, *, plain_text: bool) -> StoreKeys | PlainText:
     if keys is None:
         return PlainText()
     return keys if isinstance(keys, StoreKeys) else StoreKeys(keys)  # type: ignore[arg-type]
-
-
-def _client_of(url: Secret) -> Any:
-    kind = CONNECTIONS.get(str(url.reveal()).partition("://")[0])
-    try:
-        if kind is None:
-            raise ValueError  # noqa: TRY301
-        client: Any = redis.Redis
-        # The connection knows the deadline of an operation. These limits are for the thread that
-        # is still connecting after it: a TLS handshake may never end by itself.
-        bounds = {**BOUNDED, "socket_timeout": _LONGEST, "socket_connect_timeout": _LONGEST}
-        return client.from_url(url.reveal(), **bounds, protocol=2, connection_class=kind)
-    except (TypeError, ValueError):
-        pass  # the text may quote the password
-    raise ConfigurationError(
-        "The url of a RedisStore must be redis://HOST:PORT/DB, rediss://HOST:PORT/DB or "
-        "unix://PATH, optionally with USER:PASSWORD@."
-    )
-
-
-def _check_client(client: Any) -> None:
-    """Refuse anything that is not a client, makes callers wait, or decodes responses."""
-    if not isinstance(client, redis.Redis | RedisCluster):
-        kind = f"{type(client).__module__}.{type(client).__qualname__}".removeprefix("builtins.")
-        del client
-        raise TypeError(
-            f"client must be a redis.Redis or a redis.cluster.RedisCluster, not {kind}."
-        )
-    decodes = bool(_arguments(client).get("decode_responses"))
-    waits = [("", *wait) for wait in _time_outs(client)]
-    retries = [("", _retries(client))]
-    for sentinel in _sentinels(client):
-        whose = "Sentinel of the "
-        waits += ((whose, *wait) for wait in _time_outs(sentinel))
-        retries.append((whose, _retries(sentinel)))
-        del sentinel
-    del client  # it contains a password
-    for whose, name, seconds in waits:
-        if seconds is None or seconds > _LONGEST:
-            raise ConfigurationError(
-                f"The {whose}client of a RedisStore must have a {name} of at most {_LONGEST:g} s, "
-                f"not {seconds}, because callers wait for it.",
-                hint=_BOUNDED_HINT + (_SENTINEL_HINT if whose else "."),
-            )
-    for whose, count in retries:
-        if count:
-            raise ConfigurationError(
-                f"The {whose}client of a RedisStore must not retry, because callers wait for it; "
-                f"it retries up to {count} times.",
-                hint=_BOUNDED_HINT + (_SENTINEL_HINT if whose else "."),
-            )
-    if decodes:
-        raise ConfigurationError("The client of a RedisStore must not have decode_responses=True.")
-
-
-def _retries(client: Any) -> int:
-    """Return how often a client retries. Before redis 6 that is not known."""
-    ask = getattr(_arguments(client).get("retry"), "get_retries", None)
-    return int(ask()) if ask else 0
-
-
-def _sentinels(client: Any) -> Iterable[Any]:
-    """Return the clients of a client's Sentinels, which have time-outs of their own."""
-    pool = getattr(client, "connection_pool", None)  # a cluster has none
-    sentinels: Iterable[Any] = getattr(getattr(pool, "sentinel_manager", None), "sentinels", ())
-    return sentinels
-
-
-def _time_outs(client: Any) -> Iterator[tuple[str, Any]]:
-    arguments = _arguments(client)
-    yield "socket_timeout", arguments.get("socket_timeout")
-    if "path" not in arguments:  # a Unix socket needs no time to connect
-        yield "socket_connect_timeout", arguments.get("socket_connect_timeout")
-
-
-def _arguments(client: Any) -> Mapping[str, Any]:
-    """Return the arguments of a client's connections; they may contain a password."""
-    arguments: Mapping[str, Any] = client.get_connection_kwargs()
-    return arguments
 
 
 def _ms(seconds: float) -> int:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import attrs
 
+from ..._version import __version__
 from .._errors import FORMATS, PROG, ParameterError
 from .._output.formats import OUTPUTS
 from .parsing import GLOBALS, WITHOUT_EFFECT, Parser, one_of
@@ -40,7 +41,12 @@ def global_parser(*, prints_response: bool = True) -> Parser:
         WITHOUT_EFFECT, "Accepted because the AWS CLI has them."
     ).add_argument
     of_response = add if prints_response else ignored
-    add("--version", action=_Version, nargs=0, help="print the version and exit")
+    add(
+        "--version",
+        action="version",
+        version=f"{PROG} {__version__}",
+        help="print the version and exit",
+    )
     add("--debug", action="store_true", help="turn on debug logging, without secrets")
     add("--endpoint-url", metavar="URL", help="send the request to this URL instead of AWS")
     add(
@@ -103,16 +109,6 @@ def global_parser(*, prints_response: bool = True) -> Parser:
     ignored("--no-cli-pager", action="store_true")
     ignored("--no-cli-auto-prompt", action="store_true")
     return parser
-
-
-class _Version(argparse.Action):
-    """Prints the version, which it looks up only on request."""
-
-    def __call__(self, parser: argparse.ArgumentParser, *args: object, **options: object) -> None:
-        from importlib.metadata import version
-
-        print(f"{PROG} {version(PROG)}")
-        parser.exit()
 
 
 @attrs.frozen(kw_only=True)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from logging import Logger
 
-    from ._event import Event
+    from .base import Event
 
 
 # The events that are logged at WARNING, by name, and what the line says to do, unless the event

@@ -1,0 +1,146 @@
+"""
+Makes botocore clients for Cognito's identity pools, with this library's defaults.
+
+botocore is imported once one is made.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from .._version import __version__
+from ..exceptions import ConfigurationError
+
+
+if TYPE_CHECKING:
+    from botocore.client import BaseClient
+    from botocore.config import Config
+    from botocore.session import Session
+
+
+# In seconds, for the call itself and for those that botocore makes to get AWS credentials.
+TIME_LIMITS: Any = {"connect_timeout": 2, "read_timeout": 5}
+_ENDPOINT_HINT = (
+    "It must be of the form http://HOST:PORT or https://HOST:PORT. It comes from endpoint_url, "
+    "AWS_ENDPOINT_URL_COGNITO_IDENTITY, AWS_ENDPOINT_URL or the profile."
+)
+
+
+def make_client(
+    session: Session,
+    region: str | None,
+    *,
+    endpoint_url: str | None = None,
+    config: Config | None = None,
+    verify: bool | str | None = None,
+    attempts: int = 2,
+) -> BaseClient:
+    """
+    Make a botocore client for Cognito's identity pools.
+
+    Args:
+        session: Provides the configuration.
+
+        region: The region to call; None uses the session's.
+
+        endpoint_url: Where to send calls instead of AWS.
+
+        config: Overrides our defaults.
+
+        verify: False accepts any certificate; a path names the CA certificates to verify with.
+
+        attempts: How many attempts to make per call, unless *config*, the environment or the
+            profile says otherwise.
+
+    Raises:
+        ConfigurationError: If botocore cannot make a client from these.
+    """
+    from botocore.config import Config
+    from botocore.exceptions import BotoCoreError
+
+    from .._values.text import one_line
+    from .log_filter import guard_loggers
+    from .sources import unusable
+
+    guard_loggers()
+    try:
+        # Any, because the stubs lack some of its members.
+        merged: Any = Config(
+            **TIME_LIMITS,
+            # With botocore's 10, it would discard connections, and log a warning.
+            max_pool_connections=50,
+            # TokenRequest has already checked more than botocore would.
+            parameter_validation=False,
+            user_agent=_user_agent(session, config),
+        )
+        if config is not None:
+            merged = merged.merge(config)
+        merged = merged.merge(Config(retries=_retries(session, merged.retries, attempts)))
+        client = session.create_client(
+            "cognito-identity",
+            region_name=region,
+            endpoint_url=endpoint_url,
+            verify=verify,
+            config=merged,
+        )
+    except BotoCoreError:
+        raise  # some of them are ValueErrors; translate() handles them
+    except (AttributeError, TypeError, ValueError) as error:
+        if found := unusable(error):
+            raise found from None
+        # An argument of the wrong type, a bad endpoint_url, a bad number in the environment.
+        # Any other text may contain a secret.
+        text = one_line(str(error))
+        address = text.startswith(("Invalid endpoint:", "Invalid IPv6 URL"))
+        known = address or text.startswith("invalid literal for int")
+        raise ConfigurationError(
+            f"botocore's configuration is wrong: {text if known else type(error).__name__}.",
+            hint=_ENDPOINT_HINT if address else None,
+        ) from None
+    guard_loggers()  # making the client may have added loggers
+    _check_endpoint(client.meta.endpoint_url)
+    return client
+
+
+def _check_endpoint(url: str) -> None:
+    """Refuse a URL that no call could be sent to, with which botocore would fail at each call."""
+    from .._values.text import one_line
+
+    try:
+        address = urlsplit(url)
+        is_valid = address.scheme in ("http", "https") and address.port != 0
+    except ValueError:  # of the port
+        is_valid = False
+    if not is_valid:
+        raise ConfigurationError(
+            f"botocore's configuration is wrong: Invalid endpoint: {one_line(url)}.",
+            hint=_ENDPOINT_HINT,
+        )
+
+
+def _retries(session: Session, given: Any, attempts: int) -> Any:
+    """Return *given*, with our defaults where it, the environment and the profile are silent."""
+    retries: dict[str, Any] = dict(given or {})
+    if (
+        not {"max_attempts", "total_max_attempts"} & retries.keys()
+        and session.get_config_variable("max_attempts") is None
+    ):
+        retries["total_max_attempts"] = attempts
+    # botocore's own default makes its config variable look set, so read the sources.
+    if not (os.environ.get("AWS_RETRY_MODE") or session.get_scoped_config().get("retry_mode")):
+        retries.setdefault("mode", "standard")
+    return retries
+
+
+def _user_agent(session: Session, config: Config | None) -> str | None:
+    """
+    Return botocore's user agent with our name in front.
+
+    Made once: botocore would make it twice for each call, which takes a tenth of the call's CPU.
+    """
+    given = getattr(config, "user_agent_appid", None)
+    if given or session.get_config_variable("user_agent_appid"):
+        return None  # botocore adds the application id itself, which our string would lack
+    return f"cognito-devtoken/{__version__} {session.user_agent()}"

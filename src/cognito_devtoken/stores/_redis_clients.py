@@ -1,0 +1,136 @@
+"""
+The clients of a RedisStore: made from a URL, or the user's own, which must not make callers wait.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import redis
+from redis.backoff import NoBackoff
+from redis.cluster import RedisCluster
+from redis.retry import Retry
+
+from .._values.secret import Secret
+from ..exceptions import ConfigurationError
+from ._connection import CONNECTIONS
+from ._redis_url import fault_of, fault_of_values
+
+
+# How long an operation may take, in seconds: a hundred times what it takes within one network.
+LIMIT = 0.1
+# Longer than this, callers would notice.
+LONGEST = 1.0
+
+BOUNDED: Mapping[str, Any] = {
+    "socket_timeout": LIMIT,
+    "socket_connect_timeout": LIMIT,
+    "retry": Retry(NoBackoff(), 0),
+}
+"""
+Arguments for your own client, such as ``RedisCluster(host=…, **BOUNDED)``, so that callers do not
+wait for a server that does not answer. A Sentinel also needs them for its own servers:
+``Sentinel(…, sentinel_kwargs=BOUNDED, **BOUNDED)``.
+"""
+
+_BOUNDED_HINT = "Make the client with **cognito_devtoken.stores.redis.BOUNDED"
+_SENTINEL_HINT = ", and its Sentinel with sentinel_kwargs=BOUNDED."
+
+
+def client_of(url: Secret) -> Any:
+    """
+    Make a client from a URL. It sends nothing yet.
+
+    Raises:
+        ConfigurationError: If the URL cannot be used.
+    """
+    fault, client = fault_of(url.reveal()), None
+    if fault is None:
+        try:
+            client = _from_url(url.reveal())
+            fault = fault_of_values(url.reveal(), client)
+        except (TypeError, ValueError, redis.RedisError):  # its text may quote the password
+            fault = "cannot be read", "Write redis://USER:PASSWORD@HOST:PORT/DB."
+    if fault is None:
+        return client
+    del client  # its repr shows the password
+    what, hint = fault
+    raise ConfigurationError(f"The url of a RedisStore {what}.", hint=hint)
+
+
+def _from_url(url: str) -> Any:
+    # The connection knows the deadline of an operation. These limits are for the thread that
+    # is still connecting after it: a TLS handshake may never end by itself.
+    bounds = {**BOUNDED, "socket_timeout": LONGEST, "socket_connect_timeout": LONGEST}
+    kind = CONNECTIONS[url.partition("://")[0]]
+    client: Any = redis.Redis
+    return client.from_url(url, **bounds, protocol=2, connection_class=kind)
+
+
+def check_client(client: Any) -> None:
+    """Refuse anything that is not a client, makes callers wait, or decodes responses."""
+    if any(kind.__module__.partition(".")[0] == "fakeredis" for kind in type(client).__mro__):
+        del client
+        raise ConfigurationError(
+            "The client of a RedisStore must not be fakeredis.",
+            hint="In a test, pass store=MemoryStore() of cognito_devtoken.testing to the sessions: "
+            "it needs no Redis.",
+        )
+    if not isinstance(client, redis.Redis | RedisCluster):
+        kind = f"{type(client).__module__}.{type(client).__qualname__}".removeprefix("builtins.")
+        del client
+        raise TypeError(
+            f"client must be a redis.Redis or a redis.cluster.RedisCluster, not {kind}."
+        )
+    decodes = bool(_arguments(client).get("decode_responses"))
+    waits = [("", *wait) for wait in _time_outs(client)]
+    retries = [("", _retries(client))]
+    for sentinel in _sentinels(client):
+        whose = "Sentinel of the "
+        waits += ((whose, *wait) for wait in _time_outs(sentinel))
+        retries.append((whose, _retries(sentinel)))
+        del sentinel
+    del client  # it contains a password
+    for whose, name, seconds in waits:
+        if seconds is None or seconds > LONGEST:
+            raise ConfigurationError(
+                f"The {whose}client of a RedisStore must have a {name} of at most {LONGEST:g} s, "
+                f"not {seconds}, because callers wait for it.",
+                hint=_BOUNDED_HINT + (_SENTINEL_HINT if whose else "."),
+            )
+    for whose, count in retries:
+        if count:
+            raise ConfigurationError(
+                f"The {whose}client of a RedisStore must not retry, because callers wait for it; "
+                f"it retries up to {count} times.",
+                hint=_BOUNDED_HINT + (_SENTINEL_HINT if whose else "."),
+            )
+    if decodes:
+        raise ConfigurationError("The client of a RedisStore must not have decode_responses=True.")
+
+
+def _retries(client: Any) -> int:
+    """Return how often a client retries. Before redis 6 that is not known."""
+    ask = getattr(_arguments(client).get("retry"), "get_retries", None)
+    return int(ask()) if ask else 0
+
+
+def _sentinels(client: Any) -> Iterable[Any]:
+    """Return the clients of a client's Sentinels, which have time-outs of their own."""
+    pool = getattr(client, "connection_pool", None)  # a cluster has none
+    sentinels: Iterable[Any] = getattr(getattr(pool, "sentinel_manager", None), "sentinels", ())
+    return sentinels
+
+
+def _time_outs(client: Any) -> Iterator[tuple[str, Any]]:
+    arguments = _arguments(client)
+    yield "socket_timeout", arguments.get("socket_timeout")
+    if "path" not in arguments:  # a Unix socket needs no time to connect
+        yield "socket_connect_timeout", arguments.get("socket_connect_timeout")
+
+
+def _arguments(client: Any) -> Mapping[str, Any]:
+    """Return the arguments of a client's connections; they may contain a password."""
+    arguments: Mapping[str, Any] = client.get_connection_kwargs()
+    return arguments
