@@ -8,7 +8,15 @@ from typing import Any
 
 import pytest
 
-from caching import PROVIDER, ManualThreads, make_cache, request_for, start_call, worker_count
+from caching import (
+    PROVIDER,
+    Caller,
+    ManualThreads,
+    make_cache,
+    request_for,
+    start_call,
+    worker_count,
+)
 from cognito_devtoken import OpenIdToken, RefreshPolicy, TokenCache, TokenRequest
 from cognito_devtoken._cache.flights import DEADLINE
 from cognito_devtoken._runtime.fork import Forks, release_if_owned
@@ -17,6 +25,7 @@ from cognito_devtoken.events import Event, FetchStarted, FetchSucceeded
 from cognito_devtoken.exceptions import (
     InternalServiceError,
     ResourceNotFoundError,
+    SessionClosedError,
     TokenUnavailableError,
     TooManyRequestsError,
 )
@@ -392,6 +401,28 @@ def test_a_cache_closed_by_a_signal_handler_during_publication_keeps_no_token(
     assert cache.get(request_for()).token
 
     assert not entries.leases
+
+
+def test_a_cache_closed_by_a_signal_handler_during_publication_wakes_each_caller_once(
+    fetcher: FakeFetcher, clock: ManualClock
+) -> None:
+    threads = ManualThreads()
+    cache = make_cache(fetcher, clock, start_thread=threads.start)
+    entries = cache._state.entries
+    store = entries.store
+
+    def interrupted(*arguments: Any) -> Any:
+        cache.close()
+        return store(*arguments)
+
+    entries.store = interrupted  # type: ignore[method-assign]
+    caller = Caller(cache)
+
+    threads.run_all()
+
+    assert caller.woken == 1
+    with pytest.raises(SessionClosedError):
+        next(caller._steps)
 
 
 def test_a_forked_child_draws_its_own_jitter_and_keeps_a_token_expedited(
