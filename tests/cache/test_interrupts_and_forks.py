@@ -10,7 +10,6 @@ import pytest
 
 from caching import (
     PROVIDER,
-    Caller,
     ManualThreads,
     make_cache,
     request_for,
@@ -25,7 +24,6 @@ from cognito_devtoken.events import Event, FetchStarted, FetchSucceeded
 from cognito_devtoken.exceptions import (
     InternalServiceError,
     ResourceNotFoundError,
-    SessionClosedError,
     TokenUnavailableError,
     TooManyRequestsError,
 )
@@ -401,28 +399,6 @@ def test_a_cache_closed_by_a_signal_handler_during_publication_keeps_no_token(
     assert cache.get(request_for()).token
 
     assert not entries.leases
-
-
-def test_a_cache_closed_by_a_signal_handler_during_publication_wakes_each_caller_once(
-    fetcher: FakeFetcher, clock: ManualClock
-) -> None:
-    threads = ManualThreads()
-    cache = make_cache(fetcher, clock, start_thread=threads.start)
-    entries = cache._state.entries
-    store = entries.store
-
-    def interrupted(*arguments: Any) -> Any:
-        cache.close()
-        return store(*arguments)
-
-    entries.store = interrupted  # type: ignore[method-assign]
-    caller = Caller(cache)
-
-    threads.run_all()
-
-    assert caller.woken == 1
-    with pytest.raises(SessionClosedError):
-        next(caller._steps)
 
 
 def test_a_forked_child_draws_its_own_jitter_and_keeps_a_token_expedited(

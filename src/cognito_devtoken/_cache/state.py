@@ -113,8 +113,6 @@ class CacheState(Generic[R, L]):
         self, flight: Flight[R, L], *, lease: L | None = None, error: Exception | None = None
     ) -> None:
         """End a flight, and wake every caller that waits for it."""
-        if flight.done:
-            return
         if not flight.sent:
             flight.context = NO_CALLER  # it never flies
         flight.lease, flight.error = lease, error
