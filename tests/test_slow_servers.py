@@ -1,13 +1,11 @@
 """An attempt ends within its time and its size, whatever the server does; its thread returns."""
 
 import json
-import os
-import resource
 import socket
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
@@ -26,6 +24,7 @@ from cognito_devtoken._runtime.deadline import Connecting, _operation, within
 from cognito_devtoken.exceptions import DevTokenError, TokenUnavailableError
 from patience import PATIENCE
 from pools import POOL
+from scripts import run_script
 from servers import fake_server
 
 
@@ -39,7 +38,6 @@ ENDLESS = OK + b"Content-Length: 999999999\r\n\r\n"
 CONNECTED = b"HTTP/1.1 200 Connection established\r\n"
 # More than the threads that may hang in a session at once.
 MANY = 40
-DESCRIPTORS = Path("/proc/self/fd")
 
 
 def config(seconds: float = 50, **options: Any) -> Any:
@@ -351,38 +349,39 @@ def test_requests_for_aws_credentials_end_in_time_too(
     assert [event.wait(PATIENCE) for event in ended] == [True]
 
 
-@contextmanager
-def no_more_files() -> Iterator[None]:
-    """Let this process open no more files."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    highest = max(int(each.name) for each in DESCRIPTORS.iterdir())
-    taken: list[int] = []
-    resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 1, hard))
-    try:
-        with suppress(OSError):
-            while True:
-                taken.append(os.dup(0))
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-        for descriptor in taken:
-            os.close(descriptor)
+# In a process of its own, where no other thread closes a file meanwhile.
+_NO_MORE_FILES = """
+import os, resource, sys
+from botocore.config import Config
+from cognito_devtoken import DevTokenClient, TokenRequest
+from cognito_devtoken.exceptions import TokenUnavailableError
+
+config = Config(retries={"total_max_attempts": 1})
+client = DevTokenClient(endpoint_url="http://127.0.0.1:1", config=config)
+if not IS_NEW:
+    client._client_for("us-east-1")
+_, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (max(map(int, os.listdir("/proc/self/fd"))) + 1, hard))
+try:
+    while True:
+        os.dup(0)
+except OSError:
+    pass
+try:
+    client.fetch(TokenRequest("us-east-1:0", {"login.example.com": "user-42"}))
+except TokenUnavailableError as error:
+    print(error, *error.__notes__, sep="\\n")
+"""
 
 
-@pytest.mark.skipif(not DESCRIPTORS.is_dir(), reason="needs /proc")
+@pytest.mark.external
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="needs /proc")
 @pytest.mark.parametrize("is_new", [True, False])
-def test_too_many_open_files_is_an_error_that_names_the_limit(
-    is_new: bool, request_: TokenRequest
-) -> None:
-    with DevTokenClient(endpoint_url="http://127.0.0.1:1", config=config()) as client:
-        if not is_new:
-            client._client_for(POOL.region)
+def test_too_many_open_files_is_an_error_that_names_the_limit(is_new: bool) -> None:
+    message, hint = run_script(f"IS_NEW = {is_new}\n{_NO_MORE_FILES}").splitlines()
 
-        with no_more_files(), pytest.raises(TokenUnavailableError) as caught:
-            client.fetch(request_)
-
-    assert str(caught.value) == "The call failed with OSError EMFILE: Too many open files."
-    assert "limit of open file descriptors" in caught.value.__notes__[0]
+    assert message == "The call failed with OSError EMFILE: Too many open files."
+    assert "limit of open file descriptors" in hint
 
 
 def test_a_client_without_time_limits_has_no_deadline() -> None:

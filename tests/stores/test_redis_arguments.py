@@ -200,6 +200,7 @@ def test_a_prefix_that_no_server_or_no_cluster_could_use_is_refused(keys: str, p
         ("canary@host:0", "must have a port from 1 to 65535"),
         ("canary@host?decode_responses=true", "must not have the option decode_responses"),
         ("canary@host?colour=red", "has an invalid option: colour"),
+        ("canary@host?socket_timeout=red", "has an option that cannot be read"),
         ("canary@host?protocol=9", "has an invalid option: protocol"),
         ("canary@host?ssl_cert_reqs=none", "has an invalid option: ssl_cert_reqs"),
         ("canary@host?db", "must have options of the form NAME=VALUE after ?"),

@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterable
 from string import Formatter
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from botocore import exceptions as boto
 from botocore.exceptions import BotoCoreError
@@ -74,6 +75,18 @@ _PLAIN_TEXT = (
     *_known(("InvalidChecksumConfigError", "LoginTokenLoadError", "LoginRefreshRequired")),
 )
 _PLAIN_FIELDS = frozenset({"provider"})
+_CONFIGURATION_HINT = (
+    "Check the AWS configuration: the variables, such as AWS_PROFILE, and the AWS config file."
+)
+_MISSING_HINT = (
+    "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or use a profile or a role. The emulator "
+    "accepts any values."
+)
+_OWN_ENDPOINT_HINT = (
+    "Check that a server, such as the emulator, listens there. The address comes from "
+    "endpoint_url, AWS_ENDPOINT_URL_COGNITO_IDENTITY, AWS_ENDPOINT_URL or the profile."
+)
+_PLAIN_HTTP_HINT = "The endpoint speaks plain HTTP: begin its address with http://."
 _CERTIFICATE_HINT = (
     "Check the certificate of the endpoint, or of the proxy. If a CA of your own signed it, set "
     "AWS_CA_BUNDLE, or ca_bundle of the profile, to a file with the CA's certificate."
@@ -110,8 +123,7 @@ def from_botocore(error: BotoCoreError, session: Session | None) -> DevTokenErro
     message = f"{type(error).__name__}: {one_line(str(cause))}"
     failure: DevTokenError
     if isinstance(error, _UNAVAILABLE):
-        hint = _CERTIFICATE_HINT if isinstance(error, boto.SSLError) else _proxy_hint(error)
-        failure = TokenUnavailableError(message, last_error=cause, hint=hint)
+        failure = TokenUnavailableError(message, last_error=cause, hint=_network_hint(error))
     else:
         failure = ConfigurationError(message, hint=_hint(error, session))
     failure.__cause__ = cause
@@ -141,7 +153,9 @@ def _hint(error: BotoCoreError, session: Session | None) -> str | None:
         return says_more(str(error.kwargs.get("error_msg"))) or (
             "Run the credential_process of the profile by itself: it must print AWS credentials."
         )
-    return CREDENTIALS_HINT if isinstance(error, _NO_CREDENTIALS) else None
+    if isinstance(error, boto.NoCredentialsError | boto.PartialCredentialsError):
+        return _MISSING_HINT
+    return CREDENTIALS_HINT if isinstance(error, _NO_CREDENTIALS) else _CONFIGURATION_HINT
 
 
 def _from_unsent(error: BotoCoreError, inner: Exception) -> DevTokenError:
@@ -165,9 +179,13 @@ def _from_unsent(error: BotoCoreError, inner: Exception) -> DevTokenError:
     )
 
 
-def _proxy_hint(error: BotoCoreError) -> str | None:
+def _network_hint(error: BotoCoreError) -> str | None:
+    if isinstance(error, boto.SSLError):
+        is_plain = "WRONG_VERSION_NUMBER" in str(error.kwargs.get("error"))
+        return _PLAIN_HTTP_HINT if is_plain else _CERTIFICATE_HINT
     if not isinstance(error, boto.ProxyConnectionError):
-        return None
+        host = urlsplit(endpoint_of(error)).hostname or ""
+        return _OWN_ENDPOINT_HINT if host and ".amazonaws." not in host else None
     return loopback_hint(endpoint_of(error)) or (
         "Check that the proxy is running, and HTTP_PROXY and HTTPS_PROXY. NO_PROXY lists the hosts "
         "to call without it."

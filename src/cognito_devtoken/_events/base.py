@@ -38,15 +38,15 @@ class Event:
     ``vars(event)`` returns the members.
     """
 
-    __signature__ = _Signature()
+    __signature__: ClassVar[Any] = _Signature()
     _names: ClassVar[tuple[str, ...]] = ()
 
     def __init_subclass__(cls) -> None:
         cls._names = tuple(cls.__annotations__)
-        cls.__match_args__ = cls._names  # type: ignore[misc, attr-defined]
+        type.__setattr__(cls, "__match_args__", cls._names)  # as type checkers expect
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        names: tuple[str, ...] = getattr(self, "__match_args__", ())
+        names = self._names
         given = dict(zip(names, args, strict=False)) | kwargs
         members = {n: given[n] if n in given else getattr(type(self), n, ...) for n in names}
         if (

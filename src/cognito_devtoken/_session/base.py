@@ -323,7 +323,8 @@ def _checked(
         if developer_provider is None or DEVELOPER_PROVIDER.fullmatch(developer_provider):
             return request
         limit = "must be 1 to 128 letters, digits and ._-, as the identity pool names it"
-        hint = REMOVE_QUOTES if in_quotes(developer_provider) else None
+        copy = "Copy the developer provider name from the identity pool."
+        hint = REMOVE_QUOTES if in_quotes(developer_provider) else copy
         violations = [Violation("developer_provider", limit, hint=hint)]
     raise InvalidRequestError(violations)
 

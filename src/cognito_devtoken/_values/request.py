@@ -263,7 +263,8 @@ def text_violations(
     if not 1 <= len(value) <= maximum:
         yield Violation(member, f"must have 1 to {maximum} characters", str(len(value)))
     elif LONE_SURROGATE.search(value):
-        yield Violation(member, "must be valid Unicode", "text with lone surrogates")
+        decode = "It was read from bytes that are not UTF-8: decode them with their own encoding."
+        yield Violation(member, "must be valid Unicode", "text with lone surrogates", decode)
 
 
 def _duration_violations(value: object) -> Iterator[Violation]:

@@ -112,11 +112,9 @@ def run(arguments: argparse.Namespace) -> None:
             print(f"public keys         {emulator.jwks_uri}")
             print(
                 f"\nexport AWS_ENDPOINT_URL_COGNITO_IDENTITY={emulator.endpoint_url}\n"
-                "sends boto3 and this library here. Press Ctrl-C to stop.\n",
-                flush=True,
+                "sends boto3 and this library here. Press Ctrl-C to stop."
             )
-            if hint := loopback_hint(emulator.endpoint_url):
-                print(hint, flush=True)
+            print(loopback_hint(emulator.endpoint_url) or "", flush=True)
             stop.wait()
         except KeyboardInterrupt:
             print()

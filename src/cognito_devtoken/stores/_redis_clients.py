@@ -51,7 +51,7 @@ def client_of(url: Secret) -> Any:
             client = _from_url(url.reveal())
             fault = fault_of_values(url.reveal(), client)
         except (TypeError, ValueError, redis.RedisError):  # its text may quote the password
-            fault = "cannot be read", "Write redis://USER:PASSWORD@HOST:PORT/DB."
+            fault = "has an option that cannot be read", "Give it a value of the type it needs."
     if fault is None:
         return client
     del client  # its repr shows the password

@@ -40,7 +40,11 @@ def load(option: str, value: str) -> str:
             f"Save the file as UTF-8, or set {_ENCODING}=utf-16.",
         ) from None
     except UnicodeDecodeError:
-        why = "it cannot be decoded"
+        raise unusable(
+            option,
+            f"Unable to load paramfile {value}: it cannot be decoded",
+            f"Set {_ENCODING} to its encoding, such as utf-8.",
+        ) from None
     except (OSError, LookupError, RuntimeError, ValueError) as error:
         why = getattr(error, "strerror", None) or str(error)
     raise unusable(option, f"Unable to load paramfile {value}: {why}")
