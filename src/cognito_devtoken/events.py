@@ -182,14 +182,14 @@ class TokenDiscarded(Event):
 
 class TokenAdopted(Event):
     """
-    A token of another host was adopted from the shared store, without a call to Cognito.
+    A token of another host was taken from the shared store, without a call to Cognito.
 
     Attributes:
         key: A digest of the request, 16 hex digits.
 
         reason: Why a token was needed.
 
-        took: Seconds from looking in the store to adopting the token.
+        took: Seconds from looking in the store to caching the token.
 
         fingerprint: The token's fingerprint.
 

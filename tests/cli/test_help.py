@@ -39,6 +39,16 @@ class TestHelp:
         for line in found.splitlines():
             assert len(line) <= columns or " " not in line.strip(), line
 
+    @pytest.mark.parametrize("command", COMMANDS)
+    def test_a_line_to_paste_is_whole_at_80_columns(
+        self, command: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        shown = help_of(command, 80, monkeypatch).splitlines()
+
+        description = parser_of(command).description or ""
+        for line in description.splitlines():
+            assert not line.startswith(" ") or line in shown
+
     @pytest.mark.parametrize("command", CALLING)
     def test_required_parameters_come_first_and_options_without_effect_last(
         self, command: str, monkeypatch: pytest.MonkeyPatch

@@ -1,4 +1,4 @@
-"""A log that was lost, taken back or damaged leaves no host deaf, and no forgotten token in use."""
+"""A lost, restored or damaged log stops no host from listening, and leaves no forgotten token."""
 
 from itertools import permutations
 
@@ -153,7 +153,7 @@ def test_a_token_stored_before_the_log_was_lost_is_not_adopted(
 
 
 @pytest.mark.parametrize("position", [10**6, 10**15, 2**53])
-def test_a_far_position_leaves_no_host_deaf(
+def test_a_far_position_does_not_stop_a_host_from_listening(
     new_host: HostFactory, losing: LosingStore, position: int
 ) -> None:
     hosts, _ = three_hosts_with_a_token(new_host, losing)

@@ -1,4 +1,4 @@
-"""The call itself, which no tracing library can keep from being made."""
+"""The call itself, which is made even if a tracing library refuses it."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """
 Makes botocore clients for Cognito's identity pools, with this library's defaults.
 
-botocore is imported once one is made.
+botocore is imported when the first one is made.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """
-Connections of botocore that bound an attempt as a whole: in time, and in the size of the response.
+botocore connections that bound an attempt as a whole: in time, and in the size of the response.
 
-botocore's time-outs only limit the wait for the next byte. A server that sends one now and then
+botocore's time-outs only limit the wait for the next byte. A server that sends a byte now and then
 would hold a thread for ever.
 """
 

@@ -1,5 +1,5 @@
 """
-Translates the errors that botocore raises without a response of Cognito.
+Translates the errors that botocore raises without a response from Cognito.
 
 They are either about the network, so that the next call may succeed, or about the configuration.
 """

@@ -1,4 +1,4 @@
-"""Mask the logins that a message of the service may quote."""
+"""Mask the logins that a service message may quote."""
 
 from __future__ import annotations
 

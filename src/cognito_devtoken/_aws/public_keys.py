@@ -1,4 +1,4 @@
-"""The public keys of Cognito's tokens, found and fetched as botocore is configured."""
+"""The public keys of Cognito's tokens, found and fetched with botocore's configuration."""
 
 from __future__ import annotations
 

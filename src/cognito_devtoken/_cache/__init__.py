@@ -7,5 +7,5 @@ through a ``source``; ``publication`` ends them. ``failures`` says for how long 
 ``rate_limiter`` slows fetches down after a throttling, ``stats`` counts and emits events without
 secrets, ``invalidation`` says what to remove.
 It may import values, events and exceptions, but not botocore, stores, frameworks or asyncio
-(except to await). ``_sharing``, the sessions and what integrations share import it.
+(except to await). ``_sharing``, the sessions and what integrations share import this package.
 """

@@ -6,7 +6,7 @@ cancelled or lose its event loop; the flight continues.
 
 The table and its queues are used under the cache's lock, which is never held while a fetch, a
 hook, a clock or a wait runs. An exception may be raised at any point, such as by a signal handler:
-each change is made in an order in which a part of it does no harm, or that the next change repairs.
+changes are ordered so that a half-finished one is harmless, or is repaired by the next.
 """
 
 from __future__ import annotations
@@ -61,11 +61,11 @@ class Flight(Generic[R, L]):
         stale: Whether its key was invalidated after it was sent, so that its lease must not be
             kept.
 
-        is_invalidated: Set when the lease was adopted from a shared store. Tells, under the
-            lock, whether it has been invalidated since it was read.
+        is_invalidated: Set when the lease came from a shared store. Returns, under the lock,
+            whether the lease has been invalidated since it was read.
 
-        forgotten: Identities and tokens that were invalidated after it was sent, as announced
-            to other hosts: it must not bring one of them.
+        forgotten: Identities and tokens invalidated since it was sent, in the form announced to
+            other hosts. Its result must not be one of them.
 
         successor: The flight for the same key that starts when this one ends.
 
@@ -206,9 +206,9 @@ class Flights(Generic[R, L]):
         """
         Tell whether to abandon a flight.
 
-        A flight that was sent is overdue by its age, or if its worker no longer exists. A queued
-        flight is overdue if it is that old and either no caller waits for it, or no other flight
-        has arrived in that time: while the queue moves, it keeps its place.
+        A sent flight is overdue after DEADLINE, or if its worker no longer exists; a queued one
+        if it has waited for DEADLINE and either no caller waits for it, or no other flight has
+        arrived in that time: while the queue moves, it keeps its place.
         """
         if flight.sent:
             return self.is_orphaned(flight) or flight.sent.age(now) >= DEADLINE
@@ -218,7 +218,11 @@ class Flights(Generic[R, L]):
         return min(flight.asked.age(now), moved) >= DEADLINE
 
     def overdue_flights(self, now: Instant) -> list[Flight[R, L]]:
-        """Return overdue flights that perhaps no caller supervises; not all at once."""
+        """
+        Return overdue flights that may have no caller watching them.
+
+        Checks a limited number of queued flights per call.
+        """
         self.has_queued()  # removes those that are no longer queued
         flying = self.in_the_air()
         found = [flight for flight in flying if not flight.done and self.overdue(flight, now)]
@@ -245,9 +249,9 @@ class Flights(Generic[R, L]):
 
     def finish(self, flight: Flight[R, L], now: Instant, *, arrived: bool) -> bool:
         """
-        Take a flight that has returned out of the table.
+        Remove a returned flight from the table.
 
-        Returns whether it had not been abandoned.
+        Returns False if it had been abandoned.
         """
         if arrived:
             self._last_arrival = now
@@ -255,7 +259,7 @@ class Flights(Generic[R, L]):
         return not flight.done
 
     def note_progress(self, now: Instant) -> None:
-        """Count as progress of the queue that a flight goes on after a long wait."""
+        """Record that the queue has moved, because a flight resumed after a long wait."""
         self._last_arrival = now
 
     def remove(self, flight: Flight[R, L], now: Instant) -> None:

@@ -1,7 +1,7 @@
 """
 What an invalidation concerns, as hosts announce it: all, a user, an identity or a token.
 
-Law of this module: a scope contains a digest, however long what it names is.
+Law of this module: a scope contains a digest, so it is short even if the id or token is long.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """
 Where leases come from: what a worker calls to fly a flight.
 
-Here it is the fetcher itself. A shared store puts its own source in front of it.
+Without a shared store, that is the fetcher. A shared store puts its own source in front of it.
 """
 
 from __future__ import annotations

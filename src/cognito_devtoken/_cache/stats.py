@@ -62,7 +62,7 @@ class Stats:
         reasons: How many fetches were started for each
             :class:`~cognito_devtoken.events.Reason`.
 
-        store_hits: Tokens of other hosts that were adopted from the shared store.
+        store_hits: Tokens of other hosts that were taken from the shared store.
 
         store_misses: Look-ups in the shared store that found no token better than the cached one.
 

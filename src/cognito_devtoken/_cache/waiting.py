@@ -1,7 +1,7 @@
 """
 How callers wait for a flight: a thread by blocking, a task by awaiting.
 
-No asyncio primitive is stored anywhere: each waiting task has a future of its own loop, so one
+No asyncio primitive is stored anywhere: each waiting task has a future on its own loop, so one
 cache serves any number of loops.
 """
 

@@ -2,7 +2,7 @@
 A monotonic clock for deadlines and event loops, which test tools do not replace.
 
 freezegun replaces ``time.monotonic`` wherever it finds it, even in code that is imported while
-time is frozen. What waits by that clock then waits for ever. ``time.clock_gettime`` is not
+time is frozen. Anything that waits by that clock then waits for ever. ``time.clock_gettime`` is not
 replaced.
 """
 

@@ -1,8 +1,8 @@
 """
 The context of a caller, for what another thread does on its behalf.
 
-Context variables are all that OpenTelemetry, structlog and the like need. AWS X-Ray keeps its
-segment in a thread-local variable instead, and complains or refuses where it finds none.
+Context variables are all that OpenTelemetry, structlog and similar libraries need. AWS X-Ray keeps
+its segment in a thread-local variable instead, and complains or refuses where it finds none.
 """
 
 from __future__ import annotations

@@ -3,6 +3,9 @@ Operations on a connection that end by a deadline, whatever the other side does.
 
 A socket's time-out only limits the wait for the next byte, and no time-out limits a DNS look-up.
 A server that sends a byte now and then, or a resolver that hangs, could block a caller for ever.
+
+One exception: if no thread can be started, a connection is made in the caller's thread, and its DNS
+look-up has no limit.
 """
 
 from __future__ import annotations
@@ -28,9 +31,9 @@ _operation = _Operation()
 @contextmanager
 def within(seconds: float | None) -> Generator[None]:
     """
-    End what this thread does inside on such a connection in time, with a TimeoutError.
+    Limit how long this thread's operations on such a connection may take.
 
-    None sets no limit.
+    Inside the block, they raise TimeoutError after *seconds*. None sets no limit.
     """
     _operation.until = None if seconds is None else _operation.clock() + seconds
     try:
@@ -59,7 +62,8 @@ class Connecting:
     Connects in a thread that may be left behind.
 
     Args:
-        connect: Returns a connected socket. It may hang in a DNS look-up, but must end.
+        connect: Returns a connected socket. It may block for long in a DNS look-up, but must
+            eventually return or raise.
     """
 
     def __init__(self, connect: Callable[[], socket.socket]) -> None:
@@ -75,7 +79,7 @@ class Connecting:
 
     def wait(self, seconds: float | None) -> socket.socket:
         """
-        Return the socket. If no thread can be started, connect in this one.
+        Return the socket. If no thread can be started, connect in this one, without a deadline.
 
         Raises:
             TimeoutError: If that takes longer than so many seconds.

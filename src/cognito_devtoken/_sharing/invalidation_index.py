@@ -1,9 +1,9 @@
 """
-What was invalidated, on this host and others, so that it is not adopted from the store.
+What was invalidated, on this host and others, so that it is not taken from the store.
 
-Laws of this module: a token is refused if its invalidation comes after it in the log, or if it was
-requested while there was another log. No clock is compared with another host's: a host notes the
-position of the log before it fetches a token.
+Laws of this module: a token is refused if it was invalidated at a later position of the log than
+the one at which it was requested, or if it was requested while there was another log. No clock is
+compared with another host's: a host notes the position of the log before it fetches a token.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from .._values.token import OpenIdToken
 # How many invalidations are remembered. Whether an older token is still valid is in the marks of
 # the store.
 REMEMBERED = 10_000
-# A host that has read the whole log of late, by so many seconds, has missed nothing that other
-# hosts do not announce again when the log is lost: what is up to TOLD_AGAIN seconds old.
+# A host that has read the whole log within the last HEARD seconds misses nothing if the log is
+# lost: other hosts announce again whatever is up to TOLD_AGAIN seconds old.
 HEARD, TOLD_AGAIN = 45.0, 90.0
 
 

@@ -1,9 +1,10 @@
 """
 How hosts announce their invalidations to each other: through a log in the shared store.
 
-Laws of this module: nothing is adopted from the store unless this host has announced its own
-invalidations, and has read those of the others within the last seconds. The log is for promptness:
-what it no longer holds is in the marks of the store, and what it has lost, hosts announce again.
+Laws of this module: no token is taken from the store unless this host has announced its own
+invalidations, and has read the other hosts' within the last seconds. The log is for promptness.
+Messages trimmed from it are covered by the marks; messages it has lost are announced again by the
+hosts.
 """
 
 from __future__ import annotations
@@ -29,13 +30,18 @@ from .messages import mark_names
 # How often the log is read, in seconds: how long a token may still be served after
 # another host has invalidated it.
 LISTEN_EVERY = 2.0
-# A host that has not read the log for this long reads it before it adopts a token.
+# A host that has not read the log for this long reads it before it takes a token from the store.
 _FRESH = 2 * LISTEN_EVERY
-# How many marks a caller, and the listener, set at once.
-_CALLERS_MARKS, _LISTENERS_MARKS = 10, 200
-# How many seconds to wait for another thread that exchanges messages; and how many seconds,
-# messages and marks when a session is closed.
-EXCHANGE_WAIT, _LAST_WAIT, _LAST_MESSAGES = 1.0, 0.3, 3
+# How many marks a caller sets at once.
+_CALLERS_MARKS = 10
+# How many marks the listener sets at once.
+_LISTENERS_MARKS = 200
+# How many seconds to wait for another thread that exchanges messages.
+EXCHANGE_WAIT = 1.0
+# How many seconds to wait for it when a session is closed.
+_LAST_WAIT = 0.3
+# How many messages, and how many marks, are written when a session is closed.
+_LAST_MESSAGES = 3
 
 
 class InvalidationLog:
@@ -56,7 +62,7 @@ class InvalidationLog:
         self._key_check = KeyCheck(state, store)
         kind = InvalidationLog
         self.thread = BackgroundThread(self, kind.listen_once, kind.report, state.lock)
-        # Hooks have a thread of their own: one that hangs must not leave this host deaf.
+        # Hooks have a thread of their own: one that hangs must not keep this host from listening.
         self.hooks = BackgroundThread(self, kind.run_hooks, kind.report_hook, state.lock)
         self.reset()
 
@@ -86,7 +92,7 @@ class InvalidationLog:
 
     def catch_up(self) -> None:
         """
-        Learn what must not be adopted from the store.
+        Learn which tokens must not be taken from the store.
 
         Raises:
             StoreFailedError: If the store fails.
@@ -189,12 +195,12 @@ class InvalidationLog:
         self.hooks.ended()
 
     def report(self, error: BaseException) -> None:
-        """Report that a round has failed. Nothing is adopted until one succeeds."""
+        """Report that a round has failed. No token is taken from the store until one succeeds."""
         self._up_to_date = False
         self._store.report("listen", error)
 
     def report_hook(self, error: BaseException) -> None:
-        """Count a hook that raised what a recorder lets through, such as Ctrl-C."""
+        """Count a hook error that the recorder does not catch, such as Ctrl-C."""
         with self._state.lock:
             self._state.recorder.counts["hook_errors"] += 1
 
@@ -203,7 +209,7 @@ class InvalidationLog:
         self.thread.end_pause()
 
     def announce_remaining(self) -> None:
-        """Announce what is left, before the store may be closed, if that is quick."""
+        """Before the store is closed, announce what is left, without waiting long."""
         announcements = self._announcements
         if not ((announcements.unsent or announcements.unmarked) and self._store.allows()):
             return

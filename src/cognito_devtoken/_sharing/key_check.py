@@ -1,8 +1,8 @@
 """
 Whether the hosts that share a store have a key in common.
 
-Hosts without one share nothing, and nothing else would tell: each looks for tokens under names of
-its own. So one mark of the store holds the id of a key in use.
+Hosts without a common key share nothing, and nothing else would reveal it: each looks for tokens
+under names of its own. So one mark of the store holds the id of a key in use.
 
 Laws of this module: a host only replaces the id of a key that it has itself. So the mark follows
 a rotation step by step, and a host with other keys reports the difference at every start.

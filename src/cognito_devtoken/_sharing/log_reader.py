@@ -1,8 +1,9 @@
 """
 How a host reads the invalidation log, whatever has happened to the log since it last did.
 
-Laws of this module: a log is only trusted while it has its id and the last message that this host
-has read of it. What does not open is counted, and shows nothing about what was missed.
+Laws of this module: a log is only trusted while its id is the same, and the last message that this
+host read is still in it. A message that cannot be decrypted is counted, and says nothing about what
+was missed.
 """
 
 from __future__ import annotations

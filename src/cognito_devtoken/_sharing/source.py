@@ -112,7 +112,7 @@ class SharedSource:
         return 0.0
 
     def bring(self, flight: _Flight) -> OpenIdToken:
-        """Return another host's token, or fetch one that other hosts may adopt."""
+        """Return another host's token, or fetch one that other hosts may use."""
         # Read again: the process may have been frozen since a worker took the flight.
         flight.sent = self._state.now()
         # Call hooks and wake callers now: they must not wait for the store.
@@ -311,7 +311,7 @@ class SharedSource:
             lookup.flight.sent = self._state.now()
 
     def _share(self, lookup: _StoreLookup, token: OpenIdToken) -> None:
-        """Store a new token, so that other hosts may adopt it."""
+        """Store a new token, so that other hosts may use it."""
         state, flight = self._state, lookup.flight
 
         def remaining() -> float:

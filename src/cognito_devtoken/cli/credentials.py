@@ -16,7 +16,8 @@ from ._trade import checked_token, credentials_of
 
 DESCRIPTION = """\
 Gets a token, exchanges it for temporary AWS credentials and prints them in the
-format AWS expects from a credential_process. In ~/.aws/config, on one line:
+format AWS expects from a credential_process. In ~/.aws/config (write
+credential_process on a single line):
 
   [profile user-42]
   credential_process = cognito-devtoken credentials --profile backend

@@ -15,9 +15,12 @@ DESCRIPTION = f"""\
 Prints a script that completes commands, options and their values. To load it,
 add one of these lines to your shell's startup file:
 
-  source <({PROG} completion bash)    # in ~/.bashrc
-  source <({PROG} completion zsh)     # in ~/.zshrc, after compinit
-  {PROG} completion fish | source     # in ~/.config/fish/config.fish"""
+  # ~/.bashrc
+  source <({PROG} completion bash)
+  # ~/.zshrc, after compinit
+  source <({PROG} completion zsh)
+  # ~/.config/fish/config.fish
+  {PROG} completion fish | source"""
 
 
 def add_arguments(parser: Parser) -> None:

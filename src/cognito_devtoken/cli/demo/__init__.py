@@ -48,7 +48,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--fleet",
         action="store_true",
-        help="show processes that share tokens through Redis instead; needs redis-server",
+        help="show processes that share tokens through Redis instead; "
+        "needs redis-server or valkey-server",
     )
 
 
