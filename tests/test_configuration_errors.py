@@ -38,7 +38,7 @@ def test_missing_aws_credentials_are_a_configuration_error(
     error = fail_to_configure(request_, endpoint_url="http://127.0.0.1:1")
 
     assert str(error) == "NoCredentialsError: Unable to locate credentials"
-    assert "aws sts get-caller-identity" in error.__notes__[0]
+    assert "Set AWS_ACCESS_KEY_ID" in error.__notes__[0]
     assert isinstance(error.__cause__, NoCredentialsError)
 
 
