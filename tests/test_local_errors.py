@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from botocore import exceptions as boto
+from botocore.credentials import ContainerProvider
 from botocore.session import Session
 from hypothesis import given
 from hypothesis import strategies as st
@@ -181,6 +182,10 @@ URI = "AWS_CONTAINER_CREDENTIALS_FULL_URI"
 
 
 @pytest.mark.usefixtures("_without_keys")
+@pytest.mark.skipif(
+    not hasattr(ContainerProvider, "ENV_VAR_AUTH_TOKEN_FILE"),
+    reason="this botocore reads no AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+)
 @pytest.mark.parametrize(
     ("variable", "content", "expected"),
     [
@@ -493,23 +498,23 @@ def test_an_answer_of_a_proxy_in_front_of_this_machine_hints_at_no_proxy(
 
 @pytest.mark.usefixtures("_with_proxy")
 @pytest.mark.parametrize(
-    ("proxy", "why"),
+    "proxy",
     [
-        ("http://127.0.0.1:abc", "is not a valid host or port"),
-        (f"http://a:{CANARY}@127.0.0.1:abc", "is not a valid host or port"),
-        (f"http://a:{CANARY}@x@y@[", "Invalid IPv6 URL"),
-        ("http://[", "Invalid IPv6 URL"),
+        "http://127.0.0.1:abc",
+        f"http://a:{CANARY}@127.0.0.1:abc",
+        f"http://a:{CANARY}@x@y@[",
+        "http://[",
     ],
 )
 def test_a_proxy_that_is_not_a_url_is_a_configuration_error(
-    proxy: str, why: str, failure: Callable[..., DevTokenError], monkeypatch: pytest.MonkeyPatch
+    proxy: str, failure: Callable[..., DevTokenError], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("http_proxy", proxy)
 
     error = failure(endpoint_url="http://a.example")
 
     assert type(error) is ConfigurationError
-    assert why in str(error)
+    assert str(error).startswith("The call cannot be sent through the proxy: ")
     assert "HTTP_PROXY" in hint_of(error)
 
 

@@ -23,17 +23,11 @@ LIMIT = 0.1
 # Longer than this, callers would notice.
 LONGEST = 1.0
 
-BOUNDED: Mapping[str, Any] = {
+TIME_LIMITS: Mapping[str, Any] = {
     "socket_timeout": LIMIT,
     "socket_connect_timeout": LIMIT,
     "retry": Retry(NoBackoff(), 0),
 }
-"""
-Arguments for your own client, such as ``RedisCluster(host=…, **BOUNDED)``, so that callers do not
-wait for a server that does not answer. A Sentinel also needs them for its own servers:
-``Sentinel(…, sentinel_kwargs=BOUNDED, **BOUNDED)``.
-"""
-
 _BOUNDED_HINT = "Make the client with **cognito_devtoken.stores.redis.BOUNDED"
 _SENTINEL_HINT = ", and its Sentinel with sentinel_kwargs=BOUNDED."
 
@@ -62,7 +56,7 @@ def client_of(url: Secret) -> Any:
 def _from_url(url: str) -> Any:
     # The connection knows the deadline of an operation. These limits are for the thread that
     # is still connecting after it: a TLS handshake may never end by itself.
-    bounds = {**BOUNDED, "socket_timeout": LONGEST, "socket_connect_timeout": LONGEST}
+    bounds = {**TIME_LIMITS, "socket_timeout": LONGEST, "socket_connect_timeout": LONGEST}
     kind = CONNECTIONS[url.partition("://")[0]]
     client: Any = redis.Redis
     return client.from_url(url, **bounds, protocol=2, connection_class=kind)

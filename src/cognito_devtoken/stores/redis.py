@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
@@ -26,7 +26,7 @@ from ._sealing import KeySource, PlainText, StoreKeys
 try:
     from redis.exceptions import NoScriptError
 
-    from ._redis_clients import BOUNDED, LIMIT, LONGEST, check_client, client_of
+    from ._redis_clients import LIMIT, LONGEST, TIME_LIMITS, check_client, client_of
     from ._redis_hints import explained
 except ModuleNotFoundError as _error:
     raise ConfigurationError(
@@ -46,6 +46,13 @@ _now = SYSTEM_CLOCK.monotonic
 _CLOCK_AGE = 60.0
 # How many messages of the log are read at once.
 _PAGE = 500
+
+BOUNDED: Mapping[str, Any] = TIME_LIMITS
+"""
+Arguments for your own client, such as ``RedisCluster(host=…, **BOUNDED)``, so that callers do not
+wait for a server that does not answer. A Sentinel also needs them for its own servers:
+``Sentinel(…, sentinel_kwargs=BOUNDED, **BOUNDED)``.
+"""
 
 
 class _Look(threading.local):
