@@ -19,7 +19,6 @@ from ..exceptions import (
     DeveloperProviderError,
     SessionClosedError,
 )
-from .client_factory import TIME_LIMITS, make_client
 from .made_clients import CognitoIdentity, MadeClients
 
 
@@ -38,6 +37,7 @@ _NEEDED = (
     "botocore.session",
     "encodings.idna",
     ".call",
+    ".client_factory",
     ".connections",
     ".errors",
     ".log_filter",
@@ -242,6 +242,7 @@ class DevTokenClient:
     def _make_client(self, made: MadeClients, region: str) -> CognitoIdentity:
         from botocore.config import Config
 
+        from .client_factory import TIME_LIMITS, make_client
         from .connections import BoundedSession
 
         if made.session is None:

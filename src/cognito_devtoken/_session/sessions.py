@@ -13,7 +13,6 @@ from .._values.arguments import Seconds
 from .._values.request import TokenRequest
 from .._values.token import OpenIdToken
 from .base import GetOptions, RefreshOptions, Session, keywords
-from .check import in_thread
 
 
 class TokenSession(Session):
@@ -295,6 +294,8 @@ class AsyncTokenSession(Session):
 
     async def check(self) -> None:
         """Call Cognito once, as :meth:`TokenSession.check` does."""
+        from .check import in_thread
+
         await in_thread(self._check)
 
     async def invalidate(self, token: OpenIdToken) -> None:

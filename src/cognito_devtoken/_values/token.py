@@ -15,7 +15,6 @@ import attrs
 from ..exceptions import InvalidTokenResponseError
 from .clock import SYSTEM_CLOCK, Clock, Instant
 from .lease import Lease
-from .partition import cognito_names
 from .request import (
     DEFAULT_DURATION,
     ID_PATTERN,
@@ -173,6 +172,8 @@ class OpenIdToken(_Claims):
         ``cognito-identity.cn-north-1.amazonaws.com.cn``. The name in GovCloud is not publicly
         known; the first is used there too.
         """
+        from .partition import cognito_names
+
         region = self.identity_id.partition(":")[0]
         return {cognito_names(region).login_provider: self.token}
 
