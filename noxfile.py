@@ -87,8 +87,9 @@ def everything(session: nox.Session) -> None:
     session.run("coverage", "combine", "--quiet")
     session.run("coverage", "report")
     # Without coverage, which doubles the time: all cases of the tests that usually draw some.
-    drawn = ["tests/cache/test_interleavings.py", "tests/cache/test_stateful.py"]
-    session.run(*PYTEST, *drawn, env={"THOROUGH": "1"})
+    drawn = ["interleavings", "interruptions", "stateful"]
+    files = [f"tests/cache/test_{name}.py" for name in drawn]
+    session.run(*PYTEST, *files, env={"THOROUGH": "1"})
 
 
 @nox.session(python=PYTHONS[1:])
