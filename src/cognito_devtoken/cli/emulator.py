@@ -104,6 +104,7 @@ def run(arguments: argparse.Namespace) -> None:
             "Choose another one with --port, or 0 for a free one.",
         ) from None
     signal.signal(signal.SIGTERM, lambda number, frame: stop.set())
+    hint = loopback_hint(emulator.endpoint_url)
     with emulator:
         try:
             print(f"endpoint url        {emulator.endpoint_url}")
@@ -112,9 +113,11 @@ def run(arguments: argparse.Namespace) -> None:
             print(f"public keys         {emulator.jwks_uri}")
             print(
                 f"\nexport AWS_ENDPOINT_URL_COGNITO_IDENTITY={emulator.endpoint_url}\n"
-                "sends boto3 and this library here. Press Ctrl-C to stop."
+                "sends boto3 and this library here. Press Ctrl-C to stop.\n",
+                *([f"\n{hint}"] if hint else []),
+                sep="",
+                flush=True,
             )
-            print(loopback_hint(emulator.endpoint_url) or "", flush=True)
             stop.wait()
         except KeyboardInterrupt:
             print()
