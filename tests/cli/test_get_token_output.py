@@ -37,7 +37,7 @@ class TestErrorFormats:
         assert list(told) == ["Message", "Code", "message", "Hint"]
         assert told["Message"] == told["message"] == "IdentityPool 'us-east-1:0' not found."
         assert told["Code"] == "ResourceNotFoundException"
-        assert told["Hint"].startswith("Check the account of the AWS credentials")
+        assert told["Hint"].startswith("Check the identity pool id, the account of")
 
     def test_an_empty_message_stays_empty_in_json(
         self, capsys: pytest.CaptureFixture[str], emulator: Emulator

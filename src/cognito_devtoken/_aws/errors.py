@@ -102,8 +102,8 @@ _HINTS = {
         "accepted by GetCredentialsForIdentity and STS."
     ),
     "IdentityPool '": (
-        "Check the identity pool id (COGNITO_DEVTOKEN_IDENTITY_POOL_ID), the account of the AWS "
-        "credentials and the region of the call: Cognito looks for the pool there."
+        "Check the identity pool id, the account of the AWS credentials and the region of the "
+        "call: Cognito looks for the pool there."
     ),
     "Access to Identity '": (
         "The identity is disabled, for example because it was merged into another. Omit the "
