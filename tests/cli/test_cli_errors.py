@@ -149,7 +149,7 @@ def test_text_that_is_not_unicode_is_refused_before_the_call(
             ["get-token", "--identity-pool-id", "us-east-1:0", "--logins=a=b"],
             254,
             "(ResourceNotFoundException) when calling the GetOpenIdTokenForDeveloperIdentity "
-            "operation: IdentityPool 'us-east-1:0' not found.\nCheck the identity pool id, the account of",
+            "operation: IdentityPool 'us-east-1:0' not found.\nCheck the identity pool id,",
         ),
         (
             [*PLAIN, "--token-duration", "86401"],

@@ -336,6 +336,6 @@ class TestSettings:
         assert main(ASK) == 253
         err = capsys.readouterr().err
         assert (
-            "An error occurred (NoCredentials): Unable to locate credentials.\nSet AWS_ACCESS_KEY_ID"
+            "An error occurred (NoCredentials): Unable to locate credentials.\nSet AWS_ACCESS"
             in err
         )
