@@ -40,7 +40,7 @@ ANSWERS: Mapping[type[exc.DevTokenError], tuple[int, str]] = {
 }
 _WRONG = (500, "Something went wrong on the server.")
 _LATER = (429, 503)
-# Many limits may be violated, and the client knows what it sent.
+# How many violations to list: there may be many, and a few are enough to find the mistake.
 _SHOWN = 3
 _MAX_REASON = 123  # bytes: what RFC 6455 leaves of the frame that closes a WebSocket
 
@@ -124,7 +124,7 @@ def _retry_after(error: Exception) -> int:
     """Return in how many whole seconds to try again; at least 1."""
     retry_at: datetime | None = getattr(error, "retry_at", None)
     if retry_at is None:
-        # No session has set it: as long as the back-off after a first failure.
+        # No session set retry_at, so use the back-off that follows a first failure.
         left = back_off(Failure.of(error), failures=1, remaining=0.0, draw=1.0)
     else:
         # The clock of another machine may have set it.
@@ -161,7 +161,8 @@ def _require_provider(session: Session) -> None:
     """
     Refuse a session from the environment that would fail every request for a user's token.
 
-    A session of the application's own may do without: get() takes complete requests.
+    A session that the application made itself needs no provider, because get() takes complete
+    requests.
     """
     if session._from_env and session._provider is None:
         session._close()

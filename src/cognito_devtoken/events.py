@@ -97,7 +97,8 @@ class FetchSucceeded(Event):
 
         fingerprint: The token's fingerprint.
 
-        lifetime: The seconds counted on: Cognito's ``exp`` minus ``iat``, less one of rounding.
+        lifetime: The lifetime in seconds that the session relies on: ``exp`` minus ``iat``, minus
+            1 s to allow for rounding.
     """
 
     key: str
@@ -223,8 +224,8 @@ class StoreFailed(Event):
     An operation of the shared store failed. Callers do not notice.
 
     Attributes:
-        operation: The name of the store's method; ``listen`` or ``renew`` if something else has
-            interrupted the thread that reads the invalidation log or renews locks.
+        operation: The store's method that failed; ``listen`` or ``renew`` if an error outside the
+            store interrupted the thread that reads the invalidation log or renews locks.
 
         error: The name of the error's class.
 

@@ -81,14 +81,15 @@ class TokenStore(Protocol):
     A store does not know what its names and values mean: names are digests in hexadecimal, values
     are sealed with :attr:`keys` first. Each name has a value and a lock, which are independent of
     each other, and a mark, which is a position of the log. In addition, there is one log of
-    messages for all hosts. One mark holds the id of a key, 16 hex digits, instead of a log's.
+    messages for all hosts. One mark is special: where others hold
+    the id of a log, it holds the id of a key, 16 hex digits.
 
     The log has an id. A store gives it a new one whenever the log starts anew, because it was lost,
     deleted or has expired, and numbers the messages of a log from 1 without a gap.
 
     A cache calls it from several threads at once, never for a hit, and handles whatever it
-    raises. A note of the error (``add_note()``) is logged as what to do about it. An operation that
-    has not succeeded within 100 ms should raise.
+    raises. A note added to the error with ``add_note()`` is logged as the hint. An operation
+    that has not succeeded within 100 ms should raise.
     ``cognito_devtoken.testing.TokenStoreContract`` tests all this.
     """
 
@@ -102,8 +103,8 @@ class TokenStore(Protocol):
         Read a value.
 
         Returns:
-            None if there is no value, or one that never expires. *remaining* must not be more
-            than when the response was sent.
+            None if there is no value, or one that never expires. *remaining* must not
+            exceed the time that was left when the response was sent.
         """
         ...
 
@@ -134,7 +135,7 @@ class TokenStore(Protocol):
 
             owner: Who took the lock.
 
-            seconds: When the lock expires by itself, from now on.
+            seconds: In how many seconds from now the lock expires, unless it is renewed.
 
         Returns:
             Whether the lock was still the owner's. An expired lock is not taken again.
@@ -155,8 +156,8 @@ class TokenStore(Protocol):
             remaining: Returns in how many seconds the value expires, counted from when it is
                 called. The process may be frozen between any two instructions, and a value must
                 not seem to live longer than it does: read a clock first, then call this, and
-                add what it returns to what the clock showed. However late the write takes
-                effect, the value expires then.
+                add what it returns to what the clock showed. The value must expire at that sum,
+                however late the write takes effect.
 
             owner: Who may hold the lock; None if it was not claimed.
 
@@ -188,8 +189,8 @@ class TokenStore(Protocol):
 
             keep: How many of the latest messages to keep, at least.
 
-            ending: The id of a log that has lost messages: if this is still its id, it starts
-                anew first.
+            ending: The id of a log that has lost messages. If the current log still has this id,
+                start a new log before appending.
 
         Returns:
             The id of the log, and the position of the message.

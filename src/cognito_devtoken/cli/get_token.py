@@ -22,9 +22,9 @@ Finds or creates the Cognito identity of a user and prints it with an OpenID
 token. Options, output and exit codes are those of AWS CLI v2.
 
 A MAP is NAME=VALUE[,NAME=VALUE...], with quotes around a value that contains a
-comma, or a JSON object. file://PATH reads the value from a file, and - from
-standard input. Other users of the machine can see command-line arguments, so
-keep the token of a public provider in a file."""
+comma, or a JSON object. Use file://PATH to read the value from a file, or '-'
+to read it from standard input. Other users of the machine can see command-line
+arguments, so keep the token of a public provider in a file."""
 
 _TITLE = "GetOpenIdTokenForDeveloperIdentity"
 

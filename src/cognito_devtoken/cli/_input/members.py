@@ -30,7 +30,7 @@ _NAMES = {
 def add_arguments(parser: Parser) -> None:
     parser.usage = f"{parser.prog} --identity-pool-id REGION:GUID --logins MAP [options]"
     required = parser.add_argument_group(
-        REQUIRED, "Here, or in --cli-input-json or --cli-input-yaml."
+        REQUIRED, "Pass these as options, or in --cli-input-json or --cli-input-yaml."
     ).add_argument
     required("--identity-pool-id", metavar="REGION:GUID", help="the id of the identity pool")
     required(
