@@ -42,6 +42,7 @@ class Fetch:
         self.sent = taken  # the last clock reading before the call of the fetcher
         self.section = section  # of the lock in which it was sent
         self.lifetime = 0.0
+        self.started = False  # whether the fetcher has been called
         self.overdue_since = float("inf")  # by the monotonic clock
 
     def remaining(self, now: Instant) -> float:
@@ -151,6 +152,8 @@ class InvariantChecker:
         for flight in self._flights:
             if flight.done:
                 self._note_back_off(flight.key)
+        # A caller that flies flights itself may be interrupted by another one before its call.
+        self.in_flight = [each for each in self.in_flight if each.started or not each.flight.done]
         self._flights = present
 
     def _note_back_off(self, key: Key) -> None:
@@ -302,7 +305,9 @@ class InvariantChecker:
         if fetch is None or fetch.flight.request is not request or task.reading is None:
             self.violation("a fetch without a flight")
             return None
-        fetch.sent = task.reading
+        fetch.sent, fetch.started = task.reading, True
+        if fetch not in self.in_flight:
+            self.in_flight.append(fetch)
         active = self._not_overdue()
         if fetch in active and sum(other.key == fetch.key for other in active) > 1:
             self.violation("two fetches of one key at once")
