@@ -308,6 +308,12 @@ def test_a_whole_iat_counts_as_rounded_down_and_a_fraction_as_exact(
     assert token.expires_at == datetime.fromtimestamp(expires, UTC)
 
 
+def test_tokens_of_the_same_duration_share_the_number_of_seconds() -> None:
+    tokens = [token_of(jwt(claims(iat=IAT + n, exp=IAT + n + 5000))) for n in range(2)]
+
+    assert tokens[0]._seconds is tokens[1]._seconds
+
+
 SHOWS = [
     repr,
     str,

@@ -23,7 +23,6 @@ from cognito_devtoken._cache.flights import DEADLINE
 from cognito_devtoken._cache.lookup import LONGEST_WAIT
 from cognito_devtoken._cache.worker_slots import Worker
 from cognito_devtoken._runtime.fork import Forks
-from cognito_devtoken._values.key import Key
 from cognito_devtoken.exceptions import (
     DevTokenError,
     ResourceNotFoundError,
@@ -296,15 +295,6 @@ def test_a_token_that_the_fetcher_had_cached_keeps_its_age(
     cache = make_cache(CachingFetcher(), clock)
 
     assert cache.get(request_for()).expires_in().total_seconds() == 400
-
-
-def test_a_token_that_the_bounded_index_rejects_is_not_held(cache: TokenCache) -> None:
-    token = make_token()
-    cache._state.entries._leases._now = 1e12  # for example by rounding
-
-    cache._state.entries.store(Key.of(request_for("other"), PROVIDER), token)
-
-    assert not cache._state.entries.leases
 
 
 class ClockWithoutTime:

@@ -86,8 +86,10 @@ class BoundedDict(Generic[V]):
             victim, _ = index.popitem()
             evicted = victim, self.items.pop(victim)
         index[key] = self._expires(value)
-        if key in index:  # it refuses an item that has already expired
+        if key in index:
             self.items[key] = value
+        else:  # it refuses an item that has already expired, and drops the one before it
+            self.items.pop(key, None)
         self._index = index
         return evicted
 

@@ -240,7 +240,10 @@ class Flights(Generic[R, L]):
 
     def is_orphaned(self, flight: Flight[R, L]) -> bool:
         """Tell whether the worker that took a flight died before the flight ended."""
-        return flight.worker is not None and flight.worker() is None and flight.sent is not None
+        if not (flight.sent and flight.worker):
+            return False
+        worker = flight.worker()
+        return worker is None or worker.ended
 
     def holds(self, flight: Flight[R, L]) -> bool:
         """Tell whether a flight is in the table, as a key's flight or its successor."""

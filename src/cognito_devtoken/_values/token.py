@@ -7,6 +7,7 @@ import math
 from base64 import urlsafe_b64decode
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Self, cast
 
@@ -213,10 +214,11 @@ def _life(token: Secret, identity_id: object, request: TokenRequest) -> float | 
     seconds = expires - issued
     if not 0 < seconds <= longest:
         return f"its token lives for {seconds:g} s, not for more than 0 s and up to {longest} s"
-    return _certain(seconds, issued)
+    return _certain(seconds, is_rounded=isinstance(issued, int))
 
 
-def _certain(seconds: float, issued: float) -> float:
+@lru_cache(maxsize=64)  # so that all tokens of a duration share one number
+def _certain(seconds: float, *, is_rounded: bool) -> float:
     """
     Return for how many of its seconds a token is certainly valid, counted from any moment before
     it was issued.
@@ -224,7 +226,7 @@ def _certain(seconds: float, issued: float) -> float:
     A whole ``iat`` has been rounded down, as Cognito does it: the token was issued up to a second
     later than it says, and has that much less to live. A fraction is taken at its word.
     """
-    return max(seconds - 1, 0) if isinstance(issued, int) else seconds
+    return max(seconds - 1, 0) if is_rounded else seconds
 
 
 def _date(value: Any) -> float | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .grammar import RUNS_PROGRAM, Grammar
+from .grammar import Grammar, fill
 
 
 _SCRIPT = """\
@@ -48,28 +48,13 @@ complete -o default -F _{function} {prog}
 
 def script(prog: str, grammar: Grammar) -> str:
     """Write the script for this program."""
-    choices: list[str] = []
-    for name, flag, option in grammar.values():
-        reply = _reply(option.choices)
-        if option.is_value_optional:
-            reply = f"[[ $word == -* ]] || {{ {reply}; return; }}"
-        elif option.choices:
-            reply += "; return"
-        else:
-            continue
-        choices.append(f"        {name},{flag}) {reply};;")
-    places = grammar.places.items()
-    return _SCRIPT.format(
-        prog=prog,
-        function=prog.replace("-", "_"),
-        program=RUNS_PROGRAM,
-        service=grammar.service,
-        values="|".join(f"{name},{flag}" for name, flag, _ in grammar.values()),
-        choices="\n".join(choices),
-        options="\n".join(f"        {name},-*) {_reply(each.flags)};;" for name, each in places),
-        words="\n".join(
-            f"        {name},*) {_reply([*each.words] or each.flags)};;" for name, each in places
-        ),
+    return fill(
+        _SCRIPT,
+        prog,
+        grammar,
+        choices=_reply,
+        flags=lambda place: _reply(place.flags),
+        words=lambda place: _reply([*place.words]),
     )
 
 

@@ -8,7 +8,7 @@ option nor the value of one.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import attrs
 
@@ -102,6 +102,57 @@ def grammar_of(
         **{name: Place(_options(parser), _words(parser)) for name, parser in parsers.items()},
     }
     return Grammar(places | {alias: places[name] for alias, name in aliases.items()}, service)
+
+
+def fill(
+    script: str,
+    prog: str,
+    grammar: Grammar,
+    *,
+    choices: Callable[[Sequence[str]], str],
+    flags: Callable[[Place], str],
+    words: Callable[[Place], str],
+) -> str:
+    """
+    Fill in the script of a shell.
+
+    Args:
+        script: The script, with the names of what differs in braces.
+
+        prog: The program that it completes.
+
+        grammar: Its command line.
+
+        choices: Returns the command that offers the values of an option.
+
+        flags: Returns the command that offers the options of a place.
+
+        words: Returns the command that offers the other arguments of a place.
+    """
+    of_options: list[str] = []
+    for name, flag, option in grammar.values():
+        offer = choices(option.choices)
+        if option.is_value_optional:
+            offer = f"[[ $word == -* ]] || {{ {offer}; return; }}"
+        elif option.choices:
+            offer += "; return"
+        else:
+            continue
+        of_options.append(f"        {name},{flag}) {offer};;")
+    places = grammar.places.items()
+    return script.format(
+        prog=prog,
+        function=prog.replace("-", "_"),
+        program=RUNS_PROGRAM,
+        service=grammar.service,
+        values="|".join(f"{name},{flag}" for name, flag, _ in grammar.values()),
+        choices="\n".join(of_options),
+        options="\n".join(f"        {name},-*) {flags(each)};;" for name, each in places),
+        words="\n".join(
+            f"        {name},*) {words(each) if each.words else flags(each)};;"
+            for name, each in places
+        ),
+    )
 
 
 def _options(parser: argparse.ArgumentParser) -> list[Option]:

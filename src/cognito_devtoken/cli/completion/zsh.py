@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from shlex import quote
 
-from .grammar import RUNS_PROGRAM, Grammar, Place
+from .grammar import Grammar, Place, fill
 
 
 _SCRIPT = """\
@@ -49,30 +50,11 @@ compdef _{function} {prog}
 
 def script(prog: str, grammar: Grammar) -> str:
     """Write the script for this program."""
-    choices: list[str] = []
-    for name, flag, option in grammar.values():
-        offer = f"compadd -- {' '.join(option.choices)}"
-        if option.is_value_optional:
-            offer = f"[[ $word == -* ]] || {{ {offer}; return; }}"
-        elif option.choices:
-            offer += "; return"
-        else:
-            continue
-        choices.append(f"        {name},{flag}) {offer};;")
-    places = grammar.places.items()
-    return _SCRIPT.format(
-        prog=prog,
-        function=prog.replace("-", "_"),
-        program=RUNS_PROGRAM,
-        service=grammar.service,
-        values="|".join(f"{name},{flag}" for name, flag, _ in grammar.values()),
-        choices="\n".join(choices),
-        options="\n".join(f"        {name},-*) {_flags(each)};;" for name, each in places),
-        words="\n".join(
-            f"        {name},*) {_words(each) if each.words else _flags(each)};;"
-            for name, each in places
-        ),
-    )
+    return fill(_SCRIPT, prog, grammar, choices=_choices, flags=_flags, words=_words)
+
+
+def _choices(choices: Sequence[str]) -> str:
+    return f"compadd -- {' '.join(choices)}"
 
 
 def _flags(place: Place) -> str:

@@ -1,8 +1,6 @@
-"""Interrupts, forks and hooks at the worst moment, and threads that cannot start."""
+"""Interrupts and hooks at the worst moment, and threads that cannot start."""
 
 import pickle
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
@@ -14,11 +12,11 @@ from caching import (
     make_cache,
     request_for,
     start_call,
+    take_flight,
     worker_count,
 )
 from cognito_devtoken import OpenIdToken, RefreshPolicy, TokenCache, TokenRequest
 from cognito_devtoken._cache.flights import DEADLINE
-from cognito_devtoken._runtime.fork import Forks, release_if_owned
 from cognito_devtoken._values.key import Key
 from cognito_devtoken.events import Event, FetchStarted, FetchSucceeded
 from cognito_devtoken.exceptions import (
@@ -39,63 +37,6 @@ def wait_for_token(cache: TokenCache, user_id: str = "user-42", **options: Any) 
 
 def no_threads(job: Any) -> None:
     raise RuntimeError("can't start new thread")
-
-
-class Part:
-    """An object whose lock is held during a fork."""
-
-    def __init__(self) -> None:
-        self.lock = threading.RLock()
-
-    def _before_fork(self) -> None:
-        self.lock.acquire(blocking=False)
-
-    def _after_fork(self, *, in_child: bool) -> None:
-        release_if_owned(self.lock)
-
-
-class TestFork:
-    def test_two_threads_that_fork_at_once_leave_no_lock_held(self) -> None:
-        forks, part = Forks(patience=0), Part()
-        forks.watch(part)
-
-        with ThreadPoolExecutor(1) as one, ThreadPoolExecutor(1) as other:
-            one.submit(forks.before).result()
-            other.submit(forks.before).result()
-            one.submit(forks.after, in_child=False).result()
-            other.submit(forks.after, in_child=False).result()
-
-        assert forks._lock.acquire(blocking=False)
-        assert part.lock.acquire(blocking=False)
-
-    def test_a_child_can_open_a_session_whichever_thread_held_the_registry(self) -> None:
-        forks, part = Forks(patience=0), Part()
-        with ThreadPoolExecutor(1) as other:
-            other.submit(forks._lock.acquire).result()
-
-            forks.before()
-            forks.after(in_child=True)
-
-        assert forks._lock.acquire(blocking=False)
-        forks._lock.release()
-        forks.watch(part)
-
-    def test_a_handler_that_raises_before_the_fork_leaves_no_lock_held(self) -> None:
-        class Interrupted(Part):
-            def _before_fork(self) -> None:
-                super()._before_fork()
-                raise KeyboardInterrupt
-
-        forks, parts = Forks(patience=0), [Interrupted(), Interrupted()]
-        with ThreadPoolExecutor(1) as other:
-            for part in parts:
-                forks.watch(part)
-            with pytest.raises(KeyboardInterrupt):
-                other.submit(forks.before).result()
-            other.submit(forks.after, in_child=False).result()
-
-            for lock in (forks._lock, *(part.lock for part in parts)):
-                assert lock.acquire(blocking=False)
 
 
 class TestThreads:
@@ -213,6 +154,18 @@ class TestThreads:
 
         with pytest.raises(StopIteration):
             next(queued)
+
+    def test_a_flight_whose_worker_has_ended_is_given_up_at_the_next_look(
+        self, fetcher: FakeFetcher, clock: ManualClock
+    ) -> None:
+        threads = ManualThreads()
+        cache = make_cache(fetcher, clock, start_thread=threads.start)
+        waiting = wait_for_token(cache)
+        worker, _ = take_flight(cache, threads)
+        worker.ended = True  # its thread was interrupted, and a traceback keeps it
+
+        with pytest.raises(TokenUnavailableError, match="interrupted"):
+            next(waiting)
 
 
 class TestHooks:
@@ -399,22 +352,3 @@ def test_a_cache_closed_by_a_signal_handler_during_publication_keeps_no_token(
     assert cache.get(request_for()).token
 
     assert not entries.leases
-
-
-def test_a_forked_child_draws_its_own_jitter_and_keeps_a_token_expedited(
-    cache: TokenCache,
-) -> None:
-    entries = cache._state.entries
-    cache.get(request_for())
-    (key,) = entries.leases
-    dues = [entries.leases[key]._due]
-    cache._state.random_fraction = lambda: 1.0
-
-    for expedited in (False, True):
-        if expedited:
-            entries.expedite(key)
-        cache._leases._before_fork()
-        cache._leases._after_fork(in_child=True)
-        dues.append(entries.leases[key]._due)
-
-    assert dues == pytest.approx([600, 500, 0])
