@@ -34,6 +34,14 @@ def test_an_expired_item_also_replaces_the_one_before_it() -> None:
     assert held.store(OTHER, 3.0) is None, "nothing has to be evicted"
 
 
+def test_nothing_is_evicted_for_an_item_that_has_already_expired() -> None:
+    held = bounded(now=2.0)
+    held.store(KEY, 3.0)
+
+    assert held.store(OTHER, 1.0) is None
+    assert held.items == {KEY: 3.0}
+
+
 def test_the_oldest_item_is_evicted_for_a_new_one() -> None:
     held = bounded()
     held.store(KEY, 3.0)

@@ -80,16 +80,17 @@ class BoundedDict(Generic[V]):
 
     def store(self, key: Key, value: V) -> tuple[Key, V] | None:
         """Store an item. Returns the item that was evicted for it, with its key."""
+        expires = self._expires(value)
+        if expires <= self._now:  # not held, nor is the item that it would have replaced
+            self.drop(key)
+            return None
         index = self._take_index()
         evicted = None
         if key not in self.items and len(index) >= self.max_items:
             victim, _ = index.popitem()
             evicted = victim, self.items.pop(victim)
-        index[key] = self._expires(value)
-        if key in index:
-            self.items[key] = value
-        else:  # it refuses an item that has already expired, and drops the one before it
-            self.items.pop(key, None)
+        index[key] = expires
+        self.items[key] = value
         self._index = index
         return evicted
 
