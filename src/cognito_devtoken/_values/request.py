@@ -116,7 +116,7 @@ class TokenRequest(NeverPickled):
         # print the locals of every frame: here logins, perhaps passed as the wrong argument.
         logins = _hidden(logins)
         principal_tags = _hidden(principal_tags)
-        seconds = _seconds(token_duration)
+        seconds = whole_seconds(token_duration)
         self.__attrs_init__(  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
             identity_pool_id, logins, identity_id, principal_tags, seconds
         )
@@ -196,7 +196,7 @@ def _hidden(value: object) -> Any:
     return HiddenValues(cast("Mapping[str, str]", value))
 
 
-def _seconds(value: object) -> Any:
+def whole_seconds(value: object) -> Any:
     """Return a timedelta of whole seconds as their number; anything else as it is."""
     if isinstance(value, timedelta) and not value % _SECOND:
         return value // _SECOND
@@ -215,7 +215,7 @@ def _violations(request: TokenRequest) -> Iterator[Violation]:
             "principal_tags", request.principal_tags, MAX_TAGS, MAX_TAG_NAME, MAX_TAG_VALUE
         )
     if request.token_duration is not None:
-        yield from _duration_violations(request.token_duration)
+        yield from duration_violations("token_duration", request.token_duration, 1, MAX_DURATION)
 
 
 def _id_violations(member: str, value: object) -> Iterator[Violation]:
@@ -250,28 +250,33 @@ def _map_violations(
         yield from text_violations(place, text, max_value)
 
 
-def text_violations(member: str, value: object, maximum: int) -> Iterator[Violation]:
-    """Yield how a value fails to be a text of at most so many characters; never the value."""
+def text_violations(
+    member: str, value: object, maximum: int, *, minimum: int = 1
+) -> Iterator[Violation]:
+    """Yield how a value fails to be a text of so many characters; never the value."""
     if not isinstance(value, str):
         found = "None" if value is None else type(value).__name__
-        yield Violation(member, f"must be a string of 1 to {maximum} characters", found)
+        yield Violation(member, f"must be a string of {minimum} to {maximum} characters", found)
         return
-    if not 1 <= len(value) <= maximum:
-        yield Violation(member, f"must have 1 to {maximum} characters", str(len(value)))
+    if not minimum <= len(value) <= maximum:
+        yield Violation(member, f"must have {minimum} to {maximum} characters", str(len(value)))
     elif LONE_SURROGATE.search(value):
         yield Violation(member, "must be valid Unicode", "text with lone surrogates")
 
 
-def _duration_violations(value: object) -> Iterator[Violation]:
-    limit = f"must be a whole number of seconds from 1 to {MAX_DURATION}"
+def duration_violations(
+    member: str, value: object, shortest: int, longest: int
+) -> Iterator[Violation]:
+    """Yield how a value fails to be a whole number of seconds within these limits."""
+    limit = f"must be a whole number of seconds from {shortest} to {longest}"
     if isinstance(value, bool) or not isinstance(value, int):
         found = str(value) if isinstance(value, timedelta) else type(value).__name__
-        yield Violation("token_duration", limit, found)
-    elif not 1 <= value <= MAX_DURATION:
+        yield Violation(member, limit, found)
+    elif not shortest <= value <= longest:
         # Python refuses to convert an integer of thousands of digits to text.
         bits = value.bit_length()
         found = str(value) if bits <= 64 else f"an integer of {bits} bits"
-        yield Violation("token_duration", limit, found)
+        yield Violation(member, limit, found)
 
 
 def _in_wire_spelling(violation: Violation) -> Violation:
