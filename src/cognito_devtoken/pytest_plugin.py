@@ -11,6 +11,7 @@ import os
 import threading
 import time
 from collections.abc import Collection, Generator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import pytest
@@ -18,12 +19,13 @@ import pytest
 from . import AsyncTokenSession, DevTokenClient, OpenIdToken, TokenRequest, TokenSession
 from ._runtime.fork import watch
 from .exceptions import ConfigurationError, SessionClosedError
-from .typing import TokenFetcher
 
 
 if TYPE_CHECKING:
+    from .credentials import AssumeRole, AwsCredentials
     from .emulator import Emulator
     from .testing import ManualClock
+    from .typing import CredentialsFetcher
 
 __all__ = [
     "async_token_session",
@@ -201,7 +203,7 @@ class _Cognito:
 class _Fetcher:
     """Makes the calls of a session, and ends with its test: end() waits for pending calls."""
 
-    def __init__(self, client: TokenFetcher) -> None:
+    def __init__(self, client: CredentialsFetcher) -> None:
         self._client = client
         self._changed = threading.Condition()
         self._pending = 0
@@ -216,12 +218,23 @@ class _Fetcher:
             self._changed, self._pending = threading.Condition(), 0
 
     def fetch(self, request: TokenRequest) -> OpenIdToken:
+        with self._call():
+            return self._client.fetch(request)
+
+    def fetch_credentials(
+        self, token: OpenIdToken, role: str | AssumeRole | None = None
+    ) -> AwsCredentials:
+        with self._call():
+            return self._client.fetch_credentials(token, role)
+
+    @contextmanager
+    def _call(self) -> Generator[None]:
         with self._changed:
             if self._ended:
                 raise SessionClosedError("The test is over.")
             self._pending += 1
         try:
-            return self._client.fetch(request)
+            yield
         finally:
             with self._changed:
                 self._pending -= 1
@@ -241,10 +254,10 @@ class _Client(DevTokenClient):
         self._environ = _environ(endpoint_url, _REGION)
         self._client_for(_REGION)  # now, and not later in a thread beside the test
 
-    def _make_client(self, region: str) -> Any:
+    def _make_client(self, kind: Any) -> Any:
         with pytest.MonkeyPatch.context() as patch:
             _put(self._environ, patch)
-            return super()._make_client(region)
+            return super()._make_client(kind)
 
 
 def _environ(endpoint_url: str, region: str) -> dict[str, str]:
@@ -255,6 +268,7 @@ def _environ(endpoint_url: str, region: str) -> dict[str, str]:
         "AWS_DEFAULT_REGION": region,
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_ENDPOINT_URL_COGNITO_IDENTITY": endpoint_url,
+        "AWS_ENDPOINT_URL_STS": endpoint_url,
         # No retries: the test sees every failure, and does not wait for another attempt.
         "AWS_MAX_ATTEMPTS": "1",
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,

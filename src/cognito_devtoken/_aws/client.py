@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
-import os
 import threading
-from functools import cache
+from functools import partial
 from importlib import import_module
 from inspect import iscoroutinefunction
-from typing import TYPE_CHECKING, Any, Protocol, Self, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self, TypeVar, cast
 
 from .._runtime.fork import watch
 from .._values.clock import SYSTEM_CLOCK, Instant
 from .._values.request import TokenRequest
 from .._values.token import OpenIdToken
 from ..exceptions import ConfigurationError, SessionClosedError
+from .making import TIME_LIMITS, make_client, prefer_regional_sts, product
 
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from botocore.client import BaseClient
     from botocore.config import Config
     from botocore.session import Session
 
+    from .._values.credentials import AwsCredentials
+    from .._values.role import AssumeRole
+    from .._values.trade import Trade
+    from .masking import HasLogins
 
-# In seconds, for the call itself and for those that botocore makes to get AWS credentials.
-_TIME_LIMITS: Any = {"connect_timeout": 2, "read_timeout": 5}
+
+R = TypeVar("R")
+
 
 # The modules that a first call would import.
 _NEEDED = (
@@ -33,7 +40,11 @@ _NEEDED = (
     ".connections",
     ".errors",
     ".log_filter",
+    "cognito_devtoken._values.trade",
 )
+
+COGNITO = "cognito-identity"
+STS = "sts"
 
 
 class _CognitoIdentity(Protocol):
@@ -41,7 +52,23 @@ class _CognitoIdentity(Protocol):
 
     def get_open_id_token_for_developer_identity(self, **params: Any) -> dict[str, Any]: ...
 
+    def get_credentials_for_identity(self, **params: Any) -> dict[str, Any]: ...
+
     def close(self) -> None: ...
+
+
+class _Sts(Protocol):
+    """The part of botocore's client for STS that is used here."""
+
+    def assume_role_with_web_identity(self, **params: Any) -> dict[str, Any]: ...
+
+
+class ClientKind(NamedTuple):
+    """Which of botocore's clients: for a service, in a region, with signed calls or not."""
+
+    region: str
+    service: str = COGNITO
+    is_signed: bool = True
 
 
 class DevTokenClient:
@@ -111,7 +138,7 @@ class DevTokenClient:
         for module in _NEEDED:
             import_module(module, __package__)
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        _product()
+        product()
 
         self._renew()
         watch(self)
@@ -146,8 +173,8 @@ class DevTokenClient:
 
     def _renew(self) -> None:
         self._lock = threading.Lock()
-        self._session: Session | None = None
-        self._made: dict[str, _CognitoIdentity] = {}
+        self._sessions: dict[str, Session] = {}
+        self._made: dict[ClientKind, Any] = {}
 
     def fetch(self, request: TokenRequest) -> OpenIdToken:
         """
@@ -183,21 +210,7 @@ class DevTokenClient:
             kind = type(request).__name__
             del request  # it may be a user id in the wrong place
             raise TypeError(f"fetch() takes a TokenRequest, not {kind}.")
-        from .errors import translate
-        from .log_filter import our_call
-
-        try:
-            with our_call:
-                return self._fetch(request)
-        except BaseException as error:  # noqa: BLE001  # Ctrl-C has frames too
-            failure = error
-        # Outside the handler, so that botocore's error does not become the context: the locals
-        # of its frames hold the request and the response.
-        failure = translate(failure, request)
-        try:
-            raise failure
-        finally:
-            del failure  # its traceback refers to this frame
+        return _guarded(partial(self._fetch, request), request)
 
     def _fetch(self, request: TokenRequest) -> OpenIdToken:
         client = self._client_for(self._region_name or request.region)
@@ -208,31 +221,101 @@ class DevTokenClient:
             obtained=sent,
         )
 
-    def _client_for(self, region: str) -> _CognitoIdentity:
-        client = self._given or self._made.get(region)
+    def fetch_credentials(
+        self, token: OpenIdToken, role: str | AssumeRole | None = None
+    ) -> AwsCredentials:
+        """
+        Exchange a token for temporary AWS credentials.
+
+        Neither call is signed, so this needs no AWS credentials. STS is called at its endpoint in
+        the region of the identity pool, unless the AWS configuration says otherwise
+        (``AWS_ENDPOINT_URL_STS``, ``AWS_STS_REGIONAL_ENDPOINTS``); *endpoint_url* is Cognito's
+        only.
+
+        Args:
+            token: The token to exchange.
+
+            role: None assumes the role of the identity pool (``GetCredentialsForIdentity``). An
+                ARN is another role that the pool's rules allow the user. An
+                :class:`~cognito_devtoken.credentials.AssumeRole` is any role that trusts the pool
+                (``AssumeRoleWithWebIdentity``).
+
+        Returns:
+            Credentials for the identity of the token.
+
+        Raises:
+            StaleTokenError: If AWS no longer accepts the token.
+
+            InvalidRequestError: If *role* violates a limit.
+
+            TypeError: If *token* is not an OpenIdToken.
+
+        It raises the same errors as :meth:`fetch`, too.
+        """
+        if not isinstance(token, OpenIdToken):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers may be untyped
+            kind = type(token).__name__
+            del token  # it may be the text of one
+            raise TypeError(f"fetch_credentials() takes an OpenIdToken, not {kind}.")
+        from .._values.trade import Trade, check_role
+
+        check_role(role)
+        trade = Trade(token, role)
+        return _guarded(partial(self._trade, trade), trade, trade.operation)
+
+    def _trade(self, trade: Trade) -> AwsCredentials:
+        from .._values.trade import BASIC
+
+        call: Callable[..., dict[str, Any]]
+        if trade.operation == BASIC:
+            sts: _Sts = self._client_for(trade.region, STS, is_signed=False)
+            call = sts.assume_role_with_web_identity
+        else:
+            region = self._region_name or trade.region
+            client: _CognitoIdentity = self._client_for(region, is_signed=False)
+            call = client.get_credentials_for_identity
+        sent = Instant.now(SYSTEM_CLOCK)
+        return trade.credentials(call(**trade.to_params()), sent=sent)
+
+    def _client_for(self, region: str, service: str = COGNITO, *, is_signed: bool = True) -> Any:
+        kind = ClientKind(region, service, is_signed)
+        # What is never signed is not signed by a given client either.
+        given = self._given if service == COGNITO else None
+        client = given or self._made.get(kind)
         if client is None or self._closed:
             with self._lock:
                 self._check_open()
                 # Another thread may have made it while this one waited for the lock.
-                client = self._made.get(region) or self._make_client(region)
-                self._made[region] = client
+                client = self._made.get(kind) or self._make_client(kind)
+                self._made[kind] = client
                 if self._closed:  # meanwhile
                     client.close()
                 self._check_open()
         return client
 
-    def _make_client(self, region: str) -> _CognitoIdentity:
+    def _make_client(self, kind: ClientKind) -> Any:
+        return make_client(
+            self._session_for(kind.service),
+            kind.region,
+            service=kind.service,
+            is_signed=kind.is_signed,
+            endpoint_url=self._endpoint_url if kind.service == COGNITO else None,
+            config=self._config,
+        )
+
+    def _session_for(self, service: str) -> Session:
+        """Return the botocore session whose clients call a service."""
         from botocore.config import Config
 
         from .connections import BoundedSession
 
-        if self._session is None:
-            self._session = BoundedSession(profile=self._profile_name)
-            self._session.set_default_client_config(Config(**_TIME_LIMITS))
-        client = make_client(
-            self._session, region, endpoint_url=self._endpoint_url, config=self._config
-        )
-        return cast("_CognitoIdentity", client)
+        if service not in self._sessions:
+            session = BoundedSession(profile=self._profile_name)
+            session.set_default_client_config(Config(**TIME_LIMITS))
+            if service == STS:
+                # In a session of its own, because the other one also gets the AWS credentials.
+                prefer_regional_sts(session)
+            self._sessions[service] = session
+        return self._sessions[service]
 
     def _check_open(self) -> None:
         if self._closed:
@@ -262,104 +345,20 @@ class DevTokenClient:
         self.close()
 
 
-def make_client(
-    session: Session,
-    region: str | None,
-    *,
-    endpoint_url: str | None = None,
-    config: Config | None = None,
-    verify: bool | str | None = None,
-    attempts: int = 2,
-) -> BaseClient:
-    """
-    Make a botocore client for Cognito's identity pools.
+def _guarded(run: Callable[[], R], request: HasLogins, operation: str | None = None) -> R:
+    """Make a call that logs no secret, and whose errors are ours."""
+    from .errors import OPERATION, translate
+    from .log_filter import our_call
 
-    Args:
-        session: Provides the configuration.
-
-        region: The region to call; None uses the session's.
-
-        endpoint_url: Where to send calls instead of AWS.
-
-        config: Overrides our defaults.
-
-        verify: False accepts any certificate; a path names the CA certificates to verify with.
-
-        attempts: How many attempts to make per call, unless *config*, the environment or the
-            profile says otherwise.
-
-    Raises:
-        ConfigurationError: If botocore cannot make a client from these.
-    """
-    from botocore.config import Config
-    from botocore.exceptions import BotoCoreError
-
-    from .._values.text import one_line
-    from .log_filter import guard_loggers
-
-    guard_loggers()
     try:
-        # Any, because the stubs lack some of its members.
-        merged: Any = Config(
-            **_TIME_LIMITS,
-            # With botocore's 10, it would discard connections, and log a warning.
-            max_pool_connections=50,
-            # TokenRequest has already checked more than botocore would.
-            parameter_validation=False,
-            user_agent=_user_agent(session, config),
-        )
-        if config is not None:
-            merged = merged.merge(config)
-        merged = merged.merge(Config(retries=_retries(session, merged.retries, attempts)))
-        client = session.create_client(
-            "cognito-identity",
-            region_name=region,
-            endpoint_url=endpoint_url,
-            verify=verify,
-            config=merged,
-        )
-    except BotoCoreError:
-        raise  # some of them are ValueErrors; translate() handles them
-    except (AttributeError, TypeError, ValueError) as error:
-        # An argument of the wrong type, a bad endpoint_url, a bad number in the environment.
-        # Any other text may contain a secret.
-        text = one_line(str(error))
-        known = text.startswith(("Invalid endpoint:", "invalid literal for int"))
-        raise ConfigurationError(
-            f"botocore's configuration is wrong: {text if known else type(error).__name__}."
-        ) from None
-    guard_loggers()  # making the client may have added loggers
-    return client
-
-
-def _retries(session: Session, given: Any, attempts: int) -> Any:
-    """Return *given*, with our defaults where it, the environment and the profile are silent."""
-    retries: dict[str, Any] = dict(given or {})
-    if (
-        not {"max_attempts", "total_max_attempts"} & retries.keys()
-        and session.get_config_variable("max_attempts") is None
-    ):
-        retries["total_max_attempts"] = attempts
-    # botocore's own default makes its config variable look set, so read the sources.
-    if not (os.environ.get("AWS_RETRY_MODE") or session.get_scoped_config().get("retry_mode")):
-        retries.setdefault("mode", "standard")
-    return retries
-
-
-def _user_agent(session: Session, config: Config | None) -> str | None:
-    """
-    Return botocore's user agent with our name in front.
-
-    Made once: botocore would make it twice for each call, which takes a tenth of the call's CPU.
-    """
-    given = getattr(config, "user_agent_appid", None)
-    if given or session.get_config_variable("user_agent_appid"):
-        return None  # botocore adds the application id itself, which our string would lack
-    return f"{_product()} {session.user_agent()}"
-
-
-@cache
-def _product() -> str:
-    from importlib.metadata import version
-
-    return f"cognito-devtoken/{version('cognito-devtoken')}"
+        with our_call:
+            return run()
+    except BaseException as error:  # noqa: BLE001  # Ctrl-C has frames too
+        failure = error
+    # Outside the handler, so that botocore's error does not become the context: the locals
+    # of its frames hold the request and the response.
+    failure = translate(failure, request, operation or OPERATION)
+    try:
+        raise failure
+    finally:
+        del failure  # its traceback refers to this frame

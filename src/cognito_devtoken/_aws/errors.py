@@ -39,6 +39,7 @@ from ..exceptions import (
 )
 from .connections import MAX_RESPONSE, TooLargeError
 from .masking import HasLogins, clean, window
+from .trade_errors import error_of_trade
 
 
 OPERATION = "GetOpenIdTokenForDeveloperIdentity"
@@ -222,7 +223,8 @@ def _from_answer(error: ClientError, request: HasLogins, operation: str) -> Serv
     else:
         message = clean(said, request) or "no message"
     stem = code.removesuffix("Exception") if isinstance(code, str) else ""
-    cls = _BY_CODE.get(stem, ServiceError)
+    of_trade, hint_of_trade = error_of_trade(operation, stem, said)
+    cls, hint = of_trade or _BY_CODE.get(stem, ServiceError), hint_of_trade or hint
     if cls is ServiceError:  # the code is unknown, so it may contain anything
         code = clean(code, request) or "Unknown"
         cls = _by_status(status)

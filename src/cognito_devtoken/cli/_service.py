@@ -112,7 +112,7 @@ class Service:
         from botocore import UNSIGNED
         from botocore.config import Config
 
-        from .._aws.client import make_client
+        from .._aws.making import make_client
         from .._values.text import one_line
 
         options = self._options
