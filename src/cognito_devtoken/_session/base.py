@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, NoReturn, Self, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import attrs
 
@@ -21,67 +20,32 @@ from .._runtime.fork import watch
 from .._values.arguments import Seconds
 from .._values.clock import SYSTEM_CLOCK
 from .._values.key import Key
+from .._values.lease import Lease
 from .._values.request import DEVELOPER_PROVIDER, REMOVE_QUOTES, TokenRequest, in_quotes
 from .._values.secret import HiddenValues
 from .._values.token import OpenIdToken
 from ..exceptions import ConfigurationError, DevTokenError, InvalidRequestError, Violation
 from ..typing import Clock, EventHook, TokenFetcher, TokenStore
 from .cache import TokenCache
+from .options import CredentialsOptions, GetOptions, RefreshOptions, check_names
 
 
 if TYPE_CHECKING:
+    from .._values.credentials import AwsCredentials
+    from .._values.trade import CredentialsRequest
     from ..stores.redis import RedisStore
+    from .credentials import CredentialsCache
 
 
-class RequestOptions(TypedDict, total=False):
-    """The options of a request, besides the user id."""
-
-    logins: Mapping[str, str] | None
-    identity_id: str | None
-    principal_tags: Mapping[str, str] | None
-    token_duration: int | timedelta | None
-
-
-class GetOptions(RequestOptions, total=False):
-    """The options of getting a token."""
-
-    min_remaining: Seconds | None
-    timeout: Seconds | None
-
-
-class RefreshOptions(RequestOptions, total=False):
-    """The options of refreshing a token."""
-
-    timeout: Seconds | None
-
-
-_Method = TypeVar("_Method", bound=Callable[..., Any])
-
-
-def keywords(options: type) -> Callable[[_Method], _Method]:
-    """
-    Show the keyword arguments of a method in help(), in editors and in the documentation.
-
-    Spelled out in the method itself, their defaults would make a hit a fifth slower.
-    """
-
-    def show(method: _Method) -> _Method:
-        signature = inspect.signature(method)
-        named = [
-            inspect.Parameter(
-                name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind.__forward_arg__
-            )
-            for name, kind in inspect.get_annotations(options).items()
-        ]
-        positional = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
-        method.__signature__ = signature.replace(parameters=[*positional, *named])  # type: ignore[attr-defined]
-        return method
-
-    return show
+# How many roles a session remembers, to find their credentials fast.
+_MAX_ROLES = 1000
 
 
 class Session:
     """The base of both sessions."""
+
+    # The cache of credentials, once one is needed.
+    _credentials_cache: CredentialsCache | None = None
 
     def __init__(
         self,
@@ -118,7 +82,13 @@ class Session:
         # Copied here, because a hit needs them.
         self._hits = 0
         self._tokens: Any = self._cache._state.entries.leases
+        self._plain = plain
         self._default_digest = Key.of(plain, developer_provider).rest
+        # The same for credentials, and by role; empty until there is a cache of them.
+        self._credential_hits = 0
+        self._credentials: Any = {}
+        self._credentials_digest = b""
+        self._role_digests: dict[object, bytes] = {}
         clock = clock or SYSTEM_CLOCK
         self._monotonic, self._time = clock.monotonic, clock.time
         watch(self)
@@ -215,12 +185,7 @@ class Session:
         """Return the steps of a caller that wants a user's token."""
         allowed = RefreshOptions if forced else GetOptions
         try:
-            for name in options:
-                if name not in allowed.__annotations__:
-                    raise TypeError(
-                        f"{'refresh' if forced else 'get_token'}() got an unexpected keyword "
-                        f"argument {name!r}"
-                    )
+            check_names("refresh" if forced else "get_token", options, allowed)
             rest: Any = dict(options)
             least, patience = rest.pop("min_remaining", None), rest.pop("timeout", None)
             request = self._request(user_id, **rest)
@@ -238,19 +203,119 @@ class Session:
             raise InvalidRequestError([Violation("identity_pool_id", limit)])
         return self._cache._leases.lookup.steps(request, min_remaining, timeout)
 
+    def _credentials_steps(
+        self, user_id: str, options: CredentialsOptions
+    ) -> Steps[CredentialsRequest, AwsCredentials]:
+        """Return the steps of a caller that wants a user's credentials."""
+        from .._values.trade import CredentialsRequest, check_role
+
+        try:
+            check_names("get_credentials", options, CredentialsOptions)
+            rest: Any = dict(options)
+            least, patience = rest.pop("min_remaining", None), rest.pop("timeout", None)
+            role = rest.pop("role", None)
+            check_role(role)
+            request = CredentialsRequest(self._request(user_id, **rest), role)
+        finally:
+            is_plain = options.keys() <= {"role"}
+            del user_id, options
+            rest = None
+        cache = self._cache_for_credentials()
+        if is_plain:
+            if len(self._role_digests) >= _MAX_ROLES:
+                self._role_digests.clear()
+            self._role_digests[role] = cache.key(request).rest
+        return cache.steps(request, least, patience)
+
+    def _credentials_hit(self, user_id: str, options: CredentialsOptions) -> AwsCredentials | None:
+        """Return fresh credentials if the role is the only option."""
+        if options.keys() != {"role"}:
+            return None
+        try:
+            digest = self._role_digests[options.get("role")]
+            found: AwsCredentials = self._credentials[user_id, digest]
+        except (KeyError, TypeError):
+            return None
+        wall = self._time()
+        if not (wall < found._due_wall and self._monotonic() - wall < found._ahead):
+            return None
+        self._credential_hits += 1
+        return found
+
+    def _cache_for_credentials(self) -> CredentialsCache:
+        """Return the cache of credentials, which the first caller makes."""
+        if self._credentials_cache is not None:
+            return self._credentials_cache
+        from .._values.trade import CredentialsRequest
+        from .credentials import CredentialsCache
+
+        made = CredentialsCache(self._cache, self._client, self._provider)
+        # In one step, so that threads that come at the same time share one of them.
+        cache: CredentialsCache = vars(self).setdefault("_credentials_cache", made)
+        if cache is not made:
+            made.close()
+            return cache
+        cache.follow()
+        self._credentials_digest = cache.key(CredentialsRequest(self._plain)).rest
+        self._credentials = cache.leases.state.entries.leases
+        if self._closed:  # meanwhile
+            cache.close()
+        return cache
+
+    def _invalidate(self, lease: Any) -> None:
+        """Discard a rejected token, or rejected credentials."""
+        is_token = isinstance(lease, OpenIdToken) or not isinstance(lease, Lease)
+        try:
+            (self._cache if is_token else self._cache_for_credentials().leases).invalidate(lease)
+        finally:
+            del lease  # it may be the text of one
+
+    # Tokens first: credentials that are exchanged from then on come from a new one.
+
+    def _forget(self, user_id: str) -> None:
+        try:
+            self._cache.forget(user_id)
+            if self._credentials_cache is not None:
+                self._credentials_cache.forget(user_id)
+        finally:
+            del user_id  # a traceback shows the locals of its frames
+
+    def _forget_identity(self, identity_id: str) -> None:
+        try:
+            self._cache.forget_identity(identity_id)
+            if self._credentials_cache is not None:
+                self._credentials_cache.forget_identity(identity_id)
+        finally:
+            del identity_id  # it may be a user id in the wrong place
+
+    def _clear(self) -> None:
+        self._cache.clear()
+        if self._credentials_cache is not None:
+            self._credentials_cache.clear()
+
     def stats(self) -> Stats:
         """Return what the session has done so far, and what it holds now."""
         stats = self._cache.stats()
-        return attrs.evolve(stats, hits=stats.hits + self._hits)
+        found = None
+        if self._credentials_cache is not None:
+            found = self._credentials_cache.leases.stats()
+            found = attrs.evolve(found, hits=found.hits + self._credential_hits)
+        return attrs.evolve(stats, hits=stats.hits + self._hits, credentials=found)
 
     def health(self) -> Health:
         """
-        Tell how the last calls to Cognito went, for a health check. It makes no call.
+        Tell how the last calls went, for a health check. It makes no call.
+
+        Those to Cognito for tokens; if they go well, the exchanges of tokens for credentials.
 
         A failing session still serves its cached tokens, so do not take a host out of service
         because of it.
         """
-        return self._cache.health()
+        health = self._cache.health()
+        if health.ok and self._credentials_cache is not None:
+            of_credentials = self._credentials_cache.leases.state.recorder.health
+            return health if of_credentials.ok else of_credentials
+        return health
 
     def _check(self) -> None:
         """Call Cognito once, past the cache; health() reports the outcome."""
@@ -271,10 +336,12 @@ class Session:
 
     def _after_fork(self, *, in_child: bool) -> None:
         if in_child:
-            self._hits = 0
+            self._hits = self._credential_hits = 0
 
     def _close(self) -> None:
         self._closed = True
+        if self._credentials_cache is not None:
+            self._credentials_cache.close()
         self._cache.close()
         if isinstance(self._owned, DevTokenClient):
             self._owned.close()

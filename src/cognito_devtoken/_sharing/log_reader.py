@@ -8,6 +8,7 @@ has read of it. What does not open is counted, and shows nothing about what was 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from .._cache.invalidation import invalidate, matching
 from .._cache.scopes import EVERYTHING, InvalidationScope
@@ -137,5 +138,9 @@ class LogReader:
         return scopes
 
     def _invalidate(self, scopes: Sequence[InvalidationScope]) -> None:
-        removed = invalidate(self._state, scopes, matching(scopes, self._provider))
-        self._state.recorder.emit(InvalidatedElsewhere, removed)
+        matches = matching(scopes, self._provider)
+        removed = invalidate(self._state, scopes, matches)
+        recorder = self._state.recorder
+        # Before the hooks, and not now: the followers take locks of their own.
+        recorder.defer_first(*(partial(each, scopes, matches) for each in self._state.followers))
+        recorder.emit(InvalidatedElsewhere, removed)
