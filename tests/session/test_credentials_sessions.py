@@ -371,6 +371,7 @@ def test_a_caller_may_give_up(session: Any, fetcher: FakeFetcher) -> None:
 def test_a_wait_for_a_token_does_not_exceed_the_deadline_of_the_exchange(
     fetcher: FakeFetcher, clock: ManualClock
 ) -> None:
+    session: Any
     with TokenSession(POOL_ID, developer_provider=PROVIDER, client=fetcher, clock=clock) as session:
 
         def get() -> None:

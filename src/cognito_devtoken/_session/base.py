@@ -185,7 +185,7 @@ class Session:
         """Return the steps of a caller that wants a user's token."""
         allowed = RefreshOptions if forced else GetOptions
         try:
-            check_names("refresh" if forced else "get_token", options, allowed)
+            check_names("refresh" if forced else "get_token", list(options), allowed)
             rest: Any = dict(options)
             least, patience = rest.pop("min_remaining", None), rest.pop("timeout", None)
             request = self._request(user_id, **rest)
@@ -210,7 +210,7 @@ class Session:
         from .._values.trade import CredentialsRequest, check_role
 
         try:
-            check_names("get_credentials", options, CredentialsOptions)
+            check_names("get_credentials", list(options), CredentialsOptions)
             rest: Any = dict(options)
             least, patience = rest.pop("min_remaining", None), rest.pop("timeout", None)
             role = rest.pop("role", None)
@@ -219,12 +219,12 @@ class Session:
         finally:
             is_plain = options.keys() <= {"role"}
             del user_id, options
-            rest = None
+            rest = role = None
         cache = self._cache_for_credentials()
         if is_plain:
             if len(self._role_digests) >= _MAX_ROLES:
                 self._role_digests.clear()
-            self._role_digests[role] = cache.key(request).rest
+            self._role_digests[request.role] = cache.key(request).rest
         return cache.steps(request, least, patience)
 
     def _credentials_hit(self, user_id: str, options: CredentialsOptions) -> AwsCredentials | None:
