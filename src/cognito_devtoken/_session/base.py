@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
@@ -264,34 +264,35 @@ class Session:
 
     def _invalidate(self, lease: Any) -> None:
         """Discard a rejected token, or rejected credentials."""
-        is_token = isinstance(lease, OpenIdToken) or not isinstance(lease, Lease)
+        invalidate: Callable[[Any], None] = self._cache.invalidate
+        if isinstance(lease, Lease) and not isinstance(lease, OpenIdToken):
+            invalidate = self._cache_for_credentials().leases.invalidate
         try:
-            (self._cache if is_token else self._cache_for_credentials().leases).invalidate(lease)
+            invalidate(lease)  # pyright: ignore[reportArgumentType]  # of its kind
         finally:
             del lease  # it may be the text of one
 
-    # Tokens first: credentials that are exchanged from then on come from a new one.
+    def _caches(self) -> list[TokenCache | CredentialsCache]:
+        """Return the caches, tokens first: an exchange in between gets a new token."""
+        return [self._cache, *([self._credentials_cache] if self._credentials_cache else [])]
 
     def _forget(self, user_id: str) -> None:
         try:
-            self._cache.forget(user_id)
-            if self._credentials_cache is not None:
-                self._credentials_cache.forget(user_id)
+            for cache in self._caches():
+                cache.forget(user_id)
         finally:
             del user_id  # a traceback shows the locals of its frames
 
     def _forget_identity(self, identity_id: str) -> None:
         try:
-            self._cache.forget_identity(identity_id)
-            if self._credentials_cache is not None:
-                self._credentials_cache.forget_identity(identity_id)
+            for cache in self._caches():
+                cache.forget_identity(identity_id)
         finally:
             del identity_id  # it may be a user id in the wrong place
 
     def _clear(self) -> None:
-        self._cache.clear()
-        if self._credentials_cache is not None:
-            self._credentials_cache.clear()
+        for cache in self._caches():
+            cache.clear()
 
     def stats(self) -> Stats:
         """Return what the session has done so far, and what it holds now."""
@@ -340,9 +341,8 @@ class Session:
 
     def _close(self) -> None:
         self._closed = True
-        if self._credentials_cache is not None:
-            self._credentials_cache.close()
-        self._cache.close()
+        for cache in self._caches():
+            cache.close()
         if isinstance(self._owned, DevTokenClient):
             self._owned.close()
         if self._owned_store is not None:
