@@ -47,18 +47,21 @@ class TokenSession(Session):
         token_duration: How long tokens live unless a call says otherwise: whole seconds or a
             timedelta, 1 s to 86,400 s (24 hours). None uses Cognito's default of 900 s.
 
-        client: Gets the tokens. The session does not close it. None makes a
-            :class:`DevTokenClient`, which is closed with the session.
+        client: Gets the tokens, and exchanges them for credentials if it can
+            (:class:`~cognito_devtoken.typing.CredentialsFetcher`). The session does not close it.
+            None makes a :class:`DevTokenClient`, which is closed with the session.
 
         policy: When tokens are refreshed; None uses the defaults.
 
         store: Shares tokens with other processes and hosts, such as a
             :class:`~cognito_devtoken.stores.redis.RedisStore`. The session does not close it.
 
-        max_entries: How many tokens to hold at most. 10,000 of them take about 15 MB.
+        max_entries: How many tokens to hold at most, and how many credentials. 10,000 tokens take
+            about 15 MB.
 
-        max_concurrent_fetches: How many calls to Cognito to make at once. Cognito's default
-            quota is 50 calls per second for an account and region.
+        max_concurrent_fetches: How many calls to Cognito to make at once, and how many exchanges
+            of tokens for credentials. Cognito's default quota is 50 calls for a token per second
+            for an account and region.
 
         clock: Measures the age of tokens; None uses this machine's clocks.
 
