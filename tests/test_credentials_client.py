@@ -200,14 +200,16 @@ def test_a_closed_client_exchanges_no_token() -> None:
 @pytest.mark.parametrize(
     ("token", "role", "error"),
     [
-        ("text", None, TypeError),
-        (TOKEN, "app", InvalidRequestError),
+        ("canary-of-a-token", None, TypeError),
+        (TOKEN, "canary-of-a-role\n\x00", InvalidRequestError),
         (TOKEN, 7, InvalidRequestError),
     ],
 )
 def test_wrong_arguments_are_refused(token: Any, role: Any, error: type[Exception]) -> None:
-    with DevTokenClient() as client, pytest.raises(error):
+    with DevTokenClient() as client, pytest.raises(error) as caught:
         client.fetch_credentials(token, role)
+
+    assert not find_leaks(caught.value, *(each for each in (token, role) if type(each) is str))
 
 
 # By flow (enhanced, basic), code and message: the error.
@@ -332,3 +334,28 @@ def test_a_response_that_is_not_credentials_is_refused(
             client.fetch_credentials(TOKEN, role)
 
     assert not find_leaks(caught.value, "canary")
+
+
+@pytest.mark.external
+def test_a_token_of_moto_can_be_exchanged_in_both_flows(
+    request_: TokenRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moto = pytest.importorskip("moto.server", reason="moto is not installed")
+    server = moto.ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        url = f"http://{host}:{port}"
+        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", url)
+        pool_id = boto3_client(url).create_identity_pool(
+            IdentityPoolName="pool", AllowUnauthenticatedIdentities=False
+        )["IdentityPoolId"]
+        with DevTokenClient(endpoint_url=url) as client:
+            token = client.fetch(TokenRequest(pool_id, request_.logins))
+            found = [client.fetch_credentials(token, role) for role in ROLES]
+    finally:
+        server.stop()
+
+    assert {each.identity_id for each in found} == {token.identity_id}
+    assert found[0].expires_in() > timedelta(seconds=60)  # moto's live for 90 s
+    assert found[2].expires_in() > timedelta(seconds=870)

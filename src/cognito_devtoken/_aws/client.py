@@ -12,7 +12,7 @@ from .._runtime.fork import watch
 from .._values.clock import SYSTEM_CLOCK, Instant
 from .._values.request import TokenRequest
 from .._values.token import OpenIdToken
-from ..exceptions import ConfigurationError, SessionClosedError
+from ..exceptions import ConfigurationError, InvalidRequestError, SessionClosedError
 from .making import TIME_LIMITS, make_client, prefer_regional_sts, product
 
 
@@ -258,7 +258,11 @@ class DevTokenClient:
             raise TypeError(f"fetch_credentials() takes an OpenIdToken, not {kind}.")
         from .._values.trade import Trade, check_role
 
-        check_role(role)
+        try:
+            check_role(role)
+        except InvalidRequestError:
+            del role  # it may be a secret in the wrong place
+            raise
         trade = Trade(token, role)
         return _guarded(partial(self._trade, trade), trade, trade.operation)
 
