@@ -94,7 +94,7 @@ class Lookup(Generic[R, L]):
             raise
         least = None if min_remaining is None else as_seconds("min_remaining", min_remaining)
         if least is not None and least >= life:
-            raise ValueError(f"min_remaining must be less than the token's life of {life:g} s.")
+            raise ValueError(f"min_remaining must be less than the life of {life:g} s.")
         patience = LONGEST_WAIT if timeout is None else as_seconds("timeout", timeout)
         state, recorder = self._state, self._state.recorder
         asked = state.now()

@@ -41,7 +41,7 @@ _MAX_REMEMBERED = 1000
 _MAX_TEXT = 500
 # Two warnings are the same if these members are: not the key, the request id or the message, which
 # may differ for each user.
-_SAME = ("error", "code", "hint", "operation", "why", "hook")
+_SAME = ("lease", "error", "code", "hint", "operation", "why", "hook")
 
 
 class LoggingHook:
