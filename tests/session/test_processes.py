@@ -161,7 +161,7 @@ client = DevTokenClient(endpoint_url=sys.argv[1])
 session = open_session(client=client)
 def port():
     session.refresh("user-42")
-    (made,) = client._made.by_region.values()
+    (made,) = client._made.by_kind.values()
     (pool,) = made._endpoint.http_session._session._manager.pools._container.values()
     connection = pool.pool.get_nowait()
     while connection is None:
