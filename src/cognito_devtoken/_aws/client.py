@@ -216,8 +216,7 @@ class DevTokenClient:
             failure = error
         # Outside the handler, so that botocore's error does not become the context: the locals
         # of its frames hold the request and the response.
-        session = made.sessions.get(COGNITO)
-        failure = translate(failure, request, operation or OPERATION, session)
+        failure = translate(failure, request, operation or OPERATION, made.sessions.get(COGNITO))
         if isinstance(failure, CallerDeniedError) or (
             # One that is a ServiceError, too, is about the pool or a role.
             isinstance(failure, ConfigurationError) and not isinstance(failure, ServiceError)

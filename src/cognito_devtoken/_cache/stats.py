@@ -140,13 +140,13 @@ class StatsRecorder:
 
         log: Called with the events that are warnings.
 
-        lease: What the cache holds, as its events show it.
+        lease: What the cache holds, as events and messages name it.
     """
 
     def __init__(
         self, hooks: Iterable[EventHook], log: EventHook | None = None, lease: str = "token"
     ) -> None:
-        self._lease = lease
+        self.lease = lease
         self.health = Health()
         self.counts: Counter[str] = Counter()
         self.reasons: Counter[str] = Counter()
@@ -171,7 +171,7 @@ class StatsRecorder:
         The hooks run in a copy of the present context, whichever thread calls them later.
         """
         if hooks := self._hooks_of(kind):
-            event = kind(*map(_public, members))._about(self._lease)
+            event = kind(*map(_public, members))._about(self.lease)
             # A copy for each hook, because two threads may call two of them at once.
             for hook in hooks:
                 self.defer(partial(copy_context().run, partial(self._call, hook, event)))
@@ -191,7 +191,7 @@ class StatsRecorder:
     def _report(self, hook: EventHook, error: str) -> None:
         """Tell the other hooks that one has failed, once for each class of error."""
         name = getattr(hook, "__qualname__", type(hook).__qualname__)
-        failed = HookFailed(name, error)._about(self._lease)
+        failed = HookFailed(name, error)._about(self.lease)
         if failed not in self._failed_hooks:
             self._failed_hooks.add(failed)
             for other in self._hooks_of(HookFailed):
