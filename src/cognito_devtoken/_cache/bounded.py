@@ -7,7 +7,7 @@ middle of a change. It loses at most the index, which the next change builds ane
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from .._values.clock import Instant
@@ -22,7 +22,7 @@ V = TypeVar("V")
 
 class BoundedDict(Generic[V]):
     """
-    At most *max_items* items by key, in a plain dictionary that readers use without a lock.
+    At most *max_items* items by key, in a dictionary that readers use without a lock.
 
     Cachetools decides what to evict: expired items first, then those that were stored longest
     ago. To store an item again makes it the newest.
@@ -33,10 +33,17 @@ class BoundedDict(Generic[V]):
         max_items: How many items to hold at most.
 
         expires: Returns when an item expires, by the monotonic clock.
+
+        items: The dictionary, if it is not a plain one.
     """
 
-    def __init__(self, max_items: int, expires: Callable[[V], float]) -> None:
-        self.items: dict[Key, V] = {}
+    def __init__(
+        self,
+        max_items: int,
+        expires: Callable[[V], float],
+        items: MutableMapping[Key, V] | None = None,
+    ) -> None:
+        self.items: MutableMapping[Key, V] = {} if items is None else items
         self.max_items = max_items
         self._expires = expires
         self._now = 0.0

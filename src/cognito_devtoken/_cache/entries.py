@@ -13,6 +13,7 @@ from .._values.key import Key
 from .._values.lease import Lease
 from .bounded import BoundedDict
 from .failures import RememberedFailure
+from .lease_dict import LeaseDict
 
 
 L = TypeVar("L", bound=Lease)
@@ -28,14 +29,14 @@ class Entries(Generic[L]):
     """
     Leases and remembered failures by key, each within the same bound.
 
-    *leases* is a plain dictionary, which a hit reads without a lock and without changing it. A
-    refresh stores its lease again, so leases in use outlive unused ones.
+    A hit reads *leases* without a lock and without changing them. A refresh stores its lease
+    again, so leases in use outlive unused ones.
     """
 
     def __init__(self, max_entries: int) -> None:
         # By the monotonic clock; one that has expired by the wall clock is not served either.
-        self._leases: BoundedDict[L] = BoundedDict(max_entries, _end_of_lease)
-        self.leases = self._leases.items
+        self.leases: LeaseDict[L] = LeaseDict()
+        self._leases: BoundedDict[L] = BoundedDict(max_entries, _end_of_lease, self.leases)
         # With a smaller bound, some keys would not back off when many fail at once.
         self._failures: BoundedDict[RememberedFailure] = BoundedDict(
             max(max_entries, _MIN_FAILURES), _end_of_failure

@@ -157,10 +157,10 @@ class CacheState(Generic[R, L]):
             flight.done = True
         self._renew()
         self.recorder.reset()
-        leases = self.entries.leases
-        for key, lease in leases.items():
-            if not self.entries.is_expedited(lease):
-                leases[key] = self.stamp(lease, key, lease._sent)
+        self.entries.leases.inherit(self._with_own_jitter)
+
+    def _with_own_jitter(self, lease: L, key: Key) -> L:
+        return lease if self.entries.is_expedited(lease) else self.stamp(lease, key, lease._sent)
 
 
 def session_closed() -> SessionClosedError:

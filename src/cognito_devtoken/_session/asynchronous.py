@@ -38,7 +38,7 @@ class AsyncTokenSession(Session):
         if not options:
             # As in TokenSession.get_token(): sharing it would make a hit a sixth slower.
             try:
-                token: OpenIdToken = self._tokens[user_id, self._default_digest]
+                token: OpenIdToken = self._tokens[user_id]
             except (KeyError, TypeError):
                 pass
             else:
@@ -81,7 +81,7 @@ class AsyncTokenSession(Session):
         if not options:
             # As in TokenSession.get_token(): sharing it would make a hit a sixth slower.
             try:
-                found: AwsCredentials = self._credentials[user_id, self._credentials_digest]
+                found: AwsCredentials = self._credentials[user_id]
             except (KeyError, TypeError):
                 pass
             else:

@@ -78,15 +78,17 @@ class Session:
             clock=clock,
             on_event=on_event,
         )
+        self._plain = plain
+        tokens = self._cache._state.entries.leases
+        if developer_provider is not None:
+            tokens.set_plain(Key.of(plain, developer_provider).rest)
         # Copied here, because a hit needs them.
         self._hits = 0
-        self._tokens: Any = self._cache._state.entries.leases
-        self._plain = plain
-        self._default_digest = Key.of(plain, developer_provider).rest
+        self._tokens: Any = tokens.plain
         # The same for credentials, and by role; empty until there is a cache of them.
         self._credential_hits = 0
         self._credentials: Any = {}
-        self._credentials_digest = b""
+        self._credentials_by_role: Any = {}
         self._role_digests: dict[object, bytes] = {}
         clock = clock or SYSTEM_CLOCK
         self._monotonic, self._time = clock.monotonic, clock.time
@@ -194,11 +196,11 @@ class Session:
 
     def _credentials_hit(self, user_id: str, options: CredentialsOptions) -> AwsCredentials | None:
         """Return fresh credentials if the role is the only option."""
-        if options.keys() != {"role"}:
+        if options.keys() != {"role"} or options["role"] is None:
             return None
         try:
-            digest = self._role_digests[options.get("role")]
-            found: AwsCredentials = self._credentials[user_id, digest]
+            digest = self._role_digests[options["role"]]
+            found: AwsCredentials = self._credentials_by_role[user_id, digest]
         except (KeyError, TypeError):
             return None
         wall = self._time()
@@ -211,18 +213,17 @@ class Session:
         """Return the cache of credentials, which the first caller makes."""
         if self._credentials_cache is not None:
             return self._credentials_cache
-        from .._values.trade import CredentialsRequest
         from .credentials import CredentialsCache
 
-        made = CredentialsCache(self._cache, self._client, self._provider)
+        made = CredentialsCache(self._cache, self._client, self._provider, self._plain)
         # In one step, so that threads that come at the same time share one of them.
         cache: CredentialsCache = vars(self).setdefault("_credentials_cache", made)
         if cache is not made:
             made.close()
             return cache
         cache.follow()
-        self._credentials_digest = cache.key(CredentialsRequest(self._plain)).rest
-        self._credentials = cache.leases.state.entries.leases
+        leases = cache.leases.state.entries.leases
+        self._credentials, self._credentials_by_role = leases.plain, leases.others
         if self._closed:  # meanwhile
             cache.close()
         return cache

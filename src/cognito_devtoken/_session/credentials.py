@@ -40,10 +40,16 @@ class CredentialsCache:
         client: Exchanges them, if it can; otherwise a DevTokenClient does.
 
         developer_provider: The provider whose login is the user id.
+
+        plain: A request that names a user and nothing else.
     """
 
     def __init__(
-        self, tokens: TokenCache, client: TokenFetcher, developer_provider: str | None
+        self,
+        tokens: TokenCache,
+        client: TokenFetcher,
+        developer_provider: str | None,
+        plain: TokenRequest,
     ) -> None:
         self._tokens = tokens
         self._provider = developer_provider
@@ -55,6 +61,8 @@ class CredentialsCache:
             recorder=tokens._new_recorder("credentials"),
             **tokens._limits,
         )
+        if developer_provider is not None:
+            self.leases.state.entries.leases.set_plain(self.key(CredentialsRequest(plain)).rest)
 
     def follow(self) -> None:
         """Forget, from now on, what other hosts forget."""

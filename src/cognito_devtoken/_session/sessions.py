@@ -122,7 +122,7 @@ class TokenSession(Session):
         """
         if not options:
             try:
-                token: OpenIdToken = self._tokens[user_id, self._default_digest]
+                token: OpenIdToken = self._tokens[user_id]
             except (KeyError, TypeError):
                 pass  # a miss, or not a user id
             else:
@@ -217,7 +217,7 @@ class TokenSession(Session):
         if not options:
             # As in get_token(): sharing it would make a hit a sixth slower.
             try:
-                found: AwsCredentials = self._credentials[user_id, self._credentials_digest]
+                found: AwsCredentials = self._credentials[user_id]
             except (KeyError, TypeError):
                 pass
             else:
