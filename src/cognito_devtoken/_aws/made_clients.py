@@ -1,9 +1,9 @@
 """
-The botocore clients that the library makes, which are replaced as a whole.
+The botocore clients that the library makes. They are replaced together, with their session.
 
-botocore reads profiles and AWS credentials once, and keeps them in its session. Credentials in a
-file that another program rewrites expire in the session, and a new session would find the new
-ones. A client is not closed while a call uses it.
+botocore reads profiles and AWS credentials once, and keeps them in its session. If another program
+writes new credentials to a file, the session keeps the old ones, even after they have expired. Only
+a new session reads the new ones. A client is not closed while a call uses it.
 """
 
 from __future__ import annotations
@@ -31,16 +31,18 @@ class MadeClients:
     One botocore session and its clients.
 
     Args:
-        since: When they replaced others, by a monotonic clock.
+        since: When these clients replaced others, by a monotonic clock.
 
     Attributes:
         session: The session, once a client is needed.
 
         by_region: The clients.
 
-        making: Held while a client is made, and so while AWS credentials are looked up.
+        making: A lock that is held while a client is made. This includes looking up AWS
+            credentials.
 
-        refused: Whether AWS has refused their credentials, or botocore has found none.
+        refused: Whether AWS has refused the credentials of these clients, or botocore has found
+            none.
     """
 
     def __init__(self, since: float) -> None:
