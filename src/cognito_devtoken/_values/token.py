@@ -97,7 +97,7 @@ class OpenIdToken(_Claims):
 
     @property
     def token(self) -> str:
-        """The OpenID token itself: a secret until it expires."""
+        """The OpenID token itself. It is a secret until it expires."""
         return self._secret
 
     @property
