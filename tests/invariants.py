@@ -14,12 +14,12 @@ from cognito_devtoken._values.key import Key
 from cognito_devtoken._values.lease import Lease
 from cognito_devtoken.exceptions import DevTokenError, SessionClosedError
 from cognito_devtoken.typing import Instant
-from kinds import Kind, badges, tokens
+from kinds import Kind, badges, credentials, tokens
 from scheduler import Scheduler, Task
 
 
 LIFETIME = 40
-KINDS = [tokens(LIFETIME), badges(LIFETIME)]
+KINDS = [tokens(LIFETIME), badges(LIFETIME), credentials(LIFETIME)]
 # Seconds for which a failure is remembered after its back-off ends.
 LINGER = 60
 NEVER = -1

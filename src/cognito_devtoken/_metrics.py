@@ -22,6 +22,8 @@ from ._session.sessions import AsyncTokenSession, TokenSession
 
 Source = TokenSession | AsyncTokenSession | TokenCache
 
+# What a session holds, as a label of every metric.
+LEASES = ("token", "credentials")
 # Upper bounds in seconds. A fetch is abandoned after 15 s.
 BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15)
 
@@ -95,8 +97,8 @@ class Watched:
     def _begin(self, sources: Iterable[weakref.ref[Source]] = ()) -> None:
         self._pid = os.getpid()
         self._lock = threading.Lock()
-        self._counted = {source: Counter[str]() for source in sources}
-        self._gone: Counter[str] = Counter()
+        self._counted = {source: Counter[tuple[str, str]]() for source in sources}
+        self._gone = Counter[tuple[str, str]]()
 
     def _begin_if_forked(self) -> None:
         if self._pid != os.getpid():
@@ -108,12 +110,16 @@ class Watched:
         with self._lock:
             self._counted.setdefault(weakref.ref(source), Counter())
 
-    def figures(self) -> Counter[str]:
-        """Return their sums, including sessions that are gone, so that no counter decreases."""
+    def figures(self) -> Counter[tuple[str, str]]:
+        """
+        Return their sums by lease and name.
+
+        They include sessions that are gone, so that no counter decreases.
+        """
         self._begin_if_forked()
         with self._lock:
             sources = [(ref, ref()) for ref in self._counted]
-        held: Counter[str] = Counter()
+        held = Counter[tuple[str, str]]()
         for ref, source in sources:
             # Not under the lock: stats() takes the session's lock.
             stats = None if source is None else source.stats()
@@ -128,7 +134,13 @@ class Watched:
             return sum(self._counted.values(), self._gone + held)
 
 
-def _numbers(stats: Stats, figures: Iterable[Figure]) -> Counter[str]:
+def _numbers(stats: Stats, figures: Iterable[Figure]) -> Counter[tuple[str, str]]:
     return Counter(
-        {name: getattr(stats, name) for figure in figures for name in figure.parts.values()}
+        {
+            (lease, name): getattr(each, name)
+            for lease, each in zip(LEASES, (stats, stats.credentials), strict=True)
+            if each
+            for figure in figures
+            for name in figure.parts.values()
+        }
     )

@@ -30,6 +30,7 @@ TYPE = "application/problem+json"  # RFC 9457
 ANSWERS: Mapping[type[exc.DevTokenError], tuple[int, str]] = {
     exc.InvalidRequestError: (400, "The request exceeds a limit."),
     exc.InvalidParameterError: (400, "The request was not accepted."),
+    exc.StaleTokenError: (503, "No token is available right now. Try again later."),
     exc.NotAuthorizedError: (403, "These logins are not accepted."),
     exc.ResourceConflictError: (409, "A login belongs to another identity."),
     exc.DeveloperUserAlreadyRegisteredError: (409, "The user belongs to another identity."),

@@ -10,12 +10,17 @@ Every exception that this library raises.
     │   ├── InvalidParameterError
     │   ├── ResourceNotFoundError
     │   ├── NotAuthorizedError
+    │   │   └── StaleTokenError
     │   ├── ResourceConflictError
     │   ├── DeveloperUserAlreadyRegisteredError
     │   ├── TooManyRequestsError
     │   ├── InternalServiceError
     │   ├── CallerDeniedError
-    │   └── DeveloperProviderError (ConfigurationError)
+    │   ├── DeveloperProviderError (ConfigurationError)
+    │   ├── IdentityPoolRolesError (ConfigurationError)
+    │   ├── RoleDeniedError (ConfigurationError)
+    │   ├── RegionDisabledError (ConfigurationError)
+    │   └── SessionPolicyError
     ├── InvalidTokenResponseError
     ├── TokenUnavailableError
     └── SessionClosedError (RuntimeError)
@@ -39,15 +44,20 @@ __all__ = [
     "DevTokenError",
     "DeveloperProviderError",
     "DeveloperUserAlreadyRegisteredError",
+    "IdentityPoolRolesError",
     "InternalServiceError",
     "InvalidParameterError",
     "InvalidRequestError",
     "InvalidTokenResponseError",
     "NotAuthorizedError",
+    "RegionDisabledError",
     "ResourceConflictError",
     "ResourceNotFoundError",
+    "RoleDeniedError",
     "ServiceError",
     "SessionClosedError",
+    "SessionPolicyError",
+    "StaleTokenError",
     "TokenUnavailableError",
     "TooManyRequestsError",
     "Violation",
@@ -194,6 +204,17 @@ class NotAuthorizedError(ServiceError):
     _hint = "Check that every login belongs to a provider of the pool and is still valid."
 
 
+class StaleTokenError(NotAuthorizedError):
+    """
+    AWS no longer accepts the OpenID token: it has expired, or its key is unknown.
+
+    A session gets a new token and tries once more before it raises this.
+    """
+
+    retryable = True
+    _hint = "Get a new token. If AWS refuses it too, check that the token is of this identity pool."
+
+
 class ResourceConflictError(ServiceError):
     """A login of the request is already linked to another identity."""
 
@@ -254,10 +275,52 @@ class DeveloperProviderError(ServiceError, ConfigurationError):
     )
 
 
+class IdentityPoolRolesError(ServiceError, ConfigurationError):
+    """
+    The identity pool has no role for its users, or STS refuses to let them assume it
+    (``InvalidIdentityPoolConfigurationException``).
+    """
+
+    _hint = (
+        "Give the identity pool a role for authenticated identities, and have the role trust "
+        "cognito-identity.amazonaws.com: sts:AssumeRoleWithWebIdentity, with the pool's id as aud "
+        "and 'authenticated' as amr, and sts:TagSession if you use principal tags."
+    )
+
+
+class RoleDeniedError(ServiceError, ConfigurationError):
+    """
+    STS does not let the token assume the role: the role does not exist, or its trust policy does
+    not allow it.
+    """
+
+    _hint = (
+        "Have the role trust cognito-identity.amazonaws.com: sts:AssumeRoleWithWebIdentity, with "
+        "the identity pool's id as aud and 'authenticated' as amr, and sts:TagSession if you use "
+        "principal tags."
+    )
+
+
+class RegionDisabledError(ServiceError, ConfigurationError):
+    """STS is not active in this region for the account of the role."""
+
+    _hint = "Activate the region in the account settings of IAM, or configure another endpoint."
+
+
+class SessionPolicyError(ServiceError):
+    """STS refuses the session policy: it is malformed, or too large once it is packed."""
+
+    _hint = (
+        "Check the policy with 'aws accessanalyzer validate-policy'. AWS packs all policies and "
+        "tags together: shorten the policy, or use the ARN of a managed one."
+    )
+
+
 class InvalidTokenResponseError(DevTokenError):
     """
     The response is not a token for this request: it is for another pool or identity, or
-    has no lifetime or a longer one than requested. Such a token is never returned.
+    has no lifetime or a longer one than requested. Or it is not credentials for the token. Such
+    a token is never returned, nor are such credentials.
     """
 
     _hint = (

@@ -12,6 +12,7 @@ import threading
 import time
 import warnings
 from collections.abc import Collection, Generator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import pytest
@@ -19,13 +20,16 @@ import pytest
 from . import AsyncTokenSession, DevTokenClient, OpenIdToken, TokenRequest, TokenSession
 from ._runtime.fork import watch
 from .exceptions import ConfigurationError, SessionClosedError
-from .typing import TokenFetcher
 
 
 if TYPE_CHECKING:
-    from ._aws.made_clients import MadeClients
+    from botocore.client import BaseClient
+
+    from ._aws.made_clients import ClientKind, MadeClients
+    from .credentials import AssumeRole, AwsCredentials
     from .emulator import Emulator
     from .testing import ManualClock
+    from .typing import CredentialsFetcher
 
 __all__ = [
     "async_token_session",
@@ -205,7 +209,7 @@ class _Fetcher:
 
     patience = 30.0  # in seconds: twice as long as a call may take
 
-    def __init__(self, client: TokenFetcher) -> None:
+    def __init__(self, client: CredentialsFetcher) -> None:
         self._client = client
         self._changed = threading.Condition()
         self._pending = 0
@@ -220,12 +224,23 @@ class _Fetcher:
             self._changed, self._pending = threading.Condition(), 0
 
     def fetch(self, request: TokenRequest) -> OpenIdToken:
+        with self._call():
+            return self._client.fetch(request)
+
+    def fetch_credentials(
+        self, token: OpenIdToken, role: str | AssumeRole | None = None
+    ) -> AwsCredentials:
+        with self._call():
+            return self._client.fetch_credentials(token, role)
+
+    @contextmanager
+    def _call(self) -> Generator[None]:
         with self._changed:
             if self._ended:
                 raise SessionClosedError("The test is over.")
             self._pending += 1
         try:
-            return self._client.fetch(request)
+            yield
         finally:
             with self._changed:
                 self._pending -= 1
@@ -254,10 +269,10 @@ class _Client(DevTokenClient):
     def _up_to_date(self) -> MadeClients:
         return self._made  # its credentials are always the same ones, whatever a test simulates
 
-    def _make_client(self, made: MadeClients, region: str) -> Any:
+    def _make_client(self, made: MadeClients, kind: ClientKind) -> BaseClient:
         with pytest.MonkeyPatch.context() as patch:
             _put(self._environ, patch)
-            return super()._make_client(made, region)
+            return super()._make_client(made, kind)
 
 
 def _environ(endpoint_url: str, region: str) -> dict[str, str]:
@@ -268,6 +283,7 @@ def _environ(endpoint_url: str, region: str) -> dict[str, str]:
         "AWS_DEFAULT_REGION": region,
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_ENDPOINT_URL_COGNITO_IDENTITY": endpoint_url,
+        "AWS_ENDPOINT_URL_STS": endpoint_url,
         # No retries: the test sees every failure, and does not wait for another attempt.
         "AWS_MAX_ATTEMPTS": "1",
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,

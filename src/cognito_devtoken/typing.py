@@ -9,12 +9,23 @@ from ._values.clock import Clock, Instant
 
 
 if TYPE_CHECKING:
+    from ._values.credentials import AwsCredentials
     from ._values.request import TokenRequest
+    from ._values.role import AssumeRole
     from ._values.token import OpenIdToken
     from .events import Event
     from .stores import PlainText, StoreKeys
 
-__all__ = ["Clock", "EventHook", "Instant", "LogPage", "Stored", "TokenFetcher", "TokenStore"]
+__all__ = [
+    "Clock",
+    "CredentialsFetcher",
+    "EventHook",
+    "Instant",
+    "LogPage",
+    "Stored",
+    "TokenFetcher",
+    "TokenStore",
+]
 
 
 class TokenFetcher(Protocol):
@@ -35,6 +46,35 @@ class TokenFetcher(Protocol):
 
         Raises:
             DevTokenError: If no token can be fetched, for whatever reason.
+        """
+        ...
+
+
+class CredentialsFetcher(TokenFetcher, Protocol):
+    """
+    A token fetcher that also exchanges tokens for AWS credentials, without a cache.
+
+    :class:`~cognito_devtoken.DevTokenClient` is the one that calls AWS.
+    """
+
+    def fetch_credentials(
+        self, token: OpenIdToken, role: str | AssumeRole | None = None
+    ) -> AwsCredentials:
+        """
+        Exchange a token.
+
+        A cache calls it from several threads at once.
+
+        Args:
+            token: The token to exchange.
+
+            role: None is the role of the identity pool, an ARN another role that the pool may use,
+                an AssumeRole any role that trusts the pool.
+
+        Raises:
+            StaleTokenError: If the token is no longer accepted.
+
+            DevTokenError: If there are no credentials, for whatever other reason.
         """
         ...
 

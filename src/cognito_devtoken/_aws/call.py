@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from inspect import unwrap
 from traceback import walk_tb
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from .._values.request import TokenRequest
-from .errors import OPERATION
-from .made_clients import CognitoIdentity
+from botocore import xform_name
 
 
-def call(client: CognitoIdentity, request: TokenRequest) -> dict[str, Any]:
+if TYPE_CHECKING:
+    from botocore.client import BaseClient
+
+
+class Asked(Protocol):
+    """What is sent."""
+
+    def to_params(self) -> dict[str, Any]: ...
+
+
+def call(client: BaseClient, operation: str, asked: Asked) -> dict[str, Any]:
     """
     Make the call. If a tracing library raises an error of its own, make the call without it.
 
@@ -19,11 +27,12 @@ def call(client: CognitoIdentity, request: TokenRequest) -> dict[str, Any]:
     finds no segment to record the call in, or if the segment has ended.
     """
     try:
-        return client.get_open_id_token_for_developer_identity(**request.to_params())
+        found: dict[str, Any] = getattr(client, xform_name(operation))(**asked.to_params())
     except Exception as error:
         bare = unwrap(getattr(type(client), "_make_api_call", call))
         code = getattr(bare, "__code__", call.__code__)
         if any(frame.f_code is code for frame, _ in walk_tb(error.__traceback__)):
             raise  # the error comes from botocore, or from something that botocore called
-    answer: dict[str, Any] = bare(client, OPERATION, request.to_params())
-    return answer
+    else:
+        return found
+    return bare(client, operation, asked.to_params())  # type: ignore[no-any-return]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from inspect import iscoroutinefunction
-from typing import TYPE_CHECKING, Self, cast
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from .._runtime.clock import monotonic
 from .._runtime.fork import watch
@@ -16,16 +17,24 @@ from .._values.token import OpenIdToken
 from ..exceptions import (
     CallerDeniedError,
     ConfigurationError,
-    DeveloperProviderError,
+    InvalidRequestError,
+    ServiceError,
     SessionClosedError,
 )
-from .made_clients import CognitoIdentity, MadeClients
+from .made_clients import COGNITO, STS, ClientKind, MadeClients
 
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
     from botocore.config import Config
+    from botocore.session import Session
 
+    from .._values.credentials import AwsCredentials
+    from .._values.role import AssumeRole
+    from .._values.trade import Trade
+    from .masking import HasLogins
+
+R = TypeVar("R")
 
 # How old, in seconds, clients must be to be replaced because their credentials were refused: the
 # shortest time for which a session backs off from a key without a token.
@@ -41,6 +50,7 @@ _NEEDED = (
     ".connections",
     ".errors",
     ".log_filter",
+    "cognito_devtoken._values.trade",
 )
 
 
@@ -104,7 +114,7 @@ class DevTokenClient:
         self._endpoint_url = endpoint_url
         self._profile_name = profile_name
         self._config = config
-        self._given = cast("CognitoIdentity | None", boto_client)
+        self._given = boto_client
         self._monotonic: Callable[[], float] = monotonic
         self._closed = False
         # Here and not in the thread of the first call: a process that forks while another
@@ -185,20 +195,31 @@ class DevTokenClient:
             kind = type(request).__name__
             del request  # it may be a user id in the wrong place
             raise TypeError(f"fetch() takes a TokenRequest, not {kind}.")
-        from .errors import translate
+        made = self._up_to_date()
+        return self._guarded(partial(self._fetch, made, request), made, request)
+
+    def _guarded(
+        self,
+        run: Callable[[], R],
+        made: MadeClients,
+        request: HasLogins,
+        operation: str | None = None,
+    ) -> R:
+        """Make a call that logs no secret, and whose errors are ours."""
+        from .errors import OPERATION, translate
         from .log_filter import our_call
 
-        made = self._up_to_date()
         try:
             with our_call, made.in_use():
-                return self._fetch(made, request)
+                return run()
         except BaseException as error:  # noqa: BLE001  # Ctrl-C has frames too
             failure = error
         # Outside the handler, so that botocore's error does not become the context: the locals
         # of its frames hold the request and the response.
-        failure = translate(failure, request, session=made.session)
-        if isinstance(failure, CallerDeniedError | ConfigurationError) and not isinstance(
-            failure, DeveloperProviderError
+        failure = translate(failure, request, operation or OPERATION, made.sessions.get(COGNITO))
+        if isinstance(failure, CallerDeniedError) or (
+            # One that is a ServiceError, too, is about the pool or a role.
+            isinstance(failure, ConfigurationError) and not isinstance(failure, ServiceError)
         ):
             made.refused = True
         try:
@@ -218,40 +239,113 @@ class DevTokenClient:
 
     def _fetch(self, made: MadeClients, request: TokenRequest) -> OpenIdToken:
         from .call import call
+        from .errors import OPERATION
 
-        client = self._client_of(made, self._region_name or request.region)
+        client = self._client_of(made, ClientKind(self._region_name or request.region))
         sent = Instant.now(SYSTEM_CLOCK)
-        return OpenIdToken.from_response(call(client, request), request, obtained=sent)
+        return OpenIdToken.from_response(call(client, OPERATION, request), request, obtained=sent)
 
-    def _client_for(self, region: str) -> CognitoIdentity:
-        return self._client_of(self._made, region)
+    def fetch_credentials(
+        self, token: OpenIdToken, role: str | AssumeRole | None = None
+    ) -> AwsCredentials:
+        """
+        Exchange a token for temporary AWS credentials.
 
-    def _client_of(self, made: MadeClients, region: str) -> CognitoIdentity:
-        client = self._given or made.by_region.get(region)
+        Neither call is signed, so this needs no AWS credentials. STS is called at its endpoint in
+        the region of the identity pool, unless the AWS configuration says otherwise
+        (``AWS_ENDPOINT_URL_STS``, ``AWS_STS_REGIONAL_ENDPOINTS``); *endpoint_url* is Cognito's
+        only.
+
+        Args:
+            token: The token to exchange.
+
+            role: None assumes the role of the identity pool (``GetCredentialsForIdentity``). An
+                ARN is another role that the pool's rules allow the user. An
+                :class:`~cognito_devtoken.credentials.AssumeRole` is any role that trusts the pool
+                (``AssumeRoleWithWebIdentity``).
+
+        Returns:
+            Credentials for the identity of the token.
+
+        Raises:
+            StaleTokenError: If AWS no longer accepts the token.
+
+            InvalidRequestError: If *role* violates a limit.
+
+            TypeError: If *token* is not an OpenIdToken.
+
+        It raises the same errors as :meth:`fetch`, too.
+        """
+        if not isinstance(token, OpenIdToken):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers may be untyped
+            kind = type(token).__name__
+            del token  # it may be the text of one
+            raise TypeError(f"fetch_credentials() takes an OpenIdToken, not {kind}.")
+        from .._values.trade import Trade, check_role
+
+        try:
+            check_role(role)
+        except InvalidRequestError:
+            del role  # it may be a secret in the wrong place
+            raise
+        trade = Trade(token, role)
+        made = self._up_to_date()
+        return self._guarded(partial(self._trade, made, trade), made, trade, trade.operation)
+
+    def _trade(self, made: MadeClients, trade: Trade) -> AwsCredentials:
+        from .._values.trade import BASIC
+        from .call import call
+
+        if trade.operation == BASIC:
+            kind = ClientKind(trade.region, STS, is_signed=False)
+        else:
+            kind = ClientKind(self._region_name or trade.region, is_signed=False)
+        client = self._client_of(made, kind)
+        sent = Instant.now(SYSTEM_CLOCK)
+        return trade.credentials(call(client, trade.operation, trade), sent=sent)
+
+    def _client_for(self, *kind: Any) -> Any:
+        return self._client_of(self._made, ClientKind(*kind))
+
+    def _client_of(self, made: MadeClients, kind: ClientKind) -> Any:
+        # A given client is for Cognito. It signs no call that is never signed.
+        given = self._given if kind.service == COGNITO else None
+        client = given or made.by_kind.get(kind)
         if client is None or self._closed:
             with made.making:
                 self._check_open()
                 # Another thread may have made it while this one waited for the lock.
-                client = made.by_region.get(region) or self._make_client(made, region)
-                made.by_region[region] = client
+                client = made.by_kind.get(kind) or self._make_client(made, kind)
+                made.by_kind[kind] = client
                 if self._closed:  # meanwhile
                     client.close()
                 self._check_open()
         return client
 
-    def _make_client(self, made: MadeClients, region: str) -> CognitoIdentity:
+    def _make_client(self, made: MadeClients, kind: ClientKind) -> BaseClient:
+        from .client_factory import make_client
+
+        return make_client(
+            made.sessions.get(kind.service) or self._session_for(made, kind.service),
+            kind.region,
+            service=kind.service,
+            is_signed=kind.is_signed,
+            endpoint_url=self._endpoint_url if kind.service == COGNITO else None,
+            config=self._config,
+        )
+
+    def _session_for(self, made: MadeClients, service: str) -> Session:
+        """Make the botocore session whose clients call a service."""
         from botocore.config import Config
 
-        from .client_factory import TIME_LIMITS, make_client
+        from .client_factory import TIME_LIMITS, prefer_regional_sts
         from .connections import BoundedSession
 
-        if made.session is None:
-            made.session = BoundedSession(profile=self._profile_name)
-            made.session.set_default_client_config(Config(**TIME_LIMITS))
-        client = make_client(
-            made.session, region, endpoint_url=self._endpoint_url, config=self._config
-        )
-        return cast("CognitoIdentity", client)
+        session = made.sessions[service] = BoundedSession(profile=self._profile_name)
+        session.set_default_client_config(Config(**TIME_LIMITS))
+        if service == STS:
+            # In a session of its own, because the other one also gets the AWS credentials.
+            prefer_regional_sts(session)
+        return session
 
     def _check_open(self) -> None:
         if self._closed:

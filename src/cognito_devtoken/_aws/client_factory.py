@@ -1,5 +1,5 @@
 """
-Makes botocore clients for Cognito's identity pools, with this library's defaults.
+Makes botocore clients for Cognito's identity pools and for STS, with this library's defaults.
 
 botocore is imported when the first client is made.
 """
@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from .._version import __version__
 from ..exceptions import ConfigurationError
+from .made_clients import COGNITO
 
 
 if TYPE_CHECKING:
@@ -33,18 +34,24 @@ def make_client(
     session: Session,
     region: str | None,
     *,
+    service: str = COGNITO,
+    is_signed: bool = True,
     endpoint_url: str | None = None,
     config: Config | None = None,
     verify: bool | str | None = None,
     attempts: int = 2,
 ) -> BaseClient:
     """
-    Make a botocore client for Cognito's identity pools.
+    Make a botocore client for Cognito's identity pools, or for another service.
 
     Args:
         session: Provides the configuration.
 
         region: The region to call; None uses the session's.
+
+        service: The service to call.
+
+        is_signed: Whether calls are signed. If not, botocore does not look for AWS credentials.
 
         endpoint_url: Where to send calls instead of AWS.
 
@@ -58,6 +65,7 @@ def make_client(
     Raises:
         ConfigurationError: If botocore cannot make a client from these.
     """
+    from botocore import UNSIGNED
     from botocore.config import Config
     from botocore.exceptions import BotoCoreError
 
@@ -73,15 +81,17 @@ def make_client(
             # With botocore's default of 10, more calls at once would discard connections and log
             # a warning.
             max_pool_connections=50,
-            # TokenRequest has already checked more than botocore would.
+            # TokenRequest and AssumeRole have checked more than botocore would.
             parameter_validation=False,
             user_agent=_user_agent(session, config),
         )
         if config is not None:
             merged = merged.merge(config)
         merged = merged.merge(Config(retries=_retries(session, merged.retries, attempts)))
+        if not is_signed:
+            merged = merged.merge(Config(signature_version=UNSIGNED))
         client = session.create_client(
-            "cognito-identity",
+            service,
             region_name=region,
             endpoint_url=endpoint_url,
             verify=verify,
@@ -134,6 +144,14 @@ def _retries(session: Session, given: Any, attempts: int) -> Any:
     if not (os.environ.get("AWS_RETRY_MODE") or session.get_scoped_config().get("retry_mode")):
         retries.setdefault("mode", "standard")
     return retries
+
+
+def prefer_regional_sts(session: Session) -> None:
+    """Have STS called in the region of the client, unless the AWS configuration says otherwise."""
+    name = "sts_regional_endpoints"
+    # Older versions of botocore have "legacy" as their default, so read the sources.
+    if not (os.environ.get("AWS_STS_REGIONAL_ENDPOINTS") or session.get_scoped_config().get(name)):
+        session.set_config_variable(name, "regional")
 
 
 def _user_agent(session: Session, config: Config | None) -> str | None:

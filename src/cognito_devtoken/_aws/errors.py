@@ -37,6 +37,7 @@ from .local_errors import LIMITS, endpoint_of, from_botocore, from_system
 from .masking import HasLogins, clean, window
 from .proxies import loopback_hint
 from .sources import CREDENTIALS_HINT, flaw_in, unreadable, unsendable, unusable
+from .trade_errors import error_of_trade
 
 
 if TYPE_CHECKING:
@@ -184,7 +185,8 @@ def _from_answer(error: ClientError, request: HasLogins, operation: str) -> Serv
     else:
         message = clean(said, request)
     stem = code.removesuffix("Exception") if isinstance(code, str) else ""
-    cls = _BY_CODE.get(stem, ServiceError)
+    of_trade, hint_of_trade = error_of_trade(operation, stem, said)
+    cls, hint = of_trade or _BY_CODE.get(stem, ServiceError), hint_of_trade or hint
     if cls is ServiceError:  # the code is unknown, so it may contain anything
         code = clean(code, request) or "Unknown"
         cls = _by_status(status)

@@ -11,32 +11,37 @@ from __future__ import annotations
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 
 if TYPE_CHECKING:
+    from botocore.client import BaseClient
     from botocore.session import Session
 
 
-class CognitoIdentity(Protocol):
-    """The part of botocore's client that is used here."""
+COGNITO = "cognito-identity"
+STS = "sts"
 
-    def get_open_id_token_for_developer_identity(self, **params: Any) -> dict[str, Any]: ...
 
-    def close(self) -> None: ...
+class ClientKind(NamedTuple):
+    """What one client of botocore calls: a service, in a region, with signed calls or not."""
+
+    region: str
+    service: str = COGNITO
+    is_signed: bool = True
 
 
 class MadeClients:
     """
-    One botocore session and its clients.
+    A botocore session for each service, and their clients.
 
     Args:
         since: When these clients replaced others, by a monotonic clock.
 
     Attributes:
-        session: The session, once a client is needed.
+        sessions: The sessions by service, each from when a client of it is needed.
 
-        by_region: The clients.
+        by_kind: The clients.
 
         making: A lock that is held while a client is made. This includes looking up AWS
             credentials.
@@ -47,8 +52,8 @@ class MadeClients:
 
     def __init__(self, since: float) -> None:
         self.since = since
-        self.session: Session | None = None
-        self.by_region: dict[str, CognitoIdentity] = {}
+        self.sessions: dict[str, Session] = {}
+        self.by_kind: dict[ClientKind, BaseClient] = {}
         self.making = threading.Lock()
         self.refused = False
         self._lock = threading.Lock()
@@ -79,6 +84,6 @@ class MadeClients:
 
     def close(self) -> None:
         """Close the clients, even if a call uses them."""
-        made, self.by_region = self.by_region, {}
+        made, self.by_kind = self.by_kind, {}
         for client in made.values():
             client.close()

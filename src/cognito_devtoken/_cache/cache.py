@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Generic, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, TypeVar
 
 from .._runtime.fork import FORK_WAIT, release_if_owned, watch
 from .._values.clock import Clock
 from .._values.key import Key
 from .._values.lease import Lease
-from ..events import Forgotten, Invalidated
+from ..events import Forgotten, Invalidated, InvalidatedElsewhere
 from .invalidation import Invalidation, invalidate, keep_out
 from .lookup import Lookup
 from .policy import RefreshPolicy
-from .scopes import token_scope
+from .scopes import InvalidationScope, Matches, token_scope
 from .source import Source
 from .state import CacheState
 from .stats import Stats, StatsRecorder
@@ -67,11 +67,12 @@ class LeaseCache(Generic[R, L]):
         """Return what the cache has done so far, and what it holds now."""
         state, recorder = self.state, self.state.recorder
         with state.lock:
+            counts: Any = dict(recorder.counts)
             return Stats(
                 entries=len(state.entries.leases),
                 in_flight=len(state.flights.by_key),
                 reasons=dict(recorder.reasons),
-                **recorder.counts,
+                **counts,
             )
 
     def invalidate(self, lease: L) -> None:
@@ -100,6 +101,13 @@ class LeaseCache(Generic[R, L]):
         with self.state.lock:
             self.state.check_open()
             self.state.recorder.emit(Forgotten, self._remove(invalidation))
+        self.state.recorder.run_deferred()
+
+    def follow(self, scopes: Sequence[InvalidationScope], matches: Matches) -> None:
+        """Remove what other hosts have invalidated, as another cache has found out."""
+        with self.state.lock:
+            removed = invalidate(self.state, scopes, matches)
+            self.state.recorder.emit(InvalidatedElsewhere, removed)
         self.state.recorder.run_deferred()
 
     def _remove(self, invalidation: Invalidation) -> int:

@@ -69,7 +69,7 @@ def _abandon(state: CacheState[R, L], flight: Flight[R, L], now: Instant) -> Non
         state.settle_lost(flight, now)
     else:
         if sent:
-            error = TokenUnavailableError(f"Cognito did not answer within {age:.0f} s.")
+            error = TokenUnavailableError(f"AWS did not answer within {age:.0f} s.")
             remember_failure(state, flight, error, now)
         else:
             error = TokenUnavailableError(f"No worker was free for the fetch within {age:.0f} s.")

@@ -6,7 +6,7 @@ Law of this module: no repr and no traceback shows whose tokens they are.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import TypeVar
 
 from .._values.key import Key
@@ -18,6 +18,7 @@ from .scopes import (
     BY_TOKEN,
     EVERYTHING,
     InvalidationScope,
+    Matches,
     identity_scope,
     token_scope,
     user_scope,
@@ -28,8 +29,6 @@ from .state import CacheState
 
 R = TypeVar("R")
 L = TypeVar("L", bound=Lease)
-
-Matches = Callable[[Key, Lease | None], bool]
 
 # A flight for which more than this is noted brings a token that is not kept, whatever it is.
 _MOST_NOTED = 1000

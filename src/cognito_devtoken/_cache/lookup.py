@@ -94,7 +94,7 @@ class Lookup(Generic[R, L]):
             raise
         least = None if min_remaining is None else as_seconds("min_remaining", min_remaining)
         if least is not None and least >= life:
-            raise ValueError(f"min_remaining must be less than the token's life of {life:g} s.")
+            raise ValueError(f"min_remaining must be less than the life of {life:g} s.")
         patience = LONGEST_WAIT if timeout is None else as_seconds("timeout", timeout)
         state, recorder = self._state, self._state.recorder
         asked = state.now()
@@ -116,7 +116,7 @@ class Lookup(Generic[R, L]):
             recorder.run_deferred()
             # Hooks may have been slow, and so may a fetch that ran in this thread.
             if not remaining_of(lease, state.now()):
-                expired = "The token expired before it could be returned."
+                expired = f"The {recorder.lease} expired before the call could return."
                 raise TokenUnavailableError(expired, hint=_TOO_SHORT)  # noqa: TRY301
             return lease  # noqa: TRY300
         except BaseException as error:
@@ -215,7 +215,10 @@ class Lookup(Generic[R, L]):
             self._state.recorder.counts["back_offs"] += 1
             failure.refuse(now, usable=False)
         if sys.is_finalizing():
-            raise TokenUnavailableError("No token can be fetched while the interpreter shuts down.")
+            what = self._state.recorder.lease
+            raise TokenUnavailableError(
+                f"No {what} can be fetched while the interpreter shuts down."
+            )
         return Wait(self._join(key, request, reason, now, newer=newer))
 
     def _join(
@@ -240,11 +243,11 @@ class Lookup(Generic[R, L]):
     def _serve_in_grace(
         self, key: Key, lease: L, failure: RememberedFailure | None, now: Instant
     ) -> L:
+        recorder = self._state.recorder
         if self._state.policy.strict_grace:
             if failure:
                 failure.refuse(now, usable=False)
-            raise TokenUnavailableError("No new token arrived in time.")
-        recorder = self._state.recorder
+            raise TokenUnavailableError(f"No new {recorder.lease} arrived in time.")
         recorder.counts["grace_hits"] += 1
         recorder.emit(ServedInGrace, key, lease, remaining_of(lease, now))
         return lease
@@ -269,6 +272,6 @@ class Lookup(Generic[R, L]):
         if error:
             raise copy_of(error)
         raise TokenUnavailableError(
-            "No token arrived in time.",
+            f"No {recorder.lease} arrived in time.",
             hint="Try again, or allow more time; the fetch continues.",
         )

@@ -47,10 +47,10 @@ def publish(state: CacheState[R, L], flight: Flight[R, L], lease: L, now: Instan
             state.settle(flight, error=session_closed())
         return
     state.sweep(now)
-    remaining = remaining_of(lease, now)
+    remaining, what = remaining_of(lease, now), state.recorder.lease
     present = remaining_of(state.entries.leases.get(flight.key), now)
     if not remaining:
-        error = TokenUnavailableError("The token had expired before it arrived.")
+        error = TokenUnavailableError(f"The {what} had already expired on arrival.")
         remember_failure(state, flight, error, now)
     elif flight.stale or remaining < present:
         state.recorder.counts["tokens_discarded"] += 1
@@ -58,7 +58,7 @@ def publish(state: CacheState[R, L], flight: Flight[R, L], lease: L, now: Instan
         fetched = not adopted and flight.reason is not Reason.FORCED
         if in_time and fetched:
             # Back off. Otherwise each call would fetch another lease that lives no longer.
-            error = TokenUnavailableError("The new token does not live longer than the old one.")
+            error = TokenUnavailableError(f"The new {what} would not outlive the old.")
             remember_failure(state, flight, error, now)
     else:
         _store(state, flight, lease, now)

@@ -6,7 +6,7 @@ Law of this module: a scope contains a digest, so it is short even if the id or 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from hashlib import blake2b
 
 from .._values.key import Key
@@ -15,6 +15,8 @@ from .._values.lease import Lease
 
 # What is announced to other hosts: the kind of invalidation, and a digest of what it concerns.
 InvalidationScope = tuple[str, str]
+# Tells whether an invalidation concerns a key and its token; for a key without one, whether it may.
+Matches = Callable[[Key, Lease | None], bool]
 EVERYTHING: InvalidationScope = ("all", "")
 # Kinds that only the token itself shows it to be in.
 BY_TOKEN = frozenset({"identity", "token"})

@@ -8,7 +8,7 @@ state. The workers are built on it; it only knows the function that starts one.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Generic, TypeVar
 
@@ -23,6 +23,7 @@ from .entries import Entries
 from .flights import Flight, Flights
 from .policy import RefreshPolicy
 from .rate_limiter import AdaptiveRateLimiter
+from .scopes import InvalidationScope, Matches
 from .stats import StatsRecorder
 from .worker_slots import Worker
 
@@ -44,6 +45,9 @@ class CacheState(Generic[R, L]):
             flights.
 
         random_fraction: Returns a random number from 0 to 1, for jitter.
+
+        followers: Called without the lock with what other hosts have invalidated, and a function
+            that matches it: caches of leases that these leases were exchanged for.
     """
 
     def __init__(
@@ -61,6 +65,7 @@ class CacheState(Generic[R, L]):
         self.closed = False
         self.random_fraction: Callable[[], float] = random_fraction
         self.start_worker: Callable[[Worker[Flight[R, L]]], None]
+        self.followers: list[Callable[[Sequence[InvalidationScope], Matches], None]] = []
         self._max_concurrent = max_concurrent
         self._wall_offset: float | None = None
         self._renew()

@@ -93,6 +93,9 @@ class Stats:
         entries: Tokens held now.
 
         in_flight: Keys with a fetch sent or queued now.
+
+        credentials: The same figures of the session's cache of AWS credentials, for which tokens
+            are exchanged; None if ``get_credentials()`` has not been called.
     """
 
     hits: int = 0
@@ -122,6 +125,7 @@ class Stats:
     hook_errors: int = 0
     entries: int = 0
     in_flight: int = 0
+    credentials: Stats | None = None
 
 
 class StatsRecorder:
@@ -135,9 +139,14 @@ class StatsRecorder:
         hooks: Called with every event.
 
         log: Called with the events that are warnings.
+
+        lease: What the cache holds, as events and messages name it.
     """
 
-    def __init__(self, hooks: Iterable[EventHook], log: EventHook | None = None) -> None:
+    def __init__(
+        self, hooks: Iterable[EventHook], log: EventHook | None = None, lease: str = "token"
+    ) -> None:
+        self.lease = lease
         self.health = Health()
         self.counts: Counter[str] = Counter()
         self.reasons: Counter[str] = Counter()
@@ -162,7 +171,7 @@ class StatsRecorder:
         The hooks run in a copy of the present context, whichever thread calls them later.
         """
         if hooks := self._hooks_of(kind):
-            event = kind(*map(_public, members))
+            event = kind(*map(_public, members))._about(self.lease)
             # A copy for each hook, because two threads may call two of them at once.
             for hook in hooks:
                 self.defer(partial(copy_context().run, partial(self._call, hook, event)))
@@ -181,7 +190,8 @@ class StatsRecorder:
 
     def _report(self, hook: EventHook, error: str) -> None:
         """Tell the other hooks that one has failed, once for each class of error."""
-        failed = HookFailed(getattr(hook, "__qualname__", type(hook).__qualname__), error)
+        name = getattr(hook, "__qualname__", type(hook).__qualname__)
+        failed = HookFailed(name, error)._about(self.lease)
         if failed not in self._failed_hooks:
             self._failed_hooks.add(failed)
             for other in self._hooks_of(HookFailed):

@@ -7,7 +7,7 @@ package defines them all. attrs would compile methods for each.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, dataclass_transform
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, dataclass_transform
 
 
 if TYPE_CHECKING:
@@ -35,9 +35,13 @@ class Event:
     """
     The base class of all events: immutable, and equal if their members are.
 
-    ``vars(event)`` returns the members.
+    ``vars(event)`` returns the members, with *lease* if it is not a token.
+
+    Attributes:
+        lease: What it concerns: ``"token"``, or ``"credentials"`` in the cache of AWS credentials.
     """
 
+    lease: ClassVar[str] = "token"
     __signature__: ClassVar[Any] = _Signature()
     _names: ClassVar[tuple[str, ...]] = ()
 
@@ -56,6 +60,12 @@ class Event:
         ):
             raise TypeError(f"The arguments of {type(self).__name__} are {', '.join(names)}.")
         self.__dict__.update(members)
+
+    def _about(self, lease: str) -> Self:
+        """Have a new event concern another kind of lease."""
+        if lease != self.lease:
+            self.__dict__["lease"] = lease
+        return self
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(f"{type(self).__name__} is immutable.")

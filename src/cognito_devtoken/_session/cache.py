@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import partial
 from inspect import iscoroutinefunction
+from typing import Any
 
 from .._cache.cache import LeaseCache
 from .._cache.health import Health
@@ -98,14 +99,18 @@ class TokenCache:
         logs = any(isinstance(hook, LoggingHook) for hook in hooks)
         log = None if logs else WarningLog()
         self._developer_provider = developer_provider
+        self._new_recorder = partial(StatsRecorder, hooks, log)
+        self._limits: Any = {
+            "policy": policy,
+            "clock": clock,
+            "max_entries": max_entries,
+            "max_concurrent": max_concurrent_fetches,
+        }
         self._leases: LeaseCache[TokenRequest, OpenIdToken] = LeaseCache(
             partial(_describe, developer_provider),
             partial(_source, fetcher, store, developer_provider),
-            policy=policy,
-            clock=clock,
-            recorder=StatsRecorder(hooks, log),
-            max_entries=max_entries,
-            max_concurrent=max_concurrent_fetches,
+            recorder=self._new_recorder(),
+            **self._limits,
         )
         self._state = self._leases.state
 

@@ -1,18 +1,28 @@
 """
 The two sessions, one for threads and one for event loops.
 
-Both use the same kind of cache, and differ only in how their callers wait.
+Both use the same kind of cache, and differ only in how their callers wait. The one for event loops
+is in ``asynchronous``.
 """
 
 from __future__ import annotations
 
-from typing import Self, Unpack
+from typing import TYPE_CHECKING, Self, Unpack
 
-from .._cache.waiting import wait_async, wait_blocking
+from .._cache.waiting import wait_blocking
 from .._values.arguments import Seconds
 from .._values.request import TokenRequest
 from .._values.token import OpenIdToken
-from .base import GetOptions, RefreshOptions, Session, keywords
+from .asynchronous import AsyncTokenSession
+from .base import Session
+from .options import CredentialsOptions, GetOptions, RefreshOptions, keywords
+
+
+if TYPE_CHECKING:
+    from .._values.credentials import AwsCredentials
+
+
+__all__ = ["AsyncTokenSession", "TokenSession"]
 
 
 class TokenSession(Session):
@@ -37,18 +47,21 @@ class TokenSession(Session):
         token_duration: How long tokens live unless a call says otherwise: whole seconds or a
             timedelta, 1 s to 86,400 s (24 hours). None uses Cognito's default of 900 s.
 
-        client: Gets the tokens. The session does not close it. None makes a
-            :class:`DevTokenClient`, which is closed with the session.
+        client: Gets the tokens, and exchanges them for credentials if it can
+            (:class:`~cognito_devtoken.typing.CredentialsFetcher`). The session does not close it.
+            None makes a :class:`DevTokenClient`, which is closed with the session.
 
         policy: When tokens are refreshed; None uses the defaults.
 
         store: Shares tokens with other processes and hosts, such as a
             :class:`~cognito_devtoken.stores.redis.RedisStore`. The session does not close it.
 
-        max_entries: How many tokens to hold at most. 10,000 of them take about 15 MB.
+        max_entries: How many tokens to hold at most, and how many credentials. 10,000 tokens take
+            about 15 MB.
 
-        max_concurrent_fetches: How many calls to Cognito to make at once. Cognito's default
-            quota is 50 calls per second for an account and region.
+        max_concurrent_fetches: How many calls to Cognito to make at once, and how many exchanges
+            of tokens for credentials. Cognito's default quota is 50 calls for a token per second
+            for an account and region.
 
         clock: Measures the age of tokens; None uses this machine's clocks.
 
@@ -162,6 +175,64 @@ class TokenSession(Session):
             del user_id, options
         return wait_blocking(steps)
 
+    @keywords(CredentialsOptions)
+    def get_credentials(
+        self, user_id: str, **options: Unpack[CredentialsOptions]
+    ) -> AwsCredentials:
+        """
+        Get AWS credentials for a user: the cached ones, or new ones.
+
+        They are cached and refreshed as tokens are. New ones are exchanged for the user's token,
+        which is requested only then. If AWS no longer accepts the token, the session discards it
+        and tries once more with a new one.
+
+        Args:
+            user_id: Your own id of the user, 1 to 50,000 characters.
+
+            role: None assumes the role of the identity pool. An ARN is another role that the
+                pool's rules allow the user. An
+                :class:`~cognito_devtoken.credentials.AssumeRole` is any role that trusts the pool.
+
+            logins: As for :meth:`get_token`.
+
+            identity_id: As for :meth:`get_token`.
+
+            principal_tags: Tags for the AWS session.
+
+            min_remaining: As for :meth:`get_token`, of the credentials.
+
+            timeout: As for :meth:`get_token`.
+
+        It raises the same errors as :meth:`get_token`, and those of the exchange:
+
+        Raises:
+            IdentityPoolRolesError: If the identity pool has no role that the user may assume.
+
+            RoleDeniedError: If the role does not trust the identity pool.
+
+            SessionPolicyError: If AWS refuses the policy of *role*.
+
+            StaleTokenError: If AWS accepts neither the token nor a new one.
+        """
+        if not options:
+            # As in get_token(): sharing it would make a hit a sixth slower.
+            try:
+                found: AwsCredentials = self._credentials[user_id, self._credentials_digest]
+            except (KeyError, TypeError):
+                pass
+            else:
+                wall = self._time()
+                if wall < found._due_wall and self._monotonic() - wall < found._ahead:
+                    self._credential_hits += 1
+                    return found
+        elif hit := self._credentials_hit(user_id, options):
+            return hit
+        try:
+            steps = self._credentials_steps(user_id, options)
+        finally:
+            del user_id, options
+        return wait_blocking(steps)
+
     def check(self) -> None:
         """
         Call Cognito once, to prove that pool, developer provider and AWS credentials are right.
@@ -188,35 +259,38 @@ class TokenSession(Session):
         """
         self._check()
 
-    def invalidate(self, token: OpenIdToken) -> None:
+    def invalidate(self, token: OpenIdToken | AwsCredentials) -> None:
         """
-        Discard a token that a service rejected.
+        Discard a token, or credentials, that a service rejected.
 
-        Only the cached token is discarded: when ten callers report the same rejected token, the
+        Only the cached ones are discarded: when ten callers report the same rejected token, the
         first discards it, and all of them get the next one.
+
+        AWS goes on accepting credentials that are discarded here, until they expire; so it does
+        after :meth:`forget`, :meth:`forget_identity` and :meth:`clear`.
         """
         try:
-            self._cache.invalidate(token)
+            self._invalidate(token)
         finally:
             del token  # it may be the text of one
 
     def forget(self, user_id: str) -> None:
-        """Discard every token of a user, whatever else its request contained."""
+        """Discard every token and all credentials of a user, whatever else was requested."""
         try:
-            self._cache.forget(user_id)
+            self._forget(user_id)
         finally:
             del user_id
 
     def forget_identity(self, identity_id: str) -> None:
-        """Discard every token of a Cognito identity."""
+        """Discard every token and all credentials of a Cognito identity."""
         try:
-            self._cache.forget_identity(identity_id)
+            self._forget_identity(identity_id)
         finally:
             del identity_id  # it may be a user id in the wrong place
 
     def clear(self) -> None:
-        """Discard every token."""
-        self._cache.clear()
+        """Discard every token and all credentials."""
+        self._clear()
 
     def close(self) -> None:
         """
@@ -233,107 +307,3 @@ class TokenSession(Session):
 
     def __exit__(self, *exc_info: object) -> None:
         self.close()
-
-
-class AsyncTokenSession(Session):
-    """
-    Tokens for the users of one identity pool, for code that runs in event loops.
-
-    ::
-
-        async with AsyncTokenSession(pool_id, developer_provider="login.example.com") as session:
-            token = await session.get_token("user-42")
-
-    Open one for as long as the application runs, and share it between any number of tasks, loops
-    and threads. It calls Cognito on its own threads, so no event loop blocks on the network.
-    Cancelling a task does not affect the others that wait for the same token.
-
-    It takes the same arguments as :class:`TokenSession`.
-    """
-
-    @keywords(GetOptions)
-    async def get_token(self, user_id: str, **options: Unpack[GetOptions]) -> OpenIdToken:
-        """Get a token for a user, as :meth:`TokenSession.get_token` does."""
-        if not options:
-            # As in TokenSession.get_token(): sharing it would make a hit a sixth slower.
-            try:
-                token: OpenIdToken = self._tokens[user_id, self._default_digest]
-            except (KeyError, TypeError):
-                pass
-            else:
-                wall = self._time()
-                if wall < token._due_wall and self._monotonic() - wall < token._ahead:
-                    self._hits += 1
-                    return token
-        try:
-            steps = self._steps(user_id, options)
-        finally:
-            del user_id, options
-        return await wait_async(steps)
-
-    async def get(
-        self,
-        request: TokenRequest,
-        *,
-        min_remaining: Seconds | None = None,
-        timeout: Seconds | None = None,
-    ) -> OpenIdToken:
-        """Get a token for a request, as :meth:`TokenSession.get` does."""
-        steps = self._get_steps(request, min_remaining, timeout)
-        del request
-        return await wait_async(steps)
-
-    @keywords(RefreshOptions)
-    async def refresh(self, user_id: str, **options: Unpack[RefreshOptions]) -> OpenIdToken:
-        """Get a new token for a user, as :meth:`TokenSession.refresh` does."""
-        try:
-            steps = self._steps(user_id, options, forced=True)
-        finally:
-            del user_id, options
-        return await wait_async(steps)
-
-    async def check(self) -> None:
-        """Call Cognito once, as :meth:`TokenSession.check` does."""
-        from .check import in_thread
-
-        await in_thread(self._check)
-
-    async def invalidate(self, token: OpenIdToken) -> None:
-        """Discard a rejected token, as :meth:`TokenSession.invalidate` does."""
-        try:
-            self._cache.invalidate(token)
-        finally:
-            del token  # it may be the text of one
-
-    async def forget(self, user_id: str) -> None:
-        """Discard every token of a user, whatever else its request contained."""
-        try:
-            self._cache.forget(user_id)
-        finally:
-            del user_id
-
-    async def forget_identity(self, identity_id: str) -> None:
-        """Discard every token of a Cognito identity."""
-        try:
-            self._cache.forget_identity(identity_id)
-        finally:
-            del identity_id  # it may be a user id in the wrong place
-
-    async def clear(self) -> None:
-        """Discard every token."""
-        self._cache.clear()
-
-    async def aclose(self) -> None:
-        """
-        Discard every token, and close what the session opened.
-
-        Waiting tasks get a SessionClosedError, and calls to Cognito are not waited for.
-        """
-        self._close()
-
-    async def __aenter__(self) -> Self:
-        self._check_open()
-        return self
-
-    async def __aexit__(self, *exc_info: object) -> None:
-        await self.aclose()

@@ -9,6 +9,7 @@ was missed.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from .._cache.invalidation import invalidate, matching
 from .._cache.scopes import EVERYTHING, InvalidationScope
@@ -138,5 +139,9 @@ class LogReader:
         return scopes
 
     def _invalidate(self, scopes: Sequence[InvalidationScope]) -> None:
-        removed = invalidate(self._state, scopes, matching(scopes, self._provider))
-        self._state.recorder.emit(InvalidatedElsewhere, removed)
+        matches = matching(scopes, self._provider)
+        removed = invalidate(self._state, scopes, matches)
+        recorder = self._state.recorder
+        # Before the hooks, and not now: the followers take locks of their own.
+        recorder.defer_first(*(partial(each, scopes, matches) for each in self._state.followers))
+        recorder.emit(InvalidatedElsewhere, removed)

@@ -7,7 +7,7 @@ each preceded by its length, so that no two different requests share an entry.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from hashlib import blake2b
 from typing import Never
 
@@ -41,12 +41,11 @@ class Key(NeverPickled, tuple[str | None, bytes]):
     def of(cls, request: TokenRequest, developer_provider: str | None) -> Key:
         """Return the key of a request, given the provider whose login is the user id."""
         user_id = request.logins.get(developer_provider) if developer_provider else None
-        rest = blake2b(digest_size=16)
-        for text in _members(request, developer_provider):
-            data = text.encode()
-            rest.update(len(data).to_bytes(4, "big"))
-            rest.update(data)
-        return cls((user_id, rest.digest()))
+        return cls((user_id, digest_of(_members(request, developer_provider))))
+
+    def and_more(self, texts: Iterable[str]) -> Key:
+        """Return the key of the same request together with more members."""
+        return Key((self.user_id, digest_of([self.rest.hex(), *texts])))
 
     @property
     def user_id(self) -> str | None:
@@ -66,6 +65,16 @@ class Key(NeverPickled, tuple[str | None, bytes]):
 
     def __repr__(self) -> str:
         return f"<Key {HIDDEN}>"
+
+
+def digest_of(texts: Iterable[str]) -> bytes:
+    """Return a digest of some texts, in which no two lists of texts are mixed up."""
+    digest = blake2b(digest_size=16)
+    for text in texts:
+        data = text.encode()
+        digest.update(len(data).to_bytes(4, "big"))
+        digest.update(data)
+    return digest.digest()
 
 
 def _members(request: TokenRequest, developer_provider: str | None) -> Iterator[str]:

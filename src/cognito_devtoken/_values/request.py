@@ -117,7 +117,7 @@ class TokenRequest(NeverPickled):
         # print the locals of every frame: here logins, perhaps passed as the wrong argument.
         logins = _hidden(logins)
         principal_tags = _hidden(principal_tags)
-        seconds = _seconds(token_duration)
+        seconds = whole_seconds(token_duration)
         self.__attrs_init__(  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
             identity_pool_id, logins, identity_id, principal_tags, seconds
         )
@@ -197,7 +197,7 @@ def _hidden(value: object) -> Any:
     return HiddenValues(cast("Mapping[str, str]", value))
 
 
-def _seconds(value: object) -> Any:
+def whole_seconds(value: object) -> Any:
     """Return a timedelta of whole seconds as their number; anything else as it is."""
     if isinstance(value, timedelta) and not value % _SECOND:
         return value // _SECOND
@@ -216,7 +216,7 @@ def _violations(request: TokenRequest) -> Iterator[Violation]:
             "principal_tags", request.principal_tags, MAX_TAGS, MAX_TAG_NAME, MAX_TAG_VALUE
         )
     if request.token_duration is not None:
-        yield from _duration_violations(request.token_duration)
+        yield from duration_violations("token_duration", request.token_duration, 1, MAX_DURATION)
 
 
 def _id_violations(member: str, value: object) -> Iterator[Violation]:
@@ -252,31 +252,35 @@ def _map_violations(
 
 
 def text_violations(
-    member: str, value: object, maximum: int, hint: str | None = None
+    member: str, value: object, maximum: int, hint: str | None = None, *, minimum: int = 1
 ) -> Iterator[Violation]:
-    """Yield how a value fails to be a text of at most so many characters; never the value."""
+    """Yield how a value fails to be a text of so many characters; never the value."""
     if not isinstance(value, str):
         found = "None" if value is None else type(value).__name__
         hint = None if value is None or isinstance(value, bytes) else hint
-        yield Violation(member, f"must be a string of 1 to {maximum} characters", found, hint)
+        limit = f"must be a string of {minimum} to {maximum} characters"
+        yield Violation(member, limit, found, hint)
         return
-    if not 1 <= len(value) <= maximum:
-        yield Violation(member, f"must have 1 to {maximum} characters", str(len(value)))
+    if not minimum <= len(value) <= maximum:
+        yield Violation(member, f"must have {minimum} to {maximum} characters", str(len(value)))
     elif LONE_SURROGATE.search(value):
         decode = "It was read from bytes that are not UTF-8: decode them with their own encoding."
         yield Violation(member, "must be valid Unicode", "text with lone surrogates", decode)
 
 
-def _duration_violations(value: object) -> Iterator[Violation]:
-    limit = f"must be a whole number of seconds from 1 to {MAX_DURATION}"
+def duration_violations(
+    member: str, value: object, shortest: int, longest: int
+) -> Iterator[Violation]:
+    """Yield how a value fails to be a whole number of seconds within these limits."""
+    limit = f"must be a whole number of seconds from {shortest} to {longest}"
     if isinstance(value, bool) or not isinstance(value, int):
         found = str(value) if isinstance(value, timedelta) else type(value).__name__
-        yield Violation("token_duration", limit, found)
-    elif not 1 <= value <= MAX_DURATION:
+        yield Violation(member, limit, found)
+    elif not shortest <= value <= longest:
         # Python refuses to convert an integer of thousands of digits to text.
         bits = value.bit_length()
         found = str(value) if bits <= 64 else f"an integer of {bits} bits"
-        yield Violation("token_duration", limit, found)
+        yield Violation(member, limit, found)
 
 
 def _in_wire_spelling(violation: Violation) -> Violation:
