@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Asked(Protocol):
-    """What is sent."""
+    """A request, which knows the parameters of its operation."""
 
     def to_params(self) -> dict[str, Any]: ...
 

@@ -24,7 +24,7 @@ STS = "sts"
 
 
 class ClientKind(NamedTuple):
-    """What one client of botocore calls: a service, in a region, with signed calls or not."""
+    """What a botocore client is for: a service in a region, and whether it signs its calls."""
 
     region: str
     service: str = COGNITO
@@ -39,7 +39,7 @@ class MadeClients:
         since: When these clients replaced others, by a monotonic clock.
 
     Attributes:
-        sessions: The sessions by service, each from when a client of it is needed.
+        sessions: The sessions by service. Each is made when a client of it is first needed.
 
         by_kind: The clients.
 
