@@ -1,4 +1,4 @@
-"""``--generate-cli-skeleton`` prints a template and sends nothing, which would fail."""
+"""``--generate-cli-skeleton`` prints a template, and sends no request: here a request would fail."""
 
 import json
 from typing import Any
