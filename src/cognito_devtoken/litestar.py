@@ -90,7 +90,7 @@ class DevTokenPlugin(InitPlugin):
         app_config.lifespan.append(lifespan)  # pyright: ignore[reportUnknownMemberType]  # its own
         provide = Provide(token_session, sync_to_thread=False)
         app_config.dependencies.setdefault("token_session", provide)
-        # Litestar resolves annotations: a handler may import the class under TYPE_CHECKING only.
+        # For handlers that import the class under TYPE_CHECKING only.
         app_config.signature_namespace.setdefault("AsyncTokenSession", AsyncTokenSession)
         return app_config
 
