@@ -31,7 +31,7 @@ class Credentials(NeverPickled):
 
         session_token: A secret.
 
-        expiration: When they expire, in ISO 8601.
+        expiration: When the credentials expire, in ISO 8601.
     """
 
     access_key_id: str
@@ -42,7 +42,7 @@ class Credentials(NeverPickled):
 
 def checked_token(options: Options, members: Mapping[str, Any]) -> tuple[OpenIdToken, Service]:
     """
-    Get a token and validate it; return it with the service that issued it.
+    Get a token and validate it. Returns the token, and the service that issued it.
 
     Raises:
         DevTokenError: As :class:`.TokenRequest` and :meth:`.DevTokenClient.fetch` do.
