@@ -34,7 +34,8 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument(
         "--identity-pool-id",
         metavar="REGION:GUID",
-        help="with --verify or --jwks: require a token of this pool (all pools share one key set)",
+        help="with --verify or --jwks: require a token of this pool; the signature alone does not "
+        "prove it, because all pools share their keys",
     )
 
 

@@ -48,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--fleet",
         action="store_true",
-        help="show processes that share tokens through Redis instead; "
+        help="instead, show processes that share tokens through Redis; "
         "needs redis-server or valkey-server",
     )
 
