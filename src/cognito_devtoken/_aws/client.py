@@ -215,9 +215,9 @@ class DevTokenClient:
         except BaseException as error:  # noqa: BLE001  # Ctrl-C has frames too
             failure = error
         # Outside the handler, so that botocore's error does not become the context: the locals
-        # of its frames hold the request and the response.
-        session = made.sessions.get(COGNITO)
-        failure = translate(failure, request, operation or OPERATION, session)
+        # of its frames hold the request and the response. Nor is the session a local: it shows the
+        # profiles, of which a credential_process may have secrets among its arguments.
+        failure = translate(failure, request, operation or OPERATION, made.sessions.get(COGNITO))
         if isinstance(failure, CallerDeniedError) or (
             # One that is a ServiceError, too, is about the pool or a role.
             isinstance(failure, ConfigurationError) and not isinstance(failure, ServiceError)

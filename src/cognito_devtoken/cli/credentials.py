@@ -8,10 +8,11 @@ import os
 
 from ..exceptions import ConfigurationError
 from ._input import members as inputs
+from ._input import role as roles
 from ._input.options import Options
 from ._input.parsing import Parser
 from ._output.file import add_output_file, check_target, deliver
-from ._trade import checked_token, credentials_of
+from ._service import Service
 
 
 DESCRIPTION = """\
@@ -31,12 +32,13 @@ _MARK = "_COGNITO_DEVTOKEN_IN_CREDENTIAL_PROCESS"
 
 def add_arguments(parser: Parser) -> None:
     inputs.add_arguments(parser)
+    roles.add_arguments(parser)
     add_output_file(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
     options = Options.of(arguments)
-    members = inputs.read(arguments)
+    request = roles.read(arguments)
     check_target(arguments.output_file)
     if os.environ.get(_MARK):
         raise ConfigurationError(
@@ -45,15 +47,9 @@ def run(arguments: argparse.Namespace) -> None:
         )
     os.environ[_MARK] = "1"
     try:
-        token, service = checked_token(options, members)
-        found = credentials_of(service, token, members["IdentityPoolId"])
+        service = Service(options)
+        token = service.fetch(request.token_request)
+        document = service.fetch_credentials(token, request).to_aws()
     finally:
         del os.environ[_MARK]
-    document = {
-        "Version": 1,
-        "AccessKeyId": found.access_key_id,
-        "SecretAccessKey": found.secret_access_key,
-        "SessionToken": found.session_token,
-        "Expiration": found.expiration,
-    }
     deliver(json.dumps(document, indent=4) + "\n", arguments.output_file)
