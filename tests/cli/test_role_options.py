@@ -10,6 +10,8 @@ from cli_arguments import NOWHERE, PLAIN
 
 from cognito_devtoken.cli import main, parser_of
 from cognito_devtoken.cli._input import role as roles
+from cognito_devtoken.cli._input.options import Options
+from cognito_devtoken.cli._service import Service
 from cognito_devtoken.credentials import AssumeRole
 
 
@@ -190,3 +192,30 @@ def test_the_limits_of_a_custom_role_are_named(capsys: pytest.CaptureFixture[str
     assert "\n--custom-role-arn must have 20 to 2048 characters, not 0\nPass the ARN" in (
         capsys.readouterr().err
     )
+
+
+@pytest.mark.parametrize(
+    ("region", "configured", "url"),
+    [
+        ("eu-west-1", {}, "https://sts.eu-west-1.amazonaws.com"),
+        ("cn-north-1", {}, "https://sts.cn-north-1.amazonaws.com.cn"),
+        ("us-east-1", {"AWS_STS_REGIONAL_ENDPOINTS": "legacy"}, "https://sts.amazonaws.com"),
+        ("us-east-1", {"AWS_ENDPOINT_URL_STS": NOWHERE}, NOWHERE),
+    ],
+)
+def test_sts_is_called_in_the_region_of_the_pool_unless_the_aws_configuration_says_otherwise(
+    region: str, configured: dict[str, str], url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AWS_ENDPOINT_URL_STS")
+    for name, value in configured.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AWS_REGION", "ap-south-1")
+    of_cognito = ["--region", "us-west-2", "--endpoint-url", "http://127.0.0.1:2"]
+    of_both = ["--no-verify-ssl", "--cli-read-timeout", "7"]
+    arguments = parser_of("credentials").parse_args([*ASK, *of_cognito, *of_both])
+
+    sts = Service(Options.of(arguments))._sts_client(region)
+
+    assert sts.meta.endpoint_url == url
+    assert sts.meta.config.read_timeout == 7
+    sts.close()

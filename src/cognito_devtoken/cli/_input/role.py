@@ -97,6 +97,7 @@ def read(arguments: argparse.Namespace) -> CredentialsRequest:
     _check_combination(arguments)
     members = inputs.read(arguments)
     violations: list[Violation] = []
+    request, role = None, None
     try:
         request = TokenRequest.from_params(members)
     except InvalidRequestError as error:
@@ -105,7 +106,7 @@ def read(arguments: argparse.Namespace) -> CredentialsRequest:
         role = _role(arguments)
     except InvalidRequestError as error:
         violations += (_as_options(each) for each in error.violations)
-    if violations:
+    if violations or request is None:
         raise InvalidRequestError(violations)
     return CredentialsRequest(request, role)
 
