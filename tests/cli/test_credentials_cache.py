@@ -45,9 +45,11 @@ class Source:
         self.clock = clock
         self.calls = 0
         self.error: BaseException | None = None
+        self.takes = 0
 
     def __call__(self) -> dict[str, Any]:
         self.calls += 1
+        self.clock.advance(self.takes)
         if self.error:
             raise self.error
         expiration = datetime.fromtimestamp(self.clock.time() + LIFE, UTC)
@@ -116,6 +118,16 @@ class TestWhenTheyAreUsed:
 
         clock.advance(1)
         with pytest.raises(type(error)):
+            kept.get(source)
+
+    def test_due_ones_that_expire_during_a_failing_call_are_not_used(
+        self, kept: CredentialsCache, source: Source, clock: ManualClock
+    ) -> None:
+        kept.get(source)
+        clock.advance(3595)
+        source.error, source.takes = TokenUnavailableError("x"), 5
+
+        with pytest.raises(TokenUnavailableError):
             kept.get(source)
 
     @pytest.mark.parametrize("error", [CallerDeniedError("x"), ConfigurationError("x")])
@@ -373,7 +385,7 @@ class Holder:
     """Another process that is getting the same credentials: its lock on the file."""
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(0o700, parents=True)
+        folder.mkdir(0o700, parents=True, exist_ok=True)
         self.file = (folder / "name.lock").open("w")
         (folder / "name.lock").chmod(0o600)
         fcntl.flock(self.file, fcntl.LOCK_EX)
@@ -425,6 +437,42 @@ class TestTwoAtOnce:
 
         assert source.calls == 1
         assert not is_free(folder / "name.lock")
+        holder.file.close()
+
+    def test_the_second_uses_due_ones_at_once_while_the_first_replaces_them(
+        self, folder: Path, source: Source, clock: ManualClock
+    ) -> None:
+        def refuse(seconds: float) -> None:
+            raise AssertionError("waited")
+
+        kept = make(folder, clock, pause=refuse)
+        kept.get(source)
+        holder = Holder(folder)
+
+        clock.advance(3299)
+        assert kept.get(source)["AccessKeyId"] == "ASIA1"
+
+        clock.advance(1)  # in their grace period
+        with pytest.raises(AssertionError, match="waited"):
+            kept.get(source)
+        holder.file.close()
+
+    def test_the_second_makes_its_own_calls_if_due_ones_disappear(
+        self, folder: Path, source: Source, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        kept = make(folder, clock)
+        kept.get(source)
+        clock.advance(2400)
+        flock = fcntl.flock
+
+        def lock_and_clear(*args: Any) -> None:
+            (folder / "name.json").unlink()
+            flock(*args)
+
+        holder = Holder(folder)
+        monkeypatch.setattr(fcntl, "flock", lock_and_clear)
+
+        assert kept.get(source)["AccessKeyId"] == "ASIA2"
         holder.file.close()
 
     def test_a_file_system_without_locks_gets_none(

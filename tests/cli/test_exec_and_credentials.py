@@ -1,8 +1,10 @@
 """``exec`` and ``credentials``: they put the token where a program expects it, and nowhere else."""
 
+import fcntl
 import json
 import os
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -402,6 +404,23 @@ class TestCache:
         assert len(files) == 6
         assert not any("user" in path.name for path in files)
         assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
+
+    def test_ctrl_c_leaves_no_part_of_a_file_and_no_lock(self, tmp_path: Path) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            silent.settimeout(PATIENCE)
+            url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+            command = [*COMMAND, "credentials", "--cache", *ASK, "--endpoint-url", url]
+            with ended(subprocess.Popen(command, stdout=subprocess.PIPE, text=True)) as process:
+                connection, _ = silent.accept()
+                process.send_signal(signal.SIGINT)
+                out, _ = process.communicate(timeout=PATIENCE)
+                connection.close()
+
+        assert (process.returncode, out) == (130, "")
+        (left,) = (tmp_path / "cache" / "cognito-devtoken").iterdir()
+        assert left.suffix == ".lock"
+        with left.open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     def test_nothing_is_logged_twice(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["credentials", "--cache", "--debug", *ASK]) == 0

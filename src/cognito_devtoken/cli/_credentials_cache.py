@@ -141,9 +141,10 @@ class CredentialsCache:
         """
         Return the credentials, in the format of a ``credential_process``.
 
-        They come from the file until they are due, as those of a session are. Then new ones
-        replace them, once for all processes; if that fails, and might succeed later, the old ones
-        serve for as long as they are valid.
+        They come from the file until they are due, as those of a session are. Then one process gets
+        new ones, and the others go on with the old ones until their grace period. From then on they
+        wait for the new ones. If no new ones are available now, the old ones serve for as long as
+        they are valid.
 
         Raises:
             ParameterError: If this system has no files that only their owner can read.
@@ -156,14 +157,17 @@ class CredentialsCache:
         if (kept := self._read()) and self._is_fresh(kept):
             LOG.debug("Credentials from %s, valid for %d s", self._path, kept.remaining)
             return kept.document
-        with self._locked():
-            # Another process may have written it while this one waited.
-            if (kept := self._read()) and self._is_fresh(kept):
+        may_wait = kept is not None and kept.remaining > _POLICY.grace_period(self._life)
+        with self._locked(0 if may_wait else self._longest_wait) as is_locked:
+            # Another process may have written it in the meantime.
+            kept = self._read()
+            if kept and (self._is_fresh(kept) or (may_wait and not is_locked)):
                 return kept.document
             try:
                 document = fetch()
             except (ServiceError, TokenUnavailableError) as error:
-                if kept is None or not getattr(error, "retryable", True):
+                # Read again, because the attempt took time.
+                if not getattr(error, "retryable", True) or (kept := self._read()) is None:
                     raise
                 LOG.debug("Using the cached credentials, because no new ones are available")
                 return kept.document
@@ -171,8 +175,8 @@ class CredentialsCache:
         return document
 
     def _is_fresh(self, kept: _Kept) -> bool:
-        # Well before boto calls a credential_process at every request, 15 minutes before the end
-        # of credentials of an hour.
+        # For credentials of an hour, that is before their last 15 minutes, in which boto starts a
+        # credential_process at every request.
         return kept.remaining > _POLICY.refresh_window(self._life)
 
     def _prepare(self) -> None:
@@ -206,19 +210,25 @@ class CredentialsCache:
         return _Kept(document, remaining) if remaining > 0 and is_plausible else None
 
     @contextmanager
-    def _locked(self) -> Generator[None]:
-        """Have the other processes wait that need the same credentials, but not for ever."""
-        deadline = monotonic() + self._longest_wait
+    def _locked(self, longest_wait: float) -> Generator[bool]:
+        """
+        Keep other processes from getting the same credentials.
+
+        It yields False if another process still does after *longest_wait* seconds.
+        """
+        deadline = monotonic() + longest_wait
         try:
             descriptor = os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         except OSError as error:
             raise _unusable(self._lock, error) from None
+        is_locked = True
         try:
-            # On a file system without locks there is no waiting. The file is replaced as a whole.
+            # Without locks, as on some file systems, each process gets credentials for itself. A
+            # file is replaced as a whole anyway.
             with suppress(OSError):
-                while not _take(descriptor) and monotonic() < deadline:
+                while not (is_locked := _take(descriptor)) and monotonic() < deadline:
                     self._pause(_PAUSE)
-            yield
+            yield is_locked
         finally:
             os.close(descriptor)  # which releases the lock
 
