@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 WARNINGS: Mapping[str, str | None] = {
     "FetchFailed": None,
     "FetchAbandoned": "Find out what between this host and Cognito neither answers nor refuses.",
-    "ServedInGrace": "Find out why no new token arrives: once this one expires, its user fails.",
+    "ServedInGrace": "Find out why it cannot be refreshed: once it expires, its user fails.",
     "StoreFailed": "Check that the store is reachable; until it is, every host calls Cognito.",
     "StoredValueRefused": "Give every host the same keys; let nothing else write to the store.",
     "StoreKeysDiffer": "Give every host the same keys, or each fleet a prefix of its own.",

@@ -86,7 +86,7 @@ def verify(
 
 
 def _read(source: str | None, pool_id: object, options: Options) -> tuple[str, bytes]:
-    """Read a key set from a file or a URL; return where it was, too."""
+    """Read a key set from a file or a URL. Returns where it was, and its text."""
     if source is None or source.startswith(("http://", "https://")):
         from ._service import Service
 
@@ -107,7 +107,7 @@ def _strict(key_set: Any) -> Any:
     """
     Convert a key set to base64url, as RFC 7518 requires.
 
-    Cognito has been seen to serve ordinary base64, with padding.
+    Users have seen Cognito serve ordinary base64, with padding.
     """
     members = cast("list[dict[str, Any]]", key_set["keys"])
     for key in members:

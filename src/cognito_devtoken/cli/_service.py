@@ -39,7 +39,7 @@ class Sent:
     A request, kept whole so that no frame holds a login in its own variable.
 
     Attributes:
-        members: Named as in the API, and not validated.
+        members: The parameters, named as in the API and not validated.
     """
 
     members: Mapping[str, Any] = attrs.field(repr=False)
@@ -74,7 +74,7 @@ class Service:
 
     @property
     def output(self) -> str:
-        """The format set by arguments, environment or profile, not validated."""
+        """The output format that the arguments, the environment or the profile set, unchecked."""
         given = self._options.output or os.environ.get("AWS_DEFAULT_OUTPUT")
         return given or str(self._scoped.get("output", "json"))
 
@@ -83,7 +83,8 @@ class Service:
         Get a token.
 
         Args:
-            members: The request's members. Whatever botocore accepts is sent, as by the AWS CLI.
+            members: The request's members. As in the AWS CLI, everything that botocore accepts is
+                sent.
 
             is_dry: Whether to validate only, and send nothing.
 
@@ -134,15 +135,15 @@ class Service:
         Fetch the public keys that verify tokens.
 
         Args:
-            pool_id: The identity pool of the tokens, of which only the region counts.
+            pool_id: The identity pool of the tokens. Only its region is used.
 
-            url: Where the keys are; None means at the endpoint that is configured, else at AWS.
+            url: Where the keys are. None means the configured endpoint, or AWS if there is none.
 
         Returns:
-            Where they are, and the document, not validated.
+            The URL of the keys, and the document, not validated.
 
         Raises:
-            OutputError: If they cannot be fetched.
+            OutputError: If the keys cannot be fetched.
 
             ConfigurationError: As above.
         """
@@ -253,7 +254,7 @@ class Service:
 
 
 def _is_unicode(members: Mapping[str, Any]) -> bool:
-    """Return whether no text has lone surrogates, as Python reads an argument that is not UTF-8."""
+    """Return whether all text is valid: Python reads arguments that are not UTF-8 as surrogates."""
     try:
         json.dumps(members, ensure_ascii=False, default=str, skipkeys=True).encode()
     except (ValueError, RecursionError):  # also for a map that contains itself, as YAML allows

@@ -47,7 +47,7 @@ def open_session(kind: type[S]) -> S:
     if options is None:
         options = {}
     variables = [name for name in os.environ if name.startswith(PREFIX)]
-    # The name under which each setting was set.
+    # How a message calls each setting: by its key in the setting, or by its environment variable.
     names = {name.removeprefix(PREFIX): name for name in variables}
     names |= {name: _key(name) for name in values}
     texts = {f"{PREFIX}{name}": "" if v is None else str(v) for name, v in values.items()}
@@ -78,7 +78,7 @@ def open_session(kind: type[S]) -> S:
         hint = "Use only arguments of TokenSession and AsyncTokenSession."
         raise SettingError(f"{_key(_OPTIONS)}: {error}", hint=hint, check="E005") from error
     finally:
-        del environ  # a traceback shows the locals of its frames, and it contains secrets
+        del environ  # it contains secrets, and a traceback shows the locals of its frames
 
 
 def _key(name: object) -> str:

@@ -54,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    # The demo shows an outage: its sessions' warnings would only disturb the picture.
+    # The demo shows an outage, whose warnings would only disturb the picture.
     logging.getLogger("cognito_devtoken").addHandler(logging.NullHandler())
     if arguments.fleet:
         from .fleet import show_fleet
