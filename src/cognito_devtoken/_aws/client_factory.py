@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 TIME_LIMITS: Any = {"connect_timeout": 2, "read_timeout": 5}
 _ENDPOINT_HINT = (
     "It must be of the form http://HOST:PORT or https://HOST:PORT. It comes from endpoint_url, "
-    "AWS_ENDPOINT_URL_COGNITO_IDENTITY, AWS_ENDPOINT_URL or the profile."
+    "AWS_ENDPOINT_URL_COGNITO_IDENTITY, AWS_ENDPOINT_URL_STS, AWS_ENDPOINT_URL or the profile."
 )
 
 

@@ -84,7 +84,8 @@ _MISSING_HINT = (
 )
 _OWN_ENDPOINT_HINT = (
     "Check that a server, such as the emulator, listens there. The address comes from "
-    "endpoint_url, AWS_ENDPOINT_URL_COGNITO_IDENTITY, AWS_ENDPOINT_URL or the profile."
+    "endpoint_url, AWS_ENDPOINT_URL_COGNITO_IDENTITY, AWS_ENDPOINT_URL_STS, AWS_ENDPOINT_URL or "
+    "the profile."
 )
 _PLAIN_HTTP_HINT = "The endpoint speaks plain HTTP: begin its address with http://."
 _CERTIFICATE_HINT = (

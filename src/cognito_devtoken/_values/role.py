@@ -124,8 +124,8 @@ def _violations(role: AssumeRole) -> Iterator[Violation]:
     texts = [role.policy if isinstance(role._policy, Secret) else "", *_texts(role.policy_arns)]
     size = sum(map(len, filter(None, texts)))
     if size > MAX_POLICY and len(texts) > 1:
-        limit = f"and policy must have at most {MAX_POLICY} characters together"
-        yield Violation("policy_arns", limit, str(size))
+        limit = f"must have at most {MAX_POLICY} characters together"
+        yield Violation("policy_arns and policy", limit, str(size))
 
 
 def _session_name_violations(value: object) -> Iterator[Violation]:

@@ -64,7 +64,11 @@ def run(arguments: argparse.Namespace) -> None:
     if kind is not None:
         answer = skeletons.OUTPUT
     color = "off" if arguments.output_file else options.color
-    deliver(rendered(_TITLE, _found(options, answer), output, color), arguments.output_file)
+    text = rendered(_TITLE, _found(options, answer), output, color)
+    if arguments.output_file and output == "text" and text.count("\n") == 1:
+        # An SDK sends the token in an AWS_WEB_IDENTITY_TOKEN_FILE with whatever follows it.
+        text = text.removesuffix("\n")
+    deliver(text, arguments.output_file)
 
 
 def _found(options: Options, answer: object) -> object:
