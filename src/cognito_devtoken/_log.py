@@ -30,6 +30,7 @@ WARNINGS: Mapping[str, str | None] = {
     "StoreLockExpired": "Find out whether this host is frozen at times, or the store is slow.",
     "Throttled": "Request a longer token_duration, share a store, or ask AWS for a higher quota.",
     "ClockStepped": "Check the host's clock synchronisation, unless it is frozen at times.",
+    "ClientsNotShared": "Install another release of it; until then, clients take longer to make.",
     "HookFailed": "Have the hook raise nothing; more errors of this class are only counted.",
     "RequestFailed": None,
 }
@@ -40,7 +41,7 @@ _MAX_REMEMBERED = 1000
 _MAX_TEXT = 500
 # Two warnings are the same if these members are: not the key, the request id or the message, which
 # may differ for each user.
-_SAME = ("lease", "error", "code", "hint", "operation", "why", "hook")
+_SAME = ("lease", "error", "code", "hint", "operation", "why", "hook", "library")
 
 
 class LoggingHook:
