@@ -72,9 +72,7 @@ def boto3_session(service: Service, way: str) -> boto3.Session:
 
 
 @pytest.fixture
-def session(
-    fetcher: FakeFetcher, clock: ManualClock, recorder: Recorder
-) -> Iterator[TokenSession]:
+def session(fetcher: FakeFetcher, clock: ManualClock, recorder: Recorder) -> Iterator[TokenSession]:
     with TokenSession(
         POOL_ID, developer_provider=PROVIDER, client=fetcher, clock=clock, on_event=[recorder]
     ) as session:
@@ -96,9 +94,11 @@ def key_of(session: TokenSession) -> Callable[[str], str]:
 def test_400_requests_of_40_users_in_16_threads_are_each_signed_by_their_user(
     clients: UserClients, service: Service, key_of: Callable[[str], str]
 ) -> None:
+    s3 = {user: clients.client("s3", user) for user in USERS}
+
     def put(number: int) -> None:
         user = USERS[number % len(USERS)]
-        clients.client("s3", user).put_object(Bucket=BUCKET, Key=f"{user}/{number}", Body=b"x")
+        s3[user].put_object(Bucket=BUCKET, Key=f"{user}/{number}", Body=b"x")
 
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(put, range(400)))
@@ -270,13 +270,14 @@ def test_an_endpoint_needs_no_account_if_the_identity_pool_chooses_the_role(
 
 
 def test_a_bearer_token_of_the_backend_is_not_sent_for_a_user(
-    clients: UserClients,
+    session: TokenSession,
+    boto3_session: boto3.Session,
     service: Service,
     key_of: Callable[[str], str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("AWS_BEARER_TOKEN_BEDROCK", "backend")
-    boto3_session = boto3.Session()
+    clients = UserClients(session, boto3_session=boto3_session)
     if "bedrock" not in boto3_session.get_available_services():
         pytest.skip("this botocore has no Bedrock")
 
@@ -453,7 +454,9 @@ class TestSharing:
     def test_the_crt_is_never_given_the_credentials_of_a_user(self, clients: UserClients) -> None:
         assert clients.client("s3", "ann")._get_credentials() is None
 
-    @pytest.mark.parametrize("method", ["register", "register_first", "register_last", "unregister"])
+    @pytest.mark.parametrize(
+        "method", ["register", "register_first", "register_last", "unregister"]
+    )
     def test_a_client_has_no_event_handlers_of_its_own(
         self, method: str, clients: UserClients
     ) -> None:
@@ -483,6 +486,6 @@ def test_endpoint_errors_name_the_account_and_not_the_template(
     required: Any = {"account_id_endpoint_mode": "required"}
     clients = UserClients(session, boto3_session=boto3_session, config=Config(**required))
 
-    with pytest.raises(BotoCoreError, match="(?i)account"):
+    with pytest.raises(BotoCoreError, match=r"(?i)account"):
         clients.client("dynamodb", "ann").list_tables()
     assert not service.sent

@@ -127,11 +127,9 @@ class Template:
 
 def _like(given: Any, kind: type[Any] | None = None) -> Any:
     """Return a shallow copy, in a fraction of the time that copy.copy() takes."""
-    own_kind: type[Any] = kind or type(given)
-    made: Any = object.__new__(own_kind)
-    attributes: dict[str, Any] = vars(given)
+    made: Any = object.__new__(given.__class__ if kind is None else kind)
     # One by one, so that all copies share one table of the names.
-    for name, value in attributes.items():
+    for name, value in given.__dict__.items():
         setattr(made, name, value)
     return made
 

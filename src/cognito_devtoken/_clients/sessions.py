@@ -12,6 +12,7 @@ from botocore.credentials import CredentialResolver, Credentials
 from botocore.session import Session
 
 from .credentials import OneUserProvider
+from .log_filter import hide_session_tokens
 
 
 # botocore's own 10 are for one user's requests. With more at once, it would discard connections.
@@ -33,6 +34,7 @@ class UserSession(Session):
 
     def __init__(self, credentials: Credentials, region: str | None, default_region: str) -> None:
         super().__init__()
+        act_as_user(self)
         resolver = CredentialResolver([OneUserProvider(credentials)])
         self.register_component("credential_provider", resolver)
         if region or not self.get_config_variable("region"):
@@ -55,6 +57,7 @@ class SharedSession(Session):
         handlers: Any = given.get_component("event_emitter")
         super().__init__(event_hooks=copy.copy(handlers), include_builtin_handlers=False)
         lend_settings(given, self)
+        act_as_user(self)
         self._next: Credentials | None = None
 
     def make_client(self, credentials: Credentials, service: str, **arguments: Any) -> Any:
@@ -68,6 +71,19 @@ class SharedSession(Session):
 
     def get_auth_token(self, **kwargs: Any) -> Any:
         """Return None: a bearer token in the environment is the backend's."""
+
+
+def act_as_user(session: Session) -> None:
+    """Have the clients of a botocore session sign, and keep the user's secrets out of its log."""
+    hide_session_tokens()
+    handlers: Any = session.get_component("event_emitter")
+    handlers.register_first("choose-signer", _no_bearer_token)
+
+
+def _no_bearer_token(signature_version: str, context: Any, **kwargs: Any) -> str | None:
+    """Keep the signature where a bearer token in the environment would replace it."""
+    takes_bearer = "smithy.api#httpBearerAuth" in (context.get("auth_options") or ())
+    return signature_version if takes_bearer else None
 
 
 def lend_settings(given: Session, session: Session) -> None:

@@ -87,11 +87,15 @@ def _response(url: str, status: int, headers: dict[str, str], body: bytes) -> AW
 
 
 def _usual(operation: str, url: str, key_id: str | None) -> Answer:
-    if operation == "ListObjectsV2":
-        page = int(found[1]) if (found := re.search(r"continuation-token=(\d+)", url)) else 0
+    if operation.startswith("ListObjects"):
+        page = (
+            int(found[1])
+            if (found := re.search(r"(?:continuation-token|marker)=(\d+)", url))
+            else 0
+        )
         more = (
             f"<IsTruncated>true</IsTruncated><NextContinuationToken>{page + 1}"
-            "</NextContinuationToken>"
+            f"</NextContinuationToken><NextMarker>{page + 1}</NextMarker>"
             if page + 1 < PAGES
             else ""
         )
@@ -111,6 +115,6 @@ def _usual(operation: str, url: str, key_id: str | None) -> Answer:
         )
     if operation == "DescribeEndpoints":
         return 200, {}, json.dumps({"Endpoints": [{"Address": "cell", "CachePeriodInMinutes": 9}]})
-    if "s3" in url or operation in ("CopySnapshot", "GetCallerIdentity"):
-        return 200, {}, "" if "s3" in url else "<R></R>"
-    return 200, {}, "{}"
+    if operation in ("CompleteMultipartUpload", "CopySnapshot"):
+        return 200, {}, "<R></R>"
+    return 200, {}, "" if "s3" in url else "{}"
