@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING, Any, Self
 
 from ._clients.bound import PROBED_SERVICE, Template, check, discovers_endpoints
 from ._clients.credentials import NoUser, UserCredentials
-from ._clients.sessions import BOTOCORE, SharedSession, Unshared, UserSession, with_larger_pool
+from ._clients.sessions import (
+    BOTOCORE,
+    SharedSession,
+    Unshared,
+    UserSession,
+    discovery_setting,
+    with_larger_pool,
+)
 from ._clients.warning import warn
 from ._runtime.fork import watch
 from ._session.sessions import TokenSession
@@ -135,10 +142,7 @@ class UserClients:
         self._shared = SharedSession(given)
         self._config = with_larger_pool(given, config)
         self._region = region_name or given.get_config_variable("region") or session._plain.region
-        setting: Any = self._config
-        self._endpoint_discovery = setting.endpoint_discovery_enabled
-        if self._endpoint_discovery is None:
-            self._endpoint_discovery = given.get_config_variable("endpoint_discovery_enabled")
+        self._endpoint_discovery = discovery_setting(given, self._config)
         self._templates: dict[str, Template | Unshared] = {}
         self._binds: bool | None = None  # until it is checked
         self._closed = False

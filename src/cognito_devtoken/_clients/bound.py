@@ -13,7 +13,7 @@ else.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, ClassVar, NoReturn, Self
 
@@ -90,12 +90,15 @@ class Template:
         client: The client. Its credentials belong to no user.
     """
 
-    methods: ClassVar[dict[str, Any]] = {"close": _stay_open, "_get_credentials": _no_credentials}
+    methods: ClassVar[Mapping[str, Any]] = {
+        "close": _stay_open,
+        "_get_credentials": _no_credentials,
+    }
     sessions: ClassVar[type[Any]] = ExpressSessions
 
     def __init__(self, client: Any) -> None:
         self.client = client
-        kind: type[Any] = type(client)
+        kind: Any = client.__class__
         self._kind = type(kind.__name__, (kind,), {"__module__": kind.__module__, **self.methods})
         self._signer = client._request_signer
         self.events = client.meta.events

@@ -44,7 +44,7 @@ def frozen(found: AwsCredentials, role: str | AssumeRole | None) -> ReadOnlyCred
     return ReadOnlyCredentials(*keys, *([account_of(role)] if _HAS_ACCOUNT_ID else []))
 
 
-class _NoSecrets(NeverPickled, Credentials):
+class HidesSecrets(NeverPickled, Credentials):
     """Credentials of botocore that hold no secret, whichever way one looks at them."""
 
     __slots__ = ("_role",)
@@ -62,7 +62,7 @@ class _NoSecrets(NeverPickled, Credentials):
         return f"<{type(self).__name__}>"
 
 
-class UserCredentials(_NoSecrets):
+class UserCredentials(HidesSecrets):
     """
     The credentials of one user, which the session looks up at each use.
 
@@ -104,7 +104,7 @@ class UserCredentials(_NoSecrets):
         return self.get_frozen_credentials().token
 
 
-class NoUser(_NoSecrets):
+class NoUser(HidesSecrets):
     """
     The credentials of a client that belongs to no user: they cannot sign anything.
 

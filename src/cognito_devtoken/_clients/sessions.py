@@ -37,8 +37,7 @@ class UserSession(Session):
         act_as_user(self)
         resolver = CredentialResolver([OneUserProvider(credentials)])
         self.register_component("credential_provider", resolver)
-        if region or not self.get_config_variable("region"):
-            self.set_config_variable("region", region or default_region)
+        use_region(self, region, default_region)
 
     def get_auth_token(self, **kwargs: Any) -> Any:
         """Return None: a bearer token in the environment is the backend's."""
@@ -73,6 +72,12 @@ class SharedSession(Session):
         """Return None: a bearer token in the environment is the backend's."""
 
 
+def use_region(session: Session, region: str | None, default_region: str) -> None:
+    """Set the region of a session if one is given, or if the AWS configuration has none."""
+    if region or not session.get_config_variable("region"):
+        session.set_config_variable("region", region or default_region)
+
+
 def act_as_user(session: Session) -> None:
     """Have the clients of a botocore session sign, and keep the user's secrets out of its log."""
     hide_session_tokens()
@@ -95,13 +100,23 @@ def lend_settings(given: Session, session: Session) -> None:
     session.user_agent_extra = given.user_agent_extra
 
 
-def with_larger_pool(given: Session, config: Config | None) -> Config:
-    """Return the configuration of a client that many users share."""
-    merged = Config(max_pool_connections=POOL_SIZE)
-    for each in (given.get_default_client_config(), config):
-        if each is not None:
-            merged = merged.merge(each)
+def with_larger_pool(given: Session, config: Config | None, base: type[Any] = Config) -> Any:
+    """Return the configuration of a client that many users share, of the class *base*."""
+    default = given.get_default_client_config()
+    configs: list[Any] = [each for each in (default, config) if each is not None]
+    # Before aiobotocore 3, merging loses them.
+    arguments = [each.connector_args for each in configs if hasattr(each, "connector_args")][-1:]
+    merged = base(*arguments, max_pool_connections=POOL_SIZE)
+    for each in configs:
+        merged = merged.merge(each)
     return merged
+
+
+def discovery_setting(given: Session, config: Any) -> Any:
+    """Return whether clients may ask their service for the endpoints to call."""
+    setting = config.endpoint_discovery_enabled
+    name = "endpoint_discovery_enabled"
+    return given.get_config_variable(name) if setting is None else setting
 
 
 class Unshared:
