@@ -69,8 +69,8 @@ class _Raw:
 
 
 def respond(url: str, status: int, headers: dict[str, str], body: bytes) -> Any:
-    raw: Any = _Raw(body)
-    return AioAWSResponse(url, status, headers, raw)
+    members: Any = (url, status, headers, _Raw(body))
+    return AioAWSResponse(*members)
 
 
 @pytest.fixture
@@ -115,8 +115,8 @@ def opened(
         async with AsyncTokenSession(
             POOL_ID, developer_provider=PROVIDER, client=fetcher, clock=clock, on_event=[recorder]
         ) as session:
-            arguments = {"boto3_session": given, "config": PATH_STYLE} | arguments
-            async with AsyncUserClients(session, **arguments) as clients:
+            settings: dict[str, Any] = {"boto3_session": given, "config": PATH_STYLE} | arguments
+            async with AsyncUserClients(session, **settings) as clients:
                 yield Users(session, clients)
 
     return open_clients
