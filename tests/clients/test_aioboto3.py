@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from botocore.config import Config
+from test_user_clients import CAN_SHARE, HAS_ACCOUNT_IDS, HAS_EXPRESS, sharing_only
 
 from caching import POOL_ID, PROVIDER, Recorder
 from calling import ROLE
@@ -47,13 +48,14 @@ USERS = [f"user-{number}" for number in range(40)]
 Body = Callable[..., Coroutine[Any, Any, None]]
 
 
-def forget_credentials(context: Any, **kwargs: Any) -> None:
-    """Treat a request as releases of aiobotocore do that do not know request_credentials."""
-    context.get("signing", {}).pop("request_credentials", None)
+def forget_credentials(request: Any, **kwargs: Any) -> None:
+    """Treat the check's request as releases do that do not know request_credentials."""
+    request.context.get("signing", {}).pop("request_credentials", None)
 
 
 class _Raw:
-    def __init__(self, body: bytes) -> None:
+    def __init__(self, headers: dict[str, str], body: bytes) -> None:
+        self.raw_headers = [(n.encode(), v.encode()) for n, v in headers.items()]
         self._body = body
 
     async def read(self, *args: Any) -> bytes:
@@ -69,7 +71,7 @@ class _Raw:
 
 
 def respond(url: str, status: int, headers: dict[str, str], body: bytes) -> Any:
-    members: Any = (url, status, headers, _Raw(body))
+    members: Any = (url, status, headers, _Raw(headers, body))
     return AioAWSResponse(*members)
 
 
@@ -90,7 +92,7 @@ def given(service: Service, way: str) -> AioSession:
     events = session.get_component("event_emitter")
     events.register("before-send", service)
     if way == "unshared":
-        events.register("choose-signer", forget_credentials)
+        events.register_first("request-created.sts", forget_credentials)
     made: AioSession = session
     return made
 
@@ -187,6 +189,7 @@ def test_waiters_urls_posts_and_tokens_of_databases_are_signed_by_their_users(
     asyncio.run(main())
 
 
+@pytest.mark.skipif(not HAS_EXPRESS, reason="this botocore has no S3 Express")
 def test_s3_express_sessions_belong_to_their_users(opened: Any, service: Service) -> None:
     async def main() -> None:
         async with opened(config=None) as users:
@@ -230,7 +233,7 @@ def test_an_endpoint_contains_the_account_of_the_role(
                     await dynamodb.list_tables()
                 found = await users.session.get_credentials(user, role=role)
                 assert service.sent[-1].key_id == found.access_key_id
-                assert "123456789012" in service.sent[-1].url
+                assert ("123456789012" in service.sent[-1].url) == HAS_ACCOUNT_IDS
 
     asyncio.run(main())
 
@@ -258,6 +261,8 @@ def test_a_bearer_token_of_the_backend_is_not_sent_for_a_user(
     monkeypatch.setenv("AWS_BEARER_TOKEN_BEDROCK", "backend")
 
     async def main() -> None:
+        if "bedrock" not in AioSession().get_available_services():
+            pytest.skip("this botocore has no Bedrock")
         async with opened(config=None) as users, users.clients.client("bedrock", "ann") as bedrock:
             await bedrock.list_foundation_models()
             assert service.sent[-1].key_id == await users.key_of("ann")
@@ -319,7 +324,7 @@ def test_one_warning_tells_that_clients_are_not_shared(
     asyncio.run(main())
 
     events = recorder.of(ClientsNotShared)
-    assert len(events) == (way == "unshared")
+    assert len(events) == (way == "unshared" or not CAN_SHARE)
     assert all(event.library.startswith("aiobotocore ") for event in events)
 
 
@@ -360,6 +365,7 @@ def test_tasks_that_open_the_first_client_of_a_service_at_once_share_a_template(
     asyncio.run(main())
 
 
+@sharing_only
 @pytest.mark.parametrize("way", ["shared"], indirect=True)
 def test_the_template_itself_cannot_sign(opened: Any, service: Service) -> None:
     async def main() -> None:
@@ -383,7 +389,8 @@ def test_neither_attributes_nor_the_debug_log_show_a_secret(
         async with opened(config=None) as users:
             async with users.clients.client("s3", "canary-user-id") as s3:
                 await s3.put_object(Bucket=BUCKET, Key="k", Body=b"x")
-                await s3.get_object(Bucket=EXPRESS_BUCKET, Key="k")
+                if HAS_EXPRESS:
+                    await s3.get_object(Bucket=EXPRESS_BUCKET, Key="k")
                 await s3.generate_presigned_url("list_buckets")
                 credentials = s3._request_signer._credentials
                 seen = [caplog.text, repr(credentials), *shown(credentials)]

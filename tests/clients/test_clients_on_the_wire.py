@@ -64,7 +64,7 @@ def session() -> Iterator[TokenSession]:
 
 @sharing_only
 def test_40_users_share_the_connections_of_16_threads(server: Any, session: TokenSession) -> None:
-    unsigned_payload = Config(request_checksum_calculation="when_required")  # type: ignore[call-arg]
+    unsigned_payload = Config(request_checksum_calculation="when_required")
     with UserClients(session, config=PATH_STYLE.merge(unsigned_payload)) as clients:
 
         def put(number: int) -> None:

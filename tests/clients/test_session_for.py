@@ -137,7 +137,7 @@ def test_a_role_is_assumed(
     session: TokenSession,
     service: Service,
 ) -> None:
-    of_user("ann", role=role, region_name="us-east-1").client("sqs").list_queues()
+    of_user("ann", role=role, region_name="us-east-1").client("dynamodb").list_tables()
 
     assert service.sent[-1].key_id == session.get_credentials("ann", role=role).access_key_id
     credentials: Any = of_user("ann", role=role).get_credentials()

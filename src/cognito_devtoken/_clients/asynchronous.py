@@ -23,6 +23,7 @@ from botocore.credentials import Credentials, ReadOnlyCredentials
 from ..exceptions import ConfigurationError
 from .bound import (
     EXPRESS,
+    PROBED_EVENT,
     PROBED_OPERATION,
     PROBES,
     Template,
@@ -225,7 +226,7 @@ class AsyncTemplate(Template):
 async def check(client: Any) -> None:
     """Prove that bound clients sign as their users, as :func:`.bound.check` does."""
     template = AsyncTemplate(client)
-    template.events.register_first("before-send", do_not_send)
+    template.events.register_first(PROBED_EVENT, do_not_send)
     for key_id in PROBES:
         bound = template.bind(AioCredentials(key_id, "none"))
         signatures = [await bound.generate_presigned_url(PROBED_OPERATION)]

@@ -31,6 +31,8 @@ EXPRESS: Any = {"method": "s3express", "advisory_timeout": 45, "mandatory_timeou
 # What check() calls. The model of this service is small.
 PROBED_SERVICE = "sts"
 PROBED_OPERATION = "get_caller_identity"
+# Before the handlers of the application, which would count the request.
+PROBED_EVENT = "before-send.sts.GetCallerIdentity"
 PROBES = "PROBE1", "PROBE2"
 
 
@@ -289,8 +291,7 @@ def check(client: Any) -> None:
         Exception: If they do not, or if a private name of botocore is missing.
     """
     template = Template(client)
-    # Before the handlers of the application, which would count the request.
-    template.events.register_first("before-send", do_not_send)
+    template.events.register_first(PROBED_EVENT, do_not_send)
     for key_id in PROBES:
         bound = template.bind(Credentials(key_id, "none"))
         signatures = [bound.generate_presigned_url(PROBED_OPERATION)]
