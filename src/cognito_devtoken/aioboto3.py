@@ -186,7 +186,8 @@ class AsyncUserClients:
         if self._loop is not loop:
             raise RuntimeError("These AsyncUserClients belong to another event loop.")
         if service not in self._templates:
-            await self._make_template(service)
+            async with self._lock:
+                await self._make_template(service)
         template = self._templates[service]
         credentials = AsyncUserCredentials(self._session, user_id, self._role)
         if template is not None:
@@ -195,10 +196,9 @@ class AsyncUserClients:
             return await self._make_client(credentials, service).__aenter__()
 
     async def _make_template(self, service: str) -> None:
-        async with self._lock:
-            # Another task may have made it while this one waited for the lock.
-            if service not in self._templates:
-                self._templates[service] = await self._new_template(service)
+        # Another task may have made it while this one waited for the lock.
+        if service not in self._templates:
+            self._templates[service] = await self._new_template(service)
 
     async def _new_template(self, service: str) -> AsyncTemplate | None:
         if self._binds is None:

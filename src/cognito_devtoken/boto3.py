@@ -33,7 +33,7 @@ try:
     import boto3
 except ModuleNotFoundError as _error:
     raise ConfigurationError(
-        f"AWS clients of users need {str(_error.name).partition('.')[0]}, which is not installed.",
+        f"Clients of users need {str(_error.name).partition('.')[0]}, which is not installed.",
         hint="Install the extra: pip install 'cognito-devtoken[boto3]'",
     ) from None
 
@@ -60,7 +60,7 @@ def session_for(
     transfers. They get the user's credentials from *session* for each request, so they never
     expire. Nothing is called until the first request.
 
-    A boto3 session takes a quarter of a second to make its first client, and more than ten
+    A boto3 session and its first client take tens of milliseconds of CPU and more than ten
     megabytes. If you serve many users, use :class:`UserClients`.
 
     Args:

@@ -307,6 +307,9 @@ def test_a_client_can_be_awaited_and_closing_it_does_not_close_those_of_others(
             await ann.close()
             await bob.list_buckets()
             assert service.sent[-1].key_id == await users.key_of("bob")
+            if users.clients._binds:
+                async with bob as same:
+                    assert same is bob
             await bob.close()
 
     asyncio.run(main())
@@ -352,8 +355,13 @@ def test_closed_clients_and_those_of_another_loop_make_no_more(opened: Any) -> N
 
 
 def test_tasks_that_open_the_first_client_of_a_service_at_once_share_a_template(
-    opened: Any,
+    opened: Any, given: Any
 ) -> None:
+    async def let_others_run(**kwargs: Any) -> None:
+        await asyncio.sleep(0)
+
+    given.get_component("event_emitter").register("choose-signer", let_others_run)
+
     async def main() -> None:
         async with opened() as users:
             made = await asyncio.gather(*(users.clients.client("s3", user) for user in USERS[:5]))

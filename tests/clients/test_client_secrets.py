@@ -14,6 +14,7 @@ from test_user_clients import HAS_EXPRESS
 from caching import POOL_ID, PROVIDER
 from canary import shown
 from cognito_devtoken import TokenSession
+from cognito_devtoken._clients.log_filter import hide_session_tokens
 from cognito_devtoken.boto3 import UserClients, session_for
 from cognito_devtoken.testing import FakeFetcher
 from recording import BUCKET, EXPRESS_BUCKET, Service
@@ -104,3 +105,42 @@ def test_the_debug_log_of_botocore_shows_no_secret(
     for secret in secrets:
         shown = [r for r in caplog.records if secret in r.getMessage()]
         assert not [(r.name, r.getMessage()[:300]) for r in shown]
+
+
+def test_only_debug_messages_are_read_for_secrets(caplog: pytest.LogCaptureFixture) -> None:
+    hide_session_tokens()
+    logger = logging.getLogger("botocore.auth")
+    logger.setLevel(logging.DEBUG)
+    for level in (logging.DEBUG, logging.INFO):
+        logger.log(level, "x-amz-security-token:%s;", "canary")
+
+    assert [record.getMessage() for record in caplog.records] == [
+        "x-amz-security-token:<hidden>;",
+        "x-amz-security-token:canary;",
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x-amz-security-token:canary/+=%25",
+        "'X-Amz-Security-Token': b'canary+/='",
+        "https://host/?X-Amz-Security-Token=canary%2Fx%3D%3D&X-Amz-Date=1",
+        "PresignedUrl=https%3A%2F%2Fhost%2F%3FX-Amz-Security-Token%3Dcanary%252Fx%26other",
+        "{'x-amz-s3session-token': 'canary'}",
+        "<SecretAccessKey>canary</SecretAccessKey>",
+        "<SessionToken>canary</SessionToken>",
+    ],
+)
+def test_a_secret_is_hidden_wherever_botocore_writes_it(
+    text: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    hide_session_tokens()
+    caplog.set_level(logging.DEBUG)
+    logging.getLogger("botocore.endpoint").debug("before %s after", text)
+
+    (record,) = caplog.records
+    assert "canary" not in record.getMessage()
+    assert "<hidden>" in record.getMessage()
+    assert record.getMessage().startswith("before ")
+    assert record.getMessage().endswith(" after")

@@ -92,7 +92,10 @@ clients = UserClients(session, config=Config(s3={{"addressing_style": "path"}}))
 kept = clients.client("s3", "ann")
 kept.put_object(Bucket="parent", Key="before", Body=b"x")
 read, write = os.pipe()
+unused = UserClients(session)
+unused.client("dynamodb", "ann")
 if not os.fork():
+    unused.close()  # which has made no connection in this process
     kept.put_object(Bucket="child", Key="kept", Body=b"x")
     clients.client("s3", "bob").put_object(Bucket="child", Key="new", Body=b"x")
     clients.close()

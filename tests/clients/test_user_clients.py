@@ -23,6 +23,7 @@ from botocore.signers import RequestSigner
 from caching import POOL_ID, PROVIDER, Recorder
 from calling import ROLE
 from cognito_devtoken import AsyncTokenSession, TokenSession
+from cognito_devtoken._clients.bound import BindingError, verify
 from cognito_devtoken.boto3 import UserClients
 from cognito_devtoken.credentials import AssumeRole
 from cognito_devtoken.events import ClientsNotShared
@@ -488,3 +489,11 @@ def test_endpoint_errors_name_the_account_and_not_the_template(
     with pytest.raises(BotoCoreError, match=r"(?i)account"):
         clients.client("dynamodb", "ann").list_tables()
     assert not service.sent
+
+
+def test_a_probe_that_is_signed_with_other_credentials_fails_the_check() -> None:
+    verify("PROBE1", ["Credential=PROBE1/", "Credential=PROBE1/"])
+
+    for signatures in (["PROBE1"], ["PROBE1", "PROBE2"], ["PROBE2", "PROBE1"]):
+        with pytest.raises(BindingError):
+            verify("PROBE1", signatures)
