@@ -72,7 +72,10 @@ def session_for(
 
         TypeError: If *session* is not an :class:`~cognito_devtoken.AsyncTokenSession`.
     """
-    inner = aiobotocore_session_for(session, user_id, role=role, region_name=region_name)
+    try:
+        inner = aiobotocore_session_for(session, user_id, role=role, region_name=region_name)
+    finally:
+        del user_id  # a traceback shows the locals of its frames
     try:
         import aioboto3
     except ModuleNotFoundError:
@@ -96,8 +99,9 @@ def aiobotocore_session_for(
 
     It takes and raises the same as :func:`session_for`, except that it does not need aioboto3.
     """
-    _check(session, role)
     credentials = AsyncUserCredentials(session, user_id, role)
+    del user_id
+    _check(session, role)
     return AsyncUserSession(credentials, region_name, session._plain.region)
 
 
@@ -176,9 +180,10 @@ class AsyncUserClients:
 
             RuntimeError: If they are used in another event loop.
         """
-        return Opening(self._open(service_name, user_id))
+        credentials = AsyncUserCredentials(self._session, user_id, self._role)
+        return Opening(self._open(service_name, credentials))
 
-    async def _open(self, service: str, user_id: str) -> Any:
+    async def _open(self, service: str, credentials: AsyncUserCredentials) -> Any:
         loop = asyncio.get_running_loop()
         self._loop = self._loop or loop
         if self._closed:
@@ -189,7 +194,6 @@ class AsyncUserClients:
             async with self._lock:
                 await self._make_template(service)
         template = self._templates[service]
-        credentials = AsyncUserCredentials(self._session, user_id, self._role)
         if template is not None:
             return template.bind(credentials)
         async with self._lock:

@@ -79,8 +79,9 @@ def session_for(
 
         TypeError: If *session* is not a :class:`~cognito_devtoken.TokenSession`.
     """
-    _check(session, role)
     credentials = UserCredentials(session, user_id, role)
+    del user_id  # a traceback shows the locals of its frames
+    _check(session, role)
     return boto3.Session(
         botocore_session=UserSession(credentials, region_name, session._plain.region)
     )
@@ -168,8 +169,10 @@ class UserClients:
         Raises:
             SessionClosedError: If these clients are closed.
         """
+        credentials = UserCredentials(self._session, user_id, self._role)
+        del user_id  # a traceback shows the locals of its frames
         template = self._templates.get(service_name) or self._make_template(service_name)
-        return template.bind(UserCredentials(self._session, user_id, self._role))
+        return template.bind(credentials)
 
     def _make_template(self, service: str) -> Template | Unshared:
         with self._lock:

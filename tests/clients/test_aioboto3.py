@@ -19,7 +19,7 @@ from test_user_clients import CAN_SHARE, HAS_ACCOUNT_IDS, HAS_EXPRESS, sharing_o
 
 from caching import POOL_ID, PROVIDER, Recorder
 from calling import ROLE
-from canary import shown
+from canary import find_leaks, shown
 from cognito_devtoken import AsyncTokenSession, TokenSession
 from cognito_devtoken.credentials import AssumeRole
 from cognito_devtoken.events import ClientsNotShared
@@ -383,6 +383,34 @@ def test_the_template_itself_cannot_sign(opened: Any, service: Service) -> None:
                 await template.list_buckets()
             assert template._request_signer._credentials.account_id is None
         assert not service.sent
+
+    asyncio.run(main())
+
+
+def test_no_error_shows_the_user_id(opened: Any, fetcher: FakeFetcher) -> None:
+    user = "canary-user-id"
+    fetcher.exchange_error = TokenUnavailableError("down", retry_at=None)
+
+    async def request(clients: AsyncUserClients) -> None:
+        async with clients.client("s3", user) as s3:
+            await s3.list_buckets()
+
+    async def main() -> None:
+        async with opened() as users:
+            wrong: Any = "session"
+
+            async def make(session: Any, role: str | None = None) -> None:
+                session_for(session, user, role=role)
+
+            for fail in (
+                lambda: request(users.clients),
+                lambda: users.clients.client("no such service", user).__aenter__(),
+                lambda: make(users.session, "no ARN"),
+                lambda: make(wrong),
+            ):
+                with pytest.raises(Exception) as caught:  # noqa: PT011  # each has its own
+                    await fail()
+                assert not find_leaks(caught.value, user)
 
     asyncio.run(main())
 

@@ -12,10 +12,11 @@ from botocore.config import Config
 from test_user_clients import HAS_EXPRESS
 
 from caching import POOL_ID, PROVIDER
-from canary import shown
+from canary import find_leaks, shown
 from cognito_devtoken import TokenSession
 from cognito_devtoken._clients.log_filter import hide_session_tokens
 from cognito_devtoken.boto3 import UserClients, session_for
+from cognito_devtoken.exceptions import TokenUnavailableError
 from cognito_devtoken.testing import FakeFetcher
 from recording import BUCKET, EXPRESS_BUCKET, Service
 
@@ -144,3 +145,25 @@ def test_a_secret_is_hidden_wherever_botocore_writes_it(
     assert "<hidden>" in record.getMessage()
     assert record.getMessage().startswith("before ")
     assert record.getMessage().endswith(" after")
+
+
+def test_no_error_shows_the_user_id(session: TokenSession, fetcher: FakeFetcher) -> None:
+    clients = UserClients(session)
+    closed = UserClients(session)
+    closed.close()
+    wrong: Any = "session"
+    fetcher.exchange_error = TokenUnavailableError("down", retry_at=None)
+    failing: list[Callable[[], object]] = [
+        lambda: clients.client("no such service", USER),
+        lambda: closed.client("s3", USER),
+        lambda: session_for(session, USER, role="no ARN"),
+        lambda: session_for(wrong, USER),
+        lambda: clients.client("s3", USER).list_buckets(),
+        lambda: clients.client("s3", USER).generate_presigned_url("list_buckets"),
+        lambda: session_for(session, USER).client("s3").list_buckets(),
+    ]
+
+    for fail in failing:
+        with pytest.raises(Exception) as caught:  # noqa: PT011  # each has its own
+            fail()
+        assert not find_leaks(caught.value, USER)
