@@ -25,8 +25,13 @@ PYPROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = nox.project.python_versions(PYPROJECT)
 OLDEST = PYTHONS[0]
 EXTRAS = PYPROJECT["project"]["optional-dependencies"]
+# It pins an older botocore, with which only its own tests run.
+AIOBOTO3 = EXTRAS.pop("aioboto3")
+FOR_ASYNCIO = "*/cognito_devtoken/aioboto3.py,*/cognito_devtoken/_clients/asynchronous.py"
 
-nox.options.sessions = ["lint", "typing", f"everything-{OLDEST}", "tests", "minimums", "docs"]
+nox.options.sessions = [
+    *("lint", "typing", f"everything-{OLDEST}", "tests", "minimums", "aioboto3", "docs"),
+]
 
 # Spread the test files over the processors; all tests of a file run on one.
 PYTEST = ["pytest", "-n", "auto", "--dist", "loadfile"]
@@ -85,7 +90,7 @@ def everything(session: nox.Session) -> None:
     if session.posargs:
         return
     session.run("coverage", "combine", "--quiet")
-    session.run("coverage", "report")
+    session.run("coverage", "report", "--omit", FOR_ASYNCIO)
     # Without coverage, which doubles the time: all cases of the tests that usually draw some.
     drawn = ["interleavings", "interruptions", "stateful"]
     files = [f"tests/cache/test_{name}.py" for name in drawn]
@@ -107,6 +112,20 @@ def minimums(session: nox.Session) -> None:
     oldest = [requirement.replace(">=", "==") for requirement in required]
     install(session, "tests", pins=oldest)
     session.run(*PYTEST, *LIGHT, *session.posargs)
+
+
+@nox.session(python=OLDEST)
+@nox.parametrize("newest", [False, True], ids=["aioboto3", "aiobotocore"])
+def aioboto3(session: nox.Session, newest: bool) -> None:
+    """Run the tests of a user's clients with aioboto3, and with the newest aiobotocore alone."""
+    install(session, "tests", "coverage", pins=["aiobotocore"] if newest else AIOBOTO3)
+    run = ["coverage", "run", "-m", "pytest", "tests/clients", *session.posargs]
+    data = {"COVERAGE_FILE": str(Path(session.create_tmp(), "coverage"))}
+    session.run("coverage", "erase", env=data)
+    session.run(*run, env=data)
+    session.run("coverage", "combine", "--quiet", env=data)
+    # Each has lines that only run without the other.
+    session.run("coverage", "report", "--include", FOR_ASYNCIO, "--fail-under=95", env=data)
 
 
 @nox.session(default=False)

@@ -18,6 +18,7 @@ from ._events.log import LoggingHook
 
 
 __all__ = [
+    "ClientsNotShared",
     "ClockStepped",
     "Event",
     "Evicted",
@@ -358,6 +359,22 @@ class ClockStepped(Event):
     """
 
     seconds: float
+
+
+class ClientsNotShared(Event):
+    """
+    Users do not share AWS clients, because the installed release of botocore does not permit it.
+
+    Each user gets a client of their own, which works, but takes about 1,000 times as long to make.
+
+    Attributes:
+        library: The library and its release, such as ``botocore 1.31.0``.
+
+        error: The name of the class of the error that the check ended with.
+    """
+
+    library: str
+    error: str
 
 
 class HookFailed(Event):

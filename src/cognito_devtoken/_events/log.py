@@ -31,6 +31,7 @@ WARNINGS: Mapping[str, str | None] = {
     "StoreLockExpired": "Find out whether this host is frozen at times, or the store is slow.",
     "Throttled": "Request a longer token_duration, share a store, or ask AWS for a higher quota.",
     "ClockStepped": "Check this host's clock synchronisation, unless the host is frozen at times.",
+    "ClientsNotShared": "Install another release of it; until then, clients take longer to make.",
     "HookFailed": "Make the hook raise no error; more errors of this class are only counted.",
     "RequestFailed": None,
 }
@@ -41,7 +42,7 @@ _MAX_REMEMBERED = 1000
 _MAX_TEXT = 500
 # Two warnings are the same if all of these members are equal. The key, the request id and the
 # message are not among them, because they may differ for each user.
-_SAME = ("lease", "error", "code", "hint", "operation", "why", "hook")
+_SAME = ("lease", "error", "code", "hint", "operation", "why", "hook", "library")
 
 
 class LoggingHook:

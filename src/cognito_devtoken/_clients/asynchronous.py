@@ -1,0 +1,260 @@
+"""
+The same for asyncio: what is different about the credentials, sessions and clients of aiobotocore.
+
+An asynchronous session needs asynchronous credentials: with the others, botocore would wait for the
+network in the event loop.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Coroutine, Generator, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Protocol
+
+from aiobotocore import __version__
+from aiobotocore.credentials import (
+    AioCredentialResolver,
+    AioCredentials,
+    AioRefreshableCredentials,
+)
+from aiobotocore.session import AioSession
+from botocore.credentials import Credentials, ReadOnlyCredentials
+
+from ..exceptions import ConfigurationError
+from .bound import (
+    EXPRESS,
+    PROBED_EVENT,
+    PROBED_OPERATION,
+    PROBES,
+    Template,
+    Unsent,
+    do_not_send,
+    session_metadata,
+    verify,
+)
+from .credentials import METHOD, HidesSecrets, NoUser, frozen
+from .sessions import act_as_user, lend_settings, use_region
+
+
+if TYPE_CHECKING:
+    from .._values.credentials import AwsCredentials
+    from .._values.role import AssumeRole
+
+
+AIOBOTOCORE = f"aiobotocore {__version__}"
+
+
+class AsyncCredentialsSource(Protocol):
+    """The session that holds the credentials of users, for event loops."""
+
+    async def get_credentials(self, user_id: str, *, role: Any = ...) -> AwsCredentials: ...
+
+
+class _HidesSecrets(HidesSecrets, AioCredentials):
+    """Credentials of aiobotocore that hold no secret, whichever way one looks at them."""
+
+    __slots__ = ()
+
+    @property
+    def access_key(self) -> NoReturn:  # type: ignore[override]
+        """Refuse, because they may have to be awaited."""
+        raise ConfigurationError(
+            "The credentials of an asynchronous session have no keys as attributes.",
+            hint="Write: await credentials.get_frozen_credentials().",
+        )
+
+    secret_key = token = access_key  # pyright: ignore[reportAssignmentType]
+
+
+class AsyncUserCredentials(_HidesSecrets):
+    """
+    The credentials of one user, which the session looks up at each use.
+
+    Args:
+        session: Holds the credentials, and refreshes them.
+
+        user_id: The user.
+
+        role: The role to assume, as for ``session.get_credentials()``.
+    """
+
+    __slots__ = ("_session", "_user_id")
+
+    def __init__(
+        self, session: AsyncCredentialsSource, user_id: str, role: str | AssumeRole | None
+    ) -> None:
+        self._session, self._user_id, self._role = session, user_id, role
+
+    async def get_frozen_credentials(self) -> ReadOnlyCredentials:  # type: ignore[override]
+        """Get the credentials to sign one request with."""
+        role = self._role
+        if role is None:  # without options, a hit is faster
+            return frozen(await self._session.get_credentials(self._user_id), None)
+        return frozen(await self._session.get_credentials(self._user_id, role=role), role)
+
+
+class AsyncNoUser(_HidesSecrets):
+    """
+    The credentials of a client that belongs to no user: they cannot sign anything.
+
+    Args:
+        role: The role of every user, whose account endpoints may contain.
+    """
+
+    __slots__ = ()
+
+    def __init__(self, role: str | AssumeRole | None) -> None:
+        self._role = role
+
+    async def get_frozen_credentials(self) -> NoReturn:  # type: ignore[override]
+        """Refuse."""
+        NoUser(None).get_frozen_credentials()
+
+
+class _OneUserProvider:
+    METHOD = METHOD
+    CANONICAL_NAME = None
+
+    def __init__(self, credentials: Credentials) -> None:
+        self._credentials = credentials
+
+    async def load(self) -> Credentials:
+        return self._credentials
+
+
+class AsyncUserSession(AioSession):
+    """
+    An aiobotocore session that takes its configuration from the environment, but no identity.
+
+    Args:
+        credentials: The credentials of the user.
+
+        region: The region of its clients; None uses that of the AWS configuration.
+
+        default_region: The region if the AWS configuration has none either.
+    """
+
+    def __init__(self, credentials: Credentials, region: str | None, default_region: str) -> None:
+        super().__init__()
+        act_as_user(self)
+        providers: Any = [_OneUserProvider(credentials)]
+        self.register_component("credential_provider", AioCredentialResolver(providers))
+        use_region(self, region, default_region)
+
+    def get_auth_token(self, **kwargs: Any) -> Any:
+        """Return None: a bearer token in the environment is the backend's."""
+
+
+class AsyncSharedSession(AioSession):
+    """
+    An aiobotocore session with the settings of another one, whose clients get given credentials.
+
+    Args:
+        given: The other session. It stays as it is, and lends its event handlers, its
+            configuration and its models.
+    """
+
+    def __init__(self, given: AioSession) -> None:
+        handlers: Any = given.get_component("event_emitter")
+        super().__init__(event_hooks=copy.copy(handlers), include_builtin_handlers=False)
+        lend_settings(given, self)
+        act_as_user(self)
+        self._next: Credentials | None = None
+
+    def make_client(self, credentials: Credentials, service: str, **arguments: Any) -> Any:
+        """Make a client with these credentials. Not from two tasks at once."""
+        self._next = credentials
+        session: Any = self  # whose stubs know only services by name
+        return session.create_client(service, **arguments)
+
+    async def get_credentials(self) -> Any:  # type: ignore[override]  # aiobotocore's is, too
+        """Return the credentials of the client that is being made."""
+        return self._next
+
+    def get_auth_token(self, **kwargs: Any) -> Any:
+        """Return None: a bearer token in the environment is the backend's."""
+
+
+class AsyncExpressSessions:
+    """
+    The S3 Express sessions of one user, by bucket.
+
+    Args:
+        client: The user's client.
+    """
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self._sessions: dict[str, Any] = {}
+
+    async def get_credentials(self, bucket: str) -> Any:
+        """Return the credentials for a bucket."""
+        found = self._sessions.get(bucket)
+        if found is None:
+
+            async def create() -> dict[str, Any]:
+                return session_metadata(await self._client.create_session(Bucket=bucket))
+
+            refreshable: Any = AioRefreshableCredentials
+            found = refreshable.create_from_metadata(
+                metadata=await create(), refresh_using=create, **EXPRESS
+            )
+            self._sessions[bucket] = found
+        return found
+
+
+async def _stay_open(client: Any, *exc_info: object) -> None:
+    """Do nothing: the clients of other users have the same connections."""
+
+
+async def _enter(client: Any) -> Any:
+    return client
+
+
+class AsyncTemplate(Template):
+    """One client of aiobotocore, from which the clients of users are bound."""
+
+    methods: ClassVar[Mapping[str, Any]] = {
+        **Template.methods,
+        "close": _stay_open,
+        "__aenter__": _enter,
+        "__aexit__": _stay_open,
+    }
+    sessions: ClassVar[type[Any]] = AsyncExpressSessions
+
+
+async def check(client: Any) -> None:
+    """Prove that bound clients sign as their users, as :func:`.bound.check` does."""
+    template = AsyncTemplate(client)
+    template.events.register_first(PROBED_EVENT, do_not_send)
+    for key_id in PROBES:
+        bound = template.bind(AioCredentials(key_id, "none"))
+        signatures = [await bound.generate_presigned_url(PROBED_OPERATION)]
+        try:
+            await getattr(bound, PROBED_OPERATION)()
+        except Unsent as unsent:
+            signatures.append(unsent.signature)
+        verify(key_id, signatures)
+
+
+class Opening:
+    """
+    A client that is being made: to be awaited, or entered with ``async with``.
+
+    Args:
+        opened: Makes the client.
+    """
+
+    def __init__(self, opened: Coroutine[Any, Any, Any]) -> None:
+        self._opened = opened
+        self._client: Any = None
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        return self._opened.__await__()
+
+    async def __aenter__(self) -> Any:
+        self._client = await self._opened
+        return self._client
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self._client.__aexit__(*exc_info)
