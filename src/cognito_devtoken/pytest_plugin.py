@@ -11,7 +11,7 @@ import os
 import threading
 import time
 import warnings
-from collections.abc import Collection, Generator
+from collections.abc import Collection, Generator, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import pytest
@@ -294,7 +294,7 @@ def _marked(node: pytest.Item, behavior: type) -> dict[str, Any]:
         "allow_unauthenticated": (bool, "True or False"),
         "behavior": (behavior, "a Behavior"),
         "latency": (int | float, "a number of seconds"),
-        "calls_per_second": (int | float | None, "a number"),
+        "calls_per_second": (int | float | Mapping | None, "a number, or numbers by operations"),
         "fail": (object, "anything"),  # checked where it is used
     }
     settings: dict[str, Any] = {}
