@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from email.utils import formatdate
 from typing import Any
 
@@ -25,6 +27,8 @@ from ._service import Service
 from ._wire import Answer, HttpRequest, Received, Refusal, received
 
 
+# For how many seconds a client may keep a connection that was broken off.
+_PATIENCE = 1.0
 _EXPOSED_HEADERS = ("x-amzn-RequestId", "x-amzn-ErrorType", "x-amzn-ErrorMessage", "Date")
 
 
@@ -155,7 +159,10 @@ class Front:
             transport.close()
         else:
             transport.abort()
-        await request.receive()  # until the connection is gone
+        # Until the connection is gone; with TLS, the client has a say in that.
+        with suppress(TimeoutError):
+            await asyncio.wait_for(request.receive(), _PATIENCE)
+        transport.abort()
 
     def _answer(self, http: HttpRequest, asked: Received, fault: Fault | None) -> Answer:
         request_id = str(uuid.uuid4())
