@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Literal
 
 import attrs
-from attrs.validators import in_
+from attrs.validators import in_, optional
 
 from .._values.partition import cognito_names
 from .._values.request import DEVELOPER_PROVIDER, ID_PATTERN, MAX_ID
@@ -152,6 +152,11 @@ class Role:
             )
 
 
+def _is_issuer(_: object, attribute: attrs.Attribute[str], value: str) -> None:
+    if value != OWN_ADDRESS and not value.startswith(("http://", "https://")):
+        raise ValueError(f"{attribute.name} must be a URL, or {OWN_ADDRESS}, not {value!r}.")
+
+
 @attrs.frozen(kw_only=True)
 class Behavior:
     """
@@ -230,7 +235,7 @@ class Behavior:
     amr: Literal["developer", "all"] = attrs.field(
         default="developer", validator=in_(["developer", "all"])
     )
-    issuer: str | None = None
+    issuer: str | None = attrs.field(default=None, validator=optional(_is_issuer))
     login_provider: str | None = None
     legacy_keys: bool = False
     custom_role: Literal["any", "of_pool"] = attrs.field(
