@@ -114,6 +114,7 @@ def test_it_serves_https_as_its_own_issuer_and_checks_signatures(
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "right")
         accepted = main([*arguments, "--query", "Token", "--output", "text"])
         process.terminate()
+        process.communicate(timeout=PATIENCE)
 
     assert url.startswith("https://127.0.0.1:")
     assert found["issuer"] == url
@@ -121,7 +122,7 @@ def test_it_serves_https_as_its_own_issuer_and_checks_signatures(
         ["export", f"AWS_ENDPOINT_URL_COGNITO_IDENTITY={url}"],
         ["export", f"AWS_CA_BUNDLE={bundle}"],
     ]
-    assert (refused, accepted) == (254, 0)
+    assert (refused, accepted, process.returncode) == (254, 0, 0)
     out, err = capsys.readouterr()
     assert "InvalidSignatureException" in err
     assert jwt.decode(out.strip(), options={"verify_signature": False})["iss"] == url

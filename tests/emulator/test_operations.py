@@ -483,6 +483,8 @@ class TestGetOpenIdToken:
             )
             assert (new["sub"], new["amr"]) == (old["sub"], old["amr"])
             assert new["exp"] - new["iat"] == 600
+            code, _ = refusal(self.token, cognito, answer["IdentityId"])
+            assert code == "NotAuthorizedException"
             code, _ = refusal(self.token, cognito, answer["IdentityId"], token=other["Token"])
             assert code == "NotAuthorizedException"
             cognito.merge_developer_identities(
