@@ -31,7 +31,7 @@ def secure() -> Iterator[Emulator]:
 
 
 def read(emulator: Emulator, path: str) -> Any:
-    context = ssl.create_default_context(cafile=str(emulator.ca_bundle))
+    context = ssl.create_default_context(cafile=emulator.ca_bundle)
     context.verify_flags |= ssl.VERIFY_X509_STRICT
     with urllib.request.urlopen(f"{emulator.endpoint_url}{path}", context=context) as answer:
         return json.load(answer)
@@ -40,7 +40,7 @@ def read(emulator: Emulator, path: str) -> Any:
 def test_boto3_and_a_strict_verifier_trust_it_by_its_bundle(
     secure: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("AWS_CA_BUNDLE", str(secure.ca_bundle))
+    monkeypatch.setenv("AWS_CA_BUNDLE", secure.ca_bundle)
 
     answer = ask(boto("cognito-identity", secure))
 
@@ -55,7 +55,7 @@ def test_a_client_that_does_not_trust_it_is_refused(secure: Emulator) -> None:
 
 
 def test_the_library_uses_it(secure: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_CA_BUNDLE", str(secure.ca_bundle))
+    monkeypatch.setenv("AWS_CA_BUNDLE", secure.ca_bundle)
     request = TokenRequest(POOL.identity_pool_id, {POOL.developer_provider: "ana"})
 
     with DevTokenClient(endpoint_url=secure.endpoint_url) as client:
@@ -73,7 +73,7 @@ def test_discovery_begins_at_an_issuer_that_is_the_emulator(secure: Emulator) ->
 
 def test_the_certificate_is_for_every_name_of_this_machine_and_for_the_host() -> None:
     with Emulator(POOL, host="localhost", tls=True) as emulator:
-        path = emulator.ca_bundle.with_name("server.pem")
+        path = Path(emulator.ca_bundle).with_name("server.pem")
         certificate = x509.load_pem_x509_certificate(path.read_bytes())
 
     names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
@@ -86,7 +86,7 @@ def test_the_certificate_is_for_every_name_of_this_machine_and_for_the_host() ->
 def asking(emulator: Emulator) -> Iterator[http.client.HTTPSConnection]:
     """Send a request, and close the connection in the end."""
     address = emulator.endpoint_url.removeprefix("https://")
-    context = ssl.create_default_context(cafile=str(emulator.ca_bundle))
+    context = ssl.create_default_context(cafile=emulator.ca_bundle)
     connection = http.client.HTTPSConnection(address, timeout=PATIENCE, context=context)
     with closing(connection):
         connection.request("POST", "/", "{}")
@@ -123,12 +123,12 @@ def test_its_files_are_its_owners_and_end_with_it() -> None:
     with pytest.raises(RuntimeError, match="not running with tls=True"):
         emulator.ca_bundle  # noqa: B018
     with emulator:
-        folder = emulator.ca_bundle.parent
+        folder = Path(emulator.ca_bundle).parent
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
         assert stat.S_IMODE((folder / "server.key").stat().st_mode) == 0o600
     assert not folder.exists()
     with emulator:
-        assert emulator.ca_bundle.exists()
+        assert Path(emulator.ca_bundle).exists()
     with Emulator(POOL) as plain:
         with pytest.raises(RuntimeError, match="not running with tls=True"):
             plain.ca_bundle  # noqa: B018
@@ -149,7 +149,7 @@ def test_no_files_are_left_if_the_port_is_in_use(
 def test_the_credentials_of_an_emulator_with_tls_work_like_any(
     secure: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("AWS_CA_BUNDLE", str(secure.ca_bundle))
+    monkeypatch.setenv("AWS_CA_BUNDLE", secure.ca_bundle)
     answer = ask(boto("cognito-identity", secure))
 
     got = boto("sts", secure).assume_role_with_web_identity(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from botocore.loaders import Loader
 
-from cognito_devtoken.emulator._operations import OPERATIONS, Operation
+from cognito_devtoken.emulator._operations import OPERATIONS
 from cognito_devtoken.emulator._operations.inputs import INPUTS
 from cognito_devtoken.emulator._shapes import (
     Boolean,
@@ -19,7 +19,7 @@ from cognito_devtoken.emulator._shapes import (
     Text,
     validate,
 )
-from cognito_devtoken.emulator._wire import Refusal
+from cognito_devtoken.emulator._wire import COGNITO, Refusal
 
 
 GET_TOKEN = "GetOpenIdTokenForDeveloperIdentity"
@@ -111,11 +111,13 @@ def test_the_constraints_match_the_model(operation: str) -> None:
     assert members(INPUTS[operation]) == members_of_model(service, shape)
 
 
-@pytest.mark.parametrize("operation", OPERATIONS.values(), ids=lambda each: each.name)
-def test_an_operation_is_signed_if_the_model_says_so(operation: Operation) -> None:
-    found = model(operation.service)["operations"][operation.name]
+def test_operations_are_signed_if_the_model_says_so() -> None:
+    found = model(COGNITO)["operations"]
 
-    assert operation.signed == (found.get("authtype") != "none")
+    # Old models say it of Cognito only; that of STS is in the handlers of botocore.
+    assert {each.name: each.signed for each in OPERATIONS.values() if each.service == COGNITO} == {
+        name: found[name].get("authtype") != "none" for name in found if name in OPERATIONS
+    }
 
 
 def test_each_operation_has_its_constraints() -> None:

@@ -163,8 +163,8 @@ def _announce(emulator: Emulator, arguments: argparse.Namespace) -> None:
     if arguments.issuer:
         lines["issuer"] = url if arguments.issuer == "self" else arguments.issuer
     if arguments.tls:
-        lines["CA bundle"] = str(emulator.ca_bundle)
-        exports.append(f"export AWS_CA_BUNDLE={shlex.quote(str(emulator.ca_bundle))}")
+        lines["CA bundle"] = emulator.ca_bundle
+        exports.append(f"export AWS_CA_BUNDLE={shlex.quote(emulator.ca_bundle)}")
     hint = loopback_hint(url)
     print(
         *(f"{name:18}  {value}" for name, value in lines.items()),

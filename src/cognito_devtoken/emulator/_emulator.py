@@ -8,7 +8,6 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
 
 from ._faults import Fault, meant
@@ -192,9 +191,9 @@ class Emulator:
         return f"{self.endpoint_url}/.well-known/jwks_uri"
 
     @property
-    def ca_bundle(self) -> Path:
+    def ca_bundle(self) -> str:
         """
-        The file with the certificate that clients must trust, for ``AWS_CA_BUNDLE``.
+        The path of a file with the certificate that clients must trust, for ``AWS_CA_BUNDLE``.
 
         It exists while the emulator runs.
 
@@ -203,7 +202,7 @@ class Emulator:
         """
         if self._certificates is None:
             raise RuntimeError("The emulator is not running with tls=True.")
-        return self._certificates.authority
+        return str(self._certificates.authority)
 
     def start(self) -> Self:
         """
