@@ -16,6 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from calling import GET_TOKEN, USER, Clock, ask, boto, post, post_form, post_json, refusal
 from cognito_devtoken.emulator import Behavior, Call, Emulator, Pool
+from cognito_devtoken.emulator._wire import HttpRequest, received
 from patience import PATIENCE
 from pools import OTHER_POOL, POOL
 
@@ -179,6 +180,18 @@ class TestCounts:
         assert repr(emulator) == (
             f"<Emulator not running, pools: {POOL.identity_pool_id}, calls: 0>"
         )
+
+    def test_an_emulator_that_is_refused_has_a_repr_too(self) -> None:
+        emulator = Emulator.__new__(Emulator)
+        with pytest.raises(ValueError, match="port"):
+            Emulator.__init__(emulator, port=-1)
+
+        assert repr(emulator) == "<Emulator not running, pools: , calls: 0>"
+
+    def test_a_request_shows_no_secret(self) -> None:
+        request = HttpRequest("GET", "canary=1", {"authorization": "canary"}, b"canary")
+
+        assert "canary" not in f"{request} {received(request)}"
 
 
 class TestRenewal:

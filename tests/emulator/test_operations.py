@@ -432,10 +432,11 @@ class TestGetOpenIdToken:
             AllowClassicFlow=True,
         )
 
-        code, message = refusal(self.token, cognito, guest)
-
-        assert code == "NotAuthorizedException"
-        assert message == "Unauthenticated access is not supported for this identity pool."
+        for call in (self.token, TestGetCredentialsForIdentity().credentials):
+            assert refusal(call, cognito, guest) == (
+                "NotAuthorizedException",
+                "Unauthenticated access is not supported for this identity pool.",
+            )
 
     @pytest.mark.external
     def test_a_pool_without_the_classic_flow_refuses(self) -> None:

@@ -71,7 +71,7 @@ class Emulator:
             is not known, or if two pools have the same id.
     """
 
-    pools: tuple[Pool, ...]
+    pools: tuple[Pool, ...] = ()
     """The identity pools, without those that callers have created."""
 
     def __init__(
@@ -88,6 +88,10 @@ class Emulator:
         clock: Callable[[], float] = time.time,
         on_call: Callable[[Call], None] | None = None,
     ) -> None:
+        # First what repr() needs, also of an emulator that is refused below.
+        self._server: Server | None = None
+        self._certificates: Certificates | None = None
+        self._front = Front(on_call, lambda: self._running)
         if not 0 <= port <= 65_535:
             raise ValueError(f"port is out of range: {port}.")
         if not host:
@@ -101,9 +105,6 @@ class Emulator:
         self._host, self._port, self._tls = host, port, tls
         self._credentials = credentials
         self._keys: Keys = {}
-        self._server: Server | None = None
-        self._certificates: Certificates | None = None
-        self._front = Front(on_call, lambda: self._running)
         self._starting = threading.Lock()
         self._renew(
             *pools,

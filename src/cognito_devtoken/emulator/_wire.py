@@ -93,9 +93,9 @@ class HttpRequest:
     """
 
     method: str
-    query: str
-    headers: Mapping[str, str]
-    body: bytes
+    query: str = attrs.field(repr=False)
+    headers: Mapping[str, str] = attrs.field(repr=False)
+    body: bytes = attrs.field(repr=False)
 
 
 class Received(Protocol):

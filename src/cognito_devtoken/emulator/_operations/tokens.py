@@ -96,8 +96,10 @@ def get_credentials(world: World, members: Mapping[str, Any], caller: Caller) ->
     pool = world.pool_of(identity)
     given = dict(members.get("Logins") or {})
     token = given.pop(world.login_provider(pool.region), None)
-    if not identity.enabled or not (identity.guest or given or token):
-        raise forbidden(identity)
+    if given or token is not None:
+        _check_enabled(identity)
+    else:
+        _check_guest(pool, identity)
     claims: Mapping[str, Any] = {}
     if token is not None:
         claims = prove_own_token(world, token, identity)
