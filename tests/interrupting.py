@@ -5,6 +5,7 @@ A place is the entry of a function, or the start of a line, in the cache or in c
 """
 
 import dis
+import gc
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -61,11 +62,14 @@ def _trace(run: Callable[[], object], passes: Callable[[Place], object]) -> None
         return inside
 
     before = sys.gettrace()
+    # It would close generators that other tests have left in a circle, and those pass places, too.
+    gc.disable()
     sys.settrace(enter)
     try:
         run()
     finally:
         sys.settrace(before)
+        gc.enable()
 
 
 @cache

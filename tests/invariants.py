@@ -14,12 +14,12 @@ from cognito_devtoken._values.key import Key
 from cognito_devtoken._values.lease import Lease
 from cognito_devtoken.exceptions import DevTokenError, SessionClosedError
 from cognito_devtoken.typing import Instant
-from kinds import Kind, badges, tokens
+from kinds import Kind, badges, credentials, tokens
 from scheduler import Scheduler, Task
 
 
 LIFETIME = 40
-KINDS = [tokens(LIFETIME), badges(LIFETIME)]
+KINDS = [tokens(LIFETIME), badges(LIFETIME), credentials(LIFETIME)]
 # Seconds for which a failure is remembered after its back-off ends.
 LINGER = 60
 NEVER = -1
@@ -123,7 +123,7 @@ class InvariantChecker:
         self._check_outcome(task, before)
         if self.state.closed and self.closed == NEVER:
             self.closed = self.section
-        self._tokens = tokens.copy()
+        self._tokens = dict(tokens)
 
     def _check_flights(self, task: Task) -> None:
         table = self.state.flights.by_key

@@ -1,10 +1,11 @@
 """
-The two kinds of lease that the cache is tested with: OpenID tokens and badges.
+The kinds of lease that the cache is tested with: OpenID tokens, AWS credentials and badges.
 
 A badge is the smallest possible lease. It proves that the cache knows nothing about tokens.
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -15,15 +16,18 @@ from cognito_devtoken._cache.cache import LeaseCache
 from cognito_devtoken._cache.invalidation import Invalidation
 from cognito_devtoken._cache.source import FetcherSource
 from cognito_devtoken._cache.stats import Stats, StatsRecorder
+from cognito_devtoken._values.credentials import SEPARATOR, AwsCredentials
 from cognito_devtoken._values.key import Key
 from cognito_devtoken._values.lease import Lease
 from cognito_devtoken._values.secret import Secret
+from cognito_devtoken._values.trade import CredentialsRequest
 from cognito_devtoken.testing._tokens import token_for
 from cognito_devtoken.typing import Clock, EventHook, Instant
 
 
 POOL = "eu-central-1:01234567-89ab-4cde-8f01-23456789abcd"
 PROVIDER = "login.example.com"
+ROLE = "arn:aws:iam::123456789012:role/app"
 
 
 @attrs.frozen
@@ -79,7 +83,35 @@ def _token(request: TokenRequest, lifetime: float, serial: int, clock: Clock) ->
 def badges(lifetime: int) -> Kind:
     """Return the kind whose leases are badges, keyed by user and floor."""
     requests = [BadgeRequest(*each) for each in (("ann", 1), ("bob", 1), ("ann", 2), ("ann", 3))]
-    return Kind("badges", requests, _key_of_badge, partial(BadgeCache, lifetime), _badge)
+    open_cache = partial(SmallCache, Badge, _key_of_badge, lifetime)
+    return Kind("badges", requests, _key_of_badge, open_cache, _badge)
+
+
+def credentials(lifetime: int) -> Kind:
+    """Return the kind whose leases are AWS credentials, for each request for a token and role."""
+    ann, bob, tagged, linked = tokens(lifetime).requests
+    requests = [CredentialsRequest(*each) for each in ((ann,), (bob,), (tagged,), (linked, ROLE))]
+    open_cache = partial(SmallCache, AwsCredentials, _key_of_credentials, lifetime)
+    return Kind("credentials", requests, _key_of_credentials, open_cache, _credentials)
+
+
+def _key_of_credentials(request: CredentialsRequest) -> Key:
+    return request.key(PROVIDER)
+
+
+def _credentials(
+    request: CredentialsRequest, lifetime: float, serial: int, clock: Clock
+) -> AwsCredentials:
+    now = Instant.now(clock)
+    return AwsCredentials._make(
+        f"eu-central-1:{sum(_key_of_credentials(request)[1]):x}",
+        Secret(f"key {serial}{SEPARATOR}session token"),
+        lifetime,
+        now,
+        clock,
+        access_key_id=f"ASIA{serial}",
+        expiration=datetime.fromtimestamp(now.wall + lifetime, UTC),
+    )
 
 
 @attrs.frozen
@@ -109,11 +141,13 @@ def _badge(request: BadgeRequest, lifetime: float, serial: int, clock: Clock) ->
     )
 
 
-class BadgeCache:
-    """A cache of badges, as TokenCache is a cache of tokens."""
+class SmallCache:
+    """A cache of another kind of lease, as TokenCache is a cache of tokens."""
 
     def __init__(
         self,
+        kind: type[Any],
+        key_of: Callable[[Any], Key],
         lifetime: float,
         fetcher: Any,
         *,
@@ -122,9 +156,9 @@ class BadgeCache:
         clock: Clock,
         on_event: Iterable[EventHook] = (),
     ) -> None:
-        self._leases: LeaseCache[BadgeRequest, Badge] = LeaseCache(
-            lambda request: (_key_of_badge(request), lifetime),
-            lambda state: FetcherSource(state, fetcher.fetch, Badge),
+        self._leases: LeaseCache[Any, Any] = LeaseCache(
+            lambda request: (key_of(request), lifetime),
+            lambda state: FetcherSource(state, fetcher.fetch, kind),
             policy=RefreshPolicy(),
             clock=clock,
             recorder=StatsRecorder(on_event),
@@ -133,11 +167,11 @@ class BadgeCache:
         )
         self._state = self._leases.state
 
-    def invalidate(self, badge: Badge) -> None:
-        self._leases.invalidate(badge)
+    def invalidate(self, lease: Any) -> None:
+        self._leases.invalidate(lease)
 
     def forget(self, user_id: str) -> None:
-        self._leases.discard(Invalidation.of_user(user_id, "badges"))
+        self._leases.discard(Invalidation.of_user(user_id, PROVIDER))
 
     def forget_identity(self, identity_id: str) -> None:
         self._leases.discard(Invalidation.of_identity(identity_id))

@@ -22,7 +22,8 @@ class Backend(Protocol):
     A backend and what it has collected.
 
     A metric is named as in ``Stats`` or as ``fetch_duration`` and ``fetch_time_in_queue``; a
-    failed fetch has the label ``error``, whatever the backend calls it.
+    failed fetch has the label ``error``, whatever the backend calls it. It is one of tokens unless
+    the label ``lease`` says otherwise.
     """
 
     metrics: Any
@@ -31,7 +32,9 @@ class Backend(Protocol):
     def value(self, name: str, **labels: str) -> float | None:
         """The value of a counter or a gauge."""
 
-    def histogram(self, name: str, *, reason: str, error: str | None = None) -> Histogram: ...
+    def histogram(
+        self, name: str, *, reason: str, error: str | None = None, lease: str = "token"
+    ) -> Histogram: ...
 
     def text(self) -> str:
         """Everything collected."""
@@ -47,14 +50,17 @@ class Prometheus:
         self.metrics = PrometheusMetrics(self.registry)
 
     def sample(self, name: str, **labels: str) -> float | None:
+        labels = {"lease": "token"} | labels
         return self.registry.get_sample_value(f"cognito_devtoken_{name}", labels)
 
     def value(self, name: str, **labels: str) -> float | None:
         held = name in ("entries", "in_flight")
         return self.sample(name if held else f"{name}_total", **labels)
 
-    def histogram(self, name: str, *, reason: str, error: str | None = None) -> Histogram:
-        labels = {"reason": reason}
+    def histogram(
+        self, name: str, *, reason: str, error: str | None = None, lease: str = "token"
+    ) -> Histogram:
+        labels = {"lease": lease, "reason": reason}
         if name == "fetch_duration":
             labels["outcome"] = error or "ok"
         samples = {
@@ -115,11 +121,14 @@ class OpenTelemetry:
         return point
 
     def value(self, name: str, **labels: str) -> float | None:
+        labels = {"lease": "token"} | labels
         attributes = {f"cognito_devtoken.{label}": value for label, value in labels.items()}
         return float(self._point(name, attributes).value)
 
-    def histogram(self, name: str, *, reason: str, error: str | None = None) -> Histogram:
-        attributes = {"cognito_devtoken.fetch.reason": reason}
+    def histogram(
+        self, name: str, *, reason: str, error: str | None = None, lease: str = "token"
+    ) -> Histogram:
+        attributes = {"cognito_devtoken.lease": lease, "cognito_devtoken.fetch.reason": reason}
         if error:
             attributes["error.type"] = error
         point = self._point(re.sub("^fetch_", "fetch.", name), attributes)

@@ -22,11 +22,14 @@ from cognito_devtoken import TokenRequest
 from cognito_devtoken._cache.invalidation import Invalidation
 from cognito_devtoken._values.key import Key
 from cognito_devtoken._values.secret import Secret
-from cognito_devtoken.testing import make_token
+from cognito_devtoken._values.trade import CredentialsRequest, Trade
+from cognito_devtoken.credentials import AssumeRole
+from cognito_devtoken.testing import FakeFetcher, make_token
 
 
 CANARY = "canary"
 PROVIDER = "login.example.com"
+ROLE = AssumeRole("arn:aws:iam::123456789012:role/app", policy=CANARY)
 REQUEST = TokenRequest("eu-west-1:0", {PROVIDER: CANARY}, principal_tags={"tag": CANARY})
 
 
@@ -158,6 +161,10 @@ HIDING = [
     Invalidation.of_user(CANARY, PROVIDER),
     Invalidation.of_identity(CANARY),
     make_token(CANARY),
+    ROLE,
+    CredentialsRequest(REQUEST, ROLE),
+    Trade(make_token(CANARY), ROLE),
+    FakeFetcher().fetch_credentials(make_token(CANARY), ROLE),
 ]
 
 

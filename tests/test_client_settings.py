@@ -143,7 +143,7 @@ def test_a_profiles_retry_mode_is_used(
 
 def test_default_timeouts_are_short() -> None:
     with DevTokenClient() as client:
-        config = client._client_for("us-east-1").meta.config  # type: ignore[attr-defined]
+        config = client._client_for("us-east-1").meta.config
 
     assert (config.connect_timeout, config.read_timeout) == (2, 5)
     assert config.max_pool_connections == 50

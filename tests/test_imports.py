@@ -19,6 +19,7 @@ PACKAGE = Path(cognito_devtoken.__file__).parent
 MODULES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
 PUBLIC = [
     "cognito_devtoken",
+    "cognito_devtoken.credentials",
     "cognito_devtoken.emulator",
     "cognito_devtoken.events",
     "cognito_devtoken.exceptions",

@@ -214,3 +214,18 @@ print({"prometheus_client", "opentelemetry"} & sys.modules.keys())
 """)
 
     assert printed == "set()\n"
+
+
+def test_credentials_have_figures_of_their_own(
+    session: TokenSession, backend: Backend, recorder: Recorder
+) -> None:
+    session.get_credentials(USER)
+    session.get_credentials(USER)
+    recorder.wait_for(FetchSucceeded, count=2)
+
+    assert backend.value("hits", state="fresh", lease="credentials") == 1
+    assert backend.value("misses", lease="credentials") == 1
+    assert backend.value("entries", lease="credentials") == 1
+    assert backend.histogram("fetch_duration", reason="miss", lease="credentials").count == 1
+    assert backend.value("hits", state="fresh") == 0
+    assert backend.value("misses") == 1

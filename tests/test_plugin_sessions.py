@@ -231,3 +231,27 @@ class TestEnvironment:
                 assert "AWS_ENDPOINT_URL_COGNITO_IDENTITY" not in os.environ
             """,
         )
+
+
+def test_the_sessions_exchange_tokens_with_the_emulator_in_both_flows(passes: Passes) -> None:
+    passes(
+        2,
+        """
+        import asyncio
+
+        from cognito_devtoken.credentials import AssumeRole
+
+        ROLE = AssumeRole("arn:aws:iam::123456789012:role/app")
+
+        def test_threads(token_session, cognito_emulator):
+            credentials = token_session.get_credentials("user-42")
+            assert credentials.identity_id == token_session.get_token("user-42").identity_id
+            assert token_session.get_credentials("user-42", role=ROLE) != credentials
+            assert cognito_emulator.calls["GetCredentialsForIdentity"] == 1
+            assert cognito_emulator.calls["AssumeRoleWithWebIdentity"] == 1
+
+        def test_asyncio(async_token_session, cognito_emulator):
+            asyncio.run(async_token_session.get_credentials("user-42", role=ROLE))
+            assert cognito_emulator.calls.total() == 2
+        """,
+    )

@@ -38,7 +38,7 @@ def lines(backend: Prometheus) -> Iterator[list[str]]:
 
 def test_the_exposition_follows_prometheus_conventions(lines: list[str]) -> None:
     assert "# TYPE cognito_devtoken_hits_total counter" in lines
-    assert 'cognito_devtoken_hits_total{state="fresh"} 1.0' in lines
+    assert 'cognito_devtoken_hits_total{lease="token",state="fresh"} 1.0' in lines
     assert "# TYPE cognito_devtoken_entries gauge" in lines
     assert "# TYPE cognito_devtoken_fetch_duration_seconds histogram" in lines
 
@@ -46,7 +46,7 @@ def test_the_exposition_follows_prometheus_conventions(lines: list[str]) -> None
 def test_the_outcome_of_a_fetch_is_a_label(lines: list[str]) -> None:
     name = "cognito_devtoken_fetch_duration_seconds_count"
 
-    assert f'{name}{{outcome="ok",reason="miss"}} 1.0' in lines
+    assert f'{name}{{lease="token",outcome="ok",reason="miss"}} 1.0' in lines
 
 
 def test_a_registry_refuses_a_second_hook(backend: Prometheus) -> None:
@@ -61,7 +61,9 @@ def test_the_default_registry_is_the_global_one() -> None:
             REGISTRY.unregister(collector)
     metrics = PrometheusMetrics()
     try:
-        assert "cognito_devtoken_misses_total 0.0" in generate_latest(REGISTRY).decode()
+        assert (
+            'cognito_devtoken_misses_total{lease="token"} 0.0' in generate_latest(REGISTRY).decode()
+        )
     finally:
         for each in (metrics, metrics._queued, metrics._took):
             REGISTRY.unregister(each)

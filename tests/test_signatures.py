@@ -1,5 +1,5 @@
 """
-Signatures, help() and so the published reference show nothing of the process they are read in.
+Signatures and help(), and so the published reference, show nothing of the present process.
 
 A default is shown by its repr. One that holds live state, such as ``os.environ``, shows secrets.
 The ``docs`` session of nox searches the built pages for the same.

@@ -6,8 +6,14 @@ from datetime import timedelta
 import pytest
 
 from caching import POOL_ID, PROVIDER, request_for, wait_until
+from calling import ROLE
 from cognito_devtoken import TokenRequest, TokenSession
-from cognito_devtoken.exceptions import ConfigurationError, TooManyRequestsError
+from cognito_devtoken.credentials import AssumeRole
+from cognito_devtoken.exceptions import (
+    ConfigurationError,
+    RoleDeniedError,
+    TooManyRequestsError,
+)
 from cognito_devtoken.testing import FakeFetcher, ManualClock, make_token
 
 
@@ -70,6 +76,30 @@ def test_calls_fail_while_an_error_is_set() -> None:
             fetcher.fetch(request_for())
     fetcher.error = None
     assert fetcher.fetch(request_for()).token
+
+
+def test_each_exchange_returns_new_credentials_that_live_as_long_as_their_role() -> None:
+    fetcher = FakeFetcher(ManualClock())
+    token, role = fetcher.fetch(request_for()), AssumeRole(ROLE, duration=900)
+
+    one, two = fetcher.fetch_credentials(token), fetcher.fetch_credentials(token, role)
+
+    assert fetcher.exchanges == [(token, None), (token, role)]
+    assert one != two
+    assert one.access_key_id != two.access_key_id
+    assert one.identity_id == two.identity_id == token.identity_id
+    assert (one.expires_in(), two.expires_in()) == (timedelta(hours=1), timedelta(minutes=15))
+
+
+def test_exchanges_fail_while_their_error_is_set() -> None:
+    fetcher = FakeFetcher()
+    token = fetcher.fetch(request_for())
+    fetcher.exchange_error = RoleDeniedError("no")
+
+    with pytest.raises(RoleDeniedError):
+        fetcher.fetch_credentials(token, ROLE)
+    fetcher.exchange_error = None
+    assert fetcher.fetch_credentials(token, ROLE).session_token
 
 
 def test_held_calls_start_but_do_not_return() -> None:

@@ -1,9 +1,9 @@
 """
 The metrics that Prometheus and OpenTelemetry share.
 
-Law of this module: each figure comes from one place. The durations of fetches come from events,
-and the counts of these histograms are the counts of fetches. Everything else is read from
-``stats()`` when metrics are collected, because a fresh hit emits no event.
+Law of this module: each figure comes from one place. The durations of fetches come from events;
+their histograms also count the fetches. Everything else is read from ``stats()`` when metrics are
+collected, because a fresh hit emits no event.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ from ._session.sessions import AsyncTokenSession, TokenSession
 
 Source = TokenSession | AsyncTokenSession | TokenCache
 
-# Upper bounds in seconds. A fetch is abandoned after 15 s.
+# What a session holds, as a label of every metric.
+LEASES = ("token", "credentials")
+# The upper bounds of the histograms, in seconds. A fetch is abandoned after 15 s.
 BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15)
 
 
@@ -95,12 +97,12 @@ class Watched:
     def _begin(self, sources: Iterable[weakref.ref[Source]] = ()) -> None:
         self._pid = os.getpid()
         self._lock = threading.Lock()
-        self._counted = {source: Counter[str]() for source in sources}
-        self._gone: Counter[str] = Counter()
+        self._counted = {source: Counter[tuple[str, str]]() for source in sources}
+        self._gone = Counter[tuple[str, str]]()
 
     def _begin_if_forked(self) -> None:
         if self._pid != os.getpid():
-            self._begin(list(self._counted))  # a child's sessions start at zero too
+            self._begin(list(self._counted))  # a child's sessions start at zero, too
 
     def add(self, source: Source) -> None:
         """Watch a session or a cache for as long as it lives."""
@@ -108,27 +110,37 @@ class Watched:
         with self._lock:
             self._counted.setdefault(weakref.ref(source), Counter())
 
-    def figures(self) -> Counter[str]:
-        """Return their sums, including sessions that are gone, so that no counter decreases."""
+    def figures(self) -> Counter[tuple[str, str]]:
+        """
+        Return the sums by lease and name.
+
+        The counters include sessions that are gone, because a counter must not decrease.
+        """
         self._begin_if_forked()
         with self._lock:
             sources = [(ref, ref()) for ref in self._counted]
-        held: Counter[str] = Counter()
+        held = Counter[tuple[str, str]]()
         for ref, source in sources:
-            # Not under the lock: stats() takes the session's lock.
+            # Call it without our lock, because stats() takes the session's lock.
             stats = None if source is None else source.stats()
             with self._lock:
                 if stats is None:
                     self._gone += self._counted.pop(ref, Counter())
                 else:
-                    # The larger figure, in case another reader was faster.
+                    # Keep the larger figure: another reader may have stored a later one.
                     self._counted[ref] |= _numbers(stats, COUNTERS)
                     held += _numbers(stats, HELD)
         with self._lock:
             return sum(self._counted.values(), self._gone + held)
 
 
-def _numbers(stats: Stats, figures: Iterable[Figure]) -> Counter[str]:
+def _numbers(stats: Stats, figures: Iterable[Figure]) -> Counter[tuple[str, str]]:
     return Counter(
-        {name: getattr(stats, name) for figure in figures for name in figure.parts.values()}
+        {
+            (lease, name): getattr(each, name)
+            for lease, each in zip(LEASES, (stats, stats.credentials), strict=True)
+            if each
+            for figure in figures
+            for name in figure.parts.values()
+        }
     )

@@ -10,12 +10,17 @@ Every exception that this library raises.
     │   ├── InvalidParameterError
     │   ├── ResourceNotFoundError
     │   ├── NotAuthorizedError
+    │   │   └── StaleTokenError
     │   ├── ResourceConflictError
     │   ├── DeveloperUserAlreadyRegisteredError
     │   ├── TooManyRequestsError
     │   ├── InternalServiceError
     │   ├── CallerDeniedError
-    │   └── DeveloperProviderError (ConfigurationError)
+    │   ├── DeveloperProviderError (ConfigurationError)
+    │   ├── IdentityPoolRolesError (ConfigurationError)
+    │   ├── RoleDeniedError (ConfigurationError)
+    │   ├── RegionDisabledError (ConfigurationError)
+    │   └── SessionPolicyError
     ├── InvalidTokenResponseError
     ├── TokenUnavailableError
     └── SessionClosedError (RuntimeError)
@@ -39,15 +44,20 @@ __all__ = [
     "DevTokenError",
     "DeveloperProviderError",
     "DeveloperUserAlreadyRegisteredError",
+    "IdentityPoolRolesError",
     "InternalServiceError",
     "InvalidParameterError",
     "InvalidRequestError",
     "InvalidTokenResponseError",
     "NotAuthorizedError",
+    "RegionDisabledError",
     "ResourceConflictError",
     "ResourceNotFoundError",
+    "RoleDeniedError",
     "ServiceError",
     "SessionClosedError",
+    "SessionPolicyError",
+    "StaleTokenError",
     "TokenUnavailableError",
     "TooManyRequestsError",
     "Violation",
@@ -65,7 +75,7 @@ class DevTokenError(Exception):
     """
 
     _hint: str | None = None
-    _logged = False  # whether the session that raised it has logged it
+    _logged = False  # whether a session has already logged this error
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         super().__init__(message)
@@ -74,9 +84,9 @@ class DevTokenError(Exception):
 
 
 def hint_of(error: BaseException) -> str | None:
-    """Return what the notes of an error say to do about it, if it has any."""
+    """Return the notes of an error, which say what to do about it; None if it has none."""
     notes = getattr(error, "__notes__", None)
-    # Whoever sets it directly may set it to anything.
+    # Code that sets the attribute directly may set it to anything.
     texts = cast("list[object]", notes) if isinstance(notes, list) else []
     return " ".join(map(str, texts)) or None
 
@@ -148,8 +158,8 @@ class ServiceError(DevTokenError):
 
         retryable: Whether the same request may succeed later.
 
-        retry_at: When the session will try again, an aware datetime; None if it does not back off,
-            or if the error did not come from a session.
+        retry_at: Until when the session backs off, an aware datetime; None if it does not, or if
+            the error did not come from a session.
     """
 
     code: str
@@ -192,6 +202,17 @@ class NotAuthorizedError(ServiceError):
     """Cognito does not accept these logins for this identity or this pool."""
 
     _hint = "Check that every login belongs to a provider of the pool and is still valid."
+
+
+class StaleTokenError(NotAuthorizedError):
+    """
+    AWS no longer accepts the OpenID token: it has expired, or AWS does not know its key.
+
+    Before a session raises this error, it tries once more with a new token.
+    """
+
+    retryable = True
+    _hint = "Get a new token. If AWS refuses it too, check that the token is of this identity pool."
 
 
 class ResourceConflictError(ServiceError):
@@ -243,8 +264,8 @@ class CallerDeniedError(ServiceError):
 
 class DeveloperProviderError(ServiceError, ConfigurationError):
     """
-    The identity pool does not know the developer provider of the request: a mistake in the
-    configuration, which every user's request will meet.
+    The identity pool does not know the developer provider of the request. This is a mistake in the
+    configuration, because of which the requests of all users fail.
     """
 
     _hint = (
@@ -254,10 +275,52 @@ class DeveloperProviderError(ServiceError, ConfigurationError):
     )
 
 
+class IdentityPoolRolesError(ServiceError, ConfigurationError):
+    """
+    The identity pool has no role for its users, or STS refuses to let them assume it
+    (``InvalidIdentityPoolConfigurationException``).
+    """
+
+    _hint = (
+        "Give the identity pool a role for authenticated identities, and have the role trust "
+        "cognito-identity.amazonaws.com: sts:AssumeRoleWithWebIdentity, with the pool's id as aud "
+        "and 'authenticated' as amr, and sts:TagSession if you use principal tags."
+    )
+
+
+class RoleDeniedError(ServiceError, ConfigurationError):
+    """
+    STS does not let the token assume the role: the role does not exist, or its trust policy does
+    not allow it.
+    """
+
+    _hint = (
+        "Have the role trust cognito-identity.amazonaws.com: sts:AssumeRoleWithWebIdentity, with "
+        "the identity pool's id as aud and 'authenticated' as amr, and sts:TagSession if you use "
+        "principal tags."
+    )
+
+
+class RegionDisabledError(ServiceError, ConfigurationError):
+    """STS is not active in this region for the account of the role."""
+
+    _hint = "Activate the region in the account settings of IAM, or configure another endpoint."
+
+
+class SessionPolicyError(ServiceError):
+    """STS refuses the session policy: it is malformed, or too large once it is packed."""
+
+    _hint = (
+        "Check the policy with 'aws accessanalyzer validate-policy'. AWS packs all policies and "
+        "tags together: shorten the policy, or use the ARN of a managed one."
+    )
+
+
 class InvalidTokenResponseError(DevTokenError):
     """
-    The response is not a token for this request: it is for another pool or identity, or
-    has no lifetime or a longer one than requested. Such a token is never returned.
+    The response does not fit the request. A token may be for another pool or identity, or have no
+    lifetime or a longer one than requested. Credentials may be for another identity, incomplete or
+    expired. Such a token, or such credentials, are never returned.
     """
 
     _hint = (
@@ -294,6 +357,6 @@ class TokenUnavailableError(DevTokenError):
 
 
 class SessionClosedError(DevTokenError, RuntimeError):
-    """The client or session has been closed."""
+    """The client, session or store has been closed."""
 
     _hint = "Keep it open for as long as the application runs."

@@ -1,14 +1,16 @@
 """
 OpenTelemetry metrics of sessions.
 
-Needs the extra ``opentelemetry``, which is only the API: without an SDK, nothing is collected.
+They need the extra ``opentelemetry``. It installs only the API: without an SDK, nothing is
+collected.
 """
 
 from __future__ import annotations
 
 from functools import partial
+from itertools import product
 
-from ._metrics import BUCKETS, COUNTERS, HELD, Figure, Source, Watched
+from ._metrics import BUCKETS, COUNTERS, HELD, LEASES, Figure, Source, Watched
 from ._version import __version__
 from .events import Event, FetchFailed, FetchStarted, FetchSucceeded
 from .exceptions import ConfigurationError
@@ -26,6 +28,7 @@ except ModuleNotFoundError as _error:
 __all__ = ["OpenTelemetryMetrics"]
 
 _PREFIX = "cognito_devtoken."
+_LEASE = _PREFIX + "lease"
 _REASON = _PREFIX + "fetch.reason"
 
 
@@ -75,24 +78,31 @@ class OpenTelemetryMetrics:
         """
         Read the ``stats()`` of a session or a cache whenever metrics are collected.
 
-        The session is not kept alive. Once it is gone, its gauges are no longer counted, but the
-        last values read from its counters are, because a counter must not decrease.
+        This does not keep the session alive. Once the session is gone, the gauges no longer include
+        it. The counters still include the last values that were read from it, because a counter
+        must not decrease.
         """
         self._watched.add(session)
 
     def __call__(self, event: Event) -> None:
         """Record an event."""
         if isinstance(event, FetchStarted):
-            self._queued.record(event.queued, {_REASON: event.reason.value})
+            self._queued.record(event.queued, _attributes(event))
         elif isinstance(event, FetchSucceeded):
-            self._took.record(event.took, {_REASON: event.reason.value})
+            self._took.record(event.took, _attributes(event))
         elif isinstance(event, FetchFailed):
-            failed = {_REASON: event.reason.value, "error.type": event.error}
-            self._took.record(event.took, failed)
+            self._took.record(event.took, _attributes(event) | {"error.type": event.error})
 
     def _observe(self, figure: Figure, options: CallbackOptions) -> list[Observation]:
         read = self._watched.figures()
         return [
-            Observation(read[name], {_PREFIX + figure.label: part} if figure.label else {})
-            for part, name in figure.parts.items()
+            Observation(
+                read[lease, name],
+                {_LEASE: lease} | ({_PREFIX + figure.label: part} if figure.label else {}),
+            )
+            for lease, (part, name) in product(LEASES, figure.parts.items())
         ]
+
+
+def _attributes(event: FetchStarted | FetchSucceeded | FetchFailed) -> dict[str, str]:
+    return {_LEASE: event.lease, _REASON: event.reason.value}

@@ -1,14 +1,15 @@
 """
 Prometheus metrics of sessions.
 
-Needs the extra ``prometheus``.
+They need the extra ``prometheus``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
 
-from ._metrics import BUCKETS, COUNTERS, HELD, Source, Watched
+from ._metrics import BUCKETS, COUNTERS, HELD, LEASES, Source, Watched
 from .events import Event, FetchFailed, FetchStarted, FetchSucceeded
 from .exceptions import ConfigurationError
 
@@ -52,15 +53,15 @@ class PrometheusMetrics:
         self._watched = Watched()
         self._queued = Histogram(
             _PREFIX + "fetch_time_in_queue_seconds",
-            "How long fetches waited in the queue, by reason.",
-            ["reason"],
+            "How long fetches waited in the queue, by lease and reason.",
+            ["lease", "reason"],
             registry=registry,
             buckets=BUCKETS,
         )
         self._took = Histogram(
             _PREFIX + "fetch_duration_seconds",
-            "How long fetches took, by reason and outcome: the error, or ok.",
-            ["reason", "outcome"],
+            "How long fetches took, by lease, reason and outcome: the error, or ok.",
+            ["lease", "reason", "outcome"],
             registry=registry,
             buckets=BUCKETS,
         )
@@ -70,27 +71,29 @@ class PrometheusMetrics:
         """
         Read the ``stats()`` of a session or a cache at each scrape.
 
-        The session is not kept alive. Once it is gone, its gauges are no longer counted, but the
-        last values read from its counters are, because a counter must not decrease.
+        This does not keep the session alive. Once the session is gone, the gauges no longer include
+        it. The counters still include the last values that were read from it, because a counter
+        must not decrease.
         """
         self._watched.add(session)
 
     def __call__(self, event: Event) -> None:
         """Record an event."""
         if isinstance(event, FetchStarted):
-            self._queued.labels(event.reason).observe(event.queued)
+            self._queued.labels(event.lease, event.reason).observe(event.queued)
         elif isinstance(event, FetchSucceeded):
-            self._took.labels(event.reason, "ok").observe(event.took)
+            self._took.labels(event.lease, event.reason, "ok").observe(event.took)
         elif isinstance(event, FetchFailed):
-            self._took.labels(event.reason, event.error).observe(event.took)
+            self._took.labels(event.lease, event.reason, event.error).observe(event.took)
 
     def collect(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily]:
         """:meta private: Yield the figures of ``stats()`` when the registry is scraped."""
         read = self._watched.figures()
         for kind, figures in ((CounterMetricFamily, COUNTERS), (GaugeMetricFamily, HELD)):
             for figure in figures:
-                labels = [figure.label] if figure.label else []
+                labels = ["lease", figure.label] if figure.label else ["lease"]
                 family = kind(_PREFIX + figure.name, figure.text, labels=labels)
-                for part, name in figure.parts.items():
-                    family.add_metric([part] if figure.label else [], read[name])
+                for lease, (part, name) in product(LEASES, figure.parts.items()):
+                    values = [lease, part] if figure.label else [lease]
+                    family.add_metric(values, read[lease, name])
                 yield family

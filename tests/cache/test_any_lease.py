@@ -16,7 +16,7 @@ from cognito_devtoken.exceptions import (
     TokenUnavailableError,
 )
 from cognito_devtoken.testing import ManualClock
-from kinds import Kind, badges, tokens
+from kinds import Kind, badges, credentials, tokens
 
 
 LIFETIME = 900
@@ -38,7 +38,10 @@ class Fetcher:
         return self.response or self._kind.issue(request, LIFETIME, self.issued, self._clock)
 
 
-@pytest.fixture(params=[tokens(LIFETIME), badges(LIFETIME)], ids=lambda kind: kind.name)
+KINDS = [tokens(LIFETIME), badges(LIFETIME), credentials(LIFETIME)]
+
+
+@pytest.fixture(params=KINDS, ids=lambda kind: kind.name)
 def kind(request: pytest.FixtureRequest) -> Kind:
     found: Kind = request.param
     return found

@@ -133,7 +133,7 @@ def test_a_child_keeps_the_tokens_and_draws_new_jitter() -> None:
 session = open_session(client=FakeFetcher())
 tokens = [session.get_token(f"user-{number}") for number in range(3)]
 def dues():
-    return [token._due for token in session._tokens.values()]
+    return [token._due for token in session._cache._state.entries.leases.values()]
 found, hits = [dues()], []
 for _ in range(4):
     read, write = os.pipe()
@@ -161,7 +161,7 @@ client = DevTokenClient(endpoint_url=sys.argv[1])
 session = open_session(client=client)
 def port():
     session.refresh("user-42")
-    (made,) = client._made.by_region.values()
+    (made,) = client._made.by_kind.values()
     (pool,) = made._endpoint.http_session._session._manager.pools._container.values()
     connection = pool.pool.get_nowait()
     while connection is None:
@@ -185,6 +185,35 @@ client.close()
     parent, child, again = ports
     assert child != parent
     assert again == parent
+
+
+def test_a_child_keeps_the_credentials_and_exchanges_tokens_itself(emulator: Emulator) -> None:
+    parent, child = run(
+        """
+client = DevTokenClient(endpoint_url=sys.argv[1])
+session = open_session(client=client)
+first = session.get_credentials("user-42")
+read, write = os.pipe()
+if not os.fork():
+    kept = session.get_credentials("user-42") == first
+    session.invalidate(first)
+    second = session.get_credentials("user-42")
+    stats = session.stats().credentials
+    found = [kept, second != first, stats.hits, stats.fetches_succeeded]
+    os.write(write, json.dumps(found).encode())
+    os._exit(0)
+child = json.loads(os.read(read, 1000))
+print(json.dumps([session.get_credentials("user-42") is first, child]))
+session.close()
+client.close()
+""",
+        emulator.endpoint_url,
+    )
+
+    assert parent is True
+    assert child == [True, True, 1, 1]
+    assert emulator.calls["GetOpenIdTokenForDeveloperIdentity"] == 1
+    assert emulator.calls["GetCredentialsForIdentity"] == 2
 
 
 def test_a_lock_that_another_thread_holds_at_the_fork_is_free_in_the_child() -> None:

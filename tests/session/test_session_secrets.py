@@ -16,6 +16,7 @@ import pytest
 from sentry_sdk.serializer import serialize
 
 from caching import POOL_ID, PROVIDER, Recorder
+from calling import ROLE
 from canary import TESTS, chain_of, frames_of, shown
 from cognito_devtoken import DevTokenClient, TokenRequest, TokenSession
 from cognito_devtoken.emulator import Emulator
@@ -58,6 +59,15 @@ def formatted(error: BaseException) -> str:
     return "\n".join(block for block in out.getvalue().split("  File ") if TESTS not in block)
 
 
+def wrong_arguments_for_credentials(session: Any) -> Any:
+    yield lambda: session.get_credentials(USER, logins=LOGINS, nonsense=LOGIN)
+    yield lambda: session.get_credentials(USER, logins=LOGINS, min_remaining=1e9)
+    yield lambda: session.get_credentials(USER, logins=LOGINS, timeout=-1)
+    yield lambda: session.get_credentials(USER, logins=LOGINS, role=LOGIN * 200)
+    yield lambda: session.get_credentials(USER, logins=LOGINS, role=[LOGIN])
+    yield lambda: session.get_credentials([USER], logins=LOGINS)
+
+
 def ways_to_fail(session: Any, fetcher: FakeFetcher, clock: ManualClock) -> Any:
     """Yield calls that fail, one for each way to fail."""
     down = DevTokenError("down")
@@ -84,7 +94,9 @@ def ways_to_fail(session: Any, fetcher: FakeFetcher, clock: ManualClock) -> Any:
     yield lambda: session.get_token([USER], logins=LOGINS)
     yield lambda: session.get(TokenRequest("eu-west-1:0", {PROVIDER: USER} | LOGINS))
     yield lambda: session.get(USER)
+    yield from wrong_arguments_for_credentials(session)
     with fetcher.held():
+        yield lambda: session.get_credentials(USER, logins=LOGINS, timeout=0)
         yield lambda: session.get_token(USER, logins=LOGINS, timeout=0)
         yield lambda: session.get(TokenRequest(POOL_ID, {PROVIDER: USER}), timeout=0)
     errors = (down, InvalidTokenResponseError("what?"), ValueError("a bug"), SystemExit())
@@ -95,6 +107,7 @@ def ways_to_fail(session: Any, fetcher: FakeFetcher, clock: ManualClock) -> Any:
             yield lambda: session.get_token(USER, logins=LOGINS, principal_tags={"tag": LOGIN})
             yield lambda: session.refresh(USER, logins=LOGINS, principal_tags={"tag": LOGIN})
             yield lambda: session.get(request)
+            yield lambda: session.get_credentials(USER, logins=LOGINS, role=ROLE)
     failing(None)
     session.get(request)
     yield lambda: session.get(request, min_remaining=1e9)
@@ -102,6 +115,7 @@ def ways_to_fail(session: Any, fetcher: FakeFetcher, clock: ManualClock) -> Any:
     clock.advance(850)  # in its grace period, which does not help against a refusal
     yield lambda: session.get(request)
     session.close()
+    yield lambda: session.get_credentials(USER, logins=LOGINS)
     yield lambda: session.get_token(USER, logins=LOGINS)
     yield lambda: session.get(request)
     yield lambda: session.refresh(USER, logins=LOGINS)
@@ -129,7 +143,7 @@ def test_no_error_shows_a_login(
                 report = json.dumps(serialize(dict(frame.f_locals), is_vars=True))
                 assert USER not in report
                 assert LOGIN not in report
-    assert failures >= 70
+    assert failures >= 85
 
 
 def test_no_log_event_or_repr_shows_a_secret(

@@ -37,7 +37,12 @@ def test_from_env_reads_every_setting(kind: Any) -> None:
     )
 
     assert type(session) is kind
-    assert (session._pool, session._provider, session._duration) == (POOL_ID, PROVIDER, 3600)
+    plain = session._plain
+    assert (session._pool, session._provider, plain.token_duration) == (
+        POOL_ID,
+        PROVIDER,
+        3600,
+    )
     assert session._cache._state.entries._leases.max_items == 7
     assert session._cache._state.flights.slots._max_concurrent == 3
     assert session._cache._state.policy == RefreshPolicy(
@@ -56,7 +61,7 @@ def test_from_env_reads_the_environment_of_the_process_by_default(
 def test_an_empty_variable_counts_as_unset() -> None:
     session = TokenSession.from_env(POOL | {"COGNITO_DEVTOKEN_TOKEN_DURATION": ""})
 
-    assert session._duration is None
+    assert session._plain.token_duration is None
     assert session._cache._state.policy == RefreshPolicy()
 
 
@@ -66,7 +71,7 @@ def test_arguments_take_precedence_over_the_environment() -> None:
         POOL | {"COGNITO_DEVTOKEN_TOKEN_DURATION": "60"}, token_duration=90, client=client
     )
 
-    assert session._duration == 90
+    assert session._plain.token_duration == 90
     assert session._client is client
 
 

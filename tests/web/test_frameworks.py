@@ -179,7 +179,8 @@ def test_settings_come_from_the_configuration(framework: Any) -> None:
     }
 
     with framework.session_of(**settings) as session:
-        assert (session._pool, session._provider, session._duration) == (POOL_ID, PROVIDER, 3600)
+        plain = session._plain
+        assert (session._pool, session._provider, plain.token_duration) == (POOL_ID, PROVIDER, 3600)
         assert session._cache._state.policy == RefreshPolicy(grace=12.5, strict_grace=True)
 
 
@@ -192,7 +193,8 @@ def test_the_configuration_wins_over_the_environment(
     monkeypatch.setenv("COGNITO_DEVTOKEN_TOKEN_DURATION", "60")
 
     with framework.session_of(DEVELOPER_PROVIDER=PROVIDER, TOKEN_DURATION=None) as session:
-        assert (session._pool, session._provider, session._duration) == (POOL_ID, PROVIDER, None)
+        plain = session._plain
+        assert (session._pool, session._provider, plain.token_duration) == (POOL_ID, PROVIDER, None)
 
 
 async def open_later() -> None:

@@ -1,9 +1,9 @@
 """
-The botocore clients that the library makes, which are replaced as a whole.
+The botocore clients that the library makes. They are replaced together, with their session.
 
-botocore reads profiles and AWS credentials once, and keeps them in its session. Credentials in a
-file that another program rewrites expire in the session, and a new session would find the new
-ones. A client is not closed while a call uses it.
+botocore reads profiles and AWS credentials once, and keeps them in its session. If another program
+writes new credentials to a file, the session keeps the old ones, even after they have expired. Only
+a new session reads the new ones. A client is not closed while a call uses it.
 """
 
 from __future__ import annotations
@@ -11,42 +11,49 @@ from __future__ import annotations
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 
 if TYPE_CHECKING:
+    from botocore.client import BaseClient
     from botocore.session import Session
 
 
-class CognitoIdentity(Protocol):
-    """The part of botocore's client that is used here."""
+COGNITO = "cognito-identity"
+STS = "sts"
 
-    def get_open_id_token_for_developer_identity(self, **params: Any) -> dict[str, Any]: ...
 
-    def close(self) -> None: ...
+class ClientKind(NamedTuple):
+    """What a botocore client is for: a service in a region, and whether it signs its calls."""
+
+    region: str
+    service: str = COGNITO
+    is_signed: bool = True
 
 
 class MadeClients:
     """
-    One botocore session and its clients.
+    A botocore session for each service, and their clients.
 
     Args:
-        since: When they replaced others, by a monotonic clock.
+        since: When these clients replaced others, by a monotonic clock.
 
     Attributes:
-        session: The session, once a client is needed.
+        sessions: The sessions by service. Each is made when a client of it is first needed.
 
-        by_region: The clients.
+        by_kind: The clients.
 
-        making: Held while a client is made, and so while AWS credentials are looked up.
+        making: A lock that is held while a client is made. This includes looking up AWS
+            credentials.
 
-        refused: Whether AWS has refused their credentials, or botocore has found none.
+        refused: Whether AWS has refused the credentials of these clients, or botocore has found
+            none.
     """
 
     def __init__(self, since: float) -> None:
         self.since = since
-        self.session: Session | None = None
-        self.by_region: dict[str, CognitoIdentity] = {}
+        self.sessions: dict[str, Session] = {}
+        self.by_kind: dict[ClientKind, BaseClient] = {}
         self.making = threading.Lock()
         self.refused = False
         self._lock = threading.Lock()
@@ -77,6 +84,6 @@ class MadeClients:
 
     def close(self) -> None:
         """Close the clients, even if a call uses them."""
-        made, self.by_region = self.by_region, {}
+        made, self.by_kind = self.by_kind, {}
         for client in made.values():
             client.close()

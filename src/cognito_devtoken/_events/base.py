@@ -1,13 +1,13 @@
 """
 The base class of all events.
 
-Law of this module: a class of events costs next to nothing to define, because importing the
-package defines them all. attrs would compile methods for each.
+Law of this module: defining a class of events must cost next to nothing, because importing the
+package defines all of them. attrs would compile methods for each class.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, dataclass_transform
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, dataclass_transform
 
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class _Signature:
-    """Makes the signature of a class of events once somebody wants to see it."""
+    """Makes the signature of a class of events when it is read."""
 
     def __get__(self, event: Event | None, kind: type[Event]) -> Signature:
         from inspect import Parameter, Signature
@@ -35,9 +35,14 @@ class Event:
     """
     The base class of all events: immutable, and equal if their members are.
 
-    ``vars(event)`` returns the members.
+    ``vars(event)`` returns the members, and also *lease* if it is not ``"token"``.
+
+    Attributes:
+        lease: What the event concerns: ``"token"``, or ``"credentials"`` if it comes from the cache
+            of AWS credentials.
     """
 
+    lease: ClassVar[str] = "token"
     __signature__: ClassVar[Any] = _Signature()
     _names: ClassVar[tuple[str, ...]] = ()
 
@@ -56,6 +61,12 @@ class Event:
         ):
             raise TypeError(f"The arguments of {type(self).__name__} are {', '.join(names)}.")
         self.__dict__.update(members)
+
+    def _about(self, lease: str) -> Self:
+        """Set what a new event concerns. Returns the event."""
+        if lease != self.lease:
+            self.__dict__["lease"] = lease
+        return self
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(f"{type(self).__name__} is immutable.")

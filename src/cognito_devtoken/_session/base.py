@@ -1,13 +1,12 @@
-"""What both sessions share: a pool, a client, a cache, and how a user's request is built."""
+"""What both sessions share: a pool, a client and the caches."""
 
 from __future__ import annotations
 
-import inspect
 import os
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, NoReturn, Self, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import attrs
 
@@ -21,67 +20,32 @@ from .._runtime.fork import watch
 from .._values.arguments import Seconds
 from .._values.clock import SYSTEM_CLOCK
 from .._values.key import Key
-from .._values.request import DEVELOPER_PROVIDER, REMOVE_QUOTES, TokenRequest, in_quotes
-from .._values.secret import HiddenValues
+from .._values.lease import Lease
+from .._values.request import TokenRequest
 from .._values.token import OpenIdToken
-from ..exceptions import ConfigurationError, DevTokenError, InvalidRequestError, Violation
+from ..exceptions import DevTokenError, InvalidRequestError, Violation
 from ..typing import Clock, EventHook, TokenFetcher, TokenStore
 from .cache import TokenCache
+from .options import CredentialsOptions, GetOptions, RefreshOptions, check_names
+from .request import no_provider, request_of, request_of_anyone
 
 
 if TYPE_CHECKING:
+    from .._values.credentials import AwsCredentials
+    from .._values.trade import CredentialsRequest
     from ..stores.redis import RedisStore
+    from .credentials import CredentialsCache
 
 
-class RequestOptions(TypedDict, total=False):
-    """The options of a request, besides the user id."""
-
-    logins: Mapping[str, str] | None
-    identity_id: str | None
-    principal_tags: Mapping[str, str] | None
-    token_duration: int | timedelta | None
-
-
-class GetOptions(RequestOptions, total=False):
-    """The options of getting a token."""
-
-    min_remaining: Seconds | None
-    timeout: Seconds | None
-
-
-class RefreshOptions(RequestOptions, total=False):
-    """The options of refreshing a token."""
-
-    timeout: Seconds | None
-
-
-_Method = TypeVar("_Method", bound=Callable[..., Any])
-
-
-def keywords(options: type) -> Callable[[_Method], _Method]:
-    """
-    Show the keyword arguments of a method in help(), in editors and in the documentation.
-
-    Spelled out in the method itself, their defaults would make a hit a fifth slower.
-    """
-
-    def show(method: _Method) -> _Method:
-        signature = inspect.signature(method)
-        named = [
-            inspect.Parameter(
-                name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind.__forward_arg__
-            )
-            for name, kind in inspect.get_annotations(options).items()
-        ]
-        positional = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
-        method.__signature__ = signature.replace(parameters=[*positional, *named])  # type: ignore[attr-defined]
-        return method
-
-    return show
+# For how many roles a session remembers a digest, so that a hit need not compute it.
+_MAX_ROLES = 1000
 
 
 class Session:
     """The base of both sessions."""
+
+    # The cache of credentials; None until it is needed.
+    _credentials_cache: CredentialsCache | None = None
 
     def __init__(
         self,
@@ -98,9 +62,8 @@ class Session:
         on_event: Iterable[EventHook] = (),
     ) -> None:
         self._closed = True  # until it is open
-        plain = _checked(identity_pool_id, developer_provider, token_duration)
+        plain = request_of_anyone(identity_pool_id, developer_provider, token_duration)
         self._pool, self._provider = identity_pool_id, developer_provider
-        self._duration = plain.token_duration
         self._client = DevTokenClient() if client is None else client
         self._owned = self._client if client is None else None
         self._owned_store: RedisStore | None = None
@@ -115,50 +78,22 @@ class Session:
             clock=clock,
             on_event=on_event,
         )
+        self._plain = plain
+        tokens = self._cache._state.entries.leases
+        if developer_provider is not None:
+            tokens.set_plain(Key.of(plain, developer_provider).rest)
         # Copied here, because a hit needs them.
         self._hits = 0
-        self._tokens: Any = self._cache._state.entries.leases
-        self._default_digest = Key.of(plain, developer_provider).rest
+        self._tokens: Any = tokens.plain
+        # The same for credentials, and the digests of roles; empty until credentials are cached.
+        self._credential_hits = 0
+        self._credentials: Any = {}
+        self._credentials_by_role: Any = {}
+        self._role_digests: dict[object, bytes] = {}
         clock = clock or SYSTEM_CLOCK
         self._monotonic, self._time = clock.monotonic, clock.time
         watch(self)
         self._closed = False
-
-    def _request(
-        self,
-        user_id: str,
-        *,
-        logins: Mapping[str, str] | None = None,
-        identity_id: str | None = None,
-        principal_tags: Mapping[str, str] | None = None,
-        token_duration: int | timedelta | None = None,
-    ) -> TokenRequest:
-        """Return the request for a user."""
-        provider = self._provider
-        if provider is None:
-            del user_id, logins
-            raise no_provider()
-        try:
-            if not isinstance(logins, Mapping | HiddenValues | None):  # pyright: ignore[reportUnnecessaryIsInstance]
-                limit = "must be a mapping of provider names to tokens"
-                violation = Violation("logins", limit, type(logins).__name__)
-                raise InvalidRequestError([violation])  # noqa: TRY301  # for finally
-            if provider in (logins or ()):
-                limit = "must not name the developer provider, whose login is user_id"
-                raise InvalidRequestError([Violation("logins", limit)])  # noqa: TRY301  # for finally
-            return TokenRequest(
-                self._pool,
-                {provider: user_id, **(logins or {})},
-                identity_id,
-                principal_tags,
-                self._duration if token_duration is None else token_duration,
-            )
-        except InvalidRequestError as error:
-            violations = [_renamed(v, f"logins[{provider!r}]", "user_id") for v in error.violations]
-        finally:
-            # A traceback shows the locals of its frames.
-            del user_id, logins, identity_id, principal_tags
-        raise InvalidRequestError(violations)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None, **arguments: Any) -> Self:
@@ -215,15 +150,10 @@ class Session:
         """Return the steps of a caller that wants a user's token."""
         allowed = RefreshOptions if forced else GetOptions
         try:
-            for name in options:
-                if name not in allowed.__annotations__:
-                    raise TypeError(
-                        f"{'refresh' if forced else 'get_token'}() got an unexpected keyword "
-                        f"argument {name!r}"
-                    )
+            check_names("refresh" if forced else "get_token", list(options), allowed)
             rest: Any = dict(options)
             least, patience = rest.pop("min_remaining", None), rest.pop("timeout", None)
-            request = self._request(user_id, **rest)
+            request = request_of(user_id, self._plain, self._provider, **rest)
         finally:
             del user_id, options
             rest = None
@@ -238,22 +168,125 @@ class Session:
             raise InvalidRequestError([Violation("identity_pool_id", limit)])
         return self._cache._leases.lookup.steps(request, min_remaining, timeout)
 
+    def _credentials_steps(
+        self, user_id: str, options: CredentialsOptions
+    ) -> Steps[CredentialsRequest, AwsCredentials]:
+        """Return the steps of a caller that wants a user's credentials."""
+        from .._values.trade import CredentialsRequest, check_role
+
+        try:
+            check_names("get_credentials", list(options), CredentialsOptions)
+            rest: Any = dict(options)
+            least, patience = rest.pop("min_remaining", None), rest.pop("timeout", None)
+            role = rest.pop("role", None)
+            check_role(role)
+            request = CredentialsRequest(
+                request_of(user_id, self._plain, self._provider, **rest), role
+            )
+        finally:
+            is_plain = options.keys() <= {"role"}
+            del user_id, options
+            rest = role = None
+        cache = self._cache_for_credentials()
+        if is_plain:
+            if len(self._role_digests) >= _MAX_ROLES:
+                self._role_digests.clear()
+            self._role_digests[request.role] = cache.key(request).rest
+        return cache.steps(request, least, patience)
+
+    def _credentials_hit(self, user_id: str, options: CredentialsOptions) -> AwsCredentials | None:
+        """Return cached credentials if they are fresh and *role* is the only option; else None."""
+        if options.keys() != {"role"} or options["role"] is None:
+            return None
+        try:
+            digest = self._role_digests[options["role"]]
+            found: AwsCredentials = self._credentials_by_role[user_id, digest]
+        except (KeyError, TypeError):
+            return None
+        wall = self._time()
+        if not (wall < found._due_wall and self._monotonic() - wall < found._ahead):
+            return None
+        self._credential_hits += 1
+        return found
+
+    def _cache_for_credentials(self) -> CredentialsCache:
+        """Return the cache of credentials. The first caller makes it."""
+        if self._credentials_cache is not None:
+            return self._credentials_cache
+        from .credentials import CredentialsCache
+
+        made = CredentialsCache(self._cache, self._client, self._provider, self._plain)
+        # setdefault() is one step, so threads that come at the same time share one cache.
+        cache: CredentialsCache = vars(self).setdefault("_credentials_cache", made)
+        if cache is not made:
+            made.close()
+            return cache
+        cache.follow()
+        leases = cache.leases.state.entries.leases
+        self._credentials, self._credentials_by_role = leases.plain, leases.others
+        if self._closed:  # meanwhile
+            cache.close()
+        return cache
+
+    def _invalidate(self, lease: Any) -> None:
+        """Discard a rejected token, or rejected credentials."""
+        invalidate: Callable[[Any], None] = self._cache.invalidate
+        if isinstance(lease, Lease) and not isinstance(lease, OpenIdToken):
+            invalidate = self._cache_for_credentials().leases.invalidate
+        try:
+            invalidate(lease)  # pyright: ignore[reportArgumentType]  # of its kind
+        finally:
+            del lease  # it may be the text of one
+
+    def _caches(self) -> list[TokenCache | CredentialsCache]:
+        """Return the caches, that of tokens first: an exchange meanwhile must get a new token."""
+        return [self._cache, *([self._credentials_cache] if self._credentials_cache else [])]
+
+    def _forget(self, user_id: str) -> None:
+        try:
+            for cache in self._caches():
+                cache.forget(user_id)
+        finally:
+            del user_id  # a traceback shows the locals of its frames
+
+    def _forget_identity(self, identity_id: str) -> None:
+        try:
+            for cache in self._caches():
+                cache.forget_identity(identity_id)
+        finally:
+            del identity_id  # it may be a user id in the wrong place
+
+    def _clear(self) -> None:
+        for cache in self._caches():
+            cache.clear()
+
     def stats(self) -> Stats:
         """Return what the session has done so far, and what it holds now."""
         stats = self._cache.stats()
-        return attrs.evolve(stats, hits=stats.hits + self._hits)
+        found = None
+        if self._credentials_cache is not None:
+            found = self._credentials_cache.leases.stats()
+            found = attrs.evolve(found, hits=found.hits + self._credential_hits)
+        return attrs.evolve(stats, hits=stats.hits + self._hits, credentials=found)
 
     def health(self) -> Health:
         """
-        Tell how the last calls to Cognito went, for a health check. It makes no call.
+        Tell how the last calls went, for a health check. It makes no call.
 
-        A failing session still serves its cached tokens, so do not take a host out of service
-        because of it.
+        This reports the calls for tokens. If they succeed, it reports the exchanges of tokens for
+        credentials.
+
+        A session whose calls fail still serves its cached tokens, so do not take a host out of
+        service because of that.
         """
-        return self._cache.health()
+        health = self._cache.health()
+        if health.ok and self._credentials_cache is not None:
+            of_credentials = self._credentials_cache.leases.state.recorder.health
+            return health if of_credentials.ok else of_credentials
+        return health
 
     def _check(self) -> None:
-        """Call Cognito once, past the cache; health() reports the outcome."""
+        """Call Cognito once, without the cache; health() reports the outcome."""
         self._check_open()
         if self._provider is None:
             raise no_provider()
@@ -271,11 +304,12 @@ class Session:
 
     def _after_fork(self, *, in_child: bool) -> None:
         if in_child:
-            self._hits = 0
+            self._hits = self._credential_hits = 0
 
     def _close(self) -> None:
         self._closed = True
-        self._cache.close()
+        for cache in self._caches():
+            cache.close()
         if isinstance(self._owned, DevTokenClient):
             self._owned.close()
         if self._owned_store is not None:
@@ -300,35 +334,3 @@ class Session:
             and self._cache._state.recorder.counts["fetches_started"]
         ):
             warnings.warn(f"{self!r} was not closed.", ResourceWarning, stacklevel=2, source=self)
-
-
-def no_provider() -> ConfigurationError:
-    """Return the error of a session that is asked for a user's token without a provider."""
-    return ConfigurationError(
-        "This session has no developer_provider, which a user id needs.",
-        hint="Open it with the name that the identity pool knows your backend by.",
-    )
-
-
-def _checked(
-    identity_pool_id: str, developer_provider: str | None, token_duration: int | timedelta | None
-) -> TokenRequest:
-    """Return a request for any user, so that wrong arguments are refused at once."""
-    try:
-        logins = {"any" if developer_provider is None else developer_provider: "any"}
-        request = TokenRequest(identity_pool_id, logins, token_duration=token_duration)
-    except InvalidRequestError as error:
-        violations = [_renamed(v, "logins key 1", "developer_provider") for v in error.violations]
-    else:
-        if developer_provider is None or DEVELOPER_PROVIDER.fullmatch(developer_provider):
-            return request
-        limit = "must be 1 to 128 letters, digits and ._-, as the identity pool names it"
-        copy = "Copy the developer provider name from the identity pool."
-        hint = REMOVE_QUOTES if in_quotes(developer_provider) else copy
-        violations = [Violation("developer_provider", limit, hint=hint)]
-    raise InvalidRequestError(violations)
-
-
-def _renamed(violation: Violation, member: str, argument: str) -> Violation:
-    """Return a violation under the name that the caller knows the member by."""
-    return attrs.evolve(violation, member=argument) if violation.member == member else violation

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import partial
 from inspect import iscoroutinefunction
+from typing import Any
 
 from .._cache.cache import LeaseCache
 from .._cache.health import Health
@@ -26,17 +27,17 @@ from ..typing import Clock, EventHook, TokenFetcher, TokenStore
 
 class TokenCache:
     """
-    Tokens by request, each fetched once however many callers want it.
+    Tokens by request. Each is fetched once, however many callers want it.
 
-    :class:`TokenSession` and :class:`AsyncTokenSession` are built on it; most programs need
-    only those. Any number of threads and event loops may share one cache.
+    :class:`TokenSession` and :class:`AsyncTokenSession` are built on this class, and most programs
+    need only a session. Any number of threads and event loops may share one cache.
 
     Args:
         fetcher: Gets one token from Cognito, such as a :class:`DevTokenClient`. The cache does
             not close it.
 
-        developer_provider: The provider whose login is your own id of the user, for
-            :meth:`forget`. Of other logins, the cache keeps only digests.
+        developer_provider: The provider whose login is your own id of the user. :meth:`forget`
+            needs it. The cache keeps this login in clear text, and only digests of other logins.
 
         policy: When tokens are refreshed; None uses the defaults.
 
@@ -49,8 +50,8 @@ class TokenCache:
 
         clock: Measures the age of tokens; None uses this machine's clocks.
 
-        on_event: Hooks, called with each :class:`~cognito_devtoken.events.Event`, outside every
-            lock. Exceptions that they raise are swallowed, and counted in :meth:`stats`.
+        on_event: Hooks, which are called with each :class:`~cognito_devtoken.events.Event`, outside
+            every lock. Exceptions that they raise are swallowed, and counted in :meth:`stats`.
 
     Raises:
         ValueError: If *max_entries* or *max_concurrent_fetches* is less than 1.
@@ -98,14 +99,18 @@ class TokenCache:
         logs = any(isinstance(hook, LoggingHook) for hook in hooks)
         log = None if logs else WarningLog()
         self._developer_provider = developer_provider
+        self._new_recorder = partial(StatsRecorder, hooks, log)
+        self._limits: Any = {
+            "policy": policy,
+            "clock": clock,
+            "max_entries": max_entries,
+            "max_concurrent": max_concurrent_fetches,
+        }
         self._leases: LeaseCache[TokenRequest, OpenIdToken] = LeaseCache(
             partial(_describe, developer_provider),
             partial(_source, fetcher, store, developer_provider),
-            policy=policy,
-            clock=clock,
-            recorder=StatsRecorder(hooks, log),
-            max_entries=max_entries,
-            max_concurrent=max_concurrent_fetches,
+            recorder=self._new_recorder(),
+            **self._limits,
         )
         self._state = self._leases.state
 
@@ -122,13 +127,13 @@ class TokenCache:
         Args:
             request: What to request.
 
-            min_remaining: How much life the token must have left, in seconds or as a
-                timedelta; if it has less, a new one is fetched. For this call it replaces the
-                policy's grace period. If no new token is available, a valid one is returned
-                anyway, unless the policy has ``strict_grace``.
+            min_remaining: How much life the token must have left, in seconds or as a timedelta. If
+                the cached token has less, a new one is fetched. For this call, this value replaces
+                the policy's grace period. If no new token is available, a cached token that is
+                still valid is returned anyway, unless the policy has ``strict_grace``.
 
-            timeout: How long to wait at most, in seconds or as a timedelta; None waits for
-                30 s. The fetch continues for later callers.
+            timeout: How long to wait at most, in seconds or as a timedelta; None waits for 30 s.
+                After a time-out, the fetch continues for later callers.
 
         Raises:
             ServiceError: If Cognito returns an error.
@@ -160,8 +165,8 @@ class TokenCache:
         """
         Get a new token, whatever is cached.
 
-        Concurrent refreshes of the same token share one fetch, which starts after each of them
-        was called. It raises the same errors as :meth:`get`.
+        Concurrent refreshes of the same token share a fetch, if it starts after they were called.
+        This method raises the same errors as :meth:`get`.
         """
         return wait_blocking(self._leases.lookup.steps(request, None, timeout, forced=True))
 
@@ -175,8 +180,8 @@ class TokenCache:
         """
         Discard a token that a service rejected.
 
-        Only the cached token is discarded: when ten callers report the same rejected token, the
-        first discards it, and all of them get the next one.
+        The token is discarded only if it is the cached one. So if ten callers report the same
+        rejected token, the first discards it, and all of them get the same new token.
         """
         if not isinstance(token, OpenIdToken):  # pyright: ignore[reportUnnecessaryIsInstance]
             kind = type(token).__name__
@@ -226,7 +231,7 @@ class TokenCache:
         return self._state.recorder.health
 
     def _record_check(self, error: DevTokenError | None) -> None:
-        """Have health() report a call that was made past the cache."""
+        """Have health() report a call that was made without the cache."""
         state, now = self._state, self._state.now()
         with state.lock:
             health = state.recorder.health
@@ -238,9 +243,9 @@ class TokenCache:
         """
         Discard every token.
 
-        Waiting callers get a SessionClosedError, and fetches are not waited for. If hosts share a
-        store, invalidations that are not yet announced are announced first, which takes at most
-        0.6 s. It may be called more than once, and from a signal handler.
+        Waiting callers get a SessionClosedError. Closing does not wait for fetches. If hosts share
+        a store, invalidations that are not announced yet are announced first, which takes at most
+        0.6 s. You may call this method more than once, and from a signal handler.
         """
         self._leases.close()
 
@@ -254,7 +259,7 @@ def _source(
     """Return the fetcher, or the store in front of it."""
     source = FetcherSource(
         state,
-        # Looked up at each call, because it may be replaced later, for example to trace it.
+        # Look the method up at each call, because a tracer, for example, may replace it later.
         lambda request: fetcher.fetch(request),  # noqa: PLW0108
         OpenIdToken,
     )

@@ -1,13 +1,13 @@
 """
 The key of a cache entry.
 
-Law of this module: one key, one request. Every member that alters the response is in the key,
-each preceded by its length, so that no two different requests share an entry.
+Law of this module: no two different requests share an entry. So the key contains every member that
+alters the response, each preceded by its length.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from hashlib import blake2b
 from typing import Never
 
@@ -19,11 +19,12 @@ class Key(NeverPickled, tuple[str | None, bytes]):
     """
     The developer's user id, and a digest of everything else in the request.
 
-    The user id is kept in clear text, so that a hit computes no digest: it is the caller's own
-    string. A public provider's token is only part of the digest.
+    The user id is the caller's own string in clear text, so that a hit need not compute a digest. A
+    public provider's token is only part of the digest.
 
-    As a tuple, it is equal to the plain one that a hit looks up, and both are hashed and compared
-    in C. To whoever walks it, such as a crash reporter, it is empty; its members are read by name.
+    The key is a tuple, so that it equals the plain tuple that a hit looks up, and both are hashed
+    and compared in C. But code that iterates over it, such as a crash reporter, finds it empty. Its
+    members are read by name.
     """
 
     __slots__ = ()
@@ -41,12 +42,11 @@ class Key(NeverPickled, tuple[str | None, bytes]):
     def of(cls, request: TokenRequest, developer_provider: str | None) -> Key:
         """Return the key of a request, given the provider whose login is the user id."""
         user_id = request.logins.get(developer_provider) if developer_provider else None
-        rest = blake2b(digest_size=16)
-        for text in _members(request, developer_provider):
-            data = text.encode()
-            rest.update(len(data).to_bytes(4, "big"))
-            rest.update(data)
-        return cls((user_id, rest.digest()))
+        return cls((user_id, digest_of(_members(request, developer_provider))))
+
+    def and_more(self, texts: Iterable[str]) -> Key:
+        """Return the key of the same request together with more members."""
+        return Key((self.user_id, digest_of([self.rest.hex(), *texts])))
 
     @property
     def user_id(self) -> str | None:
@@ -68,8 +68,18 @@ class Key(NeverPickled, tuple[str | None, bytes]):
         return f"<Key {HIDDEN}>"
 
 
+def digest_of(texts: Iterable[str]) -> bytes:
+    """Return a digest of a list of texts. Different lists of texts have different digests."""
+    digest = blake2b(digest_size=16)
+    for text in texts:
+        data = text.encode()
+        digest.update(len(data).to_bytes(4, "big"))
+        digest.update(data)
+    return digest.digest()
+
+
 def _members(request: TokenRequest, developer_provider: str | None) -> Iterator[str]:
-    """Yield every member except the user id, each map with its size and sorted by name."""
+    """Yield every member except the user id. Maps are sorted by name, after their size."""
     yield request.identity_pool_id
     yield request.identity_id or ""
     yield str(request.token_duration or "")

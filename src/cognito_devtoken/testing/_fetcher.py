@@ -1,4 +1,4 @@
-"""A fetcher that makes up its tokens."""
+"""A fetcher that makes up its tokens and credentials."""
 
 from __future__ import annotations
 
@@ -8,40 +8,52 @@ from contextlib import contextmanager
 
 from .._values.arguments import Seconds
 from .._values.clock import SYSTEM_CLOCK, Clock
+from .._values.credentials import AwsCredentials
 from .._values.request import TokenRequest
+from .._values.role import AssumeRole
 from .._values.token import OpenIdToken
+from ._credentials import credentials_for
 from ._tokens import token_for
 
 
 class FakeFetcher:
     """
-    A fetcher that makes up its tokens.
+    A fetcher that makes up its tokens, and AWS credentials for them.
 
     Every token is different, even for the same request. The identity depends only on the pool
-    and the logins. The tokens are dated to the fraction of a second, so they live exactly as long
-    as they say; a session counts on a second less of Cognito's, which are dated in whole seconds.
+    and the logins. The ``iat`` of these tokens has fractions of a second, so a session relies on
+    their full lifetime. Cognito's tokens have whole seconds, so a session relies on a second less.
+    Credentials live for an hour, or for the duration of the role.
 
     Args:
         clock: Dates the tokens; None uses this machine's clocks.
 
         lifetime: How long the tokens live, in seconds or as a timedelta; None uses the duration
-            of each request, else 900 s.
+            of each request, or 900 s if it has none.
 
     Attributes:
         calls: The requests so far, in order.
 
-        error: The error that every call raises, until it is set to None again.
+        error: The error that every call for a token raises, until it is set to None again.
+
+        exchanges: The tokens that were exchanged for credentials so far, each with its role.
+
+        exchange_error: The error that every exchange raises, until it is set to None again.
     """
 
     calls: list[TokenRequest]
     error: Exception | None
-    # For how many seconds a call is held at most: so that a test that calls fetch() itself while
-    # it holds calls fails, and does not hang.
+    exchanges: list[tuple[OpenIdToken, str | AssumeRole | None]]
+    exchange_error: Exception | None
+    # How many seconds a call is held at most. If a test holds calls and then calls fetch() itself,
+    # it fails instead of hanging.
     _longest = 60.0
 
     def __init__(self, clock: Clock | None = None, *, lifetime: Seconds | None = None) -> None:
         self.calls = []
         self.error = None
+        self.exchanges = []
+        self.exchange_error = None
         self._clock = clock or SYSTEM_CLOCK
         self._lifetime = lifetime
         self._next: list[Exception] = []
@@ -55,21 +67,37 @@ class FakeFetcher:
             self.calls.append(request)
             serial = len(self.calls)
             error = self._next.pop(0) if self._next else self.error
-        if not self._open.wait(self._longest):
-            raise TimeoutError(f"held() did not end within {self._longest:g} s.")
+        self._wait_until_open()
         if error:
             raise error
         return token_for(request, self._lifetime, self._clock, serial)
 
     def fail_next(self, error: Exception, *, times: int = 1) -> None:
-        """Make the next call, or the next *times* calls, raise an error."""
+        """Make the next call for a token, or the next *times* calls, raise an error."""
         with self._lock:
             self._next += [error] * times
+
+    def fetch_credentials(
+        self, token: OpenIdToken, role: str | AssumeRole | None = None
+    ) -> AwsCredentials:
+        """Make credentials, or raise the error that is set."""
+        with self._lock:
+            self.exchanges.append((token, role))
+            serial = len(self.exchanges)
+            error = self.exchange_error
+        self._wait_until_open()
+        if error:
+            raise error
+        return credentials_for(token, role, self._clock, serial)
+
+    def _wait_until_open(self) -> None:
+        if not self._open.wait(self._longest):
+            raise TimeoutError(f"held() did not end within {self._longest:g} s.")
 
     @contextmanager
     def held(self) -> Generator[None]:
         """
-        Block every call to :meth:`fetch` until the ``with`` statement ends.
+        Block every call until the ``with`` statement ends.
 
         A call that is held for a minute raises a TimeoutError.
         """

@@ -1,0 +1,75 @@
+"""
+Errors of the exchange of a token for credentials, where they differ from those of other calls.
+
+The exchange is not signed. So a code that elsewhere means that the caller's AWS credentials are
+wrong means here that the token or the role is wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from .._values.trade import BASIC, ENHANCED
+from ..exceptions import (
+    IdentityPoolRolesError,
+    InternalServiceError,
+    NotAuthorizedError,
+    RegionDisabledError,
+    RoleDeniedError,
+    ServiceError,
+    SessionPolicyError,
+    StaleTokenError,
+)
+
+
+# By code, without the suffix "Exception".
+_CLASSES: Mapping[str, type[ServiceError]] = {
+    "AccessDenied": RoleDeniedError,
+    "ExpiredToken": StaleTokenError,
+    "ExternalService": InternalServiceError,
+    "IDPCommunicationError": InternalServiceError,
+    "IDPRejectedClaim": NotAuthorizedError,
+    "InvalidIdentityPoolConfiguration": IdentityPoolRolesError,
+    "InvalidIdentityToken": NotAuthorizedError,
+    "MalformedPolicyDocument": SessionPolicyError,
+    "PackedPolicyTooLarge": SessionPolicyError,
+    "RegionDisabled": RegionDisabledError,
+}
+# What Cognito says, with the code NotAuthorized, about a token that was valid before.
+_STALE = ("Token expired", "Couldn't verify signed token")
+_UNTRUSTED = (
+    "Exchange a token of this partition's Cognito, and check that the role trusts the provider "
+    "cognito-identity.amazonaws.com."
+)
+_HINTS: Mapping[str, str] = {
+    "IDPRejectedClaim": _UNTRUSTED,
+    "InvalidIdentityToken": _UNTRUSTED,
+    **dict.fromkeys(
+        ("TooManyRequests", "Throttling"),
+        "Ask AWS to raise the quota of the operation; the one of GetCredentialsForIdentity is 200 "
+        "calls per second by default.",
+    ),
+}
+_TOO_LONG = "MaxSessionDuration"
+_TOO_LONG_HINT = "Use a shorter duration, or raise the role's maximum session duration in IAM."
+
+
+def error_of_trade(
+    operation: str, stem: str, said: str
+) -> tuple[type[ServiceError] | None, str | None]:
+    """
+    Return the class and the hint of an error of the exchange; None for what does not differ.
+
+    Args:
+        operation: The name of the operation that failed.
+
+        stem: The error code, without the suffix "Exception".
+
+        said: The message of the service.
+    """
+    if operation not in (ENHANCED, BASIC):
+        return None, None
+    if stem == "NotAuthorized" and any(text in said for text in _STALE):
+        return StaleTokenError, None
+    hint = _TOO_LONG_HINT if _TOO_LONG in said else _HINTS.get(stem)
+    return _CLASSES.get(stem), hint

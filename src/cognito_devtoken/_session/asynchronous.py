@@ -1,0 +1,145 @@
+"""The session for event loops. It differs from the one for threads only in how callers wait."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self, Unpack
+
+from .._cache.waiting import wait_async
+from .._values.arguments import Seconds
+from .._values.request import TokenRequest
+from .._values.token import OpenIdToken
+from .base import Session
+from .options import CredentialsOptions, GetOptions, RefreshOptions, keywords
+
+
+if TYPE_CHECKING:
+    from .._values.credentials import AwsCredentials
+
+
+class AsyncTokenSession(Session):
+    """
+    Tokens for the users of one identity pool, for code that runs in event loops.
+
+    ::
+
+        async with AsyncTokenSession(pool_id, developer_provider="login.example.com") as session:
+            token = await session.get_token("user-42")
+
+    Open one session for as long as the application runs, and share it between any number of tasks,
+    loops and threads. It calls Cognito on its own threads, so no event loop blocks on the network.
+    Cancelling a task does not affect other tasks that wait for the same token.
+
+    It takes the same arguments as :class:`TokenSession`.
+    """
+
+    @keywords(GetOptions)
+    async def get_token(self, user_id: str, **options: Unpack[GetOptions]) -> OpenIdToken:
+        """Get a token for a user, as :meth:`TokenSession.get_token` does."""
+        if not options:
+            # The same code as in TokenSession.get_token(): a call to shared code would make a hit a
+            # sixth slower.
+            try:
+                token: OpenIdToken = self._tokens[user_id]
+            except (KeyError, TypeError):
+                pass
+            else:
+                wall = self._time()
+                if wall < token._due_wall and self._monotonic() - wall < token._ahead:
+                    self._hits += 1
+                    return token
+        try:
+            steps = self._steps(user_id, options)
+        finally:
+            del user_id, options
+        return await wait_async(steps)
+
+    async def get(
+        self,
+        request: TokenRequest,
+        *,
+        min_remaining: Seconds | None = None,
+        timeout: Seconds | None = None,
+    ) -> OpenIdToken:
+        """Get a token for a request, as :meth:`TokenSession.get` does."""
+        steps = self._get_steps(request, min_remaining, timeout)
+        del request
+        return await wait_async(steps)
+
+    @keywords(RefreshOptions)
+    async def refresh(self, user_id: str, **options: Unpack[RefreshOptions]) -> OpenIdToken:
+        """Get a new token for a user, as :meth:`TokenSession.refresh` does."""
+        try:
+            steps = self._steps(user_id, options, forced=True)
+        finally:
+            del user_id, options
+        return await wait_async(steps)
+
+    @keywords(CredentialsOptions)
+    async def get_credentials(
+        self, user_id: str, **options: Unpack[CredentialsOptions]
+    ) -> AwsCredentials:
+        """Get AWS credentials for a user, as :meth:`TokenSession.get_credentials` does."""
+        if not options:
+            # The same code as in TokenSession.get_credentials(), for the same reason.
+            try:
+                found: AwsCredentials = self._credentials[user_id]
+            except (KeyError, TypeError):
+                pass
+            else:
+                wall = self._time()
+                if wall < found._due_wall and self._monotonic() - wall < found._ahead:
+                    self._credential_hits += 1
+                    return found
+        elif hit := self._credentials_hit(user_id, options):
+            return hit
+        try:
+            steps = self._credentials_steps(user_id, options)
+        finally:
+            del user_id, options
+        return await wait_async(steps)
+
+    async def check(self) -> None:
+        """Call Cognito once, as :meth:`TokenSession.check` does."""
+        from .check import in_thread
+
+        await in_thread(self._check)
+
+    async def invalidate(self, token: OpenIdToken | AwsCredentials) -> None:
+        """Discard a rejected token or credentials, as :meth:`TokenSession.invalidate` does."""
+        try:
+            self._invalidate(token)
+        finally:
+            del token  # it may be the text of one
+
+    async def forget(self, user_id: str) -> None:
+        """Discard every token and all credentials of a user, whatever else was requested."""
+        try:
+            self._forget(user_id)
+        finally:
+            del user_id
+
+    async def forget_identity(self, identity_id: str) -> None:
+        """Discard every token and all credentials of a Cognito identity."""
+        try:
+            self._forget_identity(identity_id)
+        finally:
+            del identity_id  # it may be a user id in the wrong place
+
+    async def clear(self) -> None:
+        """Discard every token and all credentials."""
+        self._clear()
+
+    async def aclose(self) -> None:
+        """
+        Discard every token, and close what the session opened.
+
+        Waiting tasks get a SessionClosedError. Closing does not wait for calls to Cognito.
+        """
+        self._close()
+
+    async def __aenter__(self) -> Self:
+        self._check_open()
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.aclose()

@@ -1,0 +1,128 @@
+"""The AWS credentials of a session: a second cache, which exchanges tokens for credentials."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from .._aws.client import DevTokenClient
+from .._cache.cache import LeaseCache
+from .._cache.flights import DEADLINE, Steps
+from .._cache.invalidation import Invalidation
+from .._cache.source import FetcherSource
+from .._cache.waiting import wait_blocking
+from .._values.arguments import Seconds
+from .._values.clock import Instant
+from .._values.credentials import AwsCredentials
+from .._values.key import Key
+from .._values.lease import remaining_of
+from .._values.request import TokenRequest
+from .._values.token import OpenIdToken
+from .._values.trade import CredentialsRequest
+from ..exceptions import StaleTokenError
+from ..typing import CredentialsFetcher, TokenFetcher
+from .cache import TokenCache
+
+
+# How many seconds a token must still be valid when it is exchanged.
+_LEAST = 60.0
+
+
+class CredentialsCache:
+    """
+    Credentials by request. Each takes one exchange, however many callers want it.
+
+    It works as the cache of tokens does, and has its own threads, entries and counts. Only when an
+    exchange is due, it requests a token from the cache of tokens.
+
+    Args:
+        tokens: The cache of tokens.
+
+        client: Exchanges the tokens, if it has ``fetch_credentials()``; otherwise, a
+            DevTokenClient of this cache does.
+
+        developer_provider: The provider whose login is the user id.
+
+        plain: A request that names a user and nothing else.
+    """
+
+    def __init__(
+        self,
+        tokens: TokenCache,
+        client: TokenFetcher,
+        developer_provider: str | None,
+        plain: TokenRequest,
+    ) -> None:
+        self._tokens = tokens
+        self._provider = developer_provider
+        self._owned = None if hasattr(client, "fetch_credentials") else DevTokenClient()
+        self._client = self._owned or cast("CredentialsFetcher", client)
+        self.leases: LeaseCache[CredentialsRequest, AwsCredentials] = LeaseCache(
+            lambda request: (request.key(developer_provider), request.longest_life),
+            lambda state: FetcherSource(state, self._fetch, AwsCredentials),
+            recorder=tokens._new_recorder("credentials"),
+            **tokens._limits,
+        )
+        if developer_provider is not None:
+            self.leases.state.entries.leases.set_plain(self.key(CredentialsRequest(plain)).rest)
+
+    def follow(self) -> None:
+        """From now on, also remove what other hosts invalidate."""
+        self._tokens._state.followers.append(self.leases.follow)
+
+    def steps(
+        self,
+        request: CredentialsRequest,
+        min_remaining: Seconds | None,
+        timeout: Seconds | None,
+    ) -> Steps[CredentialsRequest, AwsCredentials]:
+        """Return the steps of a caller that wants credentials."""
+        return self.leases.lookup.steps(request, min_remaining, timeout)
+
+    def key(self, request: CredentialsRequest) -> Key:
+        """Return the key that the credentials of a request are held under."""
+        return request.key(self._provider)
+
+    def _fetch(self, request: CredentialsRequest) -> AwsCredentials:
+        """Exchange a token. If AWS no longer accepts it, exchange a new one, once."""
+        began = self.leases.state.now()
+        token = self._token(request.token_request, began)
+        try:
+            return self._client.fetch_credentials(token, request.role)
+        except StaleTokenError:
+            self._tokens.invalidate(token)
+        token = self._token(request.token_request, began)
+        return self._client.fetch_credentials(token, request.role)
+
+    def _token(self, request: TokenRequest, began: Instant) -> OpenIdToken:
+        """Get a token that lives long enough, before the deadline of the flight that needs it."""
+        token = self._wait(request, None, began)
+        least = min(_LEAST, token._seconds / 2)  # it may live for less than a minute
+        if remaining_of(token, self.leases.state.now()) < least:
+            token = self._wait(request, least, began)
+        return token
+
+    def _wait(self, request: TokenRequest, least: float | None, began: Instant) -> OpenIdToken:
+        left = max(DEADLINE - began.age(self.leases.state.now()), 0.0)
+        return wait_blocking(self._tokens._leases.lookup.steps(request, least, left))
+
+    def forget(self, user_id: str) -> None:
+        """Discard all credentials of a user."""
+        try:
+            invalidation = Invalidation.of_user(user_id, self._provider)
+        finally:
+            del user_id  # a traceback shows the locals of its frames
+        self.leases.discard(invalidation)
+
+    def forget_identity(self, identity_id: str) -> None:
+        """Discard all credentials of a Cognito identity."""
+        self.leases.discard(Invalidation.of_identity(identity_id))
+
+    def clear(self) -> None:
+        """Discard everything."""
+        self.leases.discard(Invalidation.of_everything())
+
+    def close(self) -> None:
+        """Discard everything, and close what this cache has opened."""
+        self.leases.close()
+        if self._owned is not None:
+            self._owned.close()

@@ -1,0 +1,12 @@
+"""
+Temporary AWS credentials of your users, and the role to get them for.
+
+:meth:`TokenSession.get_credentials() <cognito_devtoken.TokenSession.get_credentials>` exchanges a
+user's token for such credentials.
+"""
+
+from ._values.credentials import AwsCredentials
+from ._values.role import AssumeRole
+
+
+__all__ = ["AssumeRole", "AwsCredentials"]
