@@ -11,7 +11,7 @@ import os
 import threading
 import time
 import warnings
-from collections.abc import Collection, Generator
+from collections.abc import Collection, Generator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
@@ -39,7 +39,7 @@ __all__ = [
     "token_session",
 ]
 
-_OF_EMULATOR = {"behavior", "calls_per_second", "latency"}
+_OF_EMULATOR = {"behavior", "calls_per_second", "latency", "roles"}
 _REGION = "us-east-1"
 _IN_REAL_TIME = pytest.StashKey[bool]()
 _Session = TypeVar("_Session", TokenSession, AsyncTokenSession)
@@ -49,7 +49,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers",
         "cognito(*, identity_pool_id, developer_provider, public_providers, "
-        "allow_unauthenticated, behavior, latency, calls_per_second, fail): configure the "
+        "allow_unauthenticated, authenticated_role, unauthenticated_role, allow_classic_flow, "
+        "roles, behavior, latency, calls_per_second, fail): configure the "
         "cognito_emulator of a test with arguments of Pool and Emulator; fail is an error code, "
         "or a tuple of a code and the number of calls that fail with it. Can mark tests, classes "
         "and modules; if several set the same keyword, the closest one wins.",
@@ -308,9 +309,16 @@ def _marked(node: pytest.Item, behavior: type) -> dict[str, Any]:
         "developer_provider": (str, "a provider name"),
         "public_providers": (Collection, "provider names"),
         "allow_unauthenticated": (bool, "True or False"),
+        "authenticated_role": ((str, type(None)), "the ARN of a role"),
+        "unauthenticated_role": ((str, type(None)), "the ARN of a role"),
+        "allow_classic_flow": (bool, "True or False"),
+        "roles": (Collection, "a collection of Role"),
         "behavior": (behavior, "a Behavior"),
         "latency": (int | float, "a number of seconds"),
-        "calls_per_second": (int | float | None, "a number"),
+        "calls_per_second": (
+            (int, float, Mapping, type(None)),
+            "a number, or numbers by operations",
+        ),
         "fail": (object, "anything"),  # checked where it is used
     }
     settings: dict[str, Any] = {}

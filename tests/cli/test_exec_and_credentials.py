@@ -273,7 +273,7 @@ class TestCredentials:
 
 
 ROLE = "arn:aws:iam::123456789012:role/app"
-POLICY = '{"Statement": "canary-policy"}'
+POLICY = '{"Statement": {"Effect": "Allow", "Action": "s3:*", "Resource": "canary-policy"}}'
 BASIC = ("--role-arn", ROLE, "--duration-seconds", "900", "--policy", POLICY)
 
 

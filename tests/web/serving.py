@@ -57,13 +57,16 @@ class Cognito(Emulator):
         self.fetches = 0
         self._open = threading.Event()
         self._open.set()
+        operate = self._front._operate
 
-    async def _post(self, request: Request) -> StarletteResponse:
-        self.fetches += request.headers["amz-sdk-request"].startswith("attempt=1")
-        self.arrived.release()
-        if not self._open.is_set():
-            await asyncio.to_thread(self._open.wait)
-        return await super()._post(request)
+        async def hold(request: Request) -> StarletteResponse:
+            self.fetches += request.headers["amz-sdk-request"].startswith("attempt=1")
+            self.arrived.release()
+            if not self._open.is_set():
+                await asyncio.to_thread(self._open.wait)
+            return await operate(request)
+
+        self._front._operate = hold  # type: ignore[method-assign]
 
     @contextmanager
     def held(self) -> Generator[None]:
