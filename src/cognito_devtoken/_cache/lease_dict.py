@@ -34,6 +34,12 @@ class _ByUser(NeverPickled, dict[str | None, L]):
 
     values = items = keys
 
+    def leases(self) -> list[L]:
+        return list(super().values())
+
+    def size(self) -> int:
+        return super().__len__()
+
     def __repr__(self) -> str:
         return HIDDEN
 
@@ -57,7 +63,7 @@ class LeaseDict(MutableMapping[Key, L]):
     """
 
     def __init__(self) -> None:
-        self.plain: dict[str | None, L] = _ByUser()
+        self.plain: _ByUser[L] = _ByUser()
         self.others: dict[Key, L] = {}
         self._plain_rest: bytes | None = None
         self._inherited: dict[Key, L] = {}
@@ -70,7 +76,7 @@ class LeaseDict(MutableMapping[Key, L]):
     def inherit(self, renew: Callable[[L, Key], L]) -> None:
         """Give each lease a jitter of its own, by *renew*, when it is first looked up."""
         self._renew = renew
-        plain = {cast("Key", lease._key): lease for lease in dict.values(self.plain)}
+        plain = {cast("Key", lease._key): lease for lease in self.plain.leases()}
         self._inherited |= plain | self.others
         self.plain.clear()
         self.others.clear()
@@ -110,12 +116,12 @@ class LeaseDict(MutableMapping[Key, L]):
         return isinstance(key, Key) and self.get(key) is not None
 
     def __iter__(self) -> Iterator[Key]:
-        plain = (cast("Key", lease._key) for lease in dict.values(self.plain))
+        plain = (cast("Key", lease._key) for lease in self.plain.leases())
         # A copy, because looking an inherited lease up moves it.
         return iter([*plain, *self.others, *self._inherited])
 
     def __len__(self) -> int:
-        return dict.__len__(self.plain) + len(self.others) + len(self._inherited)
+        return self.plain.size() + len(self.others) + len(self._inherited)
 
     def clear(self) -> None:
         """Remove everything."""

@@ -196,10 +196,11 @@ class Session:
 
     def _credentials_hit(self, user_id: str, options: CredentialsOptions) -> AwsCredentials | None:
         """Return cached credentials if they are fresh and *role* is the only option; else None."""
-        if options.keys() != {"role"} or options["role"] is None:
+        role = options.get("role")
+        if role is None or len(options) > 1:
             return None
         try:
-            digest = self._role_digests[options["role"]]
+            digest = self._role_digests[role]
             found: AwsCredentials = self._credentials_by_role[user_id, digest]
         except (KeyError, TypeError):
             return None
