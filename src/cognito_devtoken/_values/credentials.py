@@ -1,7 +1,5 @@
 """The credentials that a token is exchanged for: an access key of AWS that lives for a while."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 
 import attrs

@@ -7,8 +7,6 @@ the tests compare them with the model in the installed botocore. Botocore checks
 limits nor patterns.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping
 from datetime import timedelta

@@ -1,7 +1,5 @@
 """Settings: the pools, and what to do where the service's behaviour is unknown."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Literal
 
