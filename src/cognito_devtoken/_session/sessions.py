@@ -266,8 +266,8 @@ class TokenSession(Session):
         Only the cached ones are discarded: when ten callers report the same rejected token, the
         first discards it, and all of them get the next one.
 
-        AWS goes on accepting credentials that are discarded here, until they expire; so it does
-        after :meth:`forget`, :meth:`forget_identity` and :meth:`clear`.
+        AWS goes on accepting both until they expire, and so it does credentials that the token was
+        exchanged for.
         """
         try:
             self._invalidate(token)
@@ -275,21 +275,29 @@ class TokenSession(Session):
             del token  # it may be the text of one
 
     def forget(self, user_id: str) -> None:
-        """Discard every token and all credentials of a user, whatever else was requested."""
+        """
+        Discard every token and all credentials of a user, whatever else was requested.
+
+        AWS goes on accepting them until they expire.
+        """
         try:
             self._forget(user_id)
         finally:
             del user_id
 
     def forget_identity(self, identity_id: str) -> None:
-        """Discard every token and all credentials of a Cognito identity."""
+        """
+        Discard every token and all credentials of a Cognito identity.
+
+        AWS goes on accepting them until they expire.
+        """
         try:
             self._forget_identity(identity_id)
         finally:
             del identity_id  # it may be a user id in the wrong place
 
     def clear(self) -> None:
-        """Discard every token and all credentials."""
+        """Discard every token and all credentials. AWS goes on accepting them until they expire."""
         self._clear()
 
     def close(self) -> None:
