@@ -41,6 +41,8 @@ ANSWERS: Mapping[type[exc.DevTokenError], tuple[int, str]] = {
 }
 _WRONG = (500, "Something went wrong on the server.")
 _LATER = (429, 503)
+# The client chooses neither the identity pool nor the role.
+_NOT_OF_CLIENTS = ("identity_pool_id", "role", "session_name", "duration", "policy")
 # How many violations to list: there may be many, and a few are enough to find the mistake.
 _SHOWN = 3
 _MAX_REASON = 123  # bytes: what RFC 6455 leaves of the frame that closes a WebSocket
@@ -84,12 +86,11 @@ class Answer:
         kind = type(cause if isinstance(cause, exc.DevTokenError) else error)
         status, detail = next((ANSWERS[each] for each in kind.__mro__ if each in ANSWERS), _WRONG)
         if isinstance(error, exc.InvalidRequestError):
-            # The client does not choose the identity pool.
-            broken = [v for v in error.violations if v.member != "identity_pool_id"]
+            broken = [v for v in error.violations if not v.member.startswith(_NOT_OF_CLIENTS)]
             shown = [f"{v.member} {v.limit}" for v in broken[:_SHOWN]]
             if more := broken[_SHOWN:]:
                 shown.append(f"and {len(more)} more")
-            detail = "; ".join(shown) or detail
+            status, detail = (status, "; ".join(shown)) if shown else _WRONG
         headers = {"Cache-Control": "no-store"}
         if status in _LATER:
             headers["Retry-After"] = str(_retry_after(error))

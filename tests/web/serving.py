@@ -151,7 +151,13 @@ def settings(emulator: Emulator) -> dict[str, str]:
     }
 
 
-def ask(url: str, users: Sequence[str], then: Callable[[], None] | None = None) -> list[Response]:
+def ask(
+    url: str,
+    users: Sequence[str],
+    then: Callable[[], None] | None = None,
+    *,
+    path: str = "/cognito-token",
+) -> list[Response]:
     """
     Request the tokens of users, all at once.
 
@@ -161,11 +167,13 @@ def ask(url: str, users: Sequence[str], then: Callable[[], None] | None = None) 
         users: The user ids.
 
         then: Called once all requests are in flight.
+
+        path: The route of the application.
     """
 
     async def one(client: ClientSession, user: str) -> Response:
         headers = {"X-User": user}
-        async with client.post(f"{url}/cognito-token", headers=headers) as response:
+        async with client.post(f"{url}{path}", headers=headers) as response:
             body = await response.json(content_type=None)
             return Response(user, response.status, response.headers, body)
 

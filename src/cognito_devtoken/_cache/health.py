@@ -1,7 +1,5 @@
 """How the last calls to Cognito went, for a health check that makes no call itself."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 from typing import Self
 

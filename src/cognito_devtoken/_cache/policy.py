@@ -12,8 +12,6 @@ a fixed window of several minutes would be the whole life of a short token::
                                  jitter        refresh window, up to T
 """
 
-from __future__ import annotations
-
 from datetime import timedelta
 from enum import Enum
 

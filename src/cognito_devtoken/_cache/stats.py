@@ -1,7 +1,5 @@
 """What a cache has done: counts for ``stats()``, events for the hooks."""
 
-from __future__ import annotations
-
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
 from contextvars import copy_context
@@ -125,7 +123,7 @@ class Stats:
     hook_errors: int = 0
     entries: int = 0
     in_flight: int = 0
-    credentials: Stats | None = None
+    credentials: "Stats | None" = None
 
 
 class StatsRecorder:
@@ -145,7 +143,7 @@ class StatsRecorder:
     """
 
     def __init__(
-        self, hooks: Iterable[EventHook], log: EventHook | None = None, lease: str = "token"
+        self, hooks: "Iterable[EventHook]", log: "EventHook | None" = None, lease: str = "token"
     ) -> None:
         self.lease = lease
         self.health = Health()
@@ -177,10 +175,10 @@ class StatsRecorder:
             for hook in hooks:
                 self.defer(partial(copy_context().run, partial(self._call, hook, event)))
 
-    def _hooks_of(self, kind: type[Event]) -> tuple[EventHook, ...]:
+    def _hooks_of(self, kind: type[Event]) -> "tuple[EventHook, ...]":
         return self._hooks_of_warnings if kind.__name__ in WARNINGS else self._hooks
 
-    def _call(self, hook: EventHook, event: Event) -> None:
+    def _call(self, hook: "EventHook", event: Event) -> None:
         try:
             hook(event)
         except KeyboardInterrupt:
@@ -189,7 +187,7 @@ class StatsRecorder:
             self.counts["hook_errors"] += 1
             self._report(hook, type(error).__name__)
 
-    def _report(self, hook: EventHook, error: str) -> None:
+    def _report(self, hook: "EventHook", error: str) -> None:
         """Tell the other hooks that one has failed, once for each class of error."""
         name = getattr(hook, "__qualname__", type(hook).__qualname__)
         failed = HookFailed(name, error)._about(self.lease)

@@ -112,21 +112,21 @@ class AsyncTokenSession(Session):
             del token  # it may be the text of one
 
     async def forget(self, user_id: str) -> None:
-        """Discard every token and all credentials of a user, whatever else was requested."""
+        """Discard what is cached for a user, as :meth:`TokenSession.forget` does."""
         try:
             self._forget(user_id)
         finally:
             del user_id
 
     async def forget_identity(self, identity_id: str) -> None:
-        """Discard every token and all credentials of a Cognito identity."""
+        """Discard what is cached for an identity, as :meth:`TokenSession.forget_identity` does."""
         try:
             self._forget_identity(identity_id)
         finally:
             del identity_id  # it may be a user id in the wrong place
 
     async def clear(self) -> None:
-        """Discard every token and all credentials."""
+        """Discard everything that is cached, as :meth:`TokenSession.clear` does."""
         self._clear()
 
     async def aclose(self) -> None:

@@ -182,6 +182,9 @@ class TokenCache:
 
         The token is discarded only if it is the cached one. So if ten callers report the same
         rejected token, the first discards it, and all of them get the same new token.
+
+        AWS goes on accepting the token, and credentials that it was exchanged for, until they
+        expire.
         """
         if not isinstance(token, OpenIdToken):  # pyright: ignore[reportUnnecessaryIsInstance]
             kind = type(token).__name__
@@ -192,6 +195,8 @@ class TokenCache:
     def forget(self, user_id: str) -> None:
         """
         Discard every token of a user, identified by the developer provider's login.
+
+        AWS goes on accepting them, and credentials that they were exchanged for, until they expire.
 
         Raises:
             ConfigurationError: If the cache was made without a *developer_provider*.
@@ -208,6 +213,8 @@ class TokenCache:
         """
         Discard every token of a Cognito identity.
 
+        AWS goes on accepting them, and credentials that they were exchanged for, until they expire.
+
         Raises:
             InvalidRequestError: If *identity_id* is longer than an identity id can be: 55
                 characters.
@@ -219,7 +226,7 @@ class TokenCache:
         self._leases.discard(invalidation)
 
     def clear(self) -> None:
-        """Discard every token."""
+        """Discard every token. AWS goes on accepting them until they expire."""
         self._leases.discard(Invalidation.of_everything())
 
     def stats(self) -> Stats:

@@ -268,7 +268,8 @@ class TokenSession(Session):
         rejected token, the first discards it, and all of them get the same new token. Credentials
         are handled in the same way.
 
-        AWS accepts discarded credentials until they expire. That is also true after :meth:`forget`,
+        AWS goes on accepting what was discarded until it expires, and so it does credentials that
+        the token was exchanged for. That is also true after :meth:`forget`,
         :meth:`forget_identity` and :meth:`clear`.
         """
         try:
@@ -277,21 +278,29 @@ class TokenSession(Session):
             del token  # it may be the text of one
 
     def forget(self, user_id: str) -> None:
-        """Discard every token and all credentials of a user, whatever else was requested."""
+        """
+        Discard every token and all credentials of a user, whatever else was requested.
+
+        AWS goes on accepting them until they expire.
+        """
         try:
             self._forget(user_id)
         finally:
             del user_id
 
     def forget_identity(self, identity_id: str) -> None:
-        """Discard every token and all credentials of a Cognito identity."""
+        """
+        Discard every token and all credentials of a Cognito identity.
+
+        AWS goes on accepting them until they expire.
+        """
         try:
             self._forget_identity(identity_id)
         finally:
             del identity_id  # it may be a user id in the wrong place
 
     def clear(self) -> None:
-        """Discard every token and all credentials."""
+        """Discard every token and all credentials. AWS goes on accepting them until they expire."""
         self._clear()
 
     def close(self) -> None:

@@ -1,7 +1,5 @@
 """The credentials that a token is exchanged for: a temporary access key of AWS."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 
 import attrs

@@ -7,8 +7,6 @@ The tests compare them with the model in the installed botocore. botocore itself
 upper limits nor patterns.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping
 from datetime import timedelta

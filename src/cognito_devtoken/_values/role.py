@@ -7,8 +7,6 @@ compare them with the model in the installed botocore. Two limits are only in th
 model, and are not compared: the number of policy ARNs, and the size of all policies together.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator
 from datetime import timedelta

@@ -1,7 +1,5 @@
 """Settings: the pools, the roles, and what to do where the service's behaviour is unknown."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from typing import Literal
@@ -152,7 +150,7 @@ class Role:
             )
 
 
-def _is_issuer(_: object, attribute: attrs.Attribute[str], value: str) -> None:
+def _is_issuer(_: object, attribute: "attrs.Attribute[str]", value: str) -> None:
     if value != OWN_ADDRESS and not value.startswith(("http://", "https://")):
         raise ValueError(f"{attribute.name} must be a URL, or {OWN_ADDRESS}, not {value!r}.")
 
