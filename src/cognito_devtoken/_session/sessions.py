@@ -266,8 +266,7 @@ class TokenSession(Session):
         Only the cached ones are discarded: when ten callers report the same rejected token, the
         first discards it, and all of them get the next one.
 
-        AWS goes on accepting both until they expire, and so it does credentials that the token was
-        exchanged for.
+        AWS goes on accepting both, and credentials exchanged for the token, until they expire.
         """
         try:
             self._invalidate(token)
