@@ -268,9 +268,8 @@ class TokenSession(Session):
         rejected token, the first discards it, and all of them get the same new token. Credentials
         are handled in the same way.
 
-        AWS goes on accepting what was discarded until it expires, and so it does credentials that
-        the token was exchanged for. That is also true after :meth:`forget`,
-        :meth:`forget_identity` and :meth:`clear`.
+        AWS goes on accepting both, and credentials exchanged for the token, until they expire. That
+        is also true after :meth:`forget`, :meth:`forget_identity` and :meth:`clear`.
         """
         try:
             self._invalidate(token)
