@@ -39,7 +39,7 @@ from .locks import LOCK_SECONDS, HeldLock, HeldLocks
 
 
 # How many seconds to wait while another host calls Cognito and renews its lock. The library's own
-# client makes two attempts of up to 5 s each.
+# client makes two attempts, and in each it waits up to 5 s for the response.
 LOCK_WAIT = 10.0
 # The wait ends this many seconds before the flight's deadline. Otherwise a last look at the store
 # might exceed the deadline, and the flight would be abandoned before it called Cognito.
