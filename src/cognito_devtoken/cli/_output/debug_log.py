@@ -37,7 +37,7 @@ def logging_of(*, debug: bool) -> Generator[None]:
     """
     Keep secrets out of the log inside the block, as :meth:`.DevTokenClient.fetch` does.
 
-    With *debug*, also write the records of loggers that log no secret to standard error.
+    With *debug*, also write to standard error what the loggers without secrets log.
     """
     guard_loggers()
     with our_call:
