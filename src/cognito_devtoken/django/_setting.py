@@ -69,9 +69,7 @@ def open_session(kind: type[S]) -> S:
         advice = hint_of(error)
         for name in REQUIRED:
             if str(error) == f"{PREFIX}{name} is not set.":
-                hint = (
-                    f"Set it in settings.py or as the environment variable {PREFIX}{name}. {advice}"
-                )
+                hint = f"Set {_key(name)} or the environment variable {PREFIX}{name}. {advice}"
                 raise SettingError(f"{_key(name)} is not set.", hint=hint, check="E003") from None
         text = re.sub(rf"{PREFIX}(\w+)", lambda found: names.get(found[1], found[0]), str(error))
         hint = advice or "See help(cognito_devtoken.TokenSession.from_env) for the settings."
