@@ -11,7 +11,7 @@ pytest_plugins = ["pytester"]
 pytestmark = pytest.mark.external
 
 MISTAKES = {
-    "'eu-west-1:0a1b'": "it takes only keyword arguments, not 'eu-west-1:0a1b'.",
+    "'eu-west-1:0a1b'": "use keyword arguments only, not 'eu-west-1:0a1b'.",
     "pool='eu-west-1:0a1b'": (
         "unknown keyword pool; use one of identity_pool_id, developer_provider, public_providers, "
         "allow_unauthenticated, authenticated_role, unauthenticated_role, allow_classic_flow, "

@@ -50,7 +50,7 @@ class DevTokenPlugin(InitPlugin):
 
     Args:
         session_factory: Opens the session. The default reads ``COGNITO_DEVTOKEN_*``; if a
-            variable is missing or wrong, it fails at start-up with the variable's name.
+            variable is missing or wrong, start-up fails with an error that names the variable.
 
         verify: Whether to call :meth:`~cognito_devtoken.AsyncTokenSession.check` at start-up, which
             raises an error if the pool, the developer provider or the AWS credentials are wrong.
@@ -70,8 +70,8 @@ class DevTokenPlugin(InitPlugin):
 
     def on_app_init(self, app_config: AppConfig) -> AppConfig:
         """Called by Litestar."""
-        # Not kept in the application's state, because Litestar may copy the state, and a session
-        # cannot be copied.
+        # Do not keep the session in the application's state, because Litestar may copy the state,
+        # and a session cannot be copied.
         opened: list[AsyncTokenSession] = []
 
         @asynccontextmanager
@@ -88,13 +88,13 @@ class DevTokenPlugin(InitPlugin):
         def token_session() -> AsyncTokenSession:
             if not opened:
                 raise unwired(
-                    "Its lifespan has not run: enter the test client with a with statement; do "
-                    "not turn off the server's lifespan; an application that mounts this one "
-                    "must run its lifespan"
+                    "Its lifespan has not run. In a test, enter the test client with a with "
+                    "statement. Do not turn off the server's lifespan. An application that mounts "
+                    "this one must run the lifespan of this one"
                 )
             return opened[-1]
 
-        app_config.lifespan.append(lifespan)  # pyright: ignore[reportUnknownMemberType]  # its own
+        app_config.lifespan.append(lifespan)  # pyright: ignore[reportUnknownMemberType]  # Litestar's
         provide = Provide(token_session, sync_to_thread=False)
         app_config.dependencies.setdefault("token_session", provide)
         # For handlers that import the classes under TYPE_CHECKING only.
@@ -140,7 +140,7 @@ exception_handlers: dict[Any, Any] = dict.fromkeys(ANSWERS, _answer)
 For ``exception_handlers=…`` of an application, a router or a handler: respond to errors with
 problem details for the client.
 
-The status is 400, 403 or 409, or 429 or 503 with ``Retry-After``. Errors that a client cannot act
-on stay errors of the application. Litestar calls exception handlers for HTTP only: it closes a
-WebSocket with 4500, whatever the error.
+The status is 400, 403, 409, 429 or 503. With 429 and 503, the response has ``Retry-After``. Errors
+that a client cannot act on stay errors of the application. Litestar calls exception handlers only
+for HTTP, and closes a WebSocket with 4500, whatever the error.
 """

@@ -230,7 +230,7 @@ def test_a_port_in_use_is_reported(emulator: Emulator, capsys: pytest.CaptureFix
 
     assert capsys.readouterr().err == (
         f"\ncognito-devtoken: [ERROR]: Port {port} of 127.0.0.1 is in use.\n"
-        "Choose another one with --port, or 0 for a free one.\n"
+        "Choose another port with --port; 0 picks a free one.\n"
     )
 
 

@@ -62,7 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--calls-per-second",
         type=float,
         metavar="N",
-        help="throttle GetOpenIdTokenForDeveloperIdentity (AWS: 50); default: no limit",
+        help="throttle GetOpenIdTokenForDeveloperIdentity (AWS allows 50); default: no limit",
     )
     parser.add_argument(
         "--latency",
@@ -120,14 +120,14 @@ def run(arguments: argparse.Namespace) -> None:
             latency=arguments.latency,
             on_call=show,
         ).start()
-    except (TypeError, ValueError) as error:  # from the socket, if the host is not an address
+    except (TypeError, ValueError) as error:  # the socket's, if the host is not an address
         raise ParameterError(in_option_spelling(str(error), arguments)) from None
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             raise
         raise OutputError(
             f"Port {arguments.port} of {arguments.host} is in use.",
-            "Choose another one with --port, or 0 for a free one.",
+            "Choose another port with --port; 0 picks a free one.",
         ) from None
     signal.signal(signal.SIGTERM, lambda number, frame: stop.set())
     with emulator:

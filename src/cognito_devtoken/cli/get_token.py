@@ -57,7 +57,7 @@ def run(arguments: argparse.Namespace) -> None:
     try:
         answer = service.get_token(members, is_dry=kind is not None)
     except ServiceError as error:
-        # Like the AWS CLI, this sends requests that exceed a limit: name the limits now.
+        # Like the AWS CLI, this command sends requests that exceed a limit, so name the limits now.
         if found := inputs.violations(members):
             error.__notes__ = [f"Correct the parameters: {'; '.join(map(redacted, found))}"]
         raise
@@ -80,13 +80,13 @@ def _found(options: Options, answer: object) -> object:
     try:
         return options.query.search(answer)
     except JMESPathTypeError as error:
-        # Its own text quotes the value, which may be the token.
+        # The error's own text quotes the value, which may be the token.
         why = (
             f"In function {error.function_name}(), invalid type for value: {HIDDEN}, "
             f'expected one of: {error.expected_types}, received: "{error.actual_type}"'
         )
-    except JMESPathError as error:  # quotes only the query
+    except JMESPathError as error:  # its text quotes only the query
         why = str(error)
-    except (ArithmeticError, TypeError, ValueError) as error:  # some functions let them through
+    except (ArithmeticError, TypeError, ValueError) as error:  # raised by some functions
         why = f"The query cannot be applied to the response: {type(error).__name__}"
     raise OutputError(why)

@@ -40,7 +40,7 @@ def open_session(kind: type[S]) -> S:
     if given is None:
         given = {}
     if not isinstance(given, dict):
-        hint = f'{NAME} = {{"{_POOL}": "REGION:GUID", "{_PROVIDER}": "a provider name"}}'
+        hint = f'Write {NAME} = {{"{_POOL}": "REGION:GUID", "{_PROVIDER}": "a provider name"}}.'
         raise SettingError(f"{NAME} must be a dictionary.", hint=hint, check="E001")
     values = dict(cast("dict[str, Any]", given))
     options = values.pop(_OPTIONS, None)
@@ -76,7 +76,7 @@ def open_session(kind: type[S]) -> S:
         hint = advice or "See help(cognito_devtoken.TokenSession.from_env) for the settings."
         raise SettingError(text, hint=hint, check="E004") from None
     except (TypeError, ValueError) as error:
-        hint = "Use only arguments of TokenSession and AsyncTokenSession."
+        hint = f"Put only arguments of TokenSession and AsyncTokenSession into {_OPTIONS}."
         raise SettingError(f"{_key(_OPTIONS)}: {error}", hint=hint, check="E005") from error
     finally:
         del environ  # it contains secrets, and a traceback shows the locals of its frames
