@@ -239,6 +239,6 @@ def test_an_invalid_session_factory_is_refused_with_what_to_pass(factory: Any, f
         open_with(factory, AsyncTokenSession)
 
     assert str(caught.value) == (
-        "session_factory must be a function that returns AsyncTokenSession, and not async; "
+        "session_factory must be a function that returns AsyncTokenSession, not an async function; "
         f"got {found}."
     )

@@ -1,4 +1,4 @@
-"""What the integrations share: opening a session, reporting a missing one, errors as responses."""
+"""What the integrations share: opening sessions, reporting missing ones, answering errors."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from .exceptions import hint_of
 S = TypeVar("S", bound=Session)
 TYPE = "application/problem+json"  # RFC 9457
 
-# The responses to errors that a client can act on. All other errors are failures of the application
-# and stay errors there, so that its monitoring sees them. That is also true while a session
-# remembers such a failure, and raises a TokenUnavailableError in its place.
+# The errors that a client can act on, and the response to each. All other errors are failures of
+# the application: they get no response here, so that its monitoring sees them. If a session
+# remembers such a failure and raises a TokenUnavailableError in its place, the response is _WRONG.
 ANSWERS: Mapping[type[exc.DevTokenError], tuple[int, str]] = {
     exc.InvalidRequestError: (400, "The request exceeds a limit."),
     exc.InvalidParameterError: (400, "The request was not accepted."),
@@ -43,7 +43,7 @@ _WRONG = (500, "Something went wrong on the server.")
 _LATER = (429, 503)
 # How many violations to list: there may be many, and a few are enough to find the mistake.
 _SHOWN = 3
-_MAX_REASON = 123  # bytes: what RFC 6455 leaves of the frame that closes a WebSocket
+_MAX_REASON = 123  # how many bytes of a close frame RFC 6455 leaves for the reason
 
 
 @attrs.frozen
@@ -66,7 +66,7 @@ class Answer:
 
     @property
     def close_code(self) -> int:
-        """The code to close a WebSocket with: try later, internal error, policy violation."""
+        """The code to close a WebSocket with: 1013 try later, 1011 server error, 1008 refused."""
         if self.status in _LATER:
             return 1013
         return 1011 if self.status == _WRONG[0] else 1008
@@ -84,7 +84,7 @@ class Answer:
         kind = type(cause if isinstance(cause, exc.DevTokenError) else error)
         status, detail = next((ANSWERS[each] for each in kind.__mro__ if each in ANSWERS), _WRONG)
         if isinstance(error, exc.InvalidRequestError):
-            # The client does not choose the identity pool.
+            # Leave the identity pool out: the client does not choose it.
             broken = [v for v in error.violations if v.member != "identity_pool_id"]
             shown = [f"{v.member} {v.limit}" for v in broken[:_SHOWN]]
             if more := broken[_SHOWN:]:
@@ -111,7 +111,7 @@ _log = WarningLog()
 
 
 def answer_to(error: Exception) -> Answer:
-    """Return the answer to an error, and log the error unless the session has."""
+    """Return the answer to an error, and log the error unless a session has logged it."""
     answer = Answer.to(error)
     last_error = getattr(error, "last_error", None)
     if not any(getattr(each, "_logged", False) for each in (error, last_error)):
@@ -128,7 +128,7 @@ def _retry_after(error: Exception) -> int:
         # No session has set retry_at, so use the back-off after a first failure.
         left = back_off(Failure.of(error), failures=1, remaining=0.0, draw=1.0)
     else:
-        # The clock of another machine may have set it.
+        # Limited, because another machine's clock may have set retry_at.
         left = min((retry_at - datetime.now(UTC)).total_seconds(), MAX_BACK_OFF)
     return max(math.ceil(left), 1)
 
@@ -138,8 +138,8 @@ def open_with(session_factory: object, *kinds: type[S]) -> S:
     Open a session of one of these kinds.
 
     Raises:
-        ConfigurationError: If the environment, from which the session was opened, names no
-            developer provider.
+        ConfigurationError: If the session was opened from the environment, and the environment
+            names no developer provider.
 
         TypeError: If the factory returns something else; the message says what to pass.
     """
@@ -153,17 +153,17 @@ def open_with(session_factory: object, *kinds: type[S]) -> S:
             given.close()  # otherwise Python warns that it was never awaited
     wanted = " or ".join(kind.__name__ for kind in kinds)
     raise TypeError(
-        f"session_factory must be a function that returns {wanted}, and not async; "
+        f"session_factory must be a function that returns {wanted}, not an async function; "
         f"got {type(given).__name__}."
     )
 
 
 def _require_provider(session: Session) -> None:
     """
-    Refuse a session from the environment that would fail every request for a user's token.
+    Refuse a session that was opened from the environment, but has no developer provider.
 
-    A session that the application made itself needs no provider, because get() takes complete
-    requests.
+    Every request for a user's token would fail. A session that the application made itself needs no
+    provider, because get() takes complete requests.
     """
     if session._from_env and session._provider is None:
         session._close()
@@ -171,7 +171,7 @@ def _require_provider(session: Session) -> None:
 
 
 def verified(session: Session) -> None:
-    """Prove, with a call that blocks, that a session works; if it does not, close it."""
+    """Prove with a blocking call that a session works; close the session if it does not."""
     try:
         session._check()
     except BaseException:

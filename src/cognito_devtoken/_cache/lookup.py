@@ -129,7 +129,7 @@ class Lookup(Generic[R, L]):
     def _wait_for(
         self, flight: Flight[R, L], asked: Instant, patience: float
     ) -> Generator[tuple[Flight[R, L], float], None, None]:
-        """Until the flight is done or the time is up, yield it and how many seconds to wait for it."""
+        """Until the flight is done or time is up, yield it and how many seconds to wait."""
         state, supervised = self._state, True  # _decide() has just supervised the flights
         while not flight.done:
             now = state.now()
