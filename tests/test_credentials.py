@@ -155,7 +155,7 @@ def test_a_missing_or_wrong_member_is_refused(role: Any, value: Any, number: int
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
-        ({"SecretKey": f"{SECRET_KEY}\nmore"}, "their secret access key is not one"),
+        ({"SecretKey": f"{SECRET_KEY}\nmore"}, "their secret access key contains a line end"),
         ({"Expiration": NOW}, "they have expired already"),
         (
             {"Expiration": datetime.max.replace(tzinfo=timezone(-timedelta(hours=1)))},

@@ -160,7 +160,8 @@ def test_all_violations_are_reported_at_once() -> None:
     assert members == ["role_arn", "session_name", "duration", "policy", "policy_arns entry 1"]
     assert caught.value.__notes__ == [
         "Pass the ARN of the role, arn:aws:iam::ACCOUNT:role/NAME. "
-        "Leave it out to use the GUID of the Cognito identity, whose id has a colon."
+        "Omit session_name to use the GUID of the Cognito identity. The whole identity id is not "
+        "allowed, because it has a colon."
     ]
 
 

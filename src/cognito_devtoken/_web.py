@@ -24,9 +24,9 @@ from .exceptions import hint_of
 S = TypeVar("S", bound=Session)
 TYPE = "application/problem+json"  # RFC 9457
 
-# The responses to errors that a client can act on. All other errors are failures of the application
-# and stay errors there, so that its monitoring sees them. That is also true while a session
-# remembers such a failure, and raises a TokenUnavailableError in its place.
+# The errors that a client can act on, and the response to each. All other errors are failures of
+# the application: they get no response here, so that its monitoring sees them. If a session
+# remembers such a failure and raises a TokenUnavailableError in its place, the response is _WRONG.
 ANSWERS: Mapping[type[exc.DevTokenError], tuple[int, str]] = {
     exc.InvalidRequestError: (400, "The request exceeds a limit."),
     exc.InvalidParameterError: (400, "The request was not accepted."),
@@ -68,7 +68,7 @@ class Answer:
 
     @property
     def close_code(self) -> int:
-        """The code to close a WebSocket with: try later, internal error, policy violation."""
+        """The code to close a WebSocket with: 1013 try later, 1011 server error, 1008 refused."""
         if self.status in _LATER:
             return 1013
         return 1011 if self.status == _WRONG[0] else 1008

@@ -206,7 +206,8 @@ def test_a_user_id_that_is_not_text_is_hinted_at(session: Any, user_id: Any) -> 
     for call in (session.get_token, session.refresh, session.forget):
         with pytest.raises((InvalidRequestError, TypeError), match="must be a string") as caught:
             call(user_id)
-        assert caught.value.__notes__ == ["Convert it to text, such as str(user.id)."]
+        hint = "Convert the value to a string, for example with str(user.id)."
+        assert caught.value.__notes__ == [hint]
 
 
 @pytest.mark.parametrize("user_id", [None, b"user-42"])

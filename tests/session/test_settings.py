@@ -94,7 +94,7 @@ def test_arguments_take_precedence_over_the_environment() -> None:
         ({"MAX_ENTRIES": "0"}, "COGNITO_DEVTOKEN_MAX_ENTRIES must be at least 1, not 0"),
         ({"GRACE": "301"}, "COGNITO_DEVTOKEN_GRACE must be at most 0:05:00"),
         ({"GRACE": "much"}, "COGNITO_DEVTOKEN_GRACE must be a number of seconds"),
-        ({"REFRESH_AHEAD": "nan"}, "COGNITO_DEVTOKEN_REFRESH_AHEAD must be 0 s or more"),
+        ({"REFRESH_AHEAD": "nan"}, "COGNITO_DEVTOKEN_REFRESH_AHEAD must be from 0 s to"),
         ({"STRICT_GRACE": "1"}, "COGNITO_DEVTOKEN_STRICT_GRACE must be true or false"),
         ({"IDENTITY_POOL_ID": f'"{POOL_ID}"'}, "COGNITO_DEVTOKEN_IDENTITY_POOL_ID is in quotes."),
         ({"TOKEN_DURATION": "'3600'"}, "COGNITO_DEVTOKEN_TOKEN_DURATION is in quotes."),

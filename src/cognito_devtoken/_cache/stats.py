@@ -36,7 +36,7 @@ class Stats:
         grace_hits: Calls answered with a token in its grace period, or with less remaining life
             than the caller needed, because no new one was available.
 
-        misses: Calls that needed another token, from Cognito or from a shared store, or that
+        misses: Calls that needed a new token, from Cognito or from a shared store, and calls that
             failed.
 
         errors: Calls that raised an error.
@@ -90,7 +90,7 @@ class Stats:
 
         entries: Tokens held now.
 
-        in_flight: Keys with a fetch sent or queued now.
+        in_flight: Keys for which a fetch is in flight or queued now.
 
         credentials: The same counts for the session's cache of AWS credentials; None if
             ``get_credentials()`` has not been called.
@@ -165,7 +165,8 @@ class StatsRecorder:
 
     def emit(self, kind: type[Event], *members: object) -> None:
         """
-        Defer an event to the hooks. It contains the digest of a key, and a lease's fingerprint.
+        Make an event, and defer the calls of the hooks. In the event, keys become digests, and
+        leases become fingerprints.
 
         The hooks run in a copy of the present context, whichever thread calls them later.
         """
@@ -202,7 +203,7 @@ class StatsRecorder:
         self._deferred.extend(actions)
 
     def defer_first(self, *actions: Callable[[], object]) -> None:
-        """Defer actions, but before everything else, so that no caller waits for a hook."""
+        """Defer actions, ahead of all that are deferred already: no caller waits for a hook."""
         self._deferred.extendleft(actions)
 
     def run_deferred(self) -> None:

@@ -37,15 +37,16 @@ class AssumeRole(NeverPickled):
     """
     A role to assume with a token, by ``AssumeRoleWithWebIdentity`` of AWS STS.
 
-    It is validated when it is made, and immutable. Two of them are equal if all members are. The
-    text of the policy appears in no repr and no message, and the object cannot be pickled.
+    It is validated when it is made, and immutable. Two such objects are equal if all their
+    members are equal. The text of the policy appears in no repr and no message, and the object
+    cannot be pickled.
 
     Args:
         role_arn: The ARN of the role, 20 to 2,048 characters. The role must trust the identity
             pool.
 
         session_name: The name of the AWS session, 2 to 64 letters, digits and ``_+=,.@-``.
-            CloudTrail records it, so it should identify no person. None uses the GUID of the
+            CloudTrail records it, so it should not identify a person. None uses the GUID of the
             Cognito identity.
 
         duration: How long the credentials live: whole seconds or a timedelta, 900 s to 43,200 s
@@ -76,8 +77,8 @@ class AssumeRole(NeverPickled):
         policy: str | None = None,
         policy_arns: Iterable[str] = (),
     ) -> None:
-        # The names are rebound, and deleted before an error is raised, because crash reporters
-        # print the locals of every frame.
+        # Crash reporters print the locals of every frame. So only a hidden policy is kept here, and
+        # every name is deleted before an error is raised.
         hidden = Secret(policy) if isinstance(policy, str) else policy
         del policy
         arns = _listed(policy_arns)
@@ -103,7 +104,7 @@ def _listed(value: object) -> Any:
 
 
 def arn_violations(member: str, value: object) -> Iterator[Violation]:
-    """Yield why a value is not the ARN of a role or a policy."""
+    """Yield what is wrong with a value that must be the ARN of a role or a policy."""
     broken = [*text_violations(member, value, MAX_ARN, minimum=MIN_ARN)]
     if not broken and not _ARN.fullmatch(str(value)):
         broken = [Violation(member, "must not contain control characters")]
@@ -132,7 +133,8 @@ def _session_name_violations(value: object) -> Iterator[Violation]:
         yield Violation(
             "session_name",
             f"must match {SESSION_NAME.pattern} in full",
-            hint="Leave it out to use the GUID of the Cognito identity, whose id has a colon.",
+            hint="Omit session_name to use the GUID of the Cognito identity. The whole identity id "
+            "is not allowed, because it has a colon.",
         )
 
 
@@ -141,7 +143,7 @@ def _policy_violations(value: object) -> Iterator[Violation]:
     broken = tuple(text_violations("policy", text, MAX_POLICY))
     if not broken and not _POLICY.fullmatch(str(text)):
         limit = "must contain only characters up to U+00FF, and no control characters"
-        broken = (Violation("policy", limit, hint="Escape the others in JSON, as \\uXXXX."),)
+        broken = (Violation("policy", limit, hint="Escape the refused characters as \\uXXXX."),)
     yield from broken
 
 
