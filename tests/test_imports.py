@@ -54,13 +54,64 @@ def loaded_by(script: str, *modules: str) -> str:
 
 
 @pytest.mark.external
-def test_importing_the_package_loads_neither_botocore_nor_an_extra() -> None:
+def test_importing_the_package_loads_none_of_its_modules_but_the_version() -> None:
+    script = """
+import sys
+import cognito_devtoken
+roots = ("attr", "cognito_devtoken")
+print(sorted(name for name in sys.modules if name.partition(".")[0] in roots))
+"""
+
+    assert run_script(script).strip() == "['cognito_devtoken', 'cognito_devtoken._version']"
+
+
+@pytest.mark.external
+def test_importing_a_session_loads_neither_botocore_nor_an_extra() -> None:
     heavy = (
         *("asyncio", "boto3", "botocore", "cachetools", "cryptography", "joserfc", "logging"),
         *("opentelemetry", "prometheus_client", "redis", "starlette", "ruamel", "uvicorn"),
     )
 
-    assert loaded_by("import cognito_devtoken, cognito_devtoken.cli", *heavy) == "[]"
+    script = "from cognito_devtoken import *; import cognito_devtoken.cli"
+    assert loaded_by(script, *heavy) == "[]"
+
+
+@pytest.mark.external
+@pytest.mark.parametrize("name", ["events", "exceptions", "typing"])
+def test_a_public_module_is_available_once_the_package_is_imported(name: str) -> None:
+    script = f"import cognito_devtoken; print(cognito_devtoken.{name}.__name__)"
+
+    assert run_script(script).strip() == f"cognito_devtoken.{name}"
+
+
+@pytest.mark.external
+def test_the_public_names_are_listed_before_they_are_loaded() -> None:
+    script = """
+import sys
+import cognito_devtoken
+print(sorted(set(cognito_devtoken.__all__) - set(dir(cognito_devtoken))))
+print("attr" in sys.modules)
+"""
+
+    assert run_script(script).split() == ["[]", "False"]
+
+
+def test_an_unknown_name_of_the_package_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match=r"module 'cognito_devtoken' has no attribute 'Sess"):
+        cognito_devtoken.Session  # type: ignore[attr-defined]  # noqa: B018
+
+
+def test_every_public_name_is_loaded_from_the_module_that_defines_it() -> None:
+    for name, module in cognito_devtoken._MODULES.items():
+        found = vars(importlib.import_module(f"cognito_devtoken.{module}"))[name]
+
+        assert getattr(cognito_devtoken, name) is found
+
+
+def test_what_the_interpreter_keeps_to_its_end_does_not_refer_to_typing() -> None:
+    kept = vars(importlib.import_module("cognito_devtoken._runtime.fork"))
+
+    assert "typing" not in {getattr(each, "__module__", None) for each in kept.values()}
 
 
 @pytest.mark.external

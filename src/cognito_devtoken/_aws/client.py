@@ -373,3 +373,7 @@ class DevTokenClient:
 
     def __exit__(self, *exc_info: object) -> None:
         self.close()
+
+
+# Where users import it from, as repr(), help() and tracebacks show it.
+DevTokenClient.__module__ = "cognito_devtoken"

@@ -71,5 +71,9 @@ class Health:
         )
 
 
+# Where users import it from, as repr(), help() and tracebacks show it.
+Health.__module__ = "cognito_devtoken"
+
+
 def _time(now: Instant) -> datetime:
     return datetime.fromtimestamp(now.wall, UTC)

@@ -159,3 +159,7 @@ class RefreshPolicy:
         if age >= hard:
             return Freshness.GRACE
         return Freshness.DUE if age >= due_age else Freshness.FRESH
+
+
+# Where users import it from, as repr(), help() and tracebacks show it.
+RefreshPolicy.__module__ = "cognito_devtoken"

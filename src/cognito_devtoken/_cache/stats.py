@@ -126,6 +126,10 @@ class Stats:
     credentials: "Stats | None" = None
 
 
+# Where users import it from, as repr(), help() and tracebacks show it.
+Stats.__module__ = "cognito_devtoken"
+
+
 class StatsRecorder:
     """
     Counts what happens, and emits events.

@@ -13,31 +13,39 @@ import weakref
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 
 # How many seconds a fork waits for a lock. Locks are held only for moments.
 FORK_WAIT = 1.0
 
 
-class Forkable(Protocol):
-    """An object that must act when its process forks."""
+if TYPE_CHECKING:
+    # Only for type checkers. The interpreter keeps the functions below until its very end, and with
+    # them whatever this module refers to. The caches of typing refer to everything that has ever
+    # been an argument of a type, so that a process with this library would take longer to exit.
+    from typing import Protocol
 
-    def _before_fork(self) -> None:
-        """
-        Take the locks of this object, so that no other thread is in the middle of a change.
+    class Forkable(Protocol):
+        """An object that must act when its process forks."""
 
-        Give up after a moment, to avoid a deadlock: the forking thread holds the lock of logging
-        and perhaps others, and the thread that owns this object's locks may be waiting for those.
-        """
-        ...
+        def _before_fork(self) -> None:
+            """
+            Take the locks of this object, so that no other thread is in the middle of a change.
 
-    def _after_fork(self, *, in_child: bool) -> Callable[[], None] | None:
-        """
-        Release the locks. In a child, also replace what belongs to the parent.
+            Give up after a moment, to avoid a deadlock: the forking thread holds the lock of
+            logging and perhaps others, and the thread that owns this object's locks may be waiting
+            for those.
+            """
+            ...
 
-        Returns a function to call once this method has been called on every object, or None.
-        """
+        def _after_fork(self, *, in_child: bool) -> Callable[[], None] | None:
+            """
+            Release the locks. In a child, also replace what belongs to the parent.
+
+            Returns a function to call once this method has been called on every object, or
+            None.
+            """
 
 
 class Forks:

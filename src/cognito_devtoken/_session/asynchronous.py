@@ -143,3 +143,7 @@ class AsyncTokenSession(Session):
 
     async def __aexit__(self, *exc_info: object) -> None:
         await self.aclose()
+
+
+# Where users import it from, as repr(), help() and tracebacks show it.
+AsyncTokenSession.__module__ = "cognito_devtoken"

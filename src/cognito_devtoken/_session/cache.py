@@ -259,6 +259,10 @@ class TokenCache:
         self._leases.close()
 
 
+# Where users import it from, as repr(), help() and tracebacks show it.
+TokenCache.__module__ = "cognito_devtoken"
+
+
 def _source(
     fetcher: TokenFetcher,
     store: TokenStore | None,

@@ -316,3 +316,7 @@ class TokenSession(Session):
 
     def __exit__(self, *exc_info: object) -> None:
         self.close()
+
+
+# Where users import it from, as repr(), help() and tracebacks show it.
+TokenSession.__module__ = "cognito_devtoken"

@@ -10,6 +10,7 @@ upper limits nor patterns.
 import re
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
+from functools import cache
 from typing import Any, Self, cast
 
 import attrs
@@ -33,30 +34,16 @@ ID_PATTERN = re.compile(r"[\w-]+:[0-9a-f-]+", re.ASCII)
 # The name of a developer provider, in ASCII for the same reason.
 DEVELOPER_PROVIDER = re.compile(r"[\w._-]{1,128}", re.ASCII)
 
-# Mistakes that are often made with an id, and the hint for each.
-_IN_QUOTES = re.compile(r"(['\"]).*\1", re.DOTALL)
 REMOVE_QUOTES = (
     "Remove the quotes: they are part of the value, for example because docker --env-file keeps "
     "them."
 )
 AS_TEXT = "Convert the value to a string, for example with str(user.id)."
-_ID_HINTS = {
-    _IN_QUOTES: REMOVE_QUOTES,
-    re.compile(r"[\w-]+-\d_\w+"): (
-        "This is the id of a user pool. Use the id of the identity pool, which has a colon after "
-        "the region."
-    ),
-    re.compile(r"arn:.*:identitypool/.+"): (
-        "This is the ARN of the identity pool. Use its id, the part after identitypool/."
-    ),
-    re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"): (
-        "Put the region in front of the GUID, with a colon between them."
-    ),
-}
 
+_IN_QUOTES = r"(['\"]).*\1"
 # A message quotes the name of an unknown member only if it looks like a name. Anything else may be
 # a secret in the wrong place.
-_MEMBER_NAME = re.compile(r"[A-Za-z_]{1,32}")
+_MEMBER_NAME = r"[A-Za-z_]{1,32}"
 LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
 _SECOND = timedelta(seconds=1)
 # Our argument for each member of the API.
@@ -170,7 +157,7 @@ class TokenRequest(NeverPickled):
             )
         unknown = [
             Violation(
-                name if _MEMBER_NAME.fullmatch(str(name)) else f"member {number}",
+                name if re.fullmatch(_MEMBER_NAME, str(name)) else f"member {number}",
                 f"must be one of {', '.join(_ARGUMENTS)}",
             )
             for number, name in enumerate(params, start=1)
@@ -187,6 +174,10 @@ class TokenRequest(NeverPickled):
             violations = unknown
         del params, values  # see __init__
         raise InvalidRequestError(violations)
+
+
+# Where users import it from, as repr(), help() and tracebacks show it.
+TokenRequest.__module__ = "cognito_devtoken"
 
 
 def _hidden(value: object) -> Any:
@@ -226,13 +217,31 @@ def _id_violations(member: str, value: object) -> Iterator[Violation]:
         yield Violation(
             member,
             f"must be REGION:GUID, matching {ID_PATTERN.pattern} in full",
-            hint=next((h for pattern, h in _ID_HINTS.items() if pattern.fullmatch(value)), None),
+            hint=next((h for pattern, h in _id_hints().items() if pattern.fullmatch(value)), None),
         )
 
 
 def in_quotes(text: str) -> bool:
     """Tell whether a text is in quotes, which were most likely not meant as part of it."""
-    return _IN_QUOTES.fullmatch(text) is not None
+    return re.fullmatch(_IN_QUOTES, text, re.DOTALL) is not None
+
+
+@cache  # made when an id is refused, because compiling the expressions would slow down every start
+def _id_hints() -> Mapping[re.Pattern[str], str]:
+    """Return the mistakes that are often made with an id, and the hint for each."""
+    return {
+        re.compile(_IN_QUOTES, re.DOTALL): REMOVE_QUOTES,
+        re.compile(r"[\w-]+-\d_\w+"): (
+            "This is the id of a user pool. Use the id of the identity pool, which has a colon "
+            "after the region."
+        ),
+        re.compile(r"arn:.*:identitypool/.+"): (
+            "This is the ARN of the identity pool. Use its id, the part after identitypool/."
+        ),
+        re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"): (
+            "Put the region in front of the GUID, with a colon between them."
+        ),
+    }
 
 
 def _map_violations(

@@ -27,8 +27,9 @@ MAX_POLICY_ARNS = 10
 # ASCII, because the service uses a Java pattern, whose \w is ASCII.
 SESSION_NAME = re.compile(r"[\w+=,.@-]*", re.ASCII)
 
-_ARN = re.compile("[\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]+")
-_POLICY = re.compile("[\t\n\r -\xff]+")
+# Not compiled here: compiling such wide ranges takes milliseconds, which most programs do not need.
+_ARN = "[\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]+"
+_POLICY = "[\t\n\r -\xff]+"
 _ROLE_HINT = "Pass the ARN of the role, arn:aws:iam::ACCOUNT:role/NAME."
 
 
@@ -106,7 +107,7 @@ def _listed(value: object) -> Any:
 def arn_violations(member: str, value: object) -> Iterator[Violation]:
     """Yield what is wrong with a value that must be the ARN of a role or a policy."""
     broken = [*text_violations(member, value, MAX_ARN, minimum=MIN_ARN)]
-    if not broken and not _ARN.fullmatch(str(value)):
+    if not broken and not re.fullmatch(_ARN, str(value)):
         broken = [Violation(member, "must not contain control characters")]
     hint = _ROLE_HINT if member.startswith("role") else None
     yield from (attrs.evolve(each, hint=hint) for each in broken)
@@ -141,7 +142,7 @@ def _session_name_violations(value: object) -> Iterator[Violation]:
 def _policy_violations(value: object) -> Iterator[Violation]:
     text = value.reveal() if isinstance(value, Secret) else value
     broken = tuple(text_violations("policy", text, MAX_POLICY))
-    if not broken and not _POLICY.fullmatch(str(text)):
+    if not broken and not re.fullmatch(_POLICY, str(text)):
         limit = "must contain only characters up to U+00FF, and no control characters"
         broken = (Violation("policy", limit, hint="Escape the refused characters as \\uXXXX."),)
     yield from broken

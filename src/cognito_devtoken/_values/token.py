@@ -180,6 +180,10 @@ class OpenIdToken(_Claims):
         return {cognito_names(region).login_provider: self.token}
 
 
+# Where users import it from, as repr(), help() and tracebacks show it.
+OpenIdToken.__module__ = "cognito_devtoken"
+
+
 def _life(token: Secret, identity_id: object, request: TokenRequest) -> float | str:
     """
     Return how many seconds the token is certainly valid, or what is wrong with the response.
