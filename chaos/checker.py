@@ -1,5 +1,5 @@
 """
-What must hold, whatever goes wrong: each record is compared with it as it arrives.
+The rules that must hold, whatever goes wrong. Each record is checked against them as it arrives.
 
 Law of this module: where the order of two events in different processes is unknown, the library
 gets the benefit of the doubt.

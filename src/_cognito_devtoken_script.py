@@ -1,8 +1,8 @@
 """
 The installed command ``cognito-devtoken``.
 
-It is outside the package, because importing the package takes most of the time in which a Ctrl-C
-would otherwise print a traceback.
+It is outside the package so that it can handle Ctrl-C before it imports the package. Most of the
+time before the command runs is spent on that import, in which a Ctrl-C would print a traceback.
 """
 
 import os
@@ -16,9 +16,9 @@ _INTERRUPTED = 130
 def main() -> NoReturn:
     """Run the command line; end quietly on a Ctrl-C, even while Python is still importing it."""
     handler = signal.getsignal(signal.SIGINT)
-    # A shell has a background job ignore the signal, and so does Python.
+    # In a background job, the shell has the signal ignored, and Python keeps that.
     if handler is signal.default_int_handler:
-        # Not an exception: an import may swallow one, or report it as ignored.
+        # Do not raise an exception: an import may swallow it, or report it as ignored.
         signal.signal(signal.SIGINT, lambda number, frame: os._exit(_INTERRUPTED))
     from cognito_devtoken.cli import script
 

@@ -335,7 +335,7 @@ class CacheMachine(RuleBasedStateMachine):
         alive = {k: f for k, f in held.items() if now - f.sent.monotonic < f.lifetime}
         self.drop_expired()
         assert alive == self.expected
-        self.tokens_before = tokens.copy()
+        self.tokens_before = dict(tokens)
 
     @invariant()
     def late_fetches_are_overdue(self) -> None:

@@ -123,7 +123,7 @@ class InvariantChecker:
         self._check_outcome(task, before)
         if self.state.closed and self.closed == NEVER:
             self.closed = self.section
-        self._tokens = tokens.copy()
+        self._tokens = dict(tokens)
 
     def _check_flights(self, task: Task) -> None:
         table = self.state.flights.by_key

@@ -1,9 +1,9 @@
 """
 The metrics that Prometheus and OpenTelemetry share.
 
-Law of this module: each figure comes from one place. The durations of fetches come from events,
-and the counts of these histograms are the counts of fetches. Everything else is read from
-``stats()`` when metrics are collected, because a fresh hit emits no event.
+Law of this module: each figure comes from one place. The durations of fetches come from events;
+their histograms also count the fetches. Everything else is read from ``stats()`` when metrics are
+collected, because a fresh hit emits no event.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Source = TokenSession | AsyncTokenSession | TokenCache
 
 # What a session holds, as a label of every metric.
 LEASES = ("token", "credentials")
-# Upper bounds in seconds. A fetch is abandoned after 15 s.
+# The upper bounds of the histograms, in seconds. A fetch is abandoned after 15 s.
 BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15)
 
 
@@ -102,7 +102,7 @@ class Watched:
 
     def _begin_if_forked(self) -> None:
         if self._pid != os.getpid():
-            self._begin(list(self._counted))  # a child's sessions start at zero too
+            self._begin(list(self._counted))  # a child's sessions start at zero, too
 
     def add(self, source: Source) -> None:
         """Watch a session or a cache for as long as it lives."""
@@ -112,22 +112,22 @@ class Watched:
 
     def figures(self) -> Counter[tuple[str, str]]:
         """
-        Return their sums by lease and name.
+        Return the sums by lease and name.
 
-        They include sessions that are gone, so that no counter decreases.
+        The counters include sessions that are gone, because a counter must not decrease.
         """
         self._begin_if_forked()
         with self._lock:
             sources = [(ref, ref()) for ref in self._counted]
         held = Counter[tuple[str, str]]()
         for ref, source in sources:
-            # Not under the lock: stats() takes the session's lock.
+            # Call it without our lock, because stats() takes the session's lock.
             stats = None if source is None else source.stats()
             with self._lock:
                 if stats is None:
                     self._gone += self._counted.pop(ref, Counter())
                 else:
-                    # The larger figure, in case another reader was faster.
+                    # Keep the larger figure: another reader may have stored a later one.
                     self._counted[ref] |= _numbers(stats, COUNTERS)
                     held += _numbers(stats, HELD)
         with self._lock:

@@ -24,9 +24,9 @@ from .exceptions import hint_of
 S = TypeVar("S", bound=Session)
 TYPE = "application/problem+json"  # RFC 9457
 
-# Errors that a client can act on. All others are failures of the application and stay errors there,
-# so that its monitoring sees them. While a session remembers such a failure and raises
-# TokenUnavailableError, the status stays the same.
+# The responses to errors that a client can act on. All other errors are failures of the application
+# and stay errors there, so that its monitoring sees them. That is also true while a session
+# remembers such a failure, and raises a TokenUnavailableError in its place.
 ANSWERS: Mapping[type[exc.DevTokenError], tuple[int, str]] = {
     exc.InvalidRequestError: (400, "The request exceeds a limit."),
     exc.InvalidParameterError: (400, "The request was not accepted."),
@@ -51,9 +51,9 @@ _MAX_REASON = 123  # bytes: what RFC 6455 leaves of the frame that closes a WebS
 @attrs.frozen
 class Answer:
     """
-    What a client sees of an error: problem details (RFC 9457), without the text of AWS.
+    What a client sees of an error: problem details (RFC 9457).
 
-    That text may quote account ids, roles and pools.
+    They do not contain the text of AWS, which may quote account ids, roles and pools.
     """
 
     status: int
@@ -82,7 +82,7 @@ class Answer:
     def to(cls, error: Exception) -> Answer:
         """Return the answer to an error."""
         cause = getattr(error, "last_error", None)
-        # The same answer whether a failure is new or remembered.
+        # Give a remembered failure the same answer as a new one.
         kind = type(cause if isinstance(cause, exc.DevTokenError) else error)
         status, detail = next((ANSWERS[each] for each in kind.__mro__ if each in ANSWERS), _WRONG)
         if isinstance(error, exc.InvalidRequestError):
@@ -126,7 +126,7 @@ def _retry_after(error: Exception) -> int:
     """Return in how many whole seconds to try again; at least 1."""
     retry_at: datetime | None = getattr(error, "retry_at", None)
     if retry_at is None:
-        # No session set retry_at, so use the back-off that follows a first failure.
+        # No session has set retry_at, so use the back-off after a first failure.
         left = back_off(Failure.of(error), failures=1, remaining=0.0, draw=1.0)
     else:
         # The clock of another machine may have set it.

@@ -1,5 +1,6 @@
 """
-Errors as responses, for an aiohttp application. :mod:`cognito_devtoken.svcs` opens its session.
+Turns errors into responses, in an aiohttp application whose session :mod:`cognito_devtoken.svcs`
+opens.
 
 ::
 
@@ -22,14 +23,14 @@ async def error_middleware(request: web.Request, handler: Handler) -> web.Stream
     """
     Respond to errors of handlers with problem details for the client.
 
-    400, 403, 409; 429 and 503 with ``Retry-After``. Errors that a client cannot act on stay
-    errors of the application, and so does every error of a WebSocket.
+    The status is 400, 403 or 409, or 429 or 503 with ``Retry-After``. Errors that a client cannot
+    act on stay errors of the application, and so does every error of a WebSocket.
     """
     try:
         return await handler(request)
     except tuple(ANSWERS) as error:
         if request.headers.get("Upgrade", "").lower() == "websocket":
-            raise  # its response may have begun
+            raise  # the response of a WebSocket may have begun
         answer = answer_to(error)
         return web.json_response(
             answer.body, status=answer.status, headers=answer.headers, content_type=TYPE

@@ -1,8 +1,8 @@
 """
-AWS credentials of your users: what a session exchanges tokens for.
+Temporary AWS credentials of your users, and the role to get them for.
 
-:meth:`TokenSession.get_credentials() <cognito_devtoken.TokenSession.get_credentials>` returns
-them.
+:meth:`TokenSession.get_credentials() <cognito_devtoken.TokenSession.get_credentials>` exchanges a
+user's token for such credentials.
 """
 
 from ._values.credentials import AwsCredentials

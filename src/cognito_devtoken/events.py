@@ -2,11 +2,11 @@
 What happened in a cache: frozen events, and a hook that logs them.
 
 An event names no user. It contains *key*, a digest of the whole request, and the
-:attr:`~cognito_devtoken.OpenIdToken.fingerprint` of a token. The digest is the same on every
-host, so that you can follow one user through a fleet; anyone who can guess a user id can compute
-it, too.
+:attr:`~cognito_devtoken.OpenIdToken.fingerprint` of a token. The digest is the same on every host,
+so that you can follow one user through a fleet. Anyone who can guess a user id can compute the
+digest, too.
 
-A fresh hit emits no event, which would cost more than the hit: ``stats()`` counts it.
+A fresh hit emits no event, because the event would cost more than the hit. ``stats()`` counts hits.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Reason(StrEnum):
     """A caller needed more remaining life than the token had."""
 
     CLOCK = "clock"
-    """The wall clock was set back after the token was requested. No caller waits."""
+    """The wall clock was set back after the cached token was requested. No caller waits."""
 
     FORCED = "forced"
     """``refresh()`` was called, or the token was invalidated while another fetch ran."""
@@ -74,9 +74,9 @@ class FetchStarted(Event):
     Attributes:
         key: A digest of the request, 16 hex digits.
 
-        reason: Why it was started.
+        reason: Why the fetch was started.
 
-        queued: How many seconds it was queued.
+        queued: How many seconds the fetch was queued.
     """
 
     key: str
@@ -86,12 +86,12 @@ class FetchStarted(Event):
 
 class FetchSucceeded(Event):
     """
-    A fetch brought a token.
+    A fetch returned a token.
 
     Attributes:
         key: A digest of the request, 16 hex digits.
 
-        reason: Why it was fetched.
+        reason: Why the fetch was started.
 
         took: Seconds from sending the request to the response.
 
@@ -115,7 +115,7 @@ class FetchFailed(Event):
     Attributes:
         key: A digest of the request, 16 hex digits.
 
-        reason: Why it was fetched.
+        reason: Why the fetch was started.
 
         took: Seconds from sending the request to the failure.
 
@@ -123,15 +123,15 @@ class FetchFailed(Event):
 
         code: The service's error code; None if the error did not come from Cognito.
 
-        retry_in: For how many seconds this key backs off.
+        retry_in: How many seconds fetches for this key back off.
 
-        remaining: How many seconds the cached token is still valid; 0 without one.
+        remaining: How many seconds the cached token is still valid; 0 if there is none.
 
         request_id: The id that AWS support asks for; None if there is none.
 
         message: The error's message, which contains neither a token nor a login.
 
-        hint: What to do about it; None if the error does not say.
+        hint: What to do about the failure; None if the error does not say.
     """
 
     key: str
@@ -153,11 +153,11 @@ class FetchAbandoned(Event):
     Attributes:
         key: A digest of the request, 16 hex digits.
 
-        reason: Why it was fetched.
+        reason: Why the fetch was started.
 
-        age: Seconds since it was sent, or since it was queued if it was never sent.
+        age: Seconds since the fetch was sent, or since it was queued if it was never sent.
 
-        sent: Whether it was sent.
+        sent: Whether the fetch was sent.
     """
 
     key: str
@@ -209,7 +209,7 @@ class StoredValueRefused(Event):
     A value in the shared store cannot be used, and is treated as missing.
 
     Attributes:
-        key: A digest of the request, 16 hex digits; None for a message to all hosts.
+        key: A digest of the request, 16 hex digits; None for a message of the invalidation log.
 
         why: ``unknown key``, ``unknown format``, ``altered or moved``,
             ``not a token for this request`` or ``malformed message``.
@@ -229,9 +229,9 @@ class StoreFailed(Event):
 
         error: The name of the error's class.
 
-        skipped_for: For how many seconds the store is not used from now on; 0 if it still is.
+        skipped_for: How many seconds the store is not used from now on; 0 if it is still used.
 
-        hint: What to do about it, from the notes of the error; None if it has none.
+        hint: What to do about the error, from its notes; None if it has none.
     """
 
     operation: str
@@ -242,8 +242,8 @@ class StoreFailed(Event):
 
 class StoreKeysDiffer(Event):
     """
-    Another host uses the same store with a key that this one does not have: they share nothing.
-    Emitted once for each such key.
+    Another host uses the same store with a key that this host does not have, so the two share no
+    tokens. Emitted once for each such key.
 
     Attributes:
         own: The id of the key that this host encrypts with; zeros if it does not encrypt.
@@ -257,7 +257,8 @@ class StoreKeysDiffer(Event):
 
 class StoreLockExpired(Event):
     """
-    A lock of the shared store expired under its holder; another host may have called Cognito.
+    A lock in the shared store expired while this host still needed it, so another host may have
+    called Cognito as well.
 
     Attributes:
         key: A digest of the request, 16 hex digits.
@@ -342,7 +343,7 @@ class Throttled(Event):
     Cognito is throttling, and fetches start more slowly from now on.
 
     Attributes:
-        rate: How many fetches may start per second, at first.
+        rate: How many fetches may start per second from now on. The rate recovers slowly.
     """
 
     rate: float
@@ -361,7 +362,7 @@ class ClockStepped(Event):
 
 class HookFailed(Event):
     """
-    A hook raised an error. Emitted once for each hook and class of error, to the other hooks.
+    A hook raised an error. The other hooks get this event, once for each hook and class of error.
 
     Attributes:
         hook: The name of the hook.

@@ -75,7 +75,7 @@ class DevTokenError(Exception):
     """
 
     _hint: str | None = None
-    _logged = False  # whether the session that raised it has logged it
+    _logged = False  # whether a session has already logged this error
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         super().__init__(message)
@@ -84,9 +84,9 @@ class DevTokenError(Exception):
 
 
 def hint_of(error: BaseException) -> str | None:
-    """Return what the notes of an error say to do about it, if it has any."""
+    """Return the notes of an error, which say what to do about it; None if it has none."""
     notes = getattr(error, "__notes__", None)
-    # Whoever sets it directly may set it to anything.
+    # Code that sets the attribute directly may set it to anything.
     texts = cast("list[object]", notes) if isinstance(notes, list) else []
     return " ".join(map(str, texts)) or None
 
@@ -158,8 +158,8 @@ class ServiceError(DevTokenError):
 
         retryable: Whether the same request may succeed later.
 
-        retry_at: When the session will try again, an aware datetime; None if it does not back off,
-            or if the error did not come from a session.
+        retry_at: Until when the session backs off, an aware datetime; None if it does not, or if
+            the error did not come from a session.
     """
 
     code: str
@@ -206,9 +206,9 @@ class NotAuthorizedError(ServiceError):
 
 class StaleTokenError(NotAuthorizedError):
     """
-    AWS no longer accepts the OpenID token: it has expired, or its key is unknown.
+    AWS no longer accepts the OpenID token: it has expired, or AWS does not know its key.
 
-    A session gets a new token and tries once more before it raises this.
+    Before a session raises this error, it tries once more with a new token.
     """
 
     retryable = True
@@ -264,8 +264,8 @@ class CallerDeniedError(ServiceError):
 
 class DeveloperProviderError(ServiceError, ConfigurationError):
     """
-    The identity pool does not know the developer provider of the request: a mistake in the
-    configuration, which every user's request will meet.
+    The identity pool does not know the developer provider of the request. This is a mistake in the
+    configuration, because of which the requests of all users fail.
     """
 
     _hint = (
@@ -318,9 +318,9 @@ class SessionPolicyError(ServiceError):
 
 class InvalidTokenResponseError(DevTokenError):
     """
-    The response is not a token for this request: it is for another pool or identity, or
-    has no lifetime or a longer one than requested. Or it is not credentials for the token. Such
-    a token is never returned, nor are such credentials.
+    The response does not fit the request. A token may be for another pool or identity, or have no
+    lifetime or a longer one than requested. Credentials may be for another identity, incomplete or
+    expired. Such a token, or such credentials, are never returned.
     """
 
     _hint = (
@@ -357,6 +357,6 @@ class TokenUnavailableError(DevTokenError):
 
 
 class SessionClosedError(DevTokenError, RuntimeError):
-    """The client or session has been closed."""
+    """The client, session or store has been closed."""
 
     _hint = "Keep it open for as long as the application runs."

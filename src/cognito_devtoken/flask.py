@@ -53,8 +53,8 @@ def init_app(
             :meth:`~cognito_devtoken.TokenSession.from_env` does, from ``app.config`` first and
             then from the environment. None in ``app.config`` selects the default of a setting.
 
-        verify: Whether to prove pool, developer provider and AWS credentials at start-up with one
-            call, and to fail if one is wrong: :meth:`~cognito_devtoken.TokenSession.check`.
+        verify: Whether to call :meth:`~cognito_devtoken.TokenSession.check` at start-up, which
+            raises an error if the pool, the developer provider or the AWS credentials are wrong.
 
     Raises:
         ConfigurationError: If a setting is missing, wrong or unknown; the message names it.
@@ -104,11 +104,11 @@ def register_error_handlers(app: Flask | Blueprint) -> None:
     """
     Respond to errors with problem details for the client.
 
-    400, 403, 409; 429 and 503 with ``Retry-After``. Errors that a client cannot act on stay
-    errors of the application.
+    The status is 400, 403 or 409, or 429 or 503 with ``Retry-After``. Errors that a client cannot
+    act on stay errors of the application.
 
     Args:
-        app: The application, or a blueprint, for the errors of its own views only.
+        app: The application. With a blueprint, only errors of the blueprint's views are handled.
     """
     for kind in ANSWERS:
         app.register_error_handler(kind, _answer)

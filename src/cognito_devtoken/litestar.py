@@ -52,11 +52,11 @@ class DevTokenPlugin(InitPlugin):
         session_factory: Opens the session. The default reads ``COGNITO_DEVTOKEN_*``; if a
             variable is missing or wrong, it fails at start-up with the variable's name.
 
-        verify: Whether to prove pool, developer provider and AWS credentials at start-up with one
-            call, and to fail if one is wrong: :meth:`~cognito_devtoken.AsyncTokenSession.check`.
+        verify: Whether to call :meth:`~cognito_devtoken.AsyncTokenSession.check` at start-up, which
+            raises an error if the pool, the developer provider or the AWS credentials are wrong.
 
     Attributes:
-        session_factory: The same. It can be replaced until the application starts.
+        session_factory: The argument of this name. It can be replaced until the application starts.
     """
 
     def __init__(
@@ -70,7 +70,8 @@ class DevTokenPlugin(InitPlugin):
 
     def on_app_init(self, app_config: AppConfig) -> AppConfig:
         """Called by Litestar."""
-        # Not in the application's state: Litestar may copy that, and a session cannot be copied.
+        # Not kept in the application's state, because Litestar may copy the state, and a session
+        # cannot be copied.
         opened: list[AsyncTokenSession] = []
 
         @asynccontextmanager
@@ -139,7 +140,7 @@ exception_handlers: dict[Any, Any] = dict.fromkeys(ANSWERS, _answer)
 For ``exception_handlers=…`` of an application, a router or a handler: respond to errors with
 problem details for the client.
 
-400, 403, 409; 429 and 503 with ``Retry-After``. Errors that a client cannot act on stay errors of
-the application. Litestar calls exception handlers for HTTP only: it closes a WebSocket with 4500,
-whatever the error.
+The status is 400, 403 or 409, or 429 or 503 with ``Retry-After``. Errors that a client cannot act
+on stay errors of the application. Litestar calls exception handlers for HTTP only: it closes a
+WebSocket with 4500, whatever the error.
 """

@@ -1,7 +1,8 @@
 """
 OpenTelemetry metrics of sessions.
 
-Needs the extra ``opentelemetry``, which is only the API: without an SDK, nothing is collected.
+They need the extra ``opentelemetry``. It installs only the API: without an SDK, nothing is
+collected.
 """
 
 from __future__ import annotations
@@ -77,8 +78,9 @@ class OpenTelemetryMetrics:
         """
         Read the ``stats()`` of a session or a cache whenever metrics are collected.
 
-        The session is not kept alive. Once it is gone, its gauges are no longer counted, but the
-        last values read from its counters are, because a counter must not decrease.
+        This does not keep the session alive. Once the session is gone, the gauges no longer include
+        it. The counters still include the last values that were read from it, because a counter
+        must not decrease.
         """
         self._watched.add(session)
 

@@ -1,7 +1,7 @@
 """
 Prometheus metrics of sessions.
 
-Needs the extra ``prometheus``.
+They need the extra ``prometheus``.
 """
 
 from __future__ import annotations
@@ -71,8 +71,9 @@ class PrometheusMetrics:
         """
         Read the ``stats()`` of a session or a cache at each scrape.
 
-        The session is not kept alive. Once it is gone, its gauges are no longer counted, but the
-        last values read from its counters are, because a counter must not decrease.
+        This does not keep the session alive. Once the session is gone, the gauges no longer include
+        it. The counters still include the last values that were read from it, because a counter
+        must not decrease.
         """
         self._watched.add(session)
 

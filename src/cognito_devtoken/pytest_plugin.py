@@ -1,8 +1,8 @@
 """
 Fixtures and a marker for pytest: a local Cognito, sessions that use it, and a manual clock.
 
-pytest loads this plugin wherever the package is installed, and it imports only the package. The
-emulator, which needs the extra ``emulator``, starts when a test first requests it.
+pytest loads this plugin wherever the package is installed. The plugin itself imports only the
+package. The emulator, which needs the extra ``emulator``, starts when a test first requests it.
 """
 
 from __future__ import annotations
@@ -63,9 +63,8 @@ def cognito_emulator(
     """
     A local Cognito on HTTP, configured by @pytest.mark.cognito().
 
-    One server runs for all tests, but each test starts fresh. Pass its endpoint_url to boto3;
-    pools[0] is its identity pool, calls counts the calls, and fail_next() makes the next calls
-    fail.
+    One server runs for all tests, but each test starts fresh. Pass its endpoint_url to boto3. Its
+    identity pool is pools[0], calls counts the calls, and fail_next() makes the next calls fail.
     """
     from .emulator import Behavior, Pool
 
@@ -110,7 +109,7 @@ def token_session(
 def async_token_session(
     cognito_emulator: Emulator, _cognito: _Cognito, _cognito_clock: ManualClock | None
 ) -> Generator[AsyncTokenSession]:
-    """An open AsyncTokenSession, otherwise like token_session, for any event loop runner."""
+    """An open AsyncTokenSession for any event loop runner; otherwise like token_session."""
     session = _cognito.open(AsyncTokenSession, _cognito_clock)
     yield session
     session._close()
@@ -139,8 +138,8 @@ def cognito_environ(cognito_emulator: Emulator, monkeypatch: pytest.MonkeyPatch)
     """
     The environment for an application that calls cognito_emulator through from_env() or boto.
 
-    During the test, it replaces all AWS_* and COGNITO_DEVTOKEN_* variables. Returns what is
-    set.
+    During the test, it replaces all AWS_* and COGNITO_DEVTOKEN_* variables. It returns the
+    variables that it sets.
     """
     pool = cognito_emulator.pools[0]
     environ = _environ(cognito_emulator.endpoint_url, pool.region) | {
@@ -193,7 +192,8 @@ class _Cognito:
         )
 
     def end_test(self) -> None:
-        # From now on, no caller waits for a response, and earlier calls have no effect.
+        # Start the emulator afresh: calls that are still waiting for a response get none, and
+        # earlier calls have no effect.
         self.emulator._renew()
         while self._fetchers:
             self._fetchers.pop().end()
@@ -205,7 +205,7 @@ class _Cognito:
 
 
 class _Fetcher:
-    """Makes the calls of a session, and ends with its test: end() waits for pending calls."""
+    """Makes the calls of a session. When its test is over, end() waits for the pending calls."""
 
     patience = 30.0  # in seconds: twice as long as a call may take
 
@@ -264,10 +264,10 @@ class _Client(DevTokenClient):
     def __init__(self, endpoint_url: str) -> None:
         super().__init__(_REGION, endpoint_url=endpoint_url)
         self._environ = _environ(endpoint_url, _REGION)
-        self._client_for(_REGION)  # now, and not later in a thread beside the test
+        self._client_for(_REGION)  # make it now, and not later in a thread beside the test
 
     def _up_to_date(self) -> MadeClients:
-        return self._made  # its credentials are always the same ones, whatever a test simulates
+        return self._made  # never new ones: the credentials stay the same if a test refuses them
 
     def _make_client(self, made: MadeClients, kind: ClientKind) -> BaseClient:
         with pytest.MonkeyPatch.context() as patch:

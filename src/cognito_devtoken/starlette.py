@@ -55,8 +55,8 @@ def lifespan(
         wraps: The application's own lifespan. It runs while the session is open, and the
             state that it yields is kept.
 
-        verify: Whether to prove pool, developer provider and AWS credentials at start-up with one
-            call, and to fail if one is wrong: :meth:`~cognito_devtoken.AsyncTokenSession.check`.
+        verify: Whether to call :meth:`~cognito_devtoken.AsyncTokenSession.check` at start-up, which
+            raises an error if the pool, the developer provider or the AWS credentials are wrong.
     """
     if isinstance(cast("object", session_factory), Starlette):  # lifespan itself was passed
         raise TypeError("Pass lifespan=lifespan(), with the parentheses.")
@@ -111,7 +111,7 @@ exception_handlers: dict[Any, Any] = dict.fromkeys(ANSWERS, _answer)
 """
 For ``Starlette(exception_handlers=…)``: respond to errors with problem details for the client.
 
-400, 403, 409; 429 and 503 with ``Retry-After``. A WebSocket that is not yet accepted gets the
-same response; an accepted one is closed with 1013 (try again later) or 1008. Errors that a client
-cannot act on stay errors of the application.
+The status is 400, 403 or 409, or 429 or 503 with ``Retry-After``. A WebSocket that is not accepted
+yet gets the same response. An accepted WebSocket is closed with 1013 (try again later) or 1008.
+Errors that a client cannot act on stay errors of the application.
 """

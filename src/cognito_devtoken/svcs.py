@@ -36,8 +36,9 @@ def register(
     """
     Open a session and register it. Closing the registry closes the session.
 
-    Its ping raises a :class:`~cognito_devtoken.exceptions.TokenUnavailableError` while calls to
-    Cognito fail. The ping makes no call, and a failing session still serves its cached tokens.
+    The session is registered with a ping, which raises a
+    :class:`~cognito_devtoken.exceptions.TokenUnavailableError` while calls to Cognito fail. The
+    ping itself makes no call. A session whose calls fail still serves its cached tokens.
 
     Args:
         registry: Where to register the session, under its class:
@@ -47,9 +48,9 @@ def register(
         session_factory: Opens the session. The default reads ``COGNITO_DEVTOKEN_*``; for code
             that runs in threads, pass ``TokenSession.from_env``.
 
-        verify: Whether to prove pool, developer provider and AWS credentials at start-up with one
-            call that blocks, and to fail if one is wrong:
-            :meth:`~cognito_devtoken.TokenSession.check`.
+        verify: Whether to call :meth:`~cognito_devtoken.TokenSession.check` at once, which blocks,
+            and raises an error if the pool, the developer provider or the AWS credentials are
+            wrong.
 
     Raises:
         ConfigurationError: If a variable is missing or wrong; the message names it.
@@ -62,7 +63,8 @@ def register(
         TokenSession if in_threads else AsyncTokenSession,
         session,
         ping=_ping if in_threads else _aping,
-        # Both kinds can be closed this way, so close() and aclose() of a registry both work.
+        # This method closes either kind of session without await, so that both close() and
+        # aclose() of the registry work.
         on_registry_close=session._close,
     )
 

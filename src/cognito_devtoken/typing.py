@@ -30,7 +30,7 @@ __all__ = [
 
 class TokenFetcher(Protocol):
     """
-    Gets one token for one request, without a cache.
+    Gets tokens, one for each request, without a cache.
 
     :class:`~cognito_devtoken.DevTokenClient` is the fetcher that calls AWS.
     """
@@ -68,13 +68,13 @@ class CredentialsFetcher(TokenFetcher, Protocol):
         Args:
             token: The token to exchange.
 
-            role: None is the role of the identity pool, an ARN another role that the pool may use,
-                an AssumeRole any role that trusts the pool.
+            role: None is the role of the identity pool. An ARN is another role that the pool's
+                rules allow. An AssumeRole is any role that trusts the pool.
 
         Raises:
-            StaleTokenError: If the token is no longer accepted.
+            StaleTokenError: If AWS no longer accepts the token.
 
-            DevTokenError: If there are no credentials, for whatever other reason.
+            DevTokenError: If the exchange fails for any other reason.
         """
         ...
 
@@ -118,18 +118,19 @@ class TokenStore(Protocol):
     """
     Shares tokens between hosts, such as :class:`~cognito_devtoken.stores.redis.RedisStore`.
 
-    A store does not know what its names and values mean: names are digests in hexadecimal, values
-    are sealed with :attr:`keys` first. Each name has a value and a lock, which are independent of
-    each other, and a mark, which is a position of the log. In addition, there is one log of
-    messages for all hosts. One mark is special: where others hold
-    the id of a log, it holds the id of a key, 16 hex digits.
+    A store does not know what its names and values mean. Names are digests in hexadecimal, and
+    values are sealed with :attr:`keys` before the store gets them. A name may have a value, a lock
+    and a mark, which are independent of each other. A mark is a position of the log: the id of a
+    log, and the number of a message. One mark is special: in place of the id of a log, it has the
+    id of a key, 16 hex digits.
 
-    The log has an id. A store gives it a new one whenever the log starts anew, because it was lost,
-    deleted or has expired, and numbers the messages of a log from 1 without a gap.
+    In addition, the store has one log of messages for all hosts. The log has an id. If the log is
+    lost or deleted, or expires, the store starts a new log with a new id. The messages of a log are
+    numbered from 1 without a gap.
 
-    A cache calls it from several threads at once, never for a hit, and handles whatever it
-    raises. A note added to the error with ``add_note()`` is logged as the hint. An operation
-    that has not succeeded within 100 ms should raise.
+    A cache calls the store from several threads at once, but never for a hit. It handles every
+    error that the store raises; a note added to the error with ``add_note()`` is logged as the
+    hint. An operation that has not succeeded within 100 ms should raise an error.
     ``cognito_devtoken.testing.TokenStoreContract`` tests all this.
     """
 
@@ -143,7 +144,7 @@ class TokenStore(Protocol):
         Read a value.
 
         Returns:
-            None if there is no value, or one that never expires. *remaining* must not
+            The value; None if there is none, or if it never expires. Its *remaining* must not
             exceed the time that was left when the response was sent.
         """
         ...
@@ -157,7 +158,7 @@ class TokenStore(Protocol):
 
             owner: The unique id of the new owner.
 
-            seconds: When the lock expires by itself, in case its owner dies.
+            seconds: In how many seconds the lock expires by itself, in case its owner dies.
 
         Returns:
             Whether the lock was free, and the value.
@@ -173,12 +174,12 @@ class TokenStore(Protocol):
         Args:
             name: The name.
 
-            owner: Who took the lock.
+            owner: The id of the owner that took the lock.
 
-            seconds: In how many seconds from now the lock expires, unless it is renewed.
+            seconds: In how many seconds from now the lock expires, unless it is renewed again.
 
         Returns:
-            Whether the lock was still the owner's. An expired lock is not taken again.
+            Whether the lock was still the owner's. If it had expired, do not take it again.
         """
         ...
 
@@ -193,13 +194,13 @@ class TokenStore(Protocol):
 
             value: The value, about 2 kB.
 
-            remaining: Returns in how many seconds the value expires, counted from when it is
-                called. The process may be frozen between any two instructions, and a value must
-                not seem to live longer than it does: read a clock first, then call this, and
-                add what it returns to what the clock showed. The value must expire at that sum,
-                however late the write takes effect.
+            remaining: A function that returns in how many seconds the value expires, counted from
+                the call of the function. Read a clock first, then call the function, and add the
+                two: the value must expire at that instant, however late the write takes effect.
+                This order matters, because the process may be frozen between any two instructions,
+                and a value must not seem to live longer than it does.
 
-            owner: Who may hold the lock; None if it was not claimed.
+            owner: The id of the owner that may hold the lock; None if the lock was not claimed.
 
         Returns:
             Whether the lock was still the owner's; True if *owner* is None. The value is
@@ -242,14 +243,15 @@ class TokenStore(Protocol):
         Read the log, and start one if there is none.
 
         Args:
-            start: The position to start at. If it is no longer kept, the oldest message that is
-                left comes first. None reads the latest messages.
+            start: The position to start at. If this message is no longer kept, start at the oldest
+                message that is left. None reads the latest messages.
 
             seconds: How long to keep the log from now on, at least.
 
         Returns:
-            The id of the log, and positions and messages in order, at most as many as can be read
-            within 100 ms; empty only if there is none at *start* or after it.
+            The id of the log, and its messages with their positions, in order. These may be only
+            the first of the messages, as many as can be read within 100 ms. They may be empty only
+            if the log has no message at *start* or after it.
         """
         ...
 

@@ -121,7 +121,9 @@ def test_a_token_of_one_second_is_never_served_and_the_error_says_why(
     server = Cognito(clock, Fraction(0), Fraction(0), Fraction(0), whole=True)
     cache = make_cache(server, clock)
 
-    with pytest.raises(TokenUnavailableError, match="expired before it could be") as caught:
+    with pytest.raises(
+        TokenUnavailableError, match="expired before the call could return"
+    ) as caught:
         cache.get(request_for(token_duration=1))
 
     assert "token_duration" in caught.value.__notes__[0]

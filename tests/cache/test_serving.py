@@ -253,7 +253,7 @@ def test_a_token_that_expires_before_it_arrives_is_not_returned(clock: ManualClo
 
     cache = make_cache(Slow(clock, lifetime=60), clock)
 
-    with pytest.raises(TokenUnavailableError, match="expired before it could be returned"):
+    with pytest.raises(TokenUnavailableError, match="expired before the call could return"):
         cache.get(request_for())
     assert cache.stats().entries == 0
 

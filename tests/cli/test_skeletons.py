@@ -1,4 +1,4 @@
-"""``--generate-cli-skeleton`` prints a template and sends nothing, which would fail."""
+"""``--generate-cli-skeleton`` prints a template and sends no request: one would fail here."""
 
 import json
 from typing import Any

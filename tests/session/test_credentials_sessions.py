@@ -362,7 +362,10 @@ def test_min_remaining_and_timeout_are_those_of_the_credentials(
 
 
 def test_a_caller_may_give_up(session: Any, fetcher: FakeFetcher) -> None:
-    with fetcher.held(), pytest.raises(TokenUnavailableError):
+    with (
+        fetcher.held(),
+        pytest.raises(TokenUnavailableError, match="No credentials arrived in time"),
+    ):
         session.get_credentials(USER, timeout=0)
 
     assert session.get_credentials(USER)

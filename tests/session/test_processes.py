@@ -133,7 +133,7 @@ def test_a_child_keeps_the_tokens_and_draws_new_jitter() -> None:
 session = open_session(client=FakeFetcher())
 tokens = [session.get_token(f"user-{number}") for number in range(3)]
 def dues():
-    return [token._due for token in session._tokens.values()]
+    return [token._due for token in session._cache._state.entries.leases.values()]
 found, hits = [dues()], []
 for _ in range(4):
     read, write = os.pipe()

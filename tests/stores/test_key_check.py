@@ -1,4 +1,4 @@
-"""Hosts whose keys have none in common share nothing, and say so."""
+"""Hosts that have no key in common share nothing, and report it."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The call itself, which is made even if a tracing library refuses it."""
+"""The call to Cognito, which is made even if a tracing library raises an error."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ if TYPE_CHECKING:
 
 
 class Asked(Protocol):
-    """What is sent."""
+    """A request, which knows the parameters of its operation."""
 
     def to_params(self) -> dict[str, Any]: ...
 
 
 def call(client: BaseClient, operation: str, asked: Asked) -> dict[str, Any]:
     """
-    Make the call. If a tracing library refuses it, make it without.
+    Make the call. If a tracing library raises an error of its own, make the call without it.
 
     Tracing libraries wrap a method of botocore. The wrapper of AWS X-Ray raises an error if it
-    finds no segment to record the call in, or one that has ended.
+    finds no segment to record the call in, or if the segment has ended.
     """
     try:
         found: dict[str, Any] = getattr(client, xform_name(operation))(**asked.to_params())
@@ -32,7 +32,7 @@ def call(client: BaseClient, operation: str, asked: Asked) -> dict[str, Any]:
         bare = unwrap(getattr(type(client), "_make_api_call", call))
         code = getattr(bare, "__code__", call.__code__)
         if any(frame.f_code is code for frame, _ in walk_tb(error.__traceback__)):
-            raise  # by botocore, or by what it called
+            raise  # the error comes from botocore, or from something that botocore called
     else:
         return found
     return bare(client, operation, asked.to_params())  # type: ignore[no-any-return]

@@ -36,11 +36,11 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 
-# How old, in seconds, clients must be to be replaced because their credentials were refused: the
-# shortest time for which a session backs off from a key without a token.
+# How many seconds must pass before clients whose credentials were refused are replaced: as long as
+# a session backs off at least if it has no token.
 _REPLACED_AFTER = 1.0
 
-# The modules that a first call would import.
+# Modules that would otherwise be imported by the first call.
 _NEEDED = (
     "botocore.retries.standard",
     "botocore.session",
@@ -58,34 +58,35 @@ class DevTokenClient:
     """
     Gets tokens from Cognito: one call per token, no cache.
 
-    It calls Cognito through botocore, so whatever configures boto3 also configures it: the
+    It calls Cognito through botocore, so whatever configures boto3 also configures this client: the
     environment, profiles, ``AWS_ENDPOINT_URL_COGNITO_IDENTITY``, FIPS endpoints, proxies.
     Unless *config* says otherwise, it waits 2 s for a connection and 5 s for a response. Unless
     *config*, the environment or the profile says otherwise, it makes 2 attempts in botocore's
     ``standard`` retry mode (``legacy`` does not retry this service's
     ``TooManyRequestsException``).
 
-    An attempt as a whole, from the DNS look-up to the last byte of the response, takes at most
-    both times together, however slowly the server sends; then its connection is closed. So a
-    call takes at most 15 s: two attempts of 7 s, and a pause of up to 1 s between them. A response
-    of more than 1 MiB is refused. Neither holds for a *boto_client*, whose time-outs only limit
-    the wait for the next byte. Getting AWS credentials takes time of its own: each request that
-    botocore makes for them (STS, SSO) is limited in the same way, a ``credential_process`` is
-    not.
+    The sum of the two times, 7 s, limits each attempt as a whole, from the DNS look-up to the last
+    byte of the response, however slowly the server sends. Then the connection is closed. So a call
+    takes at most 15 s: two attempts of 7 s, and a pause of up to 1 s between them. A response of
+    more than 1 MiB is refused. These limits do not apply to a *boto_client*, whose time-outs only
+    limit the wait for the next byte.
 
-    The AWS credentials need ``cognito-identity:GetOpenIdTokenForDeveloperIdentity`` on
-    the identity pool. They are looked up at the first call, not before. If AWS refuses them, or
-    there are none, the next call looks them up again, at most once a second: it finds what
-    another program has written to the shared credentials file, or to a profile, in the meantime.
-    A *boto_client* is always left as it is.
+    Getting AWS credentials takes additional time. Each request that botocore makes for them (STS,
+    SSO) has the same limits; a ``credential_process`` has none.
+
+    The AWS credentials need ``cognito-identity:GetOpenIdTokenForDeveloperIdentity`` on the identity
+    pool. They are looked up at the first call. If AWS refuses them, or there are none, the next
+    call looks them up again, at most once a second. So it finds what another program has written to
+    the shared credentials file, or to a profile, in the meantime. A *boto_client* keeps the
+    credentials that it has.
 
     Any number of threads may share one client. A forked child makes its own connections, but
     would share a *boto_client* with its parent, so give each process its own.
 
     Args:
-        region_name: The region to call. None uses *config*'s, else the region of each
-            request's pool: a pool exists in its own region only, so the default region
-            of the environment or the profile is not consulted.
+        region_name: The region to call. None uses that of *config*, or else the region of each
+            request's pool. The default region of the environment or the profile is ignored,
+            because a pool exists only in its own region.
 
         endpoint_url: Where to send calls instead of AWS, such as an emulator's URL.
 
@@ -117,9 +118,9 @@ class DevTokenClient:
         self._given = boto_client
         self._monotonic: Callable[[], float] = monotonic
         self._closed = False
-        # Here and not in the thread of the first call: a process that forks while another
-        # thread imports leaves its child with a half-imported module; one that forks while
-        # OpenSSL initialises, at the first context, leaves it with a lock that stays locked.
+        # Import modules, and initialise OpenSSL with a first context, here and not in the thread of
+        # the first call. If the process forked during an import, the child would have a
+        # half-imported module; if it forked while OpenSSL initialises, a lock that stays locked.
         import ssl
 
         for module in _NEEDED:
@@ -132,7 +133,7 @@ class DevTokenClient:
             return
         known = hasattr(boto_client, "get_open_id_token_for_developer_identity")
         kind = type(boto_client)
-        # The second is what aiobotocore returns before its client is entered.
+        # The object with __aenter__ is what aiobotocore returns before its client is entered.
         if iscoroutinefunction(getattr(kind, "_make_api_call", None)) or (
             not known and hasattr(kind, "__aenter__")
         ):
@@ -165,11 +166,11 @@ class DevTokenClient:
         """
         Get a token from Cognito.
 
-        Cognito creates the identity if these logins have none, and links logins that are not
-        linked yet. Repeating a call is harmless.
+        Cognito creates an identity if these logins have none, and links logins that are not linked
+        yet. Repeating a call is harmless.
 
-        While it runs, log records of botocore and urllib3 in this thread are dropped, because
-        they contain logins and the token. Botocore's warnings are kept, without their arguments.
+        During the call, log records of botocore and urllib3 in this thread are dropped, because
+        they contain logins and the token. botocore's warnings are kept, without their arguments.
 
         Args:
             request: What to request.
@@ -205,7 +206,7 @@ class DevTokenClient:
         request: HasLogins,
         operation: str | None = None,
     ) -> R:
-        """Make a call that logs no secret, and whose errors are ours."""
+        """Make a call. No secret is logged, and errors are translated into ours."""
         from .errors import OPERATION, translate
         from .log_filter import our_call
 
@@ -216,10 +217,9 @@ class DevTokenClient:
             failure = error
         # Outside the handler, so that botocore's error does not become the context: the locals
         # of its frames hold the request and the response.
-        session = made.sessions.get(COGNITO)
-        failure = translate(failure, request, operation or OPERATION, session)
+        failure = translate(failure, request, operation or OPERATION, made.sessions.get(COGNITO))
         if isinstance(failure, CallerDeniedError) or (
-            # One that is a ServiceError, too, is about the pool or a role.
+            # A ConfigurationError that is a ServiceError, too, is about the pool or a role.
             isinstance(failure, ConfigurationError) and not isinstance(failure, ServiceError)
         ):
             made.refused = True
@@ -229,7 +229,7 @@ class DevTokenClient:
             del failure  # its traceback refers to this frame
 
     def _up_to_date(self) -> MadeClients:
-        """Return the clients to use: new ones, if the present ones have been refused."""
+        """Return the clients to use: new ones, if AWS has refused the present credentials."""
         made, now = self._made, self._monotonic()
         if made.refused and now - made.since >= _REPLACED_AFTER and not self._closed:
             with self._replacing:
@@ -252,10 +252,10 @@ class DevTokenClient:
         """
         Exchange a token for temporary AWS credentials.
 
-        Neither call is signed, so this needs no AWS credentials. STS is called at its endpoint in
+        The call is not signed, so it needs no AWS credentials. STS is called at its endpoint in
         the region of the identity pool, unless the AWS configuration says otherwise
-        (``AWS_ENDPOINT_URL_STS``, ``AWS_STS_REGIONAL_ENDPOINTS``); *endpoint_url* is Cognito's
-        only.
+        (``AWS_ENDPOINT_URL_STS``, ``AWS_STS_REGIONAL_ENDPOINTS``). *endpoint_url* applies only to
+        Cognito.
 
         Args:
             token: The token to exchange.
@@ -308,7 +308,7 @@ class DevTokenClient:
         return self._client_of(self._made, ClientKind(*kind))
 
     def _client_of(self, made: MadeClients, kind: ClientKind) -> Any:
-        # A given client is for Cognito. It signs no call that is never signed.
+        # The user's own client is for Cognito. It does not sign calls that are never signed.
         given = self._given if kind.service == COGNITO else None
         client = given or made.by_kind.get(kind)
         if client is None or self._closed:
@@ -344,7 +344,7 @@ class DevTokenClient:
         session = made.sessions[service] = BoundedSession(profile=self._profile_name)
         session.set_default_client_config(Config(**TIME_LIMITS))
         if service == STS:
-            # In a session of its own, because the other one also gets the AWS credentials.
+            # In a botocore session of its own: the other one also uses STS, to get AWS credentials.
             prefer_regional_sts(session)
         return session
 
@@ -353,8 +353,8 @@ class DevTokenClient:
             raise SessionClosedError("This DevTokenClient is closed.")
 
     def close(self) -> None:
-        """Close the connections that the client opened. A closed client refuses to fetch."""
-        # Without a lock: one is held while AWS credentials are looked up.
+        """Close the connections that the client opened. Using a closed client raises an error."""
+        # Do not wait for the lock that is held while AWS credentials are looked up.
         self._closed = True
         self._made.close()
 
@@ -363,7 +363,8 @@ class DevTokenClient:
 
     def _after_fork(self, *, in_child: bool) -> None:
         if in_child:
-            self._inherited = self._made  # the parent's: kept open, and never used
+            # The clients of the parent: their connections stay open, and are never used here.
+            self._inherited = self._made
             self._renew()
 
     def __enter__(self) -> Self:

@@ -1,7 +1,7 @@
 """
 Makes botocore clients for Cognito's identity pools and for STS, with this library's defaults.
 
-botocore is imported when the first one is made.
+botocore is imported when the first client is made.
 """
 
 from __future__ import annotations
@@ -21,11 +21,12 @@ if TYPE_CHECKING:
     from botocore.session import Session
 
 
-# In seconds, for the call itself and for those that botocore makes to get AWS credentials.
+# In seconds. They apply to the call to Cognito, and to calls that botocore makes to get AWS
+# credentials.
 TIME_LIMITS: Any = {"connect_timeout": 2, "read_timeout": 5}
 _ENDPOINT_HINT = (
     "It must be of the form http://HOST:PORT or https://HOST:PORT. It comes from endpoint_url, "
-    "AWS_ENDPOINT_URL_COGNITO_IDENTITY, AWS_ENDPOINT_URL or the profile."
+    "AWS_ENDPOINT_URL_COGNITO_IDENTITY, AWS_ENDPOINT_URL_STS, AWS_ENDPOINT_URL or the profile."
 )
 
 
@@ -77,7 +78,8 @@ def make_client(
         # Any, because the stubs lack some of its members.
         merged: Any = Config(
             **TIME_LIMITS,
-            # With botocore's 10, it would discard connections, and log a warning.
+            # With botocore's default of 10, more calls at once would discard connections and log
+            # a warning.
             max_pool_connections=50,
             # TokenRequest and AssumeRole have checked more than botocore would.
             parameter_validation=False,
@@ -115,13 +117,13 @@ def make_client(
 
 
 def _check_endpoint(url: str) -> None:
-    """Refuse a URL that no call could be sent to, with which botocore would fail at each call."""
+    """Refuse a URL that no call can be sent to: otherwise, botocore would fail at each call."""
     from .._values.text import one_line
 
     try:
         address = urlsplit(url)
         is_valid = address.scheme in ("http", "https") and address.port != 0
-    except ValueError:  # of the port
+    except ValueError:  # the port is not a number, or too large
         is_valid = False
     if not is_valid:
         raise ConfigurationError(
@@ -131,7 +133,7 @@ def _check_endpoint(url: str) -> None:
 
 
 def _retries(session: Session, given: Any, attempts: int) -> Any:
-    """Return *given*, with our defaults where it, the environment and the profile are silent."""
+    """Return *given*, with our defaults for what it, the environment and the profile do not set."""
     retries: dict[str, Any] = dict(given or {})
     if (
         not {"max_attempts", "total_max_attempts"} & retries.keys()
@@ -156,7 +158,7 @@ def _user_agent(session: Session, config: Config | None) -> str | None:
     """
     Return botocore's user agent with our name in front.
 
-    Made once: botocore would make it twice for each call, which takes a tenth of the call's CPU.
+    It is made once. botocore would make it twice for each call, in a tenth of the call's CPU time.
     """
     given = getattr(config, "user_agent_appid", None)
     if given or session.get_config_variable("user_agent_appid"):

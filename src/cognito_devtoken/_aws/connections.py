@@ -1,8 +1,8 @@
 """
 botocore connections that bound an attempt as a whole: in time, and in the size of the response.
 
-botocore's time-outs only limit the wait for the next byte. A server that sends a byte now and then
-would hold a thread for ever.
+botocore's time-outs only limit the wait for the next byte. So a server that sends a byte now and
+then could occupy a thread for ever.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ MAX_RESPONSE = 1 << 20
 """How many bytes a response may have: many times what Cognito sends."""
 
 
+# A time-out in seconds that has practically passed.
 _AT_ONCE = 0.001
 
 
@@ -50,7 +51,7 @@ class _Bounded:
         self._inherited.settimeout(timeout)
 
     def gettimeout(self) -> float | None:
-        """Return what TLS takes as the limit of its handshake, during which it must not fail."""
+        """Return the limit of a TLS handshake. TLS calls this, and cannot handle an error here."""
         try:
             return time_left(self._timeout)
         except TimeoutError:
@@ -101,7 +102,8 @@ def _bounded(sock: Any) -> Any:
     if type(sock) is socket.socket:
         sock = _Socket(sock.family, sock.type, sock.proto, sock.detach())
     elif type(sock) is ssl.SSLSocket:
-        # It cannot be made from another one, and its context may have been made by urllib3.
+        # Change its class: an SSLSocket cannot be made from another one, and urllib3 may have made
+        # the context that would make one.
         sock.__class__ = _TLSSocket
     else:
         return sock
@@ -177,7 +179,7 @@ class BoundedSession(Session):
         client: Any = super().create_client(*args, **kwargs)
         limits = (client.meta.config.connect_timeout, client.meta.config.read_timeout)
         seconds = None if None in limits else sum(limits)
-        # A botocore that works otherwise inside is better unbounded than unusable.
+        # If another version of botocore has other internals, its attempts are not bounded.
         with suppress(AttributeError):
             endpoint = client._endpoint
             endpoint.http_session = _HTTPSession(endpoint.http_session, seconds)

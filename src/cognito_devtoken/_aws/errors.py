@@ -1,8 +1,8 @@
 """
 Translates what botocore raises into our exceptions.
 
-Only the class and the text of the original are kept: its frames, and some of its attributes,
-hold the request and the response.
+Only the class and the text of the original are kept, because its frames, and some of its
+attributes, hold the request and the response.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ if TYPE_CHECKING:
 
 OPERATION = "GetOpenIdTokenForDeveloperIdentity"
 
-# By code: nearly all of them have the HTTP status 400. Some endpoints leave out the suffix
-# "Exception", others add it. Only if the code is missing or unknown does the status decide.
+# The code decides, because nearly all errors have the HTTP status 400. Some endpoints leave out the
+# suffix "Exception", others add it. The status decides only if the code is missing or unknown.
 _CLASSES: Mapping[type[ServiceError], tuple[str, ...]] = {
     InvalidParameterError: ("InvalidParameter", "Validation", "ValidationError"),
     ResourceNotFoundError: ("ResourceNotFound",),
@@ -115,7 +115,7 @@ _HINTS = {
         "the identity id: Cognito returns the identity that the logins have now."
     ),
 }
-# What Cognito says about a pool that lacks the developer provider. With which code is not known.
+# What Cognito says about a pool that lacks the developer provider. The code is not known.
 _NO_SUCH_PROVIDER = (
     "does not support the specified developer provider",
     "does not have identity providers configured",
@@ -135,12 +135,11 @@ def translate(
     session: Session | None = None,
 ) -> BaseException:
     """
-    Return what :meth:`DevTokenClient.fetch` raises in place of *error*. Raises nothing itself.
+    Return the error that :meth:`DevTokenClient.fetch` raises in place of *error*.
 
-    *session* knows the profiles, which a hint may name.
-
-    Our own errors, and anything that is not an Exception (KeyboardInterrupt), are returned as
-    they are, without their tracebacks.
+    This function itself raises nothing. Our own errors, and anything that is not an Exception
+    (KeyboardInterrupt), are returned as they are, without their tracebacks. A hint may name a
+    profile of *session*.
     """
     if isinstance(error, DevTokenError) or not isinstance(error, Exception):
         error.__cause__ = error.__context__ = None
@@ -177,8 +176,8 @@ def _from_answer(error: ClientError, request: HasLogins, operation: str) -> Serv
     status = metadata.get("HTTPStatusCode")
     hint = next((hint for text, hint in _HINTS.items() if text in said), None)
     if code == str(status):
-        # botocore's stand-in if the body names no code. The message may be the body itself, such
-        # as the first half of a token.
+        # If the body names no code, botocore uses the status instead. The message may then be the
+        # body itself, such as the first half of a token.
         code = _code_elsewhere(said, metadata) or code
         message = _described(status, details.get("Message"))
         hint = loopback_hint(endpoint_of(error))
@@ -190,14 +189,14 @@ def _from_answer(error: ClientError, request: HasLogins, operation: str) -> Serv
     if cls is ServiceError:  # the code is unknown, so it may contain anything
         code = clean(code, request) or "Unknown"
         cls = _by_status(status)
-    # Not a ValidationException, which quotes values of the request.
+    # Only for these codes: a ValidationException quotes values of the request, which may say this.
     if stem in ("NotAuthorized", "InvalidParameter") and any(
         text in said for text in _NO_SUCH_PROVIDER
     ):
         cls = DeveloperProviderError
     if error.operation_name != operation:
-        # botocore called it to get AWS credentials. Requests of operations other than AssumeRole
-        # contain secrets, which the message may quote.
+        # botocore called another operation to get AWS credentials. Unless that is AssumeRole, its
+        # request contains secrets, which the message may quote.
         name = clean(error.operation_name, request)
         why = (message or "no message") if name == "AssumeRole" else HIDDEN
         message = f"{name} returned no AWS credentials: {why}"
@@ -231,7 +230,7 @@ def _from_answer(error: ClientError, request: HasLogins, operation: str) -> Serv
 
 
 def _code_elsewhere(body: str, metadata: Mapping[str, Any]) -> str | None:
-    """Return the known code that a body without its end, or else a header, names."""
+    """Return a known code from a body whose end is missing, or else from a header."""
     found = _CODE_IN_BODY.search(body)
     header = _mapping(metadata, "HTTPHeaders").get(_CODE_HEADER)
     for text in (found and found[1], header):
@@ -263,7 +262,7 @@ def _from_elsewhere(error: Exception, request: HasLogins, operation: str) -> Dev
     """
     Return an error for a response that botocore cannot parse, or for a bug, such as a failing hook.
 
-    Without the text of the original, which may be secret.
+    It does not have the text of the original, which may contain a secret.
     """
     place = ""
     for frame, line in walk_tb(error.__traceback__):

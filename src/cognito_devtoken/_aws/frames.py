@@ -1,8 +1,9 @@
 """
 Find out from a traceback what botocore was doing.
 
-Its errors do not say which client, profile or file they are about; its objects do. Their private
-attributes are only read, and only to explain an error: without them, the error says less.
+botocore's errors do not say which client, profile or file they are about, but the objects in their
+frames do. This module reads private attributes of these objects, only to explain an error. If a
+version of botocore lacks an attribute, the explanation says less.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ def client_of(error: BaseException) -> Any:
 def provider_of(error: BaseException) -> Any:
     """Return the source of AWS credentials that failed; None if none did."""
     kinds = (
-        ("_web_identity_token_path", "botocore.utils"),  # what reads a file for a provider
+        ("_web_identity_token_path", "botocore.utils"),  # an object that reads a provider's file
         ("METHOD", "botocore.credentials"),  # a provider
         ("method", "botocore.credentials"),  # credentials that renew themselves
     )
@@ -53,7 +54,7 @@ def local_of(error: BaseException, function: str, name: str) -> Any:
 
 
 def _innermost(error: BaseException, attribute: str, module: str) -> Any:
-    """Return the innermost object with an attribute whose method of a module was running."""
+    """Return the innermost object with *attribute* among those whose method in *module* ran."""
     found = None
     for frame, _ in walk_tb(error.__traceback__):
         if frame.f_globals.get("__name__") == module:

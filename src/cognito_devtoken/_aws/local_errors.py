@@ -1,7 +1,7 @@
 """
 Translates the errors that botocore raises without a response from Cognito.
 
-They are either about the network, so that the next call may succeed, or about the configuration.
+Such an error is about the network, and then the next call may succeed, or about the configuration.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ def _known(names: Iterable[str]) -> tuple[type[BotoCoreError], ...]:
     return tuple(cls for name in names if (cls := getattr(boto, name, None)))
 
 
-# Errors whose text consists of names and addresses only. Others may quote a header or a program's
-# output, and with it an AWS secret: of those, only the plain fields are shown.
+# Errors whose text consists only of names and addresses. The text of another error may quote a
+# header or a program's output, and with it an AWS secret: only its _PLAIN_FIELDS are shown.
 _PLAIN_TEXT = (
     boto.EndpointConnectionError,
     boto.ConnectionClosedError,
@@ -84,7 +84,8 @@ _MISSING_HINT = (
 )
 _OWN_ENDPOINT_HINT = (
     "Check that a server, such as the emulator, listens there. The address comes from "
-    "endpoint_url, AWS_ENDPOINT_URL_COGNITO_IDENTITY, AWS_ENDPOINT_URL or the profile."
+    "endpoint_url, AWS_ENDPOINT_URL_COGNITO_IDENTITY, AWS_ENDPOINT_URL_STS, AWS_ENDPOINT_URL or "
+    "the profile."
 )
 _PLAIN_HTTP_HINT = "The endpoint speaks plain HTTP: begin its address with http://."
 _CERTIFICATE_HINT = (
@@ -110,7 +111,7 @@ def from_botocore(error: BotoCoreError, session: Session | None) -> DevTokenErro
     Args:
         error: What botocore raised.
 
-        session: Knows the profiles, for the hint.
+        session: The botocore session, whose profiles the hint may name.
     """
     if refusal := _system_error(error):
         return from_system(refusal)
@@ -131,13 +132,13 @@ def from_botocore(error: BotoCoreError, session: Session | None) -> DevTokenErro
 
 
 def _shown(error: BotoCoreError, field: str) -> str:
-    """Return a field of an error's text, as far as it can hold no secret."""
+    """Return a field of an error's text, without anything that may be a secret."""
     text = str(error.kwargs.get(field))
     if isinstance(error, _PLAIN_TEXT) or field in _PLAIN_FIELDS:
         return one_line(text)
     if not isinstance(error, boto.CredentialRetrievalError):
         return HIDDEN
-    # What botocore says, or the output of a credential_process.
+    # The field is a message of botocore, or the output of a credential_process.
     line = program_line(text) or "no message"
     code = getattr(local_of(error, "_retrieve_credentials_using", "p"), "returncode", None)
     if code:
@@ -170,7 +171,7 @@ def _from_unsent(error: BotoCoreError, inner: Exception) -> DevTokenError:
             f"The header {printable(name)} contains a character that cannot be sent.",
             hint="Check AWS_EXECUTION_ENV, which is part of it." if agent else CREDENTIALS_HINT,
         )
-    # The endpoint's address has been checked.
+    # The endpoint's address has been checked before, so the error is about the proxy's.
     text = str(inner)
     why = HIDDEN if "@" in text else one_line(text).removesuffix(".")
     return ConfigurationError(

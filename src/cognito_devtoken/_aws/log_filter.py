@@ -13,10 +13,10 @@ import threading
 
 class _OurCall(threading.local):
     """
-    Marks what this thread does inside ``with our_call:`` as one of our calls.
+    Inside ``with our_call:``, marks everything that this thread does as one of our calls.
 
     Attributes:
-        unfiltered: The names of loggers that are not filtered, as they log no secret.
+        unfiltered: The names of loggers that are not filtered, because they log no secret.
     """
 
     depth = 0
@@ -34,10 +34,10 @@ our_call = _OurCall()
 
 class _SecretFilter(logging.Filter):
     """
-    Passes only botocore's warnings in a thread that is in one of our calls.
+    While a thread is in one of our calls, passes only botocore's warnings, without their arguments.
 
-    They report AWS credentials that cannot be refreshed, and lose their arguments. Urllib3's
-    warnings are dropped: they quote the headers of a response.
+    These warnings report, for example, that AWS credentials cannot be refreshed. urllib3's warnings
+    are dropped, because they quote the headers of a response.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -57,8 +57,8 @@ def guard_loggers() -> None:
     """
     Put the filter on every logger of botocore and urllib3.
 
-    On each of them, because a logger's filter does not see what its children log. Call it after
-    importing botocore's modules, which creates their loggers.
+    Each of them needs it, because a logger's filter does not see what its children log. Call this
+    function after importing botocore's modules, because the import creates their loggers.
     """
     for name, logger in list(logging.Logger.manager.loggerDict.items()):
         if name.partition(".")[0] in ("botocore", "urllib3") and isinstance(logger, logging.Logger):

@@ -1,9 +1,9 @@
 """
-The botocore clients that the library makes, which are replaced as a whole.
+The botocore clients that the library makes. They are replaced together, with their session.
 
-botocore reads profiles and AWS credentials once, and keeps them in its session. Credentials in a
-file that another program rewrites expire in the session, and a new session would find the new
-ones. A client is not closed while a call uses it.
+botocore reads profiles and AWS credentials once, and keeps them in its session. If another program
+writes new credentials to a file, the session keeps the old ones, even after they have expired. Only
+a new session reads the new ones. A client is not closed while a call uses it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ STS = "sts"
 
 
 class ClientKind(NamedTuple):
-    """What one client of botocore calls: a service, in a region, with signed calls or not."""
+    """What a botocore client is for: a service in a region, and whether it signs its calls."""
 
     region: str
     service: str = COGNITO
@@ -36,16 +36,18 @@ class MadeClients:
     A botocore session for each service, and their clients.
 
     Args:
-        since: When they replaced others, by a monotonic clock.
+        since: When these clients replaced others, by a monotonic clock.
 
     Attributes:
-        sessions: The sessions by service, each from when a client of it is needed.
+        sessions: The sessions by service. Each is made when a client of it is first needed.
 
         by_kind: The clients.
 
-        making: Held while a client is made, and so while AWS credentials are looked up.
+        making: A lock that is held while a client is made. This includes looking up AWS
+            credentials.
 
-        refused: Whether AWS has refused their credentials, or botocore has found none.
+        refused: Whether AWS has refused the credentials of these clients, or botocore has found
+            none.
     """
 
     def __init__(self, since: float) -> None:

@@ -14,12 +14,14 @@ from .._values.secret import HIDDEN
 from .._values.text import LOOKED_AT, one_line
 
 
+# How many characters a login must have to be found inside a word, too.
 _LONG = 8
+# How many of the first characters of a long login are enough to find it.
 _CUT = 16
 # In the message of an InvalidSignatureException (Cognito) or a SignatureDoesNotMatch (STS).
 _SIGNED = re.compile(r"canonical string|string-to-sign|x-amz-security-token", re.IGNORECASE)
-# What a program may print that is a secret: a long word of letters and digits, as keys and tokens
-# are, and what follows the name of one.
+# What may be a secret in the output of a program: a long word of letters and digits, as keys and
+# tokens are, and the text after a name such as "password".
 _LONG_WORD = re.compile(r"[\w+=-]{20,}", re.ASCII)
 _NAMED = re.compile(
     r"(secret|password|passwd|token|key)\w{0,20}['\"]?\s{0,3}[:=]\s{0,3}\S{1,2000}", re.IGNORECASE
@@ -35,7 +37,7 @@ class HasLogins(Protocol):
 
 
 def window(text: object) -> str:
-    """Return the part of a foreign text that is looked at; "" if it is not text."""
+    """Return the beginning of a foreign text, which is all that is read; "" if it is not text."""
     return text[:LOOKED_AT] if isinstance(text, str) else ""
 
 
@@ -43,7 +45,8 @@ def clean(text: object, request: HasLogins) -> str:
     """
     Return the service's text on one line, without the logins that it may quote. Never raises.
 
-    A text that shows what should have been signed ends before that: it contains the session token.
+    If the text shows what should have been signed, it is cut off before that part, which contains
+    the session token.
     """
     seen = window(text)
     is_cut = isinstance(text, str) and len(text) > len(seen)
@@ -65,8 +68,8 @@ def _spellings(login: str) -> set[str]:
     """Return how a message may spell a login: verbatim, stripped, as in JSON or in a URL."""
     found = {login, login.strip(), json.dumps(login)[1:-1], quote(login, errors="surrogatepass")}
     if not login.isascii():
-        # Text that is not Unicode, such as an argument in another encoding, cannot be sent as it
-        # is: these are what it may have become on its way.
+        # Text that is not valid Unicode, such as an argument in another encoding, cannot be sent
+        # unchanged. It may have become one of these on the way.
         found.add(login.encode(errors="replace").decode())
         found.add(login.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
     return found - {""}
@@ -76,8 +79,8 @@ def _places(text: str, login: str) -> Iterator[tuple[int, int]]:
     """
     Yield the places of a login in a text, ignoring case.
 
-    A short login ("42") is only found as a whole word: it may be part of any number. A long one
-    is also found if its end was cut off.
+    A short login ("42") is only found as a whole word, because it may be part of any number. A long
+    login is also found if its end was cut off.
     """
     if not login.strip():
         return
@@ -95,9 +98,9 @@ def _places(text: str, login: str) -> Iterator[tuple[int, int]]:
 
 def program_line(text: str) -> str:
     """
-    Return the first line that a program printed to say why it failed, without what may be secret.
+    Return the first line that a program printed to say why it failed, without possible secrets.
 
-    It ends before the first brace: credentials are printed as JSON.
+    The line is cut off before the first brace, because credentials are printed as JSON.
     """
     line = window(text).strip().partition("\n")[0].partition("{")[0].replace(_OURS, "")
     words = (HIDDEN if _is_secret(word) else word for word in line.split())
@@ -105,7 +108,7 @@ def program_line(text: str) -> str:
 
 
 def says_more(text: str) -> str:
-    """Return the second line if it is our own command line's, which puts its hint there."""
+    """Return the second line of a message of our own command line, which is its hint; else ""."""
     first, _, rest = window(text).strip().partition("\n")
     return program_line(rest) if first.startswith(_OURS) else ""
 
@@ -113,7 +116,8 @@ def says_more(text: str) -> str:
 def _is_secret(word: str) -> bool:
     if word.startswith("https://") and "?" not in word:  # such as an address to log in at
         return False
-    # A secret access key may begin with a slash, but then has both cases, unlike most paths.
+    # A word with a slash at its beginning may be a path, or a secret access key. Unlike most paths,
+    # such a key has upper-case and lower-case letters.
     required = [str.isdigit, str.isalpha]
     required += [str.isupper, str.islower] if word.startswith("/") else []
     return any(

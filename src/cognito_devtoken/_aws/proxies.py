@@ -1,4 +1,4 @@
-"""A proxy in front of an endpoint on this machine, which it usually cannot reach."""
+"""Detects calls to this machine that would go through a proxy, which usually cannot reach it."""
 
 from __future__ import annotations
 

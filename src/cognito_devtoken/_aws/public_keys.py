@@ -31,13 +31,15 @@ def keys_url(session: Session, region: str, endpoint_url: str | None, config: Co
 
         endpoint_url: The endpoint; None leaves it to the environment and the profile.
 
-        config: Overrides our defaults, and is unsigned, so that nobody looks for AWS credentials.
+        config: Overrides our defaults. It must be unsigned, so that botocore does not look for AWS
+            credentials.
 
     Raises:
         ConfigurationError: If botocore's configuration is wrong.
     """
     if endpoint_url is None:
-        # Only botocore knows where it would find an endpoint, so compare with none.
+        # Only botocore knows whether the environment or the profile sets an endpoint. So compare
+        # the URL that it calls with the one that it calls if it ignores them.
         at_aws = config.merge(Config(**_AT_AWS))
         default, endpoint_url = (
             make_client(session, region, config=each).meta.endpoint_url for each in (at_aws, config)
@@ -51,7 +53,7 @@ def get(
     session: Session, region: str, url: str, config: Config, *, verify: bool | str | None = None
 ) -> bytes:
     """
-    Fetch a document as botocore would call its endpoint: proxies, CA certificates, time limits.
+    Fetch a document with botocore's settings: proxies, CA certificates and time limits.
 
     Makes one attempt, and follows no redirect.
 
@@ -75,7 +77,7 @@ def get(
     agent = {"User-Agent": client.meta.config.user_agent}
     try:
         request = AWSRequest("GET", url, headers=agent).prepare()
-        # botocore has no public way to its connections but the calls of a service.
+        # botocore has no public way to use its connections for anything but an AWS operation.
         response = client._endpoint.http_session.send(request)
     finally:
         client.close()

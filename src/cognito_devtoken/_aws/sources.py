@@ -29,7 +29,8 @@ _RENEWED_HINT = "Set it again, with nothing before or after the value."
 
 _VARIABLES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 _PARTS = ("The access key id", "The secret access key", "The session token")
-# By botocore's names of the sources: how they call the parts of the credentials, and where.
+# By botocore's name of a source: what the source calls the parts of the credentials, and where they
+# are.
 _KEYS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
 _NAMES: Mapping[str, tuple[tuple[str, str, str], str]] = {
     "explicit": (_PARTS, ""),
@@ -42,16 +43,17 @@ _CONTAINER_URI = "AWS_CONTAINER_CREDENTIALS_FULL_URI"
 
 
 def flaw_in(credentials: Any) -> str | None:
-    """Return what AWS credentials have that no valid ones have, and where; None if they may be."""
+    """Return what is wrong with AWS credentials, and where; None if they may be valid."""
     method = str(getattr(credentials, "method", None))
     names, where = _NAMES.get(method, (_PARTS, f" from {printable(method)}"))
     held: dict[str, Any] = getattr(credentials, "__dict__", {})
     attributes = ("access_key", "secret_key", "token")
     for name, variable, attribute in zip(names, _VARIABLES, attributes, strict=True):
-        # Credentials that expire have a property of that name, which may renew them.
+        # Read "_name" first: in credentials that expire, "name" is a property that may renew them.
         value = held.get("_" + attribute, held.get(attribute))
         if isinstance(value, str) and (flaw := _flaw(value)):
-            # Those that assume a role are passed on, so their method does not name the variable.
+            # Look at the variable, too: if botocore uses it to assume a role, the method of the
+            # credentials does not name it.
             return f"{variable if os.environ.get(variable) == value else name + where} {flaw}"
     return None
 

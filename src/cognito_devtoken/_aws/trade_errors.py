@@ -1,8 +1,8 @@
 """
-What the errors of the exchange of a token for credentials mean.
+Errors of the exchange of a token for credentials, where they differ from those of other calls.
 
-Its calls are not signed, so a code that blames the caller's AWS credentials elsewhere blames the
-token or the role here.
+The exchange is not signed. So a code that elsewhere means that the caller's AWS credentials are
+wrong means here that the token or the role is wrong.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _CLASSES: Mapping[str, type[ServiceError]] = {
     "PackedPolicyTooLarge": SessionPolicyError,
     "RegionDisabled": RegionDisabledError,
 }
-# What Cognito says, with the code NotAuthorized, of a token that was good once.
+# What Cognito says, with the code NotAuthorized, about a token that was valid before.
 _STALE = ("Token expired", "Couldn't verify signed token")
 _UNTRUSTED = (
     "Exchange a token of this partition's Cognito, and check that the role trusts the provider "
@@ -58,7 +58,7 @@ def error_of_trade(
     operation: str, stem: str, said: str
 ) -> tuple[type[ServiceError] | None, str | None]:
     """
-    Return the class of an error of the exchange, and its hint, as far as they differ.
+    Return the class and the hint of an error of the exchange; None for what does not differ.
 
     Args:
         operation: The name of the operation that failed.

@@ -1,11 +1,15 @@
 """
 The cache of leases: single flight, refresh ahead, grace period, back-off, negative cache.
 
-``cache`` puts it together around one ``state``. ``lookup`` decides what a caller gets or waits
-for, and starts every refresh: there is no timer. ``workers`` are the threads that fly ``flights``
-through a ``source``; ``publication`` ends them. ``failures`` says for how long to back off,
-``rate_limiter`` slows fetches down after a throttling, ``stats`` counts and emits events without
-secrets, ``invalidation`` says what to remove.
-It may import values, events and exceptions, but not botocore, stores, frameworks or asyncio
-(except to await). ``_sharing``, the sessions and what integrations share import this package.
+A *flight* is one attempt to get one lease; all callers that want this lease wait for it.
+
+``cache`` puts the parts together around one ``state``. ``lookup`` decides what a caller gets or
+waits for. It also starts every refresh: there is no timer. ``workers`` are the threads that run
+``flights``: they get the lease from a ``source``, and ``publication`` ends the flight. ``failures``
+says how long to back off. ``rate_limiter`` slows fetches down after Cognito has throttled one.
+``stats`` counts, and emits events without secrets. ``invalidation`` says what to remove.
+
+This package may import values, events and exceptions, but not botocore, stores, frameworks or
+asyncio (except to await). ``_sharing``, the sessions and the modules that integrations share import
+this package.
 """

@@ -1,13 +1,13 @@
 """
 A bounded dictionary whose items expire.
 
-Law of this module: an exception may be raised at any point, such as by a signal handler in the
-middle of a change. It loses at most the index, which the next change builds anew from the items.
+Law of this module: an exception may be raised at any point, for example by a signal handler that
+interrupts a change. At most the index is lost, and the next change builds it anew from the items.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from .._values.clock import Instant
@@ -22,21 +22,28 @@ V = TypeVar("V")
 
 class BoundedDict(Generic[V]):
     """
-    At most *max_items* items by key, in a plain dictionary that readers use without a lock.
+    At most *max_items* items by key, in a dictionary that readers use without a lock.
 
-    Cachetools decides what to evict: expired items first, then those that were stored longest
-    ago. To store an item again makes it the newest.
+    The index is a cache of cachetools, which decides what to evict: expired items first, then those
+    that were stored longest ago. Storing an item again makes it the newest.
 
-    Nothing here takes a lock or reads a clock: its callers do both.
+    Nothing here takes a lock or reads a clock: the callers do both.
 
     Args:
         max_items: How many items to hold at most.
 
         expires: Returns when an item expires, by the monotonic clock.
+
+        items: The dictionary, if it is not a plain one.
     """
 
-    def __init__(self, max_items: int, expires: Callable[[V], float]) -> None:
-        self.items: dict[Key, V] = {}
+    def __init__(
+        self,
+        max_items: int,
+        expires: Callable[[V], float],
+        items: MutableMapping[Key, V] | None = None,
+    ) -> None:
+        self.items: MutableMapping[Key, V] = {} if items is None else items
         self.max_items = max_items
         self._expires = expires
         self._now = 0.0
@@ -47,9 +54,9 @@ class BoundedDict(Generic[V]):
 
     def _take_index(self) -> TLRUCache[Key, float]:
         """
-        Take the index out in order to change it. It is put back once it is whole again.
+        Take the index out in order to change it. The caller puts it back when the change is done.
 
-        So if a change is interrupted, the next one finds no index.
+        If a change is interrupted, the index is missing, and the next change builds it anew.
         """
         index, self._index = self._index, None
         return self._build_index() if index is None else index
@@ -62,7 +69,7 @@ class BoundedDict(Generic[V]):
         for key in sorted(ends, key=ends.__getitem__):
             index[key] = ends[key]
         for key in ends:
-            if key not in index:  # it has expired, or is one too many
+            if key not in index:  # the item has expired, or there were too many
                 del self.items[key]
         return index
 
@@ -79,9 +86,9 @@ class BoundedDict(Generic[V]):
         return len(expired)
 
     def store(self, key: Key, value: V) -> tuple[Key, V] | None:
-        """Store an item. Returns the item that was evicted for it, with its key."""
+        """Store an item. Returns the key and the value of an item that was evicted to make room."""
         expires = self._expires(value)
-        if expires <= self._now:  # not held, nor is the item that it would have replaced
+        if expires <= self._now:  # an expired item is not stored, but removes the one it replaces
             self.drop(key)
             return None
         index = self._take_index()

@@ -26,7 +26,7 @@ L = TypeVar("L", bound=Lease)
 
 class LeaseCache(Generic[R, L]):
     """
-    Leases by request, each fetched once however many callers want it.
+    Leases by request. Each is fetched once, however many callers want it.
 
     Args:
         describe: Returns the key of a request, and the longest life of its lease, in seconds.
@@ -41,7 +41,7 @@ class LeaseCache(Generic[R, L]):
 
         max_entries: How many leases to hold at most.
 
-        max_concurrent: How many flights may be in the air at once.
+        max_concurrent: How many flights may run at once.
     """
 
     def __init__(
@@ -77,9 +77,10 @@ class LeaseCache(Generic[R, L]):
 
     def invalidate(self, lease: L) -> None:
         """
-        Remove exactly this lease, here if it is the present one, and on other hosts in any case.
+        Remove exactly this lease, here if it is the cached one, and on other hosts in any case.
 
-        They may hold it even if it has been refreshed, evicted or never held here.
+        Other hosts may hold the lease even if this host has refreshed or evicted it, or never held
+        it.
         """
         state, recorder = self.state, self.state.recorder
         with state.lock:
@@ -97,14 +98,14 @@ class LeaseCache(Generic[R, L]):
         recorder.run_deferred()
 
     def discard(self, invalidation: Invalidation) -> None:
-        """Remove what matches, here and on other hosts, and keep flights from bringing it back."""
+        """Remove what matches, here and on other hosts, even if a flight returns it later."""
         with self.state.lock:
             self.state.check_open()
             self.state.recorder.emit(Forgotten, self._remove(invalidation))
         self.state.recorder.run_deferred()
 
     def follow(self, scopes: Sequence[InvalidationScope], matches: Matches) -> None:
-        """Remove what other hosts have invalidated, as another cache has found out."""
+        """Remove what other hosts have invalidated. Called by the cache that has learned of it."""
         with self.state.lock:
             removed = invalidate(self.state, scopes, matches)
             self.state.recorder.emit(InvalidatedElsewhere, removed)

@@ -1,7 +1,7 @@
 """
 What a cache holds: a lease per key, and the last failure of each key.
 
-Nothing here takes a lock or reads a clock: its callers do both.
+Nothing here takes a lock or reads a clock: the callers do both.
 """
 
 from __future__ import annotations
@@ -13,30 +13,33 @@ from .._values.key import Key
 from .._values.lease import Lease
 from .bounded import BoundedDict
 from .failures import RememberedFailure
+from .lease_dict import LeaseDict
 
 
 L = TypeVar("L", bound=Lease)
 
-# For how many seconds after its back-off a failure still counts as the previous one.
+# How many seconds a failure is remembered after its back-off. If the next fetch fails within that
+# time, it counts as another failure in a row.
 _LINGER = 60.0
 _MIN_FAILURES = 1000
-# What rounding may turn 0 into, in seconds.
+# An age of 0 seconds may come out as this much, because of rounding.
 _ROUNDING = 1e-5
 
 
 class Entries(Generic[L]):
     """
-    Leases and remembered failures by key, each within the same bound.
+    Leases and remembered failures by key.
 
-    *leases* is a plain dictionary, which a hit reads without a lock and without changing it. A
-    refresh stores its lease again, so leases in use outlive unused ones.
+    A hit reads *leases* without a lock, and does not change them. Whenever a lease is refreshed,
+    its entry becomes the newest, so leases in use outlive unused ones.
     """
 
     def __init__(self, max_entries: int) -> None:
-        # By the monotonic clock; one that has expired by the wall clock is not served either.
-        self._leases: BoundedDict[L] = BoundedDict(max_entries, _end_of_lease)
-        self.leases = self._leases.items
-        # With a smaller bound, some keys would not back off when many fail at once.
+        # Expired by the monotonic clock only. A lease that has expired by the wall clock stays
+        # here, but is not served.
+        self.leases: LeaseDict[L] = LeaseDict()
+        self._leases: BoundedDict[L] = BoundedDict(max_entries, _end_of_lease, self.leases)
+        # At least _MIN_FAILURES: if many keys fail at once, each must be remembered to back off.
         self._failures: BoundedDict[RememberedFailure] = BoundedDict(
             max(max_entries, _MIN_FAILURES), _end_of_failure
         )
@@ -47,7 +50,7 @@ class Entries(Generic[L]):
         return self._leases.sweep(now)
 
     def store(self, key: Key, lease: L) -> tuple[Key, L] | None:
-        """Store a lease. Returns the lease that was evicted for it, with its key."""
+        """Store a lease. Returns the key and the lease that was evicted to make room."""
         return self._leases.store(key, lease)
 
     def drop(self, key: Key) -> None:
@@ -61,18 +64,19 @@ class Entries(Generic[L]):
         Args:
             lease: The lease.
 
-            shared: Whether the same lease may have arrived twice, from a shared store.
+            shared: Whether there is a shared store, from which the same lease may arrive twice.
         """
         key: Key | None = getattr(lease, "_key", None)
-        if key is None:  # no cache has held it, and it may be equal to one that is held here
+        if key is None:  # it comes from no cache, but may be equal to a lease that is held here
             return next((key for key, held in self.leases.items() if held == lease), None)
         held = self.leases.get(key)
-        # Two fetches within a second bring the same text. The newer one was not rejected.
+        # Two fetches within the same second return the same text. If the caller rejects the older
+        # lease, the newer one was not rejected.
         same = held == lease and (shared or getattr(held, "_monotonic", None) == lease._monotonic)
         return key if same else None
 
     def expedite(self, key: Key) -> None:
-        """Make a lease due now, so that the next caller looks at the last failure first."""
+        """Make a lease due now, so that the next call checks the last failure first."""
         lease = self.leases[key]
         self.leases[key] = lease._held(key, lease._sent, lease._clock, due=0.0)
 

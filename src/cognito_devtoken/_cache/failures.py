@@ -1,9 +1,9 @@
 """
 What a failed fetch means: whether a valid lease is still served, and how long to back off.
 
-The negative cache: the last failure of each key is remembered. While the key backs off, callers
-get it again without a call. Callers without a valid lease get it for at most 5 s, so that whoever
-fixes the cause does not have to wait for the cache.
+This is the negative cache: the last failure of each key is remembered. While fetches for the key
+back off, callers get this failure again, without a call to Cognito. If there is no valid lease,
+they get it for at most 5 s, so that a fix of the cause soon takes effect.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ class Failure(Enum):
     """The next attempt may succeed: a valid lease is served."""
 
     THROTTLED = "throttled"
-    """Likewise, with longer pauses."""
+    """The next attempt may succeed, after a longer pause: a valid lease is served."""
 
     REFUSED = "refused"
     """
-    Our own AWS credentials or configuration is at fault: a valid lease is served, else the error
-    is raised.
+    The backend's AWS credentials or configuration are at fault: a valid lease is served; without
+    one, the error is raised.
     """
 
     TERMINAL = "terminal"
@@ -54,7 +54,7 @@ class Failure(Enum):
             return cls.THROTTLED
         if isinstance(error, CallerDeniedError | ConfigurationError):
             return cls.REFUSED
-        # An unknown code says nothing about the identity.
+        # A plain ServiceError has an unknown code, which says nothing about the identity.
         if isinstance(error, ServiceError) and type(error) is not ServiceError:
             return cls.TRANSIENT if error.retryable else cls.TERMINAL
         return cls.TRANSIENT
@@ -62,14 +62,14 @@ class Failure(Enum):
 
 def back_off(kind: Failure, failures: int, remaining: float, draw: float) -> float:
     """
-    Return for how many seconds to back off after a failure.
+    Return how many seconds to back off after a failure.
 
     Args:
         kind: What the failure means.
 
         failures: How many failures there have been in a row, including this one.
 
-        remaining: For how many seconds the present lease is still valid; 0 without one.
+        remaining: How many seconds the present lease is still valid; 0 if there is none.
 
         draw: A random number from 0 to 1, so that a fleet does not retry all at once.
     """
@@ -87,17 +87,17 @@ class RememberedFailure(NamedTuple):
     The last failure of a key.
 
     Attributes:
-        error: What the fetch raised.
+        error: The error that the fetch raised.
 
-        kind: What it means.
+        kind: What the failure means.
 
-        failures: How many there have been in a row.
+        failures: How many failures there have been in a row.
 
         since: When the fetch failed.
 
-        wait: For how many seconds to back off from then on.
+        wait: How many seconds to back off from then on.
 
-        usable: Whether there was a valid lease to serve meanwhile.
+        usable: Whether there was a valid lease that could be served meanwhile.
     """
 
     error: Exception
@@ -109,9 +109,9 @@ class RememberedFailure(NamedTuple):
 
     def remaining(self, now: Instant, *, usable: bool) -> float:
         """
-        Return how many seconds remain before a fetch is allowed; 0 or less if one is allowed now.
+        Return how many seconds remain before a fetch is allowed; 0 or less if it is allowed now.
 
-        Without a *usable* lease it is at most 5 s.
+        Without a *usable* lease, at most 5 s remain.
         """
         return (self.wait if usable else min(self.wait, MAX_MEMORY)) - self.since.age(now)
 
@@ -121,7 +121,7 @@ class RememberedFailure(NamedTuple):
         return datetime.fromtimestamp(now.wall, UTC) + left
 
     def refuse(self, now: Instant, *, usable: bool) -> NoReturn:
-        """Raise what a caller gets instead of another attempt."""
+        """Raise the error that a caller gets while no fetch is allowed."""
         error = copy_of(self.error)
         if self.kind in (Failure.TERMINAL, Failure.REFUSED):
             raise error
@@ -135,8 +135,8 @@ class RememberedFailure(NamedTuple):
 
 
 def copy_of(error: E) -> E:
-    """Copy a failure, because each of the callers that share it raises an object of its own."""
-    twin = type(error).__new__(type(error), *error.args)  # whatever its __init__ takes
+    """Copy an error, so that each of the callers that share it can raise an object of its own."""
+    twin = type(error).__new__(type(error), *error.args)  # its __init__ may need other arguments
     twin.__dict__.update(error.__dict__)
     if notes := getattr(error, "__notes__", None):
         twin.__notes__ = list(notes)
@@ -146,7 +146,7 @@ def copy_of(error: E) -> E:
 
 
 def strip_frames(error: BaseException) -> None:
-    """Remove the traceback of an error and of its causes: their frames hold the request."""
+    """Remove the tracebacks of an error and of its causes: the frames in them hold the request."""
     seen: set[int] = set()
     while id(error) not in seen:  # a cause may refer to itself
         seen.add(id(error))

@@ -4,9 +4,10 @@ Single flight: one attempt to get one lease, joined by every caller that wants t
 Law of this module: a flight belongs to no caller. A caller that waits for it may give up, be
 cancelled or lose its event loop; the flight continues.
 
-The table and its queues are used under the cache's lock, which is never held while a fetch, a
-hook, a clock or a wait runs. An exception may be raised at any point, such as by a signal handler:
-changes are ordered so that a half-finished one is harmless, or is repaired by the next.
+The table and its queues are used under the cache's lock. This lock is never held during a fetch, a
+hook, a clock reading or a wait. An exception may be raised at any point, for example by a signal
+handler. Changes are therefore ordered so that an interrupted one is harmless, or is repaired by the
+next.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ from .worker_slots import Worker, WorkerSlots
 R = TypeVar("R")
 L = TypeVar("L", bound=Lease)
 
-# A fetch that has not returned by then is abandoned: botocore, as this library configures it,
-# makes 2 attempts of at most 7 s, with a pause of at most 1 s between them.
+# A fetch that takes longer than this, in seconds, is abandoned. botocore, as this library
+# configures it, makes 2 attempts of at most 7 s, with a pause of at most 1 s between them.
 DEADLINE = 15.0
 # How many queued flights that no caller waits for are checked in one call.
 _AT_ONCE = 100
@@ -46,26 +47,27 @@ class Flight(Generic[R, L]):
 
         reason: Why it was started.
 
-        context: The context of the caller that started it, until it flies or ends.
+        context: The context of the caller that started it. It is dropped when a worker runs the
+            flight, or when the flight ends.
 
         asked: When it was queued.
 
         sent: When a worker took it; None while it is queued.
 
-        worker: Refers to the worker that took it, for as long as that exists.
+        worker: A weak reference to the worker that took it.
 
         awaited: Whether a caller waits for it.
 
-        min_life: For how many seconds the lease should live, if possible.
+        min_life: How many seconds the lease should live, if possible.
 
         stale: Whether its key was invalidated after it was sent, so that its lease must not be
             kept.
 
-        is_invalidated: Set when the lease came from a shared store. Returns, under the lock,
-            whether the lease has been invalidated since it was read.
+        is_invalidated: Set if the lease came from a shared store. Returns, under the lock, whether
+            the lease was invalidated after it was read from the store.
 
-        forgotten: Identities and tokens invalidated since it was sent, in the form announced to
-            other hosts. Its result must not be one of them.
+        forgotten: Identities and tokens that were invalidated after the flight was sent, in the
+            form in which they are announced to other hosts. Its lease must not be among them.
 
         successor: The flight for the same key that starts when this one ends.
 
@@ -115,13 +117,13 @@ class Flight(Generic[R, L]):
         self.error: Exception | None = None
 
 
-# The steps of a caller: they yield what to wait for, and for how many seconds at most, and return
-# the lease.
+# The steps of a caller. A step yields the flight to wait for, and how many seconds to wait at most.
+# The last step returns the lease.
 Steps = Generator[tuple[Flight[R, L], float], None, L]
 
 
 class Flights(Generic[R, L]):
-    """The flights of a cache: one in the air per key, and *max_concurrent* of them at once."""
+    """The flights of a cache: at most one per key runs, and at most *max_concurrent* at once."""
 
     def __init__(self, max_concurrent: int) -> None:
         self.by_key: dict[Key, Flight[R, L]] = {}
@@ -154,7 +156,8 @@ class Flights(Generic[R, L]):
 
             awaited: Whether a caller waits for the flight.
 
-            newer: Whether the flight must not have been sent yet.
+            newer: Whether a lease requested before now is not enough, so that the flight must be
+                one that has not been sent yet.
         """
         flight = self.by_key.get(key)
         if flight is None:
@@ -163,7 +166,7 @@ class Flights(Generic[R, L]):
             self._put(made)
             return made, True
         if flight.sent and (newer or flight.stale):
-            # After it, not in parallel: a key never has two flights in the air.
+            # The new flight starts after the present one, so that a key never has two at once.
             is_new = flight.successor is None
             flight.successor = flight.successor or Flight(key, request, Reason.FORCED, now)
             flight.successor.awaited = True
@@ -172,11 +175,11 @@ class Flights(Generic[R, L]):
             flight.reason = Reason.FORCED  # a token that was requested earlier is not enough
         if awaited and not flight.awaited:
             flight.awaited = True
-            self._enqueue(flight)  # among the misses; the other queue skips it
+            self._enqueue(flight)  # among the misses, too; the queue of refreshes will skip it
         return flight, False
 
     def _put(self, flight: Flight[R, L]) -> None:
-        self._enqueue(flight)  # first: what is queued without being in the table is skipped
+        self._enqueue(flight)  # first, because a queued flight that is not in the table is skipped
         self.by_key[flight.key] = flight
 
     def _enqueue(self, flight: Flight[R, L]) -> None:
@@ -199,16 +202,18 @@ class Flights(Generic[R, L]):
         flight = (self._misses or self._refreshes)[0]
         flight.worker = ref(worker)
         worker.flight = flight
-        flight.sent = now  # from here on, the queue skips it
+        flight.sent = now  # from here on, the queues skip it
         return flight
 
     def overdue(self, flight: Flight[R, L], now: Instant) -> bool:
         """
         Tell whether to abandon a flight.
 
-        A sent flight is overdue after DEADLINE, or if its worker no longer exists; a queued one
-        if it has waited for DEADLINE and either no caller waits for it, or no other flight has
-        arrived in that time: while the queue moves, it keeps its place.
+        A flight that was sent is overdue after DEADLINE, or if its worker no longer exists.
+
+        A flight that is still queued is overdue after DEADLINE if no caller waits for it. If a
+        caller does, it is overdue only if no other flight has returned within DEADLINE: as long as
+        the queue moves, the flight keeps its place.
         """
         if flight.sent:
             return self.is_orphaned(flight) or flight.sent.age(now) >= DEADLINE
@@ -219,9 +224,9 @@ class Flights(Generic[R, L]):
 
     def overdue_flights(self, now: Instant) -> list[Flight[R, L]]:
         """
-        Return overdue flights that may have no caller watching them.
+        Return overdue flights that no caller may be watching.
 
-        Checks a limited number of queued flights per call.
+        Checks only a limited number of queued flights in one call.
         """
         self.has_queued()  # removes those that are no longer queued
         flying = self.in_the_air()
@@ -230,31 +235,36 @@ class Flights(Generic[R, L]):
             for flight in islice(queue, _AT_ONCE):
                 if self._is_queued(flight) and not flight.waiters:
                     if not self.overdue(flight, now):
-                        break  # and those behind it are younger
+                        break  # the flights behind it are younger
                     found.append(flight)
         return found
 
     def in_the_air(self) -> list[Flight[R, L]]:
-        """Return those that were sent and have not returned, including the abandoned."""
+        """Return the flights that were sent and have not returned, even if they were abandoned."""
         return [worker.flight for worker in self.slots.workers() if worker.flight]
 
     def is_orphaned(self, flight: Flight[R, L]) -> bool:
-        """Tell whether the worker that took a flight died before the flight ended."""
+        """Tell whether the worker that took a flight ended before the flight did."""
         if not (flight.sent and flight.worker):
             return False
         worker = flight.worker()
         return worker is None or worker.ended
 
     def holds(self, flight: Flight[R, L]) -> bool:
-        """Tell whether a flight is in the table, as a key's flight or its successor."""
+        """Tell whether the table has a flight, as the flight of its key or as the successor."""
         first = self.by_key.get(flight.key)
         return first is flight or (first is not None and first.successor is flight)
 
     def finish(self, flight: Flight[R, L], now: Instant, *, arrived: bool) -> bool:
         """
-        Remove a returned flight from the table.
+        Remove a flight that has returned. Returns False if it had been abandoned before.
 
-        Returns False if it had been abandoned.
+        Args:
+            flight: The flight.
+
+            now: The present instant.
+
+            arrived: Whether it brought a lease.
         """
         if arrived:
             self._last_arrival = now
@@ -262,15 +272,19 @@ class Flights(Generic[R, L]):
         return not flight.done
 
     def note_progress(self, now: Instant) -> None:
-        """Record that the queue has moved, because a flight resumed after a long wait."""
+        """
+        Record that the queue moves.
+
+        A flight that had to wait long calls this, so that the queued flights are not abandoned.
+        """
         self._last_arrival = now
 
     def remove(self, flight: Flight[R, L], now: Instant) -> None:
-        """Take a flight out of the table; its successor is next."""
+        """Take a flight out of the table, and queue its successor if it has one."""
         if self.by_key.get(flight.key) is not flight:
             return
         if flight.successor:
-            flight.successor.asked = now  # its time starts now
+            flight.successor.asked = now  # its deadline counts from now
             self._put(flight.successor)
         else:
             del self.by_key[flight.key]

@@ -16,21 +16,20 @@ class Health:
     What a session knows about Cognito from its own calls.
 
     Errors about a single user, such as a ``ResourceConflictError`` or a ``NotAuthorizedError``,
-    are ignored; only a token or ``check()`` ends a failure. The times are aware
-    datetimes by this machine's clock.
+    are ignored. Once a call has failed, only a new token or a successful ``check()`` makes the
+    session healthy again. The times are aware datetimes by this machine's clock.
 
     Attributes:
         last_success: When the last token arrived, or ``check()`` last succeeded; None if neither
             has happened.
 
-        failing_since: When the first failure after the last token occurred; None if the last
-            call succeeded, or there was none.
+        failing_since: When calls began to fail; None if the last call succeeded, or there was none.
 
         last_error: The class name of the last failure, such as ``TooManyRequestsError``.
 
         hint: What to do about the last failure, without any text from AWS.
 
-        retry_at: Until when fetches for the user whose fetch failed last back off.
+        retry_at: Until when fetches back off for the user whose fetch was the last to fail.
     """
 
     last_success: datetime | None = None
@@ -59,7 +58,8 @@ class Health:
     def after_failure(self, error: Exception, wait: float, now: Instant) -> Self:
         """Return the health after a failed fetch, whose key backs off for *wait* seconds."""
         terminal = Failure.of(error) is Failure.TERMINAL
-        # The pool itself may not exist. If it does, the next token clears the failure.
+        # A terminal error is about one user, except that this one may mean that the pool does not
+        # exist. If the pool exists, the next token clears the failure.
         if terminal and not isinstance(error, ResourceNotFoundError):
             return self
         return attrs.evolve(

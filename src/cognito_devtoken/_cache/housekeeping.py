@@ -1,7 +1,7 @@
 """
 Keeps flights moving: abandons those that are overdue, so that no caller waits for them.
 
-No thread does this: every look-up does it in passing, under the cache's lock.
+There is no thread for this. Every look-up does it as well, under the cache's lock.
 """
 
 from __future__ import annotations
@@ -28,12 +28,13 @@ def clean_up(state: CacheState[R, L], now: Instant) -> None:
 
 
 def supervise(state: CacheState[R, L], flight: Flight[R, L], now: Instant) -> None:
-    """Make sure, on behalf of a caller that waits, that its flight makes progress."""
+    """Make sure that a flight makes progress, on behalf of a caller that waits for it."""
     abandon_if_overdue(state, flight, now)
     abandon_overdue(state, now)
     if flight.done:
         return
-    if not state.flights.holds(flight):  # an interrupt came between its removal and its end
+    # If it is not in the table, an exception came between its removal and its end.
+    if not state.flights.holds(flight):
         state.settle_lost(flight, now)
     elif not flight.sent and not state.flights.slots.active():
         state.ensure_worker()
@@ -43,7 +44,8 @@ def abandon_if_overdue(state: CacheState[R, L], flight: Flight[R, L], now: Insta
     """
     Abandon a flight that has not returned in time.
 
-    The time of a successor starts when the flight before it has ended.
+    If it is a successor, only the flight before it can be overdue: the successor's own time starts
+    when that flight has ended.
     """
     first = state.flights.by_key.get(flight.key)
     if first and not flight.done and state.flights.overdue(first, now):
@@ -57,7 +59,7 @@ def abandon_overdue(state: CacheState[R, L], now: Instant) -> None:
 
 
 def _abandon(state: CacheState[R, L], flight: Flight[R, L], now: Instant) -> None:
-    if flight.done:  # the flight was in both queues
+    if flight.done:  # it was in both queues, and has just been abandoned
         return
     age = (flight.sent or flight.asked).age(now)
     sent = flight.sent is not None
@@ -67,7 +69,7 @@ def _abandon(state: CacheState[R, L], flight: Flight[R, L], now: Instant) -> Non
         state.settle_lost(flight, now)
     else:
         if sent:
-            error = TokenUnavailableError(f"Cognito did not answer within {age:.0f} s.")
+            error = TokenUnavailableError(f"AWS did not answer within {age:.0f} s.")
             remember_failure(state, flight, error, now)
         else:
             error = TokenUnavailableError(f"No worker was free for the fetch within {age:.0f} s.")
@@ -79,6 +81,6 @@ def _abandon(state: CacheState[R, L], flight: Flight[R, L], now: Instant) -> Non
 def end_abandoned(
     state: CacheState[R, L], flight: Flight[R, L], error: TokenUnavailableError, now: Instant
 ) -> None:
-    """End a flight without waiting for it: its worker is left behind."""
+    """End a flight with an error now. Its worker may still be waiting for the fetch."""
     state.flights.remove(flight, now)
     state.settle(flight, error=error)

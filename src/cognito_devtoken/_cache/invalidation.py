@@ -1,5 +1,5 @@
 """
-What is invalidated: a token, a user's tokens, an identity's, or all; here and on other hosts.
+What is invalidated: one token, all tokens of a user or an identity, or all tokens.
 
 Law of this module: no repr and no traceback shows whose tokens they are.
 """
@@ -30,7 +30,7 @@ from .state import CacheState
 R = TypeVar("R")
 L = TypeVar("L", bound=Lease)
 
-# A flight for which more than this is noted brings a token that is not kept, whatever it is.
+# How many invalidations are noted for one flight. If there are more, its token is not kept.
 _MOST_NOTED = 1000
 
 
@@ -39,12 +39,12 @@ class Invalidation(NeverPickled):
     What is invalidated.
 
     Attributes:
-        matches: Tells whether it concerns a key and its token; for a key without a token, whether
-            it may.
+        matches: Tells whether the invalidation concerns a key and its token. For a key without a
+            token, tells whether it may concern the token that arrives.
 
         scope: What to announce to other hosts.
 
-        key: The only key that it concerns; None if there may be several.
+        key: The only key that the invalidation concerns; None if there may be several.
     """
 
     __slots__ = ("key", "matches", "scope")
@@ -126,7 +126,7 @@ def invalidate(
     only: Key | None = None,
 ) -> int:
     """
-    Remove leases, and keep flights that were sent before now from bringing them back.
+    Remove leases. If a flight that was sent before now returns one of them, it is not kept.
 
     Called under the cache's lock.
 
@@ -135,7 +135,7 @@ def invalidate(
 
         scopes: What is invalid.
 
-        matches: Tells the same by key and lease.
+        matches: Tells whether *scopes* concern a key and its lease.
 
         only: The one key that may match, so that the other entries are not checked.
 
@@ -154,7 +154,7 @@ def invalidate(
 
 
 def keep_out(state: CacheState[R, L], scopes: Iterable[InvalidationScope]) -> None:
-    """Keep flights that were sent before now from bringing a token that is now invalid."""
+    """Note for flights that were sent before now which tokens are invalid and must not be kept."""
     by_token = [scope for scope in scopes if scope[0] in BY_TOKEN]
     for flight in state.flights.in_the_air():
         flight.forgotten.update(by_token)

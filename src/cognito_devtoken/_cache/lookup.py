@@ -28,8 +28,8 @@ from .state import CacheState, session_closed
 R = TypeVar("R")
 L = TypeVar("L", bound=Lease)
 
-# How many seconds a caller without a timeout waits at most: as long as a fetch that is in flight
-# already may take, and the one after it.
+# How many seconds a caller without a timeout waits at most: as long as two fetches may take, one
+# that is already running and the one after it.
 LONGEST_WAIT = 2 * DEADLINE
 # How many seconds a caller waits for a refresh where threads are frozen between requests.
 _INLINE = 1.0
@@ -47,9 +47,9 @@ class Wait(NamedTuple, Generic[R, L]):
     Attributes:
         flight: The flight.
 
-        seconds: For how long at most.
+        seconds: How many seconds to wait at most.
 
-        or_present: Whether to fall back to the cached lease if the flight brings none.
+        or_present: Whether the caller gets the cached lease if the flight fails.
 
         counts_as: The field of Stats that the call counts as.
     """
@@ -74,8 +74,8 @@ class Lookup(Generic[R, L]):
     def __init__(self, state: CacheState[R, L], describe: Callable[[R], tuple[Key, float]]) -> None:
         self._state = state
         self._describe = describe
-        # AWS Lambda freezes the process between requests, and with it a refresh in the
-        # background.
+        # AWS Lambda freezes the process between requests, so a refresh in the background would
+        # freeze, too.
         self.refreshes_inline = "AWS_LAMBDA_FUNCTION_NAME" in os.environ
 
     def steps(
@@ -86,7 +86,7 @@ class Lookup(Generic[R, L]):
         *,
         forced: bool = False,
     ) -> Steps[R, L]:
-        """Look a lease up: yield what to wait for, and return the lease."""
+        """Look a lease up: yield the flights to wait for, and return the lease."""
         try:
             key, life = self._describe(request)
         except TypeError:
@@ -116,7 +116,7 @@ class Lookup(Generic[R, L]):
             recorder.run_deferred()
             # Hooks may have been slow, and so may a fetch that ran in this thread.
             if not remaining_of(lease, state.now()):
-                expired = "The token expired before it could be returned."
+                expired = f"The {recorder.lease} expired before the call could return."
                 raise TokenUnavailableError(expired, hint=_TOO_SHORT)  # noqa: TRY301
             return lease  # noqa: TRY300
         except BaseException as error:
@@ -129,8 +129,8 @@ class Lookup(Generic[R, L]):
     def _wait_for(
         self, flight: Flight[R, L], asked: Instant, patience: float
     ) -> Generator[tuple[Flight[R, L], float], None, None]:
-        """Yield a flight, and for how long to wait, until it is done or the patience ends."""
-        state, supervised = self._state, True  # _decide() has just done it
+        """Yield a flight, and how long to wait for it, until it is done or the patience ends."""
+        state, supervised = self._state, True  # _decide() has just supervised the flights
         while not flight.done:
             now = state.now()
             left = patience - asked.age(now)
@@ -164,7 +164,7 @@ class Lookup(Generic[R, L]):
         if freshness is Freshness.EXPIRED:
             return self._miss(key, request, reason, now, failure)
         if failure.kind is Failure.TERMINAL if failure else state.entries.is_expedited(lease):
-            # Cognito has refused this identity since the lease was fetched: ask it again first.
+            # Cognito has refused this identity since the lease was fetched, so ask Cognito first.
             wait = self._miss(key, request, reason, now, failure)
             return wait._replace(or_present=True)
         if freshness is Freshness.FRESH:
@@ -194,8 +194,8 @@ class Lookup(Generic[R, L]):
         age = lease._sent.age(now)
         freshness = self._state.policy.state(age, lease._seconds, lease._due, least)
         if freshness is Freshness.FRESH and now.monotonic - now.wall >= lease._ahead:
-            # The wall clock was set back. If the monotonic clock also stood still, neither clock
-            # would show the lease's age.
+            # The wall clock was set back. If the monotonic clock also stands still at times,
+            # neither clock shows the lease's age, so refresh the lease soon.
             return Freshness.DUE, Reason.CLOCK
         if freshness is Freshness.GRACE and least is not None:
             return freshness, Reason.MIN_REMAINING
@@ -215,7 +215,10 @@ class Lookup(Generic[R, L]):
             self._state.recorder.counts["back_offs"] += 1
             failure.refuse(now, usable=False)
         if sys.is_finalizing():
-            raise TokenUnavailableError("No token can be fetched while the interpreter shuts down.")
+            what = self._state.recorder.lease
+            raise TokenUnavailableError(
+                f"No {what} can be fetched while the interpreter shuts down."
+            )
         return Wait(self._join(key, request, reason, now, newer=newer))
 
     def _join(
@@ -240,11 +243,11 @@ class Lookup(Generic[R, L]):
     def _serve_in_grace(
         self, key: Key, lease: L, failure: RememberedFailure | None, now: Instant
     ) -> L:
+        recorder = self._state.recorder
         if self._state.policy.strict_grace:
             if failure:
                 failure.refuse(now, usable=False)
-            raise TokenUnavailableError("No new token arrived in time.")
-        recorder = self._state.recorder
+            raise TokenUnavailableError(f"No new {recorder.lease} arrived in time.")
         recorder.counts["grace_hits"] += 1
         recorder.emit(ServedInGrace, key, lease, remaining_of(lease, now))
         return lease
@@ -269,6 +272,6 @@ class Lookup(Generic[R, L]):
         if error:
             raise copy_of(error)
         raise TokenUnavailableError(
-            "No token arrived in time.",
+            f"No {recorder.lease} arrived in time.",
             hint="Try again, or allow more time; the fetch continues.",
         )

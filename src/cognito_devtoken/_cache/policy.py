@@ -1,11 +1,10 @@
 """
 When a lease is fresh, due, in its grace period or expired.
 
-Law of this module: it decides on numbers alone. It reads no clock, draws no random number and
-sends nothing.
+Law of this module: it only calculates. It reads no clock, draws no random number and sends nothing.
 
 The windows scale with the life T of a lease, because Cognito issues tokens of 1 s to 24 h, and
-a fixed window of several minutes would be the whole life of a short one::
+a fixed window of several minutes would be the whole life of a short token::
 
     obtained                          due                     hard            T
        |----------- fresh -------------|--------- due ---------|---- grace ----|  expired
@@ -21,8 +20,8 @@ import attrs
 from .._values.arguments import Seconds, as_seconds, check_kind
 
 
-# AWS about this operation's TokenDuration: "Please provide for a small grace period, usually no
-# more than 5 minutes, to account for clock skew."
+# AWS says about TokenDuration of this operation: "Please provide for a small grace period, usually
+# no more than 5 minutes, to account for clock skew."
 MAX_GRACE = timedelta(minutes=5)
 
 # For a token of 900 s, refreshing at 500 to 600 s leaves at least 300 s to ride out an outage.
@@ -60,8 +59,9 @@ class RefreshPolicy:
     """
     When a token is fresh, due, in its grace period or expired.
 
-    For a token that is valid for T seconds, at the defaults (Cognito's are counted on for a second
-    less than ``exp`` minus ``iat``, because ``iat`` is rounded down to a whole second):
+    The table is for a token that is valid for T seconds, with the default settings. For Cognito's
+    tokens, T is ``exp`` minus ``iat``, minus a second, because Cognito rounds ``iat`` down to a
+    whole second.
 
     ======================  ==========================  ======  ========  ==========  ==============
     ..                      rule                        T=60    T=900     T=3600      T=86,400
@@ -76,12 +76,12 @@ class RefreshPolicy:
     it would eat into the time that is left to ride out an outage.
 
     Args:
-        grace: The longest grace period before the expiry, in seconds or as a timedelta. It is
-            a tenth of the token's life if that is shorter. During it, a caller waits for a new
-            token and gets the old one only if the refresh fails.
+        grace: The longest grace period before the expiry, in seconds or as a timedelta. The grace
+            period is a tenth of the token's life if that is shorter. During the grace period, a
+            caller waits for a new token, and gets the old one only if the refresh fails.
 
-        refresh_ahead: The longest refresh window, in seconds or as a timedelta. It is a third
-            of the token's life if that is shorter.
+        refresh_ahead: The longest refresh window, in seconds or as a timedelta. The window is a
+            third of the token's life if that is shorter.
 
         strict_grace: Whether to raise an error instead of returning a token in its grace period
             when no new one is available.
@@ -114,11 +114,11 @@ class RefreshPolicy:
             )
 
     def refresh_window(self, lifetime: float) -> float:
-        """Return how many seconds before its expiry a lease is due at the latest."""
+        """Return the latest time at which a lease becomes due, in seconds before its expiry."""
         return min(lifetime * _WINDOW_SHARE, self.refresh_ahead.total_seconds())
 
     def grace_period(self, lifetime: float) -> float:
-        """Return how many seconds before its expiry a caller first waits for a refresh."""
+        """Return how many seconds before its expiry callers begin to wait for a new lease."""
         return min(lifetime * _GRACE_SHARE, self.grace.total_seconds())
 
     def due_age(self, lifetime: float, draw: float) -> float:
@@ -134,7 +134,7 @@ class RefreshPolicy:
         return lifetime - window - draw * window * _JITTER_SHARE
 
     def hard_age(self, lifetime: float) -> float:
-        """Return the age in seconds from which a caller waits for a refresh."""
+        """Return the age in seconds from which on a caller waits for a new lease."""
         return lifetime - self.grace_period(lifetime)
 
     def state(
@@ -144,13 +144,13 @@ class RefreshPolicy:
         Tell how usable a lease is.
 
         Args:
-            age: Its age, in seconds.
+            age: The age of the lease, in seconds.
 
-            lifetime: Its life, in seconds.
+            lifetime: The life of the lease, in seconds.
 
-            due_age: What :meth:`due_age` returned for it.
+            due_age: What :meth:`due_age` returned for the lease.
 
-            min_remaining: How many seconds of life this caller needs, in place of the grace
+            min_remaining: How many seconds of life this caller needs. This replaces the grace
                 period.
         """
         if age >= lifetime:

@@ -1,10 +1,11 @@
 """
 How a flight ends: with a lease that is kept, with one that is discarded, or with an error.
 
-Laws of this module: a lease is kept only if nothing has invalidated its key since it was asked
-for, and if it lives longer than the present one. A failure leaves the present lease unchanged.
+Laws of this module: a lease is kept only if its key has not been invalidated since the lease was
+requested, and if it lives at least as long as the present one. A failure leaves the present lease
+unchanged.
 
-All of it happens under the cache's lock.
+Everything here runs under the cache's lock.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ L = TypeVar("L", bound=Lease)
 
 
 def publish(state: CacheState[R, L], flight: Flight[R, L], lease: L, now: Instant) -> None:
-    """End a flight with the lease that it brought."""
+    """End a flight with the lease that was fetched, or read from a shared store."""
     in_time = state.flights.finish(flight, now, arrived=True)
     adopted = flight.is_invalidated is not None
     if flight.is_invalidated is not None:
@@ -46,18 +47,18 @@ def publish(state: CacheState[R, L], flight: Flight[R, L], lease: L, now: Instan
             state.settle(flight, error=session_closed())
         return
     state.sweep(now)
-    remaining = remaining_of(lease, now)
+    remaining, what = remaining_of(lease, now), state.recorder.lease
     present = remaining_of(state.entries.leases.get(flight.key), now)
     if not remaining:
-        error = TokenUnavailableError("The token had expired before it arrived.")
+        error = TokenUnavailableError(f"The {what} had already expired on arrival.")
         remember_failure(state, flight, error, now)
     elif flight.stale or remaining < present:
         state.recorder.counts["tokens_discarded"] += 1
         state.recorder.emit(TokenDiscarded, flight.key, lease)
         fetched = not adopted and flight.reason is not Reason.FORCED
         if in_time and fetched:
-            # Otherwise each call would fetch another lease that lives no longer.
-            error = TokenUnavailableError("The new token does not live longer than the old one.")
+            # Back off. Otherwise each call would fetch another lease that lives no longer.
+            error = TokenUnavailableError(f"The new {what} would not outlive the old.")
             remember_failure(state, flight, error, now)
     else:
         _store(state, flight, lease, now)
@@ -68,7 +69,7 @@ def publish(state: CacheState[R, L], flight: Flight[R, L], lease: L, now: Instan
 
 
 def _is_forgotten(flight: Flight[R, L], lease: L) -> bool:
-    """Tell whether exactly this lease, or its identity, was invalidated after it was asked for."""
+    """Tell whether this lease, or its identity, was invalidated after the lease was requested."""
     return bool(flight.forgotten) and not flight.forgotten.isdisjoint(
         (identity_scope(lease.identity_id), token_scope(lease))
     )
@@ -99,7 +100,7 @@ def _store(state: CacheState[R, L], flight: Flight[R, L], lease: L, now: Instant
 def record_failure(
     state: CacheState[R, L], flight: Flight[R, L], error: DevTokenError, now: Instant
 ) -> None:
-    """End a flight that brought nothing."""
+    """End a flight with an error."""
     recorder, limiter = state.recorder, state.rate_limiter
     in_time = state.flights.finish(flight, now, arrived=False)
     recorder.counts["fetches_failed"] += 1
@@ -128,7 +129,7 @@ def record_failure(
 def remember_failure(
     state: CacheState[R, L], flight: Flight[R, L], error: Exception, now: Instant
 ) -> float:
-    """Remember a failure. Returns for how many seconds its key backs off."""
+    """Remember a failure. Returns how many seconds the key backs off."""
     if flight.stale:
         return 0.0  # the fetch was sent before the invalidation
     entries = state.entries
@@ -137,7 +138,7 @@ def remember_failure(
     lease = entries.leases.get(flight.key)
     remaining = remaining_of(lease, now)
     usable = remaining > 0
-    # Once no lease can be served, the next attempt comes soon, whatever happened before.
+    # Once there is no longer a lease to serve, start again with a short back-off.
     failures = before.failures + 1 if before and before.usable == usable else 1
     wait = back_off(kind, failures, remaining, state.random_fraction())
     state.recorder.record_failure(error, wait, now)

@@ -1,9 +1,9 @@
 """
 Limits how fast fetches start after Cognito has throttled one.
 
-Law of this module: nothing is delayed before the first throttling, and no limit is permanent. A
-throttling halves the rate, which then recovers slowly: every host finds its share of a quota that
-no host knows.
+Law of this module: nothing is delayed before Cognito throttles a fetch, and no limit is permanent.
+When Cognito throttles, the rate is halved, and then recovers slowly. So each host finds its share
+of the quota, although no host knows the quota.
 """
 
 from __future__ import annotations
@@ -11,13 +11,15 @@ from __future__ import annotations
 from .._values.clock import Instant
 
 
-# A throttling within so many seconds of the last one is ignored: that one still takes effect.
+# If Cognito throttles again within this many seconds, the rate is not halved again: the last
+# change has not taken full effect yet.
 _SETTLE = 1.0
+# The lowest rate, in fetches per second.
 _SLOWEST = 0.5
-# The factor by which the rate grows each second without a throttling: it doubles in 7 s.
-# Proportional, because a fixed gain on each of fifty hosts would cause a throttling every second.
+# Each second without throttling, the rate grows by this factor, so that it doubles in 7 s. It is a
+# factor, because with a fixed gain on each of fifty hosts, Cognito would throttle every second.
 _GROWTH = 1.1
-# At this rate the limit is lifted: no account's quota is near.
+# At this rate, in fetches per second, the limit is lifted: it is far above the usual quota.
 _FREE = 200.0
 
 
@@ -28,14 +30,14 @@ class AdaptiveRateLimiter:
         self.rate: float | None = None  # fetches per second; None is unlimited
         self._throttled: Instant | None = None
         self._grown: Instant | None = None
-        # How many seconds after the last reservation the next free start is.
+        # How many seconds after the last reservation the next fetch may start.
         self._ahead = 0.0
         self._last: Instant | None = None
         self._window: tuple[Instant, int] | None = None
         self._measured = 0
 
     def reserve(self, now: Instant) -> float:
-        """Reserve the next start. Returns for how many seconds to wait before it."""
+        """Reserve the start of a fetch. Returns how many seconds to wait before it starts."""
         self._recover(now)
         self._count(now)
         if self.rate is None:

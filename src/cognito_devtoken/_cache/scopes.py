@@ -1,5 +1,5 @@
 """
-What an invalidation concerns, as hosts announce it: all, a user, an identity or a token.
+What an invalidation concerns, as hosts announce it: everything, a user, an identity or a token.
 
 Law of this module: a scope contains a digest, so it is short even if the id or token is long.
 """
@@ -15,10 +15,11 @@ from .._values.lease import Lease
 
 # What is announced to other hosts: the kind of invalidation, and a digest of what it concerns.
 InvalidationScope = tuple[str, str]
-# Tells whether an invalidation concerns a key and its token; for a key without one, whether it may.
+# Tells whether an invalidation concerns a key and its token. For a key without a token, tells
+# whether it may concern the token that arrives.
 Matches = Callable[[Key, Lease | None], bool]
 EVERYTHING: InvalidationScope = ("all", "")
-# Kinds that only the token itself shows it to be in.
+# Kinds for which the key is not enough: only the token itself shows whether it is concerned.
 BY_TOKEN = frozenset({"identity", "token"})
 
 
@@ -53,7 +54,7 @@ def token_scope(token: Lease) -> InvalidationScope:
 
 
 def _digest(*texts: str) -> str:
-    """Return 32 hex digits, however long the texts are; no two lists of texts are mixed up."""
+    """Return 32 hex digits, however long the texts are. Different lists have different digests."""
     digest = blake2b(digest_size=16)
     for text in texts:
         data = text.encode()

@@ -1,7 +1,8 @@
 """
-Where leases come from: what a worker calls to fly a flight.
+Where leases come from: a worker calls a source to get the lease of a flight.
 
-Without a shared store, that is the fetcher. A shared store puts its own source in front of it.
+Without a shared store, the source calls the fetcher. With a shared store, there is another source,
+which looks in the store before it calls the fetcher.
 """
 
 from __future__ import annotations
@@ -24,24 +25,24 @@ L = TypeVar("L", bound=Lease)
 
 class Source(Protocol[R, L]):
     """
-    Brings the lease of a flight.
+    Gets the lease of a flight.
 
     Attributes:
-        shared: Whether other hosts bring the same leases, so that one may arrive twice.
+        shared: Whether there is a shared store, from which the same lease may arrive twice.
     """
 
     shared: bool
 
     def reserve(self, now: Instant) -> float:
-        """Return, under the lock, for how many seconds to wait before the next flight is taken."""
+        """Return, under the lock, how many seconds to wait before taking the next flight."""
         ...
 
     def bring(self, flight: Flight[R, L]) -> L:
         """
-        Bring a lease, as this cache holds it, without the lock.
+        Return the lease of a flight, stamped for this cache. Called without the lock.
 
         Raises:
-            DevTokenError: If there is none.
+            DevTokenError: If no lease is available.
         """
         ...
 
@@ -52,7 +53,7 @@ class Source(Protocol[R, L]):
         Args:
             scope: What is invalid.
 
-            again: Whether to announce it even if that was done before.
+            again: Whether to announce it even if it has been announced before.
         """
         ...
 
@@ -61,11 +62,11 @@ class Source(Protocol[R, L]):
         ...
 
     def close(self) -> None:
-        """Tell what runs in the background to end. The caller holds the lock."""
+        """Tell the background threads to end. The caller holds the lock."""
         ...
 
     def flush(self) -> None:
-        """Announce, after close() and briefly, what has not been announced yet."""
+        """Announce what has not been announced yet, without waiting long. Called after close()."""
         ...
 
 
@@ -80,7 +81,7 @@ class FetcherSource(Generic[R, L]):
         self._kind = kind
 
     def reserve(self, now: Instant) -> float:
-        """Return for how many seconds the rate limiter delays the next call."""
+        """Return how many seconds the rate limiter delays the next call."""
         return self._state.rate_limiter.reserve(now)
 
     def bring(self, flight: Flight[R, L]) -> L:
@@ -88,9 +89,9 @@ class FetcherSource(Generic[R, L]):
         return self._call(flight, self._start(flight))
 
     def _start(self, flight: Flight[R, L]) -> Instant:
-        """Record that the call starts. Returns when."""
+        """Record that the call starts. Returns the instant at which it starts."""
         state, recorder = self._state, self._state.recorder
-        # Read here, right before the call: a process may be frozen between any two lines.
+        # Read the clock here, right before the call: a process may be frozen between any two lines.
         flight.sent = sent = state.now()
         with state.lock:
             recorder.counts["fetches_started"] += 1
@@ -108,7 +109,7 @@ class FetcherSource(Generic[R, L]):
         return self._state.stamp(lease, flight.key, sent)
 
     def announce(self, scope: InvalidationScope, *, again: bool) -> None:
-        """Do nothing: no other host has its leases."""
+        """Do nothing: other hosts have none of this cache's leases."""
 
     def after_fork(self) -> None:
         """Do nothing: the fetcher handles forks itself."""

@@ -1,8 +1,8 @@
 """
 What every part of the cache shares: one lock, and what it guards.
 
-Law of this module: no threads and no I/O. Publication, lookup and sharing are written against this
-state. The workers are built on it; it only knows the function that starts one.
+Law of this module: no threads and no I/O. Publication, lookup, sharing and the workers use this
+state. The state does not know the workers, only a function that starts one.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ class CacheState(Generic[R, L]):
     Entries, flights and figures, under one lock.
 
     Attributes:
-        lock: Guards all the rest. Held briefly, and never during I/O, a clock, a hook or a wait.
+        lock: Guards all the rest. It is held only briefly, and never during I/O, a clock reading, a
+            hook or a wait.
 
         closed: Whether the cache has been closed.
 
@@ -46,8 +47,9 @@ class CacheState(Generic[R, L]):
 
         random_fraction: Returns a random number from 0 to 1, for jitter.
 
-        followers: Called without the lock with what other hosts have invalidated, and a function
-            that matches it: caches of leases that these leases were exchanged for.
+        followers: Functions of other caches, such as that of the AWS credentials for which these
+            tokens are exchanged. They are called without the lock, with what other hosts have
+            invalidated, and with a function that matches it.
     """
 
     def __init__(
@@ -77,11 +79,11 @@ class CacheState(Generic[R, L]):
         self.rate_limiter = AdaptiveRateLimiter()
 
     def now(self) -> Instant:
-        """Read both clocks. Not under the lock: a clock may be user code."""
+        """Read both clocks. Call it without the lock, because a clock may be user code."""
         return Instant.now(self.clock)
 
     def stamp(self, lease: L, key: Key, sent: Instant) -> L:
-        """Return a lease as this cache holds it, with a jitter of its own."""
+        """Return a copy of a lease for this cache, with jitter of its own."""
         due = self.policy.due_age(lease._seconds, self.random_fraction())
         return lease._held(key, sent, self.clock, due)
 
@@ -92,14 +94,14 @@ class CacheState(Generic[R, L]):
         Refuse to work once the cache is closed.
 
         Raises:
-            SessionClosedError: If it is.
+            SessionClosedError: If the cache is closed.
         """
         if self.closed:
-            self.close()  # again, in case a signal handler raised an exception in the middle of it
+            self.close()  # again, in case a signal handler interrupted it with an exception
             raise session_closed()
 
     def sweep(self, now: Instant) -> None:
-        """Notice a stepped clock, and remove expired leases."""
+        """Notice whether the wall clock was set, and remove expired leases."""
         offset = now.wall - now.monotonic
         step = 0.0 if self._wall_offset is None else offset - self._wall_offset
         self._wall_offset = offset
@@ -119,7 +121,7 @@ class CacheState(Generic[R, L]):
     ) -> None:
         """End a flight, and wake every caller that waits for it."""
         if not flight.sent:
-            flight.context = NO_CALLER  # it never flies
+            flight.context = NO_CALLER  # no worker will run the flight
         flight.lease, flight.error = lease, error
         flight.done = True
         self.recorder.defer_first(*tuple(flight.waiters))
@@ -132,7 +134,7 @@ class CacheState(Generic[R, L]):
 
     def close(self) -> None:
         """
-        Remove everything. Every waiting caller gets a SessionClosedError; nothing is joined.
+        Remove everything. Every waiting caller gets a SessionClosedError. No thread is waited for.
 
         If a signal handler closes the cache while a thread changes it under the lock, that thread
         must call this again.
@@ -149,20 +151,20 @@ class CacheState(Generic[R, L]):
         """
         Start afresh in a forked child.
 
-        A child has no flights and no workers. It keeps the leases, each with a jitter of its own:
-        with the parent's, all children would refresh at the same moment.
+        A child has no flights and no workers. It keeps the leases, but draws a new jitter for each.
+        With the jitter of the parent, all children would refresh at the same moment.
         """
         for flight in self.flights.clear():  # in case this thread waits for one of them
             flight.error = TokenUnavailableError("The process has forked.")
             flight.done = True
         self._renew()
         self.recorder.reset()
-        leases = self.entries.leases
-        for key, lease in leases.items():
-            if not self.entries.is_expedited(lease):
-                leases[key] = self.stamp(lease, key, lease._sent)
+        self.entries.leases.inherit(self._with_own_jitter)
+
+    def _with_own_jitter(self, lease: L, key: Key) -> L:
+        return lease if self.entries.is_expedited(lease) else self.stamp(lease, key, lease._sent)
 
 
 def session_closed() -> SessionClosedError:
-    """Return what a closed session raises."""
+    """Return the error that a closed session raises."""
     return SessionClosedError("This session is closed.")

@@ -25,8 +25,8 @@ class Stats:
     """
     What a cache has done since it was made, and what it holds now.
 
-    A forked child starts at zero, with the tokens of its parent. Each call counts as one of
-    *hits*, *due_hits*, *grace_hits* and *misses*; a call that raised counts as a miss.
+    A forked child has the tokens of its parent, but counts from zero. Each call counts as one of
+    *hits*, *due_hits*, *grace_hits* and *misses*. A call that raised an error counts as a miss.
 
     Attributes:
         hits: Calls answered with a fresh token.
@@ -43,12 +43,12 @@ class Stats:
 
         joined: Calls that joined a fetch that was already in flight or queued.
 
-        back_offs: Calls that failed, or got a token in its grace period, without a fetch,
-            because the key was backing off.
+        back_offs: Calls for which no fetch was made, because the key was backing off. Such a call
+            fails, or gets a token in its grace period.
 
         fetches_started: Calls to Cognito.
 
-        fetches_succeeded: Calls to Cognito that brought a token.
+        fetches_succeeded: Calls to Cognito that returned a token.
 
         fetches_failed: Calls to Cognito that failed.
 
@@ -92,8 +92,8 @@ class Stats:
 
         in_flight: Keys with a fetch sent or queued now.
 
-        credentials: The same figures of the session's cache of AWS credentials, for which tokens
-            are exchanged; None if ``get_credentials()`` has not been called.
+        credentials: The same counts for the session's cache of AWS credentials; None if
+            ``get_credentials()`` has not been called.
     """
 
     hits: int = 0
@@ -138,13 +138,14 @@ class StatsRecorder:
 
         log: Called with the events that are warnings.
 
-        lease: What the cache holds, as its events show it.
+        lease: What events and messages call the leases of the cache: ``token`` or
+            ``credentials``.
     """
 
     def __init__(
         self, hooks: "Iterable[EventHook]", log: "EventHook | None" = None, lease: str = "token"
     ) -> None:
-        self._lease = lease
+        self.lease = lease
         self.health = Health()
         self.counts: Counter[str] = Counter()
         self.reasons: Counter[str] = Counter()
@@ -154,23 +155,23 @@ class StatsRecorder:
         self._deferred: deque[Callable[[], object]] = deque()
 
     def record_success(self, now: Instant) -> None:
-        """Count a fetch that brought a lease."""
+        """Count a fetch that returned a lease."""
         self.counts["fetches_succeeded"] += 1
         self.health = self.health.after_success(now)
 
     def record_failure(self, error: Exception, wait: float, now: Instant) -> None:
-        """Note a failure, and for how many seconds its key backs off."""
+        """Note a failure, and how many seconds its key backs off."""
         self.health = self.health.after_failure(error, wait, now)
 
     def emit(self, kind: type[Event], *members: object) -> None:
         """
-        Defer an event to the hooks. Keys and leases appear in it as digest and fingerprint.
+        Defer an event to the hooks. It contains the digest of a key, and a lease's fingerprint.
 
         The hooks run in a copy of the present context, whichever thread calls them later.
         """
         if hooks := self._hooks_of(kind):
-            event = kind(*map(_public, members))._about(self._lease)
-            # A copy for each hook, because two threads may call two of them at once.
+            event = kind(*map(_public, members))._about(self.lease)
+            # Each hook gets a copy of the context, because two threads may call two hooks at once.
             for hook in hooks:
                 self.defer(partial(copy_context().run, partial(self._call, hook, event)))
 
@@ -189,7 +190,7 @@ class StatsRecorder:
     def _report(self, hook: "EventHook", error: str) -> None:
         """Tell the other hooks that one has failed, once for each class of error."""
         name = getattr(hook, "__qualname__", type(hook).__qualname__)
-        failed = HookFailed(name, error)._about(self._lease)
+        failed = HookFailed(name, error)._about(self.lease)
         if failed not in self._failed_hooks:
             self._failed_hooks.add(failed)
             for other in self._hooks_of(HookFailed):
@@ -197,15 +198,15 @@ class StatsRecorder:
                     self._call(other, failed)
 
     def defer(self, *actions: Callable[[], object]) -> None:
-        """Run these once the lock is released."""
+        """Defer actions until the lock is released."""
         self._deferred.extend(actions)
 
     def defer_first(self, *actions: Callable[[], object]) -> None:
-        """Run these before everything else that is deferred, so that no caller waits for a hook."""
+        """Defer actions, but before everything else, so that no caller waits for a hook."""
         self._deferred.extendleft(actions)
 
     def run_deferred(self) -> None:
-        """Run what was deferred. Call it without the lock, even after an error."""
+        """Run the deferred actions. Call this without the lock, also after an error."""
         while action := self._next():
             action()
 
@@ -216,11 +217,11 @@ class StatsRecorder:
     def _next(self) -> Callable[[], object] | None:
         try:
             return self._deferred.popleft()
-        except IndexError:  # usually; or another thread was faster
+        except IndexError:  # nothing was deferred, or another thread has taken the last action
             return None
 
     def reset(self) -> None:
-        """Start at zero in a forked child: what was counted and deferred is the parent's."""
+        """Count from zero in a forked child, and drop the actions that the parent deferred."""
         self._deferred.clear()
         self.counts.clear()
         self.reasons.clear()

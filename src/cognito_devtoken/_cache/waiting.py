@@ -1,8 +1,8 @@
 """
 How callers wait for a flight: a thread by blocking, a task by awaiting.
 
-No asyncio primitive is stored anywhere: each waiting task has a future on its own loop, so one
-cache serves any number of loops.
+The cache stores no asyncio object: each waiting task has a future on its own loop. So one cache
+serves any number of loops.
 """
 
 from __future__ import annotations
@@ -18,12 +18,13 @@ from .flights import Flight, Steps
 R = TypeVar("R")
 L = TypeVar("L", bound=Lease)
 
-# Waits are cut into slices, because a wait does not notice that its machine was frozen.
+# The longest single wait, in seconds. After a freeze, a wait goes on as if no time had passed, so
+# long waits are cut into slices, and the clock is read after each.
 _SLICE = 1.0
 
 
 def wait_blocking(steps: Steps[R, L]) -> L:
-    """Go through the steps, blocking this thread where there is something to wait for."""
+    """Run the steps of a caller. Where they wait for a flight, block this thread."""
     gate = threading.Lock()
     gate.acquire()
     flight: Flight[R, L] | None = None
@@ -42,7 +43,7 @@ def wait_blocking(steps: Steps[R, L]) -> L:
 
 
 async def wait_async(steps: Steps[R, L]) -> L:
-    """Go through the steps, awaiting where there is something to wait for."""
+    """Run the steps of a caller. Where they wait for a flight, await it."""
     import asyncio
 
     try:
@@ -55,7 +56,7 @@ async def wait_async(steps: Steps[R, L]) -> L:
     future = loop.create_future()
 
     def wake() -> None:
-        with suppress(RuntimeError):  # the loop is closed, so no task waits any more
+        with suppress(RuntimeError):  # the loop is closed, so the task no longer waits
             loop.call_soon_threadsafe(future.set_result, None)
 
     flight: Flight[R, L] | None = None

@@ -1,10 +1,11 @@
 """
 The workers of a cache, and how many more may be started.
 
-Law of this module: no count is kept. A worker takes a slot for as long as it exists, and only its
-thread refers to it. So a thread that never starts gives its slot back, whatever was raised.
+Law of this module: no count is kept, because an exception could leave it wrong. A worker takes a
+slot for as long as the object exists, and only its thread refers to it. So if the thread never
+starts or ends, whatever was raised, the slot is free again.
 
-Used under the cache's lock.
+Everything here is used under the cache's lock.
 """
 
 from __future__ import annotations
@@ -22,25 +23,27 @@ class Ends(Protocol):
 
 F = TypeVar("F", bound=Ends)
 
-# A worker whose fetch never returns is left behind and another one takes its place, until there
-# are this many times as many workers as fetches allowed at once.
+# If a fetch never returns, its worker stays behind, and another worker takes its place. There are
+# at most this many workers for each fetch that may run at once.
 _WORKERS_PER_FETCH = 4
 
 
 class Worker(Generic[F]):
     """
-    What flies flights: a thread, or a caller if no thread can be started.
+    Runs flights: in a thread of its own, or in the thread of a caller if none can be started.
 
     Attributes:
-        gate: What it waits for while it is idle.
+        gate: Released to wake the worker while it is idle.
 
-        idle: Whether it waits for a flight.
+        idle: Whether the worker waits for a flight.
 
-        available: Whether it will take another flight soon, as it will not while it calls hooks.
+        available: Whether it will take another flight soon. False while it calls hooks, which may
+            take long.
 
-        ended: Whether its thread has ended, or has decided to. A traceback may still refer to it.
+        ended: Whether its thread has ended, or is about to. The worker may still exist then, for
+            example because a traceback refers to it.
 
-        flight: The flight that it flies.
+        flight: The flight that it runs.
     """
 
     __slots__ = ("__weakref__", "available", "ended", "flight", "gate", "idle")
@@ -61,12 +64,12 @@ class Worker(Generic[F]):
 
     @property
     def active(self) -> bool:
-        """Whether it is available, and has not been left behind with an abandoned flight."""
+        """Whether it is available, and its flight has not been abandoned."""
         return self.available and not (self.flight and self.flight.done)
 
 
 class WorkerSlots(Generic[F]):
-    """The workers that exist, the oldest first; *max_concurrent* may be active at once."""
+    """The workers that exist, the oldest first. At most *max_concurrent* are active at once."""
 
     def __init__(self, max_concurrent: int) -> None:
         self._max_concurrent = max_concurrent
@@ -83,7 +86,11 @@ class WorkerSlots(Generic[F]):
         return sum(worker.active for worker in self.workers())
 
     def too_many_active(self) -> bool:
-        """Tell whether a worker that was left behind has returned after it was replaced."""
+        """
+        Tell whether more workers are active than allowed.
+
+        That happens if the fetch of an abandoned flight returns after its worker was replaced.
+        """
         return len(self._refs) > self._max_concurrent < self.active()
 
     def reserve(self) -> Worker[F] | None:

@@ -1,7 +1,7 @@
 """
-The workers: threads that take flights from the queues and fly them.
+The workers: threads that take flights from the queues and run them.
 
-Law of this module: a flight always ends, whatever is raised.
+Law of this module: a flight always ends, whatever exception is raised.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ class WorkerPool(Generic[R, L]):
     Attributes:
         start_thread: Runs a function in a thread of its own.
 
-        wait: Waits some seconds for a gate to be released. Returns whether it was.
+        wait: Waits until a gate is released, for at most so many seconds. Returns whether it was.
 
-        idle_seconds: How long a worker waits for work; 0 ends it at once.
+        idle_seconds: How many seconds a worker waits for more work; with 0, it ends at once.
     """
 
     def __init__(self, state: CacheState[R, L], source: Source[R, L]) -> None:
@@ -63,7 +63,7 @@ class WorkerPool(Generic[R, L]):
             raise
 
     def _run_without_worker(self, worker: Worker[Flight[R, L]]) -> None:
-        """Fly a needed flight in this thread, and abandon those that no caller depends on."""
+        """Run one flight in this thread, and abandon the flights that no caller depends on."""
         try:
             flight = self._take_needed(worker)
             if flight:
@@ -73,7 +73,7 @@ class WorkerPool(Generic[R, L]):
             worker.ended = True
         cause = flight.error.__cause__ if flight and flight.error else None
         if cause is not None and not isinstance(cause, Exception):
-            # Such as Ctrl-C, which is meant for this thread. A copy, because the negative cache
+            # For example Ctrl-C, which is meant for this thread. Raise a copy: the negative cache
             # keeps the original, which must not refer to the frames of this thread.
             raise copy_of(cause)
 
@@ -88,7 +88,7 @@ class WorkerPool(Generic[R, L]):
                 error = TokenUnavailableError("No thread could be started.")
                 remember_failure(state, flight, error, now)
                 end_abandoned(state, flight, error, now)
-            # Only one flight: supervise() brings the callers that wait for the others here, too.
+            # Take only one flight: supervise() has the callers that wait for others do the same.
             return flights.take(worker, now)
 
     def _can_wait(self, flight: Flight[R, L], now: Instant) -> bool:
@@ -101,7 +101,7 @@ class WorkerPool(Generic[R, L]):
         return not flight.awaited or (present and serves)
 
     def _work(self, worker: Worker[Flight[R, L]]) -> None:
-        worker.ended = False  # even if an interrupt made its start look like a failure
+        worker.ended = False  # an exception may have made the start of this thread look failed
         try:
             while self._next_job(worker):
                 pass
@@ -110,9 +110,10 @@ class WorkerPool(Generic[R, L]):
 
     def _next_job(self, worker: Worker[Flight[R, L]]) -> bool:
         """
-        Fly one flight, or wait for one. Returns whether the worker continues.
+        Run one flight, or wait for one. Returns whether the worker continues.
 
-        A worker that ends stops being available under the lock under which that is decided.
+        A worker that decides to end is marked as ended under the same lock, so that no new flight
+        counts on it.
         """
         state, flights = self._state, self._state.flights
         now = state.now()
@@ -148,9 +149,9 @@ class WorkerPool(Generic[R, L]):
 
     def _fly(self, worker: Worker[Flight[R, L]], flight: Flight[R, L]) -> None:
         """
-        Bring the lease of a flight, and end the flight with it or with an error.
+        Run a flight: get its lease, and end the flight with the lease or with an error.
 
-        Fetcher and store run in the context of the caller that started the flight.
+        The fetcher and the store run in the context of the caller that started the flight.
         """
         context, flight.context = flight.context, NO_CALLER
         try:
@@ -189,11 +190,15 @@ class WorkerPool(Generic[R, L]):
                 publish(state, flight, lease, now)
             if error:
                 record_failure(state, flight, error, now)
-            # After it, so that a flight that arrives just in time is not abandoned.
+            # Only now, so that a flight that returns just in time is not abandoned.
             abandon_overdue(state, now)
 
     def _run_hooks(self, worker: Worker[Flight[R, L]]) -> None:
-        """Run what was deferred. A hook may hang or ask for a lease: another worker may start."""
+        """
+        Run the deferred hooks.
+
+        A hook may hang, or ask for a lease. So another worker may start in the meantime.
+        """
         worker.available = False
         try:
             self._state.recorder.run_deferred()

@@ -1,8 +1,8 @@
 """
 The base class of all events.
 
-Law of this module: a class of events costs next to nothing to define, because importing the
-package defines them all. attrs would compile methods for each.
+Law of this module: defining a class of events must cost next to nothing, because importing the
+package defines all of them. attrs would compile methods for each class.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class _Signature:
-    """Makes the signature of a class of events once somebody wants to see it."""
+    """Makes the signature of a class of events when it is read."""
 
     def __get__(self, event: Event | None, kind: type[Event]) -> Signature:
         from inspect import Parameter, Signature
@@ -35,10 +35,11 @@ class Event:
     """
     The base class of all events: immutable, and equal if their members are.
 
-    ``vars(event)`` returns the members, with *lease* if it is not a token.
+    ``vars(event)`` returns the members, and also *lease* if it is not ``"token"``.
 
     Attributes:
-        lease: What it concerns: ``"token"``, or ``"credentials"`` in the cache of AWS credentials.
+        lease: What the event concerns: ``"token"``, or ``"credentials"`` if it comes from the cache
+            of AWS credentials.
     """
 
     lease: ClassVar[str] = "token"
@@ -62,7 +63,7 @@ class Event:
         self.__dict__.update(members)
 
     def _about(self, lease: str) -> Self:
-        """Have a new event concern another kind of lease."""
+        """Set what a new event concerns. Returns the event."""
         if lease != self.lease:
             self.__dict__["lease"] = lease
         return self

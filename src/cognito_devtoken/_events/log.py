@@ -19,19 +19,19 @@ if TYPE_CHECKING:
     from .base import Event
 
 
-# The events that are logged at WARNING, by name, and what the line says to do, unless the event
-# has a hint of its own.
+# The names of the events that are logged at WARNING. The text is the hint that the line shows if
+# the event has none of its own.
 WARNINGS: Mapping[str, str | None] = {
     "FetchFailed": None,
-    "FetchAbandoned": "Find out what between this host and Cognito neither answers nor refuses.",
-    "ServedInGrace": "Find out why no new token arrives: once this one expires, its user fails.",
+    "FetchAbandoned": "Find out what between this host and AWS leaves requests without an answer.",
+    "ServedInGrace": "Find out why the refresh fails: after the expiry, calls for the user fail.",
     "StoreFailed": "Check that the store is reachable; until it is, every host calls Cognito.",
     "StoredValueRefused": "Give every host the same keys; let nothing else write to the store.",
     "StoreKeysDiffer": "Give every host the same keys, or each fleet a prefix of its own.",
     "StoreLockExpired": "Find out whether this host is frozen at times, or the store is slow.",
     "Throttled": "Request a longer token_duration, share a store, or ask AWS for a higher quota.",
-    "ClockStepped": "Check the host's clock synchronisation, unless it is frozen at times.",
-    "HookFailed": "Have the hook raise nothing; more errors of this class are only counted.",
+    "ClockStepped": "Check this host's clock synchronisation, unless the host is frozen at times.",
+    "HookFailed": "Make the hook raise no error; more errors of this class are only counted.",
     "RequestFailed": None,
 }
 INFO_EVENTS = frozenset({"Evicted", "Invalidated", "InvalidatedElsewhere", "Forgotten"})
@@ -39,8 +39,8 @@ INFO_EVENTS = frozenset({"Evicted", "Invalidated", "InvalidatedElsewhere", "Forg
 _QUIET = 60.0
 _MAX_REMEMBERED = 1000
 _MAX_TEXT = 500
-# Two warnings are the same if these members are: not the key, the request id or the message, which
-# may differ for each user.
+# Two warnings are the same if all of these members are equal. The key, the request id and the
+# message are not among them, because they may differ for each user.
 _SAME = ("lease", "error", "code", "hint", "operation", "why", "hook")
 
 
@@ -79,8 +79,8 @@ class WarningLog:
     Logs warnings, and each of them at most once a minute, so that an outage does not fill the log.
 
     Args:
-        monotonic: Returns the time in seconds. It is not the session's clock, because what fills
-            a log is real time.
+        monotonic: Returns the time in seconds. The session's clock is not used, because a log
+            fills up in real time.
     """
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:

@@ -1,9 +1,9 @@
 """
 A monotonic clock for deadlines and event loops, which test tools do not replace.
 
-freezegun replaces ``time.monotonic`` wherever it finds it, even in code that is imported while
-time is frozen. Anything that waits by that clock then waits for ever. ``time.clock_gettime`` is not
-replaced.
+freezegun replaces ``time.monotonic`` wherever it finds that function, even in code that is imported
+while time is frozen. Anything that waits by the replaced clock waits for ever. freezegun does not
+replace ``time.clock_gettime``, so this module uses that.
 """
 
 from __future__ import annotations

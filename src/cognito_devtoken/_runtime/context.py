@@ -1,8 +1,9 @@
 """
-The context of a caller, for what another thread does on its behalf.
+The context of a caller, for work that another thread does on behalf of the caller.
 
-Context variables are all that OpenTelemetry, structlog and similar libraries need. AWS X-Ray keeps
-its segment in a thread-local variable instead, and complains or refuses where it finds none.
+OpenTelemetry, structlog and similar libraries need only the context variables. AWS X-Ray keeps its
+segment in a thread-local variable instead. In a thread without a segment, it logs an error or
+raises one.
 """
 
 from __future__ import annotations
@@ -47,20 +48,20 @@ class CallerContext:
 
 
 NO_CALLER = CallerContext(Context())
-"""In place of a context that is no longer needed, so that nothing keeps what is in it alive."""
+"""Replaces a context that is no longer needed, so that the values in it are not kept alive."""
 
 
 def _xray() -> tuple[Any, Any]:
     """Return X-Ray's recorder and its thread-local storage, if the program uses it."""
-    # Not imported: if the program has not, it does not use it.
+    # Looked up, not imported: a program that uses X-Ray has imported it.
     recorder = getattr(sys.modules.get("aws_xray_sdk.core"), "xray_recorder", None)
     local = getattr(getattr(recorder, "context", None), "_local", None)
-    # Its AsyncContext keeps the segment in a task, which no other thread may touch.
+    # X-Ray's AsyncContext keeps the segment in a task, which no other thread may touch.
     return (recorder, local) if isinstance(local, threading.local) else (None, None)
 
 
 def _segment_of_this_thread() -> Any:
-    # Not by get_trace_entity(), which complains if there is none.
+    # Not by get_trace_entity(), which logs an error or raises one if there is no segment.
     _, local = _xray()
     entities = getattr(local, "entities", None)
     return entities[-1] if entities else None
@@ -68,14 +69,15 @@ def _segment_of_this_thread() -> Any:
 
 @contextmanager
 def _in_segment(segment: Any, recorder: Any, local: Any) -> Generator[None]:
-    """Make a segment that of this thread, if it has not ended."""
+    """Make a segment the current one in this thread, if it has not ended."""
     before = dict(local.__dict__)
-    # A call is worth more than its trace.
+    # If X-Ray raises an error, the call is made without a trace.
     with suppress(Exception):
         if getattr(segment, "in_progress", False):
             recorder.set_trace_entity(segment)
         elif recorder.context.context_missing is not None:
-            # One that is not sent. The context of AWS Lambda needs none: it finds one itself.
+            # A dummy segment, which is not sent. The context for AWS Lambda has no context_missing,
+            # and needs no segment from here: it finds the segment itself.
             models: Any = sys.modules["aws_xray_sdk.core.models.dummy_entities"]
             recorder.set_trace_entity(models.DummySegment())
     try:

@@ -2,10 +2,10 @@
 Operations on a connection that end by a deadline, whatever the other side does.
 
 A socket's time-out only limits the wait for the next byte, and no time-out limits a DNS look-up.
-A server that sends a byte now and then, or a resolver that hangs, could block a caller for ever.
+So a server that sends a byte now and then, or a resolver that hangs, could block a caller for ever.
 
-One exception: if no thread can be started, a connection is made in the caller's thread, and its DNS
-look-up has no limit.
+There is one exception: if no thread can be started, the connection is made in the caller's thread,
+and nothing limits its DNS look-up.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .clock import monotonic
 
 
 class _Operation(threading.local):
-    """The operation of this thread: its deadline, by a monotonic clock."""
+    """The deadline of the operation that this thread runs, by a monotonic clock."""
 
     clock: Callable[[], float] = staticmethod(monotonic)
     until: float | None = None
@@ -31,9 +31,10 @@ _operation = _Operation()
 @contextmanager
 def within(seconds: float | None) -> Generator[None]:
     """
-    Limit how long this thread's operations on such a connection may take.
+    Limit how long this thread may spend on connections that call :func:`time_left`.
 
-    Inside the block, they raise TimeoutError after *seconds*. None sets no limit.
+    Inside the block, operations on such a connection raise TimeoutError once *seconds* have passed.
+    None sets no limit.
     """
     _operation.until = None if seconds is None else _operation.clock() + seconds
     try:
@@ -44,7 +45,7 @@ def within(seconds: float | None) -> Generator[None]:
 
 def time_left(timeout: float | None) -> float | None:
     """
-    Return how long a socket call may wait, given its own time-out.
+    Return how long a socket call may wait: until its own time-out or the deadline, if earlier.
 
     Raises:
         TimeoutError: If the deadline of the operation has passed.
@@ -59,7 +60,7 @@ def time_left(timeout: float | None) -> float | None:
 
 class Connecting:
     """
-    Connects in a thread that may be left behind.
+    Connects in a thread of its own, which goes on when the caller stops waiting.
 
     Args:
         connect: Returns a connected socket. It may block for long in a DNS look-up, but must
@@ -82,7 +83,7 @@ class Connecting:
         Return the socket. If no thread can be started, connect in this one, without a deadline.
 
         Raises:
-            TimeoutError: If that takes longer than so many seconds.
+            TimeoutError: If connecting takes longer than *seconds*.
 
             Exception: Whatever *connect* raises.
         """

@@ -1,8 +1,8 @@
 """
-Prepares objects for a fork: a child needs free locks, and nothing that belongs to its parent.
+Prepares objects for a fork, so that a child gets free locks and connections of its own.
 
-A lock that another thread of the parent holds during the fork is never released in the child, and
-a connection that both use mixes up their responses.
+If another thread of the parent holds a lock during the fork, nobody releases it in the child. If
+parent and child use the same connection, each may receive responses for the other.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from functools import partial
 from typing import Protocol
 
 
-# For how many seconds a fork waits for a lock, which is only held for moments.
+# How many seconds a fork waits for a lock. Locks are held only for moments.
 FORK_WAIT = 1.0
 
 
@@ -25,18 +25,18 @@ class Forkable(Protocol):
 
     def _before_fork(self) -> None:
         """
-        Keep other threads out of the middle of a change, if that is possible in a moment.
+        Take the locks of this object, so that no other thread is in the middle of a change.
 
-        It must not wait for a thread that may wait for something else: the forking thread holds
-        logging's lock, and perhaps others.
+        It must give up after a moment: the forking thread holds logging's lock, and perhaps others,
+        for which the owner of a lock may be waiting.
         """
         ...
 
     def _after_fork(self, *, in_child: bool) -> Callable[[], None] | None:
         """
-        Continue; in a child, with resources of its own.
+        Release the locks. In a child, also replace what belongs to the parent.
 
-        Returns what to do once every object has continued.
+        Returns a function to call once this method has been called on every object.
         """
 
 
@@ -51,12 +51,12 @@ class Forks:
         self._mine = threading.local()  # two threads may fork at the same time
 
     def watch(self, forkable: Forkable) -> None:
-        """Notify an object of forks, for as long as it lives."""
+        """Call an object's methods at each fork, for as long as the object lives."""
         with self._lock:
             self._watched.add(forkable)
 
     def before(self) -> None:
-        """Prepare every object."""
+        """Prepare every object for the fork."""
         self._lock.acquire(timeout=self._patience)
         self._mine.forking = forking = list(self._watched)
         for each in forking:
@@ -64,9 +64,10 @@ class Forks:
 
     def after(self, *, in_child: bool) -> None:
         """
-        Let every object continue, also if a signal handler raised an exception in before().
+        Let every object continue after the fork.
 
-        Python ignores what is raised before and after a fork.
+        That works even if a signal handler raised an exception in before(): Python ignores it, and
+        forks.
         """
         forking: list[Forkable] = getattr(self._mine, "forking", [])
         self._mine.forking = []
@@ -80,7 +81,7 @@ class Forks:
 
 
 def release_if_owned(lock: threading.RLock) -> None:
-    """Release a lock if this thread has it."""
+    """Release a lock if this thread holds it."""
     with suppress(RuntimeError):
         lock.release()
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 def random_fraction() -> float:
     """Return a random number from 0 to 1."""
-    # From the operating system: forked children would share a generator's state.
+    # From the operating system: a generator's state would be copied to every forked child.
     return int.from_bytes(os.urandom(6), "big") / 2**48
 
 

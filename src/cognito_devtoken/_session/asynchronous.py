@@ -1,4 +1,4 @@
-"""The session for event loops: the same as the one for threads, except for how its callers wait."""
+"""The session for event loops. It differs from the one for threads only in how callers wait."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class AsyncTokenSession(Session):
         async with AsyncTokenSession(pool_id, developer_provider="login.example.com") as session:
             token = await session.get_token("user-42")
 
-    Open one for as long as the application runs, and share it between any number of tasks, loops
-    and threads. It calls Cognito on its own threads, so no event loop blocks on the network.
-    Cancelling a task does not affect the others that wait for the same token.
+    Open one session for as long as the application runs, and share it between any number of tasks,
+    loops and threads. It calls Cognito on its own threads, so no event loop blocks on the network.
+    Cancelling a task does not affect other tasks that wait for the same token.
 
     It takes the same arguments as :class:`TokenSession`.
     """
@@ -36,9 +36,10 @@ class AsyncTokenSession(Session):
     async def get_token(self, user_id: str, **options: Unpack[GetOptions]) -> OpenIdToken:
         """Get a token for a user, as :meth:`TokenSession.get_token` does."""
         if not options:
-            # As in TokenSession.get_token(): sharing it would make a hit a sixth slower.
+            # The same code as in TokenSession.get_token(): a call to shared code would make a hit a
+            # sixth slower.
             try:
-                token: OpenIdToken = self._tokens[user_id, self._default_digest]
+                token: OpenIdToken = self._tokens[user_id]
             except (KeyError, TypeError):
                 pass
             else:
@@ -79,9 +80,9 @@ class AsyncTokenSession(Session):
     ) -> AwsCredentials:
         """Get AWS credentials for a user, as :meth:`TokenSession.get_credentials` does."""
         if not options:
-            # As in TokenSession.get_token(): sharing it would make a hit a sixth slower.
+            # The same code as in TokenSession.get_credentials(), for the same reason.
             try:
-                found: AwsCredentials = self._credentials[user_id, self._credentials_digest]
+                found: AwsCredentials = self._credentials[user_id]
             except (KeyError, TypeError):
                 pass
             else:
@@ -132,7 +133,7 @@ class AsyncTokenSession(Session):
         """
         Discard every token, and close what the session opened.
 
-        Waiting tasks get a SessionClosedError, and calls to Cognito are not waited for.
+        Waiting tasks get a SessionClosedError. Closing does not wait for calls to Cognito.
         """
         self._close()
 

@@ -37,14 +37,14 @@ if TYPE_CHECKING:
     from .credentials import CredentialsCache
 
 
-# How many roles a session remembers, to find their credentials fast.
+# For how many roles a session remembers a digest, so that a hit need not compute it.
 _MAX_ROLES = 1000
 
 
 class Session:
     """The base of both sessions."""
 
-    # The cache of credentials, once one is needed.
+    # The cache of credentials; None until it is needed.
     _credentials_cache: CredentialsCache | None = None
 
     def __init__(
@@ -78,15 +78,17 @@ class Session:
             clock=clock,
             on_event=on_event,
         )
+        self._plain = plain
+        tokens = self._cache._state.entries.leases
+        if developer_provider is not None:
+            tokens.set_plain(Key.of(plain, developer_provider).rest)
         # Copied here, because a hit needs them.
         self._hits = 0
-        self._tokens: Any = self._cache._state.entries.leases
-        self._plain = plain
-        self._default_digest = Key.of(plain, developer_provider).rest
-        # The same for credentials, and by role; empty until there is a cache of them.
+        self._tokens: Any = tokens.plain
+        # The same for credentials, and the digests of roles; empty until credentials are cached.
         self._credential_hits = 0
         self._credentials: Any = {}
-        self._credentials_digest = b""
+        self._credentials_by_role: Any = {}
         self._role_digests: dict[object, bytes] = {}
         clock = clock or SYSTEM_CLOCK
         self._monotonic, self._time = clock.monotonic, clock.time
@@ -193,12 +195,12 @@ class Session:
         return cache.steps(request, least, patience)
 
     def _credentials_hit(self, user_id: str, options: CredentialsOptions) -> AwsCredentials | None:
-        """Return fresh credentials if the role is the only option."""
-        if options.keys() != {"role"}:
+        """Return cached credentials if they are fresh and *role* is the only option; else None."""
+        if options.keys() != {"role"} or options["role"] is None:
             return None
         try:
-            digest = self._role_digests[options.get("role")]
-            found: AwsCredentials = self._credentials[user_id, digest]
+            digest = self._role_digests[options["role"]]
+            found: AwsCredentials = self._credentials_by_role[user_id, digest]
         except (KeyError, TypeError):
             return None
         wall = self._time()
@@ -208,21 +210,20 @@ class Session:
         return found
 
     def _cache_for_credentials(self) -> CredentialsCache:
-        """Return the cache of credentials, which the first caller makes."""
+        """Return the cache of credentials. The first caller makes it."""
         if self._credentials_cache is not None:
             return self._credentials_cache
-        from .._values.trade import CredentialsRequest
         from .credentials import CredentialsCache
 
-        made = CredentialsCache(self._cache, self._client, self._provider)
-        # In one step, so that threads that come at the same time share one of them.
+        made = CredentialsCache(self._cache, self._client, self._provider, self._plain)
+        # setdefault() is one step, so threads that come at the same time share one cache.
         cache: CredentialsCache = vars(self).setdefault("_credentials_cache", made)
         if cache is not made:
             made.close()
             return cache
         cache.follow()
-        self._credentials_digest = cache.key(CredentialsRequest(self._plain)).rest
-        self._credentials = cache.leases.state.entries.leases
+        leases = cache.leases.state.entries.leases
+        self._credentials, self._credentials_by_role = leases.plain, leases.others
         if self._closed:  # meanwhile
             cache.close()
         return cache
@@ -238,7 +239,7 @@ class Session:
             del lease  # it may be the text of one
 
     def _caches(self) -> list[TokenCache | CredentialsCache]:
-        """Return the caches, tokens first: an exchange in between gets a new token."""
+        """Return the caches, that of tokens first: an exchange meanwhile must get a new token."""
         return [self._cache, *([self._credentials_cache] if self._credentials_cache else [])]
 
     def _forget(self, user_id: str) -> None:
@@ -272,10 +273,11 @@ class Session:
         """
         Tell how the last calls went, for a health check. It makes no call.
 
-        Those to Cognito for tokens; if they go well, the exchanges of tokens for credentials.
+        This reports the calls for tokens. If they succeed, it reports the exchanges of tokens for
+        credentials.
 
-        A failing session still serves its cached tokens, so do not take a host out of service
-        because of it.
+        A session whose calls fail still serves its cached tokens, so do not take a host out of
+        service because of that.
         """
         health = self._cache.health()
         if health.ok and self._credentials_cache is not None:
@@ -284,7 +286,7 @@ class Session:
         return health
 
     def _check(self) -> None:
-        """Call Cognito once, past the cache; health() reports the outcome."""
+        """Call Cognito once, without the cache; health() reports the outcome."""
         self._check_open()
         if self._provider is None:
             raise no_provider()

@@ -27,17 +27,17 @@ from ..typing import Clock, EventHook, TokenFetcher, TokenStore
 
 class TokenCache:
     """
-    Tokens by request, each fetched once however many callers want it.
+    Tokens by request. Each is fetched once, however many callers want it.
 
-    :class:`TokenSession` and :class:`AsyncTokenSession` are built on it; most programs need
-    only those. Any number of threads and event loops may share one cache.
+    :class:`TokenSession` and :class:`AsyncTokenSession` are built on this class, and most programs
+    need only a session. Any number of threads and event loops may share one cache.
 
     Args:
         fetcher: Gets one token from Cognito, such as a :class:`DevTokenClient`. The cache does
             not close it.
 
-        developer_provider: The provider whose login is your own id of the user, for
-            :meth:`forget`. Of other logins, the cache keeps only digests.
+        developer_provider: The provider whose login is your own id of the user. :meth:`forget`
+            needs it. The cache keeps this login in clear text, and only digests of other logins.
 
         policy: When tokens are refreshed; None uses the defaults.
 
@@ -50,8 +50,8 @@ class TokenCache:
 
         clock: Measures the age of tokens; None uses this machine's clocks.
 
-        on_event: Hooks, called with each :class:`~cognito_devtoken.events.Event`, outside every
-            lock. Exceptions that they raise are swallowed, and counted in :meth:`stats`.
+        on_event: Hooks, which are called with each :class:`~cognito_devtoken.events.Event`, outside
+            every lock. Exceptions that they raise are swallowed, and counted in :meth:`stats`.
 
     Raises:
         ValueError: If *max_entries* or *max_concurrent_fetches* is less than 1.
@@ -127,13 +127,13 @@ class TokenCache:
         Args:
             request: What to request.
 
-            min_remaining: How much life the token must have left, in seconds or as a
-                timedelta; if it has less, a new one is fetched. For this call it replaces the
-                policy's grace period. If no new token is available, a valid one is returned
-                anyway, unless the policy has ``strict_grace``.
+            min_remaining: How much life the token must have left, in seconds or as a timedelta. If
+                the cached token has less, a new one is fetched. For this call, this value replaces
+                the policy's grace period. If no new token is available, a cached token that is
+                still valid is returned anyway, unless the policy has ``strict_grace``.
 
-            timeout: How long to wait at most, in seconds or as a timedelta; None waits for
-                30 s. The fetch continues for later callers.
+            timeout: How long to wait at most, in seconds or as a timedelta; None waits for 30 s.
+                After a time-out, the fetch continues for later callers.
 
         Raises:
             ServiceError: If Cognito returns an error.
@@ -165,8 +165,8 @@ class TokenCache:
         """
         Get a new token, whatever is cached.
 
-        Concurrent refreshes of the same token share one fetch, which starts after each of them
-        was called. It raises the same errors as :meth:`get`.
+        Concurrent refreshes of the same token share a fetch, if it starts after they were called.
+        This method raises the same errors as :meth:`get`.
         """
         return wait_blocking(self._leases.lookup.steps(request, None, timeout, forced=True))
 
@@ -180,11 +180,10 @@ class TokenCache:
         """
         Discard a token that a service rejected.
 
-        Only the cached token is discarded: when ten callers report the same rejected token, the
-        first discards it, and all of them get the next one.
+        The token is discarded only if it is the cached one. So if ten callers report the same
+        rejected token, the first discards it, and all of them get the same new token.
 
-        AWS goes on accepting the token, and credentials that it was exchanged for, until they
-        expire.
+        AWS accepts the token, and credentials that it was exchanged for, until they expire.
         """
         if not isinstance(token, OpenIdToken):  # pyright: ignore[reportUnnecessaryIsInstance]
             kind = type(token).__name__
@@ -196,7 +195,7 @@ class TokenCache:
         """
         Discard every token of a user, identified by the developer provider's login.
 
-        AWS goes on accepting them, and credentials that they were exchanged for, until they expire.
+        AWS accepts them, and credentials that they were exchanged for, until they expire.
 
         Raises:
             ConfigurationError: If the cache was made without a *developer_provider*.
@@ -213,7 +212,7 @@ class TokenCache:
         """
         Discard every token of a Cognito identity.
 
-        AWS goes on accepting them, and credentials that they were exchanged for, until they expire.
+        AWS accepts them, and credentials that they were exchanged for, until they expire.
 
         Raises:
             InvalidRequestError: If *identity_id* is longer than an identity id can be: 55
@@ -226,7 +225,7 @@ class TokenCache:
         self._leases.discard(invalidation)
 
     def clear(self) -> None:
-        """Discard every token. AWS goes on accepting them until they expire."""
+        """Discard every token. AWS accepts them until they expire."""
         self._leases.discard(Invalidation.of_everything())
 
     def stats(self) -> Stats:
@@ -238,7 +237,7 @@ class TokenCache:
         return self._state.recorder.health
 
     def _record_check(self, error: DevTokenError | None) -> None:
-        """Have health() report a call that was made past the cache."""
+        """Have health() report a call that was made without the cache."""
         state, now = self._state, self._state.now()
         with state.lock:
             health = state.recorder.health
@@ -250,9 +249,9 @@ class TokenCache:
         """
         Discard every token.
 
-        Waiting callers get a SessionClosedError, and fetches are not waited for. If hosts share a
-        store, invalidations that are not yet announced are announced first, which takes at most
-        0.6 s. It may be called more than once, and from a signal handler.
+        Waiting callers get a SessionClosedError. Closing does not wait for fetches. If hosts share
+        a store, invalidations that are not announced yet are announced first, which takes at most
+        0.6 s. You may call this method more than once, and from a signal handler.
         """
         self._leases.close()
 
@@ -266,7 +265,7 @@ def _source(
     """Return the fetcher, or the store in front of it."""
     source = FetcherSource(
         state,
-        # Looked up at each call, because it may be replaced later, for example to trace it.
+        # Look the method up at each call, because a tracer, for example, may replace it later.
         lambda request: fetcher.fetch(request),  # noqa: PLW0108
         OpenIdToken,
     )

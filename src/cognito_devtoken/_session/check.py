@@ -1,9 +1,9 @@
 """
 One call that proves identity pool, developer provider and AWS credentials.
 
-It asks for a token of an identity that cannot exist. Cognito refuses that, and so creates nothing;
-but it says that the *identity* is not found only to a caller whose AWS credentials it accepts, in
-a pool that it has found. Any other error is what a user would get.
+The call asks for a token of an identity that cannot exist. Cognito refuses it, and so creates
+nothing. It says that the *identity* is not found only after it has accepted the AWS credentials and
+found the pool. If it returns another error, users would get this error, too.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from ..typing import TokenFetcher
 
 _USER = "cognito-devtoken-check"
 _GUID = "00000000-0000-0000-0000-000000000000"
-# How Cognito refuses an identity id after it has found the pool. That it says the first is
-# reported; the others would prove as much.
+# Parts of the messages with which Cognito refuses an identity id after it has found the pool. Users
+# have reported that it sends the first here; the second would prove as much.
 _ABOUT_THE_IDENTITY = ("Identity '", "Logins don't match")
 
 
 def check(fetcher: TokenFetcher, identity_pool_id: str, developer_provider: str) -> None:
-    """Make the call. Raises what it finds to be wrong."""
+    """Make the call. Raises an error if something is wrong."""
     region = identity_pool_id.partition(":")[0]
     request = TokenRequest(identity_pool_id, {developer_provider: _USER}, f"{region}:{_GUID}")
     try:
@@ -44,7 +44,7 @@ async def in_thread(run: Callable[[], None]) -> None:
     future: asyncio.Future[None] = loop.create_future()
 
     def settle(error: BaseException | None) -> None:
-        if not future.done():  # its caller may have been cancelled
+        if not future.done():  # the caller may have been cancelled
             future.set_exception(error) if error else future.set_result(None)
 
     def work() -> None:
@@ -53,7 +53,7 @@ async def in_thread(run: Callable[[], None]) -> None:
             context.run(run)
         except BaseException as error:  # noqa: BLE001  # for the caller
             raised = error
-        with suppress(RuntimeError):  # the loop is closed, so nobody waits any more
+        with suppress(RuntimeError):  # the loop is closed, so the caller no longer waits
             loop.call_soon_threadsafe(settle, raised)
 
     context = CallerContext.of_caller()

@@ -1,4 +1,4 @@
-"""The credentials of a session: a second cache, in front of the exchange of tokens."""
+"""The AWS credentials of a session: a second cache, which exchanges tokens for credentials."""
 
 from __future__ import annotations
 
@@ -23,27 +23,34 @@ from ..typing import CredentialsFetcher, TokenFetcher
 from .cache import TokenCache
 
 
-# For how many seconds a token must still be valid when it is exchanged.
+# How many seconds a token must still be valid when it is exchanged.
 _LEAST = 60.0
 
 
 class CredentialsCache:
     """
-    Credentials by request, each from one exchange however many callers want it.
+    Credentials by request. Each takes one exchange, however many callers want it.
 
-    It works as the cache of tokens does, and has threads, entries and figures of its own. A token
-    is needed, and requested from that cache, only when an exchange is due.
+    It works as the cache of tokens does, and has its own threads, entries and counts. Only when an
+    exchange is due, it requests a token from the cache of tokens.
 
     Args:
-        tokens: Where the tokens come from.
+        tokens: The cache of tokens.
 
-        client: Exchanges them, if it can; otherwise a DevTokenClient does.
+        client: Exchanges the tokens, if it has ``fetch_credentials()``; otherwise, a
+            DevTokenClient of this cache does.
 
         developer_provider: The provider whose login is the user id.
+
+        plain: A request that names a user and nothing else.
     """
 
     def __init__(
-        self, tokens: TokenCache, client: TokenFetcher, developer_provider: str | None
+        self,
+        tokens: TokenCache,
+        client: TokenFetcher,
+        developer_provider: str | None,
+        plain: TokenRequest,
     ) -> None:
         self._tokens = tokens
         self._provider = developer_provider
@@ -55,9 +62,11 @@ class CredentialsCache:
             recorder=tokens._new_recorder("credentials"),
             **tokens._limits,
         )
+        if developer_provider is not None:
+            self.leases.state.entries.leases.set_plain(self.key(CredentialsRequest(plain)).rest)
 
     def follow(self) -> None:
-        """Forget, from now on, what other hosts forget."""
+        """From now on, also remove what other hosts invalidate."""
         self._tokens._state.followers.append(self.leases.follow)
 
     def steps(
@@ -74,7 +83,7 @@ class CredentialsCache:
         return request.key(self._provider)
 
     def _fetch(self, request: CredentialsRequest) -> AwsCredentials:
-        """Exchange a token, and once more a new one if AWS no longer accepts the first."""
+        """Exchange a token. If AWS no longer accepts it, exchange a new one, once."""
         began = self.leases.state.now()
         token = self._token(request.token_request, began)
         try:
@@ -97,7 +106,7 @@ class CredentialsCache:
         return wait_blocking(self._tokens._leases.lookup.steps(request, least, left))
 
     def forget(self, user_id: str) -> None:
-        """Discard every credentials of a user."""
+        """Discard all credentials of a user."""
         try:
             invalidation = Invalidation.of_user(user_id, self._provider)
         finally:
@@ -105,7 +114,7 @@ class CredentialsCache:
         self.leases.discard(invalidation)
 
     def forget_identity(self, identity_id: str) -> None:
-        """Discard every credentials of a Cognito identity."""
+        """Discard all credentials of a Cognito identity."""
         self.leases.discard(Invalidation.of_identity(identity_id))
 
     def clear(self) -> None:

@@ -1,4 +1,4 @@
-"""What a session requests for a user, with errors in the words of the session's arguments."""
+"""Builds the request for a user. Its errors name the arguments of the session's methods."""
 
 from __future__ import annotations
 
@@ -81,5 +81,5 @@ def request_of_anyone(
 
 
 def _renamed(violation: Violation, member: str, argument: str) -> Violation:
-    """Return a violation under the name that the caller knows the member by."""
+    """Return a violation that names the caller's argument, if it is about that member."""
     return attrs.evolve(violation, member=argument) if violation.member == member else violation

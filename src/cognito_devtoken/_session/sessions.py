@@ -1,8 +1,8 @@
 """
 The two sessions, one for threads and one for event loops.
 
-Both use the same kind of cache, and differ only in how their callers wait. The one for event loops
-is in ``asynchronous``.
+Both use the same kind of cache, and differ only in how callers wait. The session for event loops is
+in ``asynchronous``.
 """
 
 from __future__ import annotations
@@ -34,39 +34,39 @@ class TokenSession(Session):
         with TokenSession(pool_id, developer_provider="login.example.com") as session:
             token = session.get_token("user-42")
 
-    Open one for as long as the application runs, and share it between any number of threads.
-    Nothing runs before the first call. A forked child keeps the tokens of its parent, and makes
-    its own connections and threads.
+    Open one session for as long as the application runs, and share it between any number of
+    threads. No thread runs before the first call. A forked child keeps the tokens of its parent,
+    and makes its own connections and threads.
 
     Args:
         identity_pool_id: The identity pool, ``REGION:GUID``.
 
-        developer_provider: The pool's developer provider name, 1 to 128 characters, to which
-            user ids belong. None if only :meth:`get` is used.
+        developer_provider: The developer provider name of the pool, 1 to 128 characters. User ids
+            are logins of this provider. None if you only use :meth:`get`.
 
         token_duration: How long tokens live unless a call says otherwise: whole seconds or a
             timedelta, 1 s to 86,400 s (24 hours). None uses Cognito's default of 900 s.
 
-        client: Gets the tokens, and exchanges them for credentials if it can
-            (:class:`~cognito_devtoken.typing.CredentialsFetcher`). The session does not close it.
-            None makes a :class:`DevTokenClient`, which is closed with the session.
+        client: Gets the tokens. If it is a :class:`~cognito_devtoken.typing.CredentialsFetcher`, it
+            also exchanges them for credentials. The session does not close it. None makes a
+            :class:`DevTokenClient`, which is closed with the session.
 
         policy: When tokens are refreshed; None uses the defaults.
 
         store: Shares tokens with other processes and hosts, such as a
             :class:`~cognito_devtoken.stores.redis.RedisStore`. The session does not close it.
 
-        max_entries: How many tokens to hold at most, and how many credentials. 10,000 tokens take
-            about 15 MB.
+        max_entries: How many tokens to hold at most. The limit applies separately to credentials.
+            10,000 tokens take about 15 MB.
 
-        max_concurrent_fetches: How many calls to Cognito to make at once, and how many exchanges
-            of tokens for credentials. Cognito's default quota is 50 calls for a token per second
-            for an account and region.
+        max_concurrent_fetches: How many calls for a token to make at once. The limit applies
+            separately to exchanges of tokens for credentials. Cognito's default quota is 50 calls
+            for a token per second, for each account and region.
 
         clock: Measures the age of tokens; None uses this machine's clocks.
 
-        on_event: Hooks, called with each :class:`~cognito_devtoken.events.Event`, outside every
-            lock. Exceptions that they raise are swallowed, and counted in :meth:`stats`.
+        on_event: Hooks, which are called with each :class:`~cognito_devtoken.events.Event`, outside
+            every lock. Exceptions that they raise are swallowed, and counted in :meth:`stats`.
 
     Raises:
         InvalidRequestError: If *identity_pool_id*, *developer_provider* or *token_duration*
@@ -86,8 +86,8 @@ class TokenSession(Session):
         Args:
             user_id: Your own id of the user, 1 to 50,000 characters.
 
-            logins: Tokens of public providers by the providers' names, to be linked to the
-                user's identity.
+            logins: Tokens of public providers, by the names of the providers. Cognito links these
+                logins to the user's identity.
 
             identity_id: The identity to link the logins to.
 
@@ -95,13 +95,13 @@ class TokenSession(Session):
 
             token_duration: How long the token lives; None uses the session's.
 
-            min_remaining: How much life the token must have left, in seconds or as a
-                timedelta; if it has less, a new one is fetched. For this call it replaces the
-                policy's grace period. If no new token is available, a valid one is returned
-                anyway, unless the policy has ``strict_grace``.
+            min_remaining: How much life the token must have left, in seconds or as a timedelta. If
+                the cached token has less, a new one is fetched. For this call, this value replaces
+                the policy's grace period. If no new token is available, a cached token that is
+                still valid is returned anyway, unless the policy has ``strict_grace``.
 
-            timeout: How long to wait at most, in seconds or as a timedelta; None waits for
-                30 s. The call to Cognito continues for later callers.
+            timeout: How long to wait at most, in seconds or as a timedelta; None waits for 30 s.
+                After a time-out, the call to Cognito continues for later callers.
 
         Raises:
             InvalidRequestError: If an argument violates a limit of the operation.
@@ -122,13 +122,13 @@ class TokenSession(Session):
         """
         if not options:
             try:
-                token: OpenIdToken = self._tokens[user_id, self._default_digest]
+                token: OpenIdToken = self._tokens[user_id]
             except (KeyError, TypeError):
                 pass  # a miss, or not a user id
             else:
                 wall = self._time()
                 if wall < token._due_wall and self._monotonic() - wall < token._ahead:
-                    # Without a lock: no other thread interrupts such an addition.
+                    # No lock is needed, because no other thread interrupts such an addition.
                     self._hits += 1
                     return token
         try:
@@ -148,8 +148,8 @@ class TokenSession(Session):
         Get a token for a request: the cached one, or a new one.
 
         Args:
-            request: What to request, from the session's identity pool. The session's own
-                settings do not change it.
+            request: What to request. It must name the session's identity pool. The session's other
+                settings, such as its *token_duration*, do not apply to it.
 
             min_remaining: As for :meth:`get_token`.
 
@@ -166,8 +166,9 @@ class TokenSession(Session):
         """
         Get a new token for a user, whatever is cached.
 
-        Concurrent refreshes of the same token share one call, which starts after each of them
-        was called. It takes and raises the same as :meth:`get_token`, except *min_remaining*.
+        Concurrent refreshes of the same token share a call to Cognito, if it starts after they were
+        called. This method takes the same arguments as :meth:`get_token`, except *min_remaining*,
+        and raises the same errors.
         """
         try:
             steps = self._steps(user_id, options, forced=True)
@@ -182,9 +183,9 @@ class TokenSession(Session):
         """
         Get AWS credentials for a user: the cached ones, or new ones.
 
-        They are cached and refreshed as tokens are. New ones are exchanged for the user's token,
-        which is requested only then. If AWS no longer accepts the token, the session discards it
-        and tries once more with a new one.
+        Credentials are cached and refreshed as tokens are. To get new credentials, the session gets
+        the user's token and exchanges it. If AWS no longer accepts the token, the session discards
+        it and tries once more with a new one.
 
         Args:
             user_id: Your own id of the user, 1 to 50,000 characters.
@@ -203,7 +204,7 @@ class TokenSession(Session):
 
             timeout: As for :meth:`get_token`.
 
-        It raises the same errors as :meth:`get_token`, and those of the exchange:
+        This method raises the same errors as :meth:`get_token`, and those of the exchange:
 
         Raises:
             IdentityPoolRolesError: If the identity pool has no role that the user may assume.
@@ -215,9 +216,9 @@ class TokenSession(Session):
             StaleTokenError: If AWS accepts neither the token nor a new one.
         """
         if not options:
-            # As in get_token(): sharing it would make a hit a sixth slower.
+            # The same code as in get_token(): calling shared code would make a hit a sixth slower.
             try:
-                found: AwsCredentials = self._credentials[user_id, self._credentials_digest]
+                found: AwsCredentials = self._credentials[user_id]
             except (KeyError, TypeError):
                 pass
             else:
@@ -237,9 +238,9 @@ class TokenSession(Session):
         """
         Call Cognito once, to prove that pool, developer provider and AWS credentials are right.
 
-        The call bypasses the cache, and takes as long as the client lets it: with a
-        :class:`DevTokenClient`, two attempts of at most 7 s. Cognito refuses it and creates
-        nothing, because it asks for an identity that does not exist; an emulator that returns a
+        The call bypasses the cache, and only the client limits its time: a
+        :class:`DevTokenClient` makes two attempts of at most 7 s. The call asks for an identity
+        that does not exist, so Cognito refuses it and creates nothing. An emulator that returns a
         token all the same may create the user ``cognito-devtoken-check``. :meth:`health` reports
         the outcome.
 
@@ -263,10 +264,11 @@ class TokenSession(Session):
         """
         Discard a token, or credentials, that a service rejected.
 
-        Only the cached ones are discarded: when ten callers report the same rejected token, the
-        first discards it, and all of them get the next one.
+        A token is discarded only if it is the cached one. So if ten callers report the same
+        rejected token, the first discards it, and all of them get the same new token. Credentials
+        are handled in the same way.
 
-        AWS goes on accepting both, and credentials exchanged for the token, until they expire.
+        AWS accepts both, and credentials that the token was exchanged for, until they expire.
         """
         try:
             self._invalidate(token)
@@ -277,7 +279,7 @@ class TokenSession(Session):
         """
         Discard every token and all credentials of a user, whatever else was requested.
 
-        AWS goes on accepting them until they expire.
+        AWS accepts them until they expire.
         """
         try:
             self._forget(user_id)
@@ -288,7 +290,7 @@ class TokenSession(Session):
         """
         Discard every token and all credentials of a Cognito identity.
 
-        AWS goes on accepting them until they expire.
+        AWS accepts them until they expire.
         """
         try:
             self._forget_identity(identity_id)
@@ -296,15 +298,15 @@ class TokenSession(Session):
             del identity_id  # it may be a user id in the wrong place
 
     def clear(self) -> None:
-        """Discard every token and all credentials. AWS goes on accepting them until they expire."""
+        """Discard every token and all credentials. AWS accepts them until they expire."""
         self._clear()
 
     def close(self) -> None:
         """
         Discard every token, and close what the session opened.
 
-        Waiting callers get a SessionClosedError, and calls to Cognito are not waited for. It may
-        be called more than once, and from a signal handler.
+        Waiting callers get a SessionClosedError. Closing does not wait for calls to Cognito. You
+        may call this method more than once, and from a signal handler.
         """
         self._close()
 

@@ -47,7 +47,7 @@ REQUIRED = {
         "complete requests to get(), and needs none, opens the session itself."
     ),
 }
-# How similar the name of another variable must be to be taken for a misspelling.
+# How similar, from 0 to 1, the name of another variable must be to count as a misspelling.
 _SIMILAR = 0.8
 
 
@@ -87,7 +87,7 @@ def not_set(name: str, environ: Iterable[str]) -> ConfigurationError:
     from difflib import get_close_matches
 
     variable = f"{PREFIX}{name}"
-    # What begins with the prefix has already been refused as unknown.
+    # A misspelt variable that begins with the prefix has already been refused as unknown.
     others = [each for each in environ if not each.startswith(PREFIX)]
     similar = get_close_matches(variable, others, 1, _SIMILAR)
     guess = f" {similar[0]} is set: did you mean it?" if similar else ""
@@ -108,7 +108,7 @@ def _likely(name: str) -> str:
 
 
 def _store(url: Secret, keys: Secret) -> TokenStore | None:
-    """Return the store at a URL, if one is set."""
+    """Return the store at a URL; None if no URL is set."""
     found = [name for name, text in zip(_STORE, (url, keys), strict=True) if text.reveal()]
     if not found:
         return None
@@ -150,7 +150,7 @@ def _read(
 
 
 def in_variables(error: ValueError, arguments: Iterable[str]) -> ConfigurationError:
-    """Return an error about arguments that names the variables they come from."""
+    """Return an error about arguments that names the variables instead of the arguments."""
     text = str(error)
     for name in arguments:
         text = re.sub(rf"\b{name}\b", f"{PREFIX}{name.upper()}", text)

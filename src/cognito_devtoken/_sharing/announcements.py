@@ -1,7 +1,7 @@
 """
-What this host has to announce to the others, and the marks that it has to set.
+The invalidations that this host has yet to announce to the others, and the marks it has yet to set.
 
-Law of this module: nothing that the store refuses holds up what comes after it.
+Law of this module: if the store refuses a message, the messages after it are still sent.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from .invalidation_index import InvalidationIndex, LogPosition
 from .log_reader import KEEP, LOG_LIFE
 
 
-# A host that has more to announce than this announces that everything is invalid.
+# If a host has more invalidations to announce, it announces that everything is invalid instead.
 _MOST = 10_000
 # How many invalidations go into one message, at most.
 _AT_ONCE = 100
 
 
 class Announcements:
-    """Queued under the lock, and written to the store by one thread at a time."""
+    """Invalidations, queued under the lock and written to the store by one thread at a time."""
 
     def __init__(
         self,
@@ -41,25 +41,25 @@ class Announcements:
         self.reset()
 
     def reset(self) -> None:
-        """Have nothing to announce."""
+        """Drop everything that is queued."""
         self._queued: dict[InvalidationScope, None] = {}  # in order
         self._sending: list[InvalidationScope] = []
         self._unmarked: deque[tuple[InvalidationScope, LogPosition]] = deque()
         self._at_once = _AT_ONCE
 
     def add(self, scopes: Iterable[InvalidationScope]) -> None:
-        """Queue some. The caller holds the lock."""
+        """Queue invalidations. The caller holds the lock."""
         self._queued.update(dict.fromkeys(scopes))
         if len(self._queued) > _MOST:
             self._queued = {EVERYTHING: None}
 
     def knows(self, scope: InvalidationScope) -> bool:
-        """Tell whether one is already queued. The caller holds the lock."""
+        """Tell whether an invalidation is already queued. The caller holds the lock."""
         return scope in self._queued or scope in self._sending
 
     @property
     def unsent(self) -> bool:
-        """Whether there is anything that other hosts cannot know yet."""
+        """Whether any invalidation is not in the log yet, so that other hosts cannot know it."""
         return bool(self._queued or self._sending)
 
     @property
@@ -69,7 +69,7 @@ class Announcements:
 
     def send(self, most: float = float("inf")) -> None:
         """
-        Append what is queued to the log, in at most so many messages.
+        Append what is queued to the log, in at most *most* messages.
 
         Raises:
             StoreFailedError: If the store fails.
@@ -87,7 +87,8 @@ class Announcements:
             finally:
                 with self._state.lock:
                     self._sending = []
-                    # Behind the others, and in smaller messages, in case it is the message.
+                    # If it failed, queue it again: last and in smaller messages, because this
+                    # message itself may be what the store refuses.
                     self._queued.update(dict.fromkeys(scopes))
                     self._at_once = max(len(scopes) // 2, 1) if scopes else _AT_ONCE
             sent += 1
@@ -99,13 +100,13 @@ class Announcements:
         with self._state.lock:
             self._index.announced(scopes, at, text, now)
             self._unmarked.extend((scope, at) for scope in scopes)
-            if len(self._unmarked) > 2 * _MOST:  # the store takes messages, but no marks
+            if len(self._unmarked) > 2 * _MOST:  # the store accepts messages, but no marks
                 self._unmarked.clear()
                 self.add([EVERYTHING])
 
     def mark(self, most: int) -> None:
         """
-        Set some marks, for hosts that start when the log no longer holds the message.
+        Set up to *most* marks, for hosts that start when the log no longer has the messages.
 
         Raises:
             StoreFailedError: If the store fails.

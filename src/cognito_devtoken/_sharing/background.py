@@ -1,9 +1,9 @@
 """
 A thread in the background: started on demand, ended when there is nothing left to do.
 
-Laws of this module: it does not keep its owner alive. Whatever a round raises is reported, and the
-next round comes after a pause; whatever ends the thread, the next call of ensure() starts another
-one.
+Laws of this module: the thread does not keep its owner alive. If a round raises anything, the
+thread reports it, pauses, and runs the next round. However the thread ended, the next call of
+ensure() starts another one.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .._runtime.threads import start_daemon
 
 T = TypeVar("T")
 
-# For how many seconds it pauses after a round that failed.
+# How many seconds the thread pauses after a round that failed.
 AFTER_FAILURE = 0.5
 
 
@@ -30,13 +30,15 @@ class BackgroundThread(Generic[T]):
     Runs rounds for its owner, with pauses between them.
 
     Args:
-        owner: Whom the rounds are for. The thread ends when it is garbage-collected.
+        owner: The object that the rounds work for. The thread ends when the owner is
+            garbage-collected.
 
-        run_round: Runs a round. Returns for how many seconds to pause, or None to end the thread.
-            Before it returns None, it calls :meth:`ended`, under the lock if anything may still
-            be left to do.
+        run_round: Runs one round. Returns how many seconds to pause, or None to end the thread.
+            Before it returns None, it must call :meth:`ended`. If new work may arrive, it must
+            hold the lock while it finds that nothing is left to do and calls :meth:`ended`.
+            Otherwise the new work would wait for a thread that is about to end.
 
-        report: Reports what a round, or the pause before it, has raised.
+        report: Reports an exception that was raised by a round, or by the pause before it.
 
         lock: The lock of the cache.
     """
@@ -58,15 +60,16 @@ class BackgroundThread(Generic[T]):
     def reset(self) -> None:
         """Start afresh in a forked child, which has no other threads."""
         self.running = False
-        # Not an Event: a signal handler may close the session while the thread sets one.
+        # Not an Event, whose lock is not reentrant: a signal handler that closes the session may
+        # interrupt a thread that is setting the event.
         self.wake: SimpleQueue[None] = SimpleQueue()
 
     def ensure(self, *, first_pause: float) -> None:
         """
-        Make sure that the thread runs, if one can be started.
+        Make sure that the thread runs. If no thread can be started, nothing happens.
 
         Args:
-            first_pause: For how many seconds a new thread pauses before its first round.
+            first_pause: How many seconds a new thread pauses before its first round.
         """
         with self._lock:
             if self.running:
@@ -81,7 +84,7 @@ class BackgroundThread(Generic[T]):
             raise
 
     def end_pause(self) -> None:
-        """Have the next round start now."""
+        """End the pause, so that the next round starts now."""
         self.wake.put(None)
 
     def ended(self) -> None:

@@ -1,8 +1,8 @@
 """
-When a store that fails is used again.
+Decides when a store that has failed is used again.
 
-Law of this module: an unavailable store costs the first three operations, and then one probe after
-each pause, until it answers again. In between, nothing waits for it.
+Law of this module: while a store is unavailable, only the first three operations wait for it, and
+then one probe after each pause. No other operation waits.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ from .._values.clock import Instant
 
 
 _FAILURES_TO_OPEN = 3
-# How many seconds the breaker stays open: doubled each time, and always less than 30 s.
+# How many seconds the breaker stays open: first, and at most. The pause doubles each time, and is
+# less than 30 s even with jitter.
 _SHORTEST, _LONGEST = 5.0, 25.0
-# So that a fleet does not probe all at once.
+# The share of a pause that is added to it at random, so that the hosts do not all probe at once.
 _JITTER = 0.1
 
 
@@ -51,7 +52,7 @@ class CircuitBreaker:
             draw: A random number from 0 to 1.
 
         Returns:
-            For how many seconds the store is not used from now on; 0 while it still is.
+            How many seconds the store is not used from now on; 0 if it is still used.
         """
         self._failures += 1
         if self._failures < _FAILURES_TO_OPEN or (self._since and not self._probing):

@@ -22,7 +22,7 @@ from .invalidation_index import LogPosition
 
 
 class StoreFailedError(Exception):
-    """The store failed. The failure is already counted, and needs no further handling."""
+    """The store failed. The failure is already counted and reported."""
 
 
 class GuardedStore:
@@ -35,11 +35,11 @@ class GuardedStore:
         self.reset()
 
     def reset(self) -> None:
-        """Forget its failures."""
+        """Forget the failures of the store."""
         self._breaker = CircuitBreaker()
 
     def allows(self) -> bool:
-        """Tell whether to use it now."""
+        """Tell whether to use the store now."""
         now = self._state.now()
         with self._state.lock:
             return self._breaker.allows(now)
@@ -49,7 +49,7 @@ class GuardedStore:
         Run an operation of the store.
 
         Raises:
-            StoreFailedError: If it fails.
+            StoreFailedError: If the store raises an error, or returns a value of the wrong form.
         """
         state, recorder = self._state, self._state.recorder
         try:
@@ -67,19 +67,19 @@ class GuardedStore:
         raise StoreFailedError
 
     def attempt(self, operation: str, *arguments: Any) -> Any:
-        """Run an operation whose failure does not matter. Returns None if it fails."""
+        """Run an operation. Returns None if it fails, for callers that continue all the same."""
         with suppress(StoreFailedError):
             return self.use(operation, *arguments)
         return None
 
     def report(self, activity: str, error: BaseException) -> None:
-        """Record that something other than the store has interrupted the use of the store."""
+        """Record an error that interrupted a background thread but did not come from the store."""
         with self._state.lock:
             self._state.recorder.counts["store_errors"] += 1
             self._state.recorder.emit(StoreFailed, activity, type(error).__name__, 0.0)
 
     def refuse(self, key: Key | None, why: str) -> None:
-        """Record that a value, or with no key a message of the log, cannot be used."""
+        """Record that a value cannot be used; without a key, that a message of the log cannot."""
         recorder = self._state.recorder
         with self._state.lock:
             recorder.counts["store_undecryptable"] += 1
@@ -124,7 +124,7 @@ def _nothing(result: object) -> None: ...
 
 def _whether(result: object) -> bool:
     if not isinstance(result, bool):
-        raise TypeError  # a forgotten None, for example, must not mean "no longer held"
+        raise TypeError  # a store that forgets to return True must not seem to have lost a lock
     return result
 
 

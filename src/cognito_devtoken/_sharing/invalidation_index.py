@@ -1,9 +1,10 @@
 """
-What was invalidated, on this host and others, so that it is not taken from the store.
+Remembers what was invalidated, here and on other hosts, so that it is not taken from the store.
 
-Laws of this module: a token is refused if it was invalidated at a later position of the log than
-the one at which it was requested, or if it was requested while there was another log. No clock is
-compared with another host's: a host notes the position of the log before it fetches a token.
+Laws of this module: before a host fetches a token, it notes the present position of the log, and
+stores that position with the token. A token is refused if it was invalidated at a later position
+of the log, or if it was requested while there was another log. So no host's clock is compared with
+another host's.
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ from .._values.key import Key
 from .._values.token import OpenIdToken
 
 
-# How many invalidations are remembered. Whether an older token is still valid is in the marks of
-# the store.
+# How many invalidations are remembered. For tokens that were requested before these, the marks in
+# the store tell whether they are still valid.
 REMEMBERED = 10_000
-# A host that has read the whole log within the last HEARD seconds misses nothing if the log is
-# lost: other hosts announce again whatever is up to TOLD_AGAIN seconds old.
+# If the log is lost, hosts announce again every invalidation of the last TOLD_AGAIN seconds. So a
+# host that has read the whole log within the last HEARD seconds misses nothing.
 HEARD, TOLD_AGAIN = 45.0, 90.0
 
 
@@ -46,7 +47,7 @@ class InvalidationIndex:
     def __init__(self, developer_provider: str | None) -> None:
         self._provider = developer_provider
         self._to_tell_again: dict[InvalidationScope, Instant] = {}
-        self._dropped: Instant | None = None  # when the last one that was dropped was noted
+        self._dropped: Instant | None = None  # when the one that was last dropped had been noted
         self._start("")
 
     def _start(self, log: str) -> None:
@@ -54,7 +55,7 @@ class InvalidationIndex:
         self.read = 0  # the position up to which it has been read
         self._latest = 0  # the last known position
         self._last = b""  # the message at the position up to which it has been read
-        self._floor = 0  # what was announced up to here is not known
+        self._floor = 0  # invalidations up to this position may be unknown here
         self._noted: dict[InvalidationScope, tuple[int, Instant]] = {}
         self._own: dict[int, bytes] = {}  # own messages that have not been read back
 
@@ -66,28 +67,28 @@ class InvalidationIndex:
     @property
     def start(self) -> int | None:
         """
-        Where to read next: at the last message, to see whether it is still there.
+        The position to read from; None to read only the latest messages, as a host that starts.
 
-        A host that starts reads the latest messages only.
+        It is the position of the last message that was read, to see whether it is still there.
         """
         return self.read if self.log else None
 
     def announced(
         self, scopes: Iterable[InvalidationScope], at: LogPosition, text: bytes, now: Instant
     ) -> None:
-        """Note what this host has announced, and at which position."""
+        """Note what this host has announced, and at which position of the log."""
         if at.log == self.log:
             self._own[at.position] = text
             self._note(scopes, at.position, now)
-        else:  # a log that this host has not read yet, and that may be lost before it does
+        else:  # in a log that this host has not read yet, and that may be lost before it does
             self._to_tell_again.update(dict.fromkeys(scopes, now))
 
     def knows(self, scope: InvalidationScope) -> bool:
-        """Tell whether something has been announced, by any host."""
+        """Tell whether any host has announced this invalidation."""
         return scope in self._noted
 
     def has_lost(self, messages: Sequence[tuple[int, bytes]]) -> bool:
-        """Tell whether the log has lost messages, given those from *start* on."""
+        """Tell whether the log has lost messages, given its messages from *start* on."""
         if self.read and not messages:
             return True  # its positions went back
         if self.read and messages[0][0] == self.read and messages[0][1] != self._last:
@@ -96,23 +97,36 @@ class InvalidationIndex:
         return any(there.get(position, text) != text for position, text in self._own.items())
 
     def lacks_own(self) -> bool:
-        """Tell whether this host's own messages are missing, once the whole log has been read."""
+        """
+        Tell whether some of this host's own messages have not been read back.
+
+        Once the whole log has been read, these messages are lost.
+        """
         return bool(self._own)
 
     def begin(self, log: str, floor: int = 0) -> None:
-        """Go on with another log, which knows nothing of what the one before said."""
+        """
+        Go on with another log, which has none of the messages of the one before.
+
+        Args:
+            log: The id of the new log.
+
+            floor: The position up to which its messages are not read.
+        """
         for scope, (_, when) in self._noted.items():
             self._to_tell_again[scope] = when
         self._start(log)
         self._latest = self.read = self._floor = floor
 
     def may_tell_again(self, now: Instant) -> bool:
-        """Tell whether other hosts would need to know from this one what the log may lose."""
+        """
+        Tell whether this host would have to announce an invalidation again, if the log were lost.
+        """
         latest = next(reversed(self._noted.values()), None)
         return latest is not None and latest[1].age(now) < TOLD_AGAIN
 
     def untold(self, now: Instant) -> list[InvalidationScope]:
-        """Return what the present log lacks, once the whole log has been read."""
+        """Return what to announce again, once the whole new log has been read and lacks it."""
         if not self._to_tell_again:
             return []
         recent = [
@@ -122,11 +136,11 @@ class InvalidationIndex:
         ]
         self._to_tell_again = {}
         if self._dropped and self._dropped.age(now) < TOLD_AGAIN:
-            return [EVERYTHING]  # more than could be remembered
+            return [EVERYTHING]  # there were more of them than are remembered
         return recent
 
     def read_messages(self, messages: Iterable[Message], now: Instant) -> list[InvalidationScope]:
-        """Note what comes next in the log. Returns what other hosts have announced."""
+        """Note the next messages of the log. Returns what other hosts have announced in them."""
         others: list[InvalidationScope] = []
         for position, text, scopes in messages:
             self.read, self._last = position, text
@@ -137,14 +151,15 @@ class InvalidationIndex:
         return others
 
     def missed(self, position: int) -> None:
-        """Note that what came before a position may not have been read."""
+        """Note that some messages before a position were never read."""
         self._floor = max(self._floor, position - 1)
         self._own = {own: text for own, text in self._own.items() if own >= position}
 
     def _note(self, scopes: Iterable[InvalidationScope], position: int, now: Instant) -> None:
         self._latest = max(self._latest, position)
         for scope in scopes:
-            # An own message may come after others that have not been read yet.
+            # This host notes its own message when it sends it, even if there are messages of other
+            # hosts before it that it has not read yet.
             known, _ = self._noted.pop(scope, (0, now))
             self._noted[scope] = max(position, known), now
             if len(self._noted) > REMEMBERED:
@@ -152,7 +167,16 @@ class InvalidationIndex:
                 self._floor = max(self._floor, dropped)
 
     def refuses(self, key: Key, token: OpenIdToken, since: LogPosition) -> bool:
-        """Tell whether a token that was requested at a position of the log is known as invalid."""
+        """
+        Tell whether a token is known to be invalid.
+
+        Args:
+            key: The cache key of the token.
+
+            token: The token.
+
+            since: The position of the log when the token was requested.
+        """
         if since.log != self.log:
             return True
         if not self._noted:
@@ -161,5 +185,5 @@ class InvalidationIndex:
         return any(self._noted.get(scope, (0,))[0] > since.position for scope in scopes)
 
     def knows_all_since(self, since: LogPosition) -> bool:
-        """Tell whether everything is known that was invalidated after a position of the log."""
+        """Tell whether this host knows everything that was invalidated after a position."""
         return since.position >= self._floor

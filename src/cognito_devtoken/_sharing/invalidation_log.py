@@ -1,10 +1,12 @@
 """
 How hosts announce their invalidations to each other: through a log in the shared store.
 
-Laws of this module: no token is taken from the store unless this host has announced its own
-invalidations, and has read the other hosts' within the last seconds. The log is for promptness.
-Messages trimmed from it are covered by the marks; messages it has lost are announced again by the
-hosts.
+Laws of this module: a host takes a token from the store only if it has announced its own
+invalidations, and has read those of the other hosts within the last seconds.
+
+The log makes invalidations arrive quickly; correctness does not depend on it. It keeps only the
+latest messages; the marks replace older ones. If the log itself is lost, the hosts announce their
+recent invalidations again.
 """
 
 from __future__ import annotations
@@ -27,25 +29,24 @@ from .log_reader import LogReader
 from .messages import mark_names
 
 
-# How often the log is read, in seconds: how long a token may still be served after
-# another host has invalidated it.
+# How many seconds pass between two readings of the log. For that long, a token may still be served
+# after another host has invalidated it.
 LISTEN_EVERY = 2.0
 # A host that has not read the log for this long reads it before it takes a token from the store.
 _FRESH = 2 * LISTEN_EVERY
-# How many marks a caller sets at once.
+# How many marks are set at once by a flight, for which a caller may wait, and by the listener.
 _CALLERS_MARKS = 10
-# How many marks the listener sets at once.
 _LISTENERS_MARKS = 200
-# How many seconds to wait for another thread that exchanges messages.
+# How many seconds to wait while another thread exchanges messages with the store.
 EXCHANGE_WAIT = 1.0
-# How many seconds to wait for it when a session is closed.
+# The same while a session is being closed.
 _LAST_WAIT = 0.3
 # How many messages, and how many marks, are written when a session is closed.
 _LAST_MESSAGES = 3
 
 
 class InvalidationLog:
-    """What this host has to announce, and what it has read of the log."""
+    """The log as this host uses it: what it has to announce, and what it has read."""
 
     def __init__(
         self,
@@ -62,7 +63,7 @@ class InvalidationLog:
         self._key_check = KeyCheck(state, store)
         kind = InvalidationLog
         self.thread = BackgroundThread(self, kind.listen_once, kind.report, state.lock)
-        # Hooks have a thread of their own: one that hangs must not keep this host from listening.
+        # Hooks have a thread of their own, so that a hook that hangs does not stop the listener.
         self.hooks = BackgroundThread(self, kind.run_hooks, kind.report_hook, state.lock)
         self.reset()
 
@@ -77,12 +78,12 @@ class InvalidationLog:
 
     def announce(self, scope: InvalidationScope, *, again: bool) -> None:
         """
-        Announce to other hosts, soon and in the background. Called under the lock.
+        Announce an invalidation to other hosts, soon and in the background. Called under the lock.
 
         Args:
             scope: What is invalid.
 
-            again: Whether to announce it even if any host has done so before.
+            again: Whether to announce it even if a host has announced it before.
         """
         if not again and (self.index.knows(scope) or self._announcements.knows(scope)):
             return
@@ -92,18 +93,18 @@ class InvalidationLog:
 
     def catch_up(self) -> None:
         """
-        Learn which tokens must not be taken from the store.
+        Make sure that this host knows which tokens must not be taken from the store.
 
         Raises:
             StoreFailedError: If the store fails.
         """
-        # The thread may be running and hang, or the process may have been frozen.
+        # Also if the thread runs: it may hang, or the process may have been frozen.
         fresh = self._up_to_date and self._reader.is_fresh(self._state.now(), _FRESH)
         if self._announcements.unsent or not (self.thread.running and fresh):
             self._exchange()
 
     def is_all_announced(self) -> bool:
-        """Tell, under the lock, whether other hosts can know what this one has invalidated."""
+        """Tell, under the lock, whether everything that this host has invalidated is in the log."""
         return not self._announcements.unsent
 
     def is_marked(self, key: Key, token: OpenIdToken, since: LogPosition) -> bool:
@@ -122,7 +123,7 @@ class InvalidationLog:
         """Announce what is queued, read the log, and set some marks."""
         attempts = self._attempts
         try:
-            # There is little to exchange, but a store may be slow, and callers wait for this.
+            # Not for longer: there is little to exchange, so the store is slow, and callers wait.
             if not self._exchanging.acquire(timeout=EXCHANGE_WAIT):
                 raise StoreFailedError
             if attempts == self._attempts or self._announcements.unsent:
@@ -133,9 +134,10 @@ class InvalidationLog:
                 with suppress(StoreFailedError):
                     self._announcements.mark(marks)
             elif not self._up_to_date:
-                raise StoreFailedError  # the exchange that this thread waited for failed
+                raise StoreFailedError  # the exchange of the other thread failed
         finally:
-            release_if_owned(self._exchanging)  # even if a signal handler raised just after it
+            # Even if a signal handler raised an exception right after the lock was taken.
+            release_if_owned(self._exchanging)
 
     def _send_and_read(self) -> None:
         if not self.index.log:
@@ -144,20 +146,20 @@ class InvalidationLog:
                 return
         self._announcements.send()
         self._read()
-        self._announcements.send()  # what the log has lost
+        self._announcements.send()  # again, if the log turned out to be lost
 
     def _read(self) -> None:
         lost = self._reader.read()
         with self._state.lock:
             self._announcements.add(lost)
 
-    # The thread that listens while there are tokens that another host may invalidate
+    # The listener: a thread that runs while there are tokens that another host may invalidate
 
     def ensure_listener(self, *, at_once: bool = True) -> None:
         """
         Make sure that a thread reads the log from now on.
 
-        Without a thread, each flight reads the log before it looks.
+        If no thread can be started, each flight reads the log before it looks in the store.
         """
         with self._state.lock:
             if not self.thread.running:
@@ -165,11 +167,11 @@ class InvalidationLog:
         self.thread.ensure(first_pause=0 if at_once else LISTEN_EVERY)
 
     def listen_once(self) -> float | None:
-        """Run one round of the listener thread; return how long to pause, or None to end it."""
+        """Run one round of the listener. Returns how long to pause, or None to end the thread."""
         state, announcements = self._state, self._announcements
         now = state.now()
         with state.lock:
-            # What was abandoned may still arrive, and be kept.
+            # The token of an abandoned flight may still arrive, and be kept.
             expected = state.flights.by_key or state.flights.in_the_air()
             witness = announcements.unmarked or self.index.may_tell_again(now)
             idle = not (state.entries.leases or expected or witness)
@@ -190,12 +192,16 @@ class InvalidationLog:
         return 0.0 if exchanged and announcements.unmarked else LISTEN_EVERY
 
     def run_hooks(self) -> None:
-        """Run what is deferred, once."""
+        """Run the deferred hooks, once."""
         self._state.recorder.run_deferred()
         self.hooks.ended()
 
     def report(self, error: BaseException) -> None:
-        """Report that a round has failed. No token is taken from the store until one succeeds."""
+        """
+        Report that a round of the listener has failed.
+
+        Until a round succeeds, no token is taken from the store.
+        """
         self._up_to_date = False
         self._store.report("listen", error)
 
@@ -205,11 +211,11 @@ class InvalidationLog:
             self._state.recorder.counts["hook_errors"] += 1
 
     def close(self) -> None:
-        """Let the thread end. Called under the lock."""
+        """Wake the listener, which ends when the session is closed. Called under the lock."""
         self.thread.end_pause()
 
     def announce_remaining(self) -> None:
-        """Before the store is closed, announce what is left, without waiting long."""
+        """Announce what is left before the store is closed, without waiting long."""
         announcements = self._announcements
         if not ((announcements.unsent or announcements.unmarked) and self._store.allows()):
             return

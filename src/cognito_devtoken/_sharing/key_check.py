@@ -1,11 +1,13 @@
 """
 Whether the hosts that share a store have a key in common.
 
-Hosts without a common key share nothing, and nothing else would reveal it: each looks for tokens
-under names of its own. So one mark of the store holds the id of a key in use.
+Hosts without a common key share nothing, because each looks for tokens under names derived from
+its own keys. Nothing fails, so they would not notice. Therefore one mark in the store holds the id
+of a key in use.
 
-Laws of this module: a host only replaces the id of a key that it has itself. So the mark follows
-a rotation step by step, and a host with other keys reports the difference at every start.
+Law of this module: a host replaces the id in this mark only if it has the key with that id. So the
+mark follows a rotation step by step, and a host with other keys reports the difference at every
+start.
 """
 
 from __future__ import annotations
@@ -22,15 +24,15 @@ from .invalidation_index import LogPosition
 from .log_reader import LOG_LIFE
 
 
-# The same for every host, whatever its keys; every other name is derived from a key.
+# The name of that mark. It is the same on every host; every other name is derived from a key.
 NAME = sha256(b"cognito-devtoken keys in use").hexdigest()
-# How many seconds pass between two looks; after a failure; and after a host has written the id
-# where there was none, because another host may have done so at the same time.
+# How many seconds pass between two checks: normally, and after a failure. A host that found no id
+# and wrote its own checks again at once, because another host may have written at the same time.
 EVERY, _AFTER_FAILURE, _AFTER_FIRST = MAX_DURATION / 2, 60.0, 0.0
 
 
 class KeyCheck:
-    """Compares the keys of this host with the key that hosts use. One thread runs it."""
+    """Compares the keys of this host with the id in the store. Only one thread runs it."""
 
     def __init__(self, state: CacheState[TokenRequest, OpenIdToken], store: GuardedStore) -> None:
         self._state = state
@@ -41,7 +43,7 @@ class KeyCheck:
 
     def run(self) -> None:
         """
-        Look, if it is time to.
+        Compare, if the pause since the last time is over.
 
         Raises:
             StoreFailedError: If the store fails.
@@ -52,7 +54,7 @@ class KeyCheck:
             self._pause = self._look()
 
     def _look(self) -> float:
-        """Compare once. Returns for how many seconds not to look again."""
+        """Compare once. Returns how many seconds to pause before the next time."""
         own = self._store.keys.ids
         mark: LogPosition | None
         (mark,) = self._store.use("marks", [NAME])

@@ -1,8 +1,9 @@
 """
 Locks of the shared store that this process holds, renewed for as long as they are needed.
 
-Laws of this module: a call that is faster than RENEW_EVERY costs no extra round trip. No lock is
-renewed for longer than its flight may take. A lock that expires under its holder is counted once.
+Laws of this module: a call that takes less than RENEW_EVERY costs no extra round trip. A lock is
+renewed for at most as long as its flight may take. If a lock expires while its flight still needs
+it, that is counted once.
 """
 
 from __future__ import annotations
@@ -21,9 +22,8 @@ from .guarded_store import GuardedStore, StoreFailedError
 
 # How long a lock outlives a holder that was killed or frozen, in seconds.
 LOCK_SECONDS = 2.0
-# Three renewals in a row have to fail before a lock expires.
-# They run one after another: if 8 locks are held and each renewal
-# takes 0.2 s, some of them expire.
+# A lock expires only after three renewals in a row have failed. One thread renews all locks, one
+# after another: if 8 locks are held and each renewal takes 0.2 s, some of the locks expire.
 RENEW_EVERY = LOCK_SECONDS / 4
 # Renewing again and again without a pause would starve the calls that use the same store.
 _SHORTEST_PAUSE = 0.05
@@ -37,14 +37,14 @@ class HeldLock:
     name: str
     owner: str
     taken: Instant
-    tried: Instant = attrs.field(init=False)  # when it was taken, or last came up for renewal
+    tried: Instant = attrs.field(init=False)  # when it was taken, or its renewal was last tried
     expired: bool = attrs.field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:
         self.tried = self.taken
 
     def is_needed(self, now: Instant) -> bool:
-        """Whether the flight is still in the air and within its deadline."""
+        """Tell whether the flight still runs and is within its deadline."""
         flight = self.flight
         return not flight.done and (flight.sent or self.taken).age(now) < DEADLINE
 
@@ -64,7 +64,7 @@ class HeldLocks:
         self.thread.reset()
 
     def hold(self, lock: HeldLock) -> None:
-        """Renew a lock from now on. If no thread can be started, it is not renewed."""
+        """Renew a lock from now on. If no thread can be started, the lock is not renewed."""
         with self._state.lock:
             self._held.add(lock)
         self.thread.ensure(first_pause=RENEW_EVERY)
@@ -85,18 +85,18 @@ class HeldLocks:
                 self._state.recorder.emit(StoreLockExpired, lock.flight.key, held)
 
     def close(self) -> None:
-        """Let the thread end. Called under the lock, once every flight is settled."""
+        """Wake the thread, so that it ends. Called under the lock, once every flight is settled."""
         self.thread.end_pause()
 
     def renew_due(self) -> float | None:
         """
         Renew the locks that are due.
 
-        Hooks are not called here, because one that hangs would hold up the next renewal.
+        Hooks are not called here, because a hook that hangs would hold up the next renewal.
 
         Returns:
-            The number of seconds until the next lock is due; None if none is held, in which
-            case the thread has to end.
+            The number of seconds until the next lock is due. None if no lock is held: then the
+            thread ends.
         """
         now = self._state.now()
         with self._state.lock:
@@ -125,8 +125,8 @@ class HeldLocks:
         except StoreFailedError:
             return
         with self._state.lock:
-            # A lock no longer in _held was released by its flight, which has counted it if it
-            # had expired.
+            # If the lock is no longer in _held, its flight has released it meanwhile, and has
+            # counted it if it had expired.
             lost = not held and lock in self._held
             if lost:
                 self._held.discard(lock)

@@ -1,9 +1,9 @@
 """
-How a host reads the invalidation log, whatever has happened to the log since it last did.
+How a host reads the invalidation log, whatever has happened to the log since the last time.
 
-Laws of this module: a log is only trusted while its id is the same, and the last message that this
-host read is still in it. A message that cannot be decrypted is counted, and says nothing about what
-was missed.
+Laws of this module: a log is trusted only while its id is the same and the last message that this
+host read is still in it. A message that cannot be decrypted is counted, and never makes a host
+discard tokens.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from .guarded_store import GuardedStore, StoreFailedError
 from .invalidation_index import HEARD, InvalidationIndex, Message
 
 
-# No token that a message or a mark may concern lives longer.
+# How many seconds messages and marks are kept: longer than any token lives that they may concern.
 LOG_LIFE = MAX_DURATION + 3600.0
 # How many of the latest messages the log keeps.
 KEEP = 10_000
-# How often a log may start anew while it is read.
+# How often the log may start anew during one reading before the store counts as failed.
 _MOST_LOGS = 3
 
 
@@ -46,14 +46,14 @@ class LogReader:
         self._store = store
         self._index = index
         self._provider = developer_provider
-        self._read_at: Instant | None = None  # when it began to read the whole log
+        self._read_at: Instant | None = None  # when the last complete reading began
         # Kept until the log has been read to its end, which may take several attempts: whether
-        # there was a gap, and how many messages since could be opened or not.
+        # messages were missing, and how many of those after the gap could be opened or not.
         self._missed = False
         self._opened = self._refused = 0
 
     def is_fresh(self, now: Instant, seconds: float) -> bool:
-        """Tell whether the whole log has been read in the last seconds."""
+        """Tell whether the whole log has been read within the last *seconds*."""
         return self._read_at is not None and self._read_at.age(now) < seconds
 
     def read(self) -> list[InvalidationScope]:
@@ -61,7 +61,7 @@ class LogReader:
         Read the log to its end.
 
         Returns:
-            What this host has to announce again, because the log has lost it.
+            The invalidations that this host has to announce again, because the log has lost them.
 
         Raises:
             StoreFailedError: If the store fails.
@@ -81,7 +81,7 @@ class LogReader:
                 with state.lock:
                     index.begin(page.log)
                     if not self.is_fresh(began, HEARD):
-                        # Other hosts may not announce again what this one has missed.
+                        # This host has missed messages that other hosts may not announce again.
                         self._invalidate([EVERYTHING])
                 continue
             elif index.has_lost(page.messages) or (not found and index.lacks_own()):
@@ -90,7 +90,8 @@ class LogReader:
                 continue
             if not found:
                 if self._missed and self._opened + self._refused < KEEP:
-                    # So few are left that the others were not removed because of their number.
+                    # The log has fewer messages than it keeps, so the missing ones were not trimmed
+                    # but lost.
                     self._missed = False
                     self._count_log()
                     self._end_log()
@@ -101,8 +102,9 @@ class LogReader:
                 with state.lock:
                     index.missed(found[0][0])
             self._apply(found)
-        # Nonsense may push messages out of the log. So may anyone who can write to the store, and
-        # it must not be worth the trouble.
+        # Messages were trimmed before this host had read them, so it discards everything. But if
+        # most of the messages after the gap cannot be opened, someone without a key may have pushed
+        # the others out with nonsense, and must not be able to empty every cache in this way.
         if self._missed and self._opened >= self._refused:
             with state.lock:
                 self._invalidate([EVERYTHING])
@@ -112,14 +114,14 @@ class LogReader:
             return index.untold(began)
 
     def _end_log(self) -> None:
-        """Have all hosts go on with another log, which starts with an empty message."""
+        """Start another log, with an empty message. All hosts will notice, and go on with it."""
         text = messages.seal((), self._store.keys)
         self._store.use("publish", text, LOG_LIFE, KEEP, self._index.log)
 
     def _count_log(self) -> None:
         self._logs += 1
         if self._logs > _MOST_LOGS:
-            raise StoreFailedError  # it has no log that lasts
+            raise StoreFailedError  # the store loses its log again and again
 
     def _apply(self, found: Sequence[tuple[int, bytes]]) -> None:
         read = [Message(position, text, self._open(text)) for position, text in found]
@@ -142,6 +144,6 @@ class LogReader:
         matches = matching(scopes, self._provider)
         removed = invalidate(self._state, scopes, matches)
         recorder = self._state.recorder
-        # Before the hooks, and not now: the followers take locks of their own.
+        # Call the followers before the hooks, but not now: they take locks of their own.
         recorder.defer_first(*(partial(each, scopes, matches) for each in self._state.followers))
         recorder.emit(InvalidatedElsewhere, removed)

@@ -1,7 +1,7 @@
 """
 Messages of the invalidation log: sealed lists of what is invalid.
 
-Laws of this module: a message names nothing but digests, so that its size is bounded. Whatever a
+Laws of this module: a message contains only digests, so that its size is bounded. Whatever a
 message contains, reading it raises only UnreadableError.
 """
 
@@ -18,32 +18,34 @@ from ..stores import PlainText, StoreKeys
 from ..stores._sealing import CannotOpenError
 
 
-# What messages and marks are sealed and named for, instead of the digest of a cache key.
+# A token is sealed for the digest of its cache key; every message is sealed for this.
 _MESSAGE = b"message"
-_LONGEST = 100  # characters of a text in a message
+_LONGEST = 100  # how many characters a text in a message may have
 
 
 class UnreadableError(Exception):
-    """A message that says nothing. Its text is one of a few fixed reasons."""
+    """A message that cannot be used. The text of the error is one of a few fixed reasons."""
 
 
 def seal(scopes: Iterable[InvalidationScope], keys: StoreKeys | PlainText) -> bytes:
-    """Write a message for other hosts. No two are equal, even if they are not encrypted."""
+    """Return a sealed message. No two messages are equal, even if they are not encrypted."""
     return keys.seal(json.dumps([token_hex(8), *scopes]).encode(), _MESSAGE)
 
 
 def read(message: bytes, keys: StoreKeys | PlainText) -> list[InvalidationScope]:
     """
-    Read a host's message. A later version may announce kinds that mean nothing to this one.
+    Return what a message announces.
+
+    A host with a later version of this library may announce kinds that this version ignores.
 
     Raises:
-        UnreadableError: If it was not sealed by a host of this fleet, or is malformed.
+        UnreadableError: If no host of this fleet sealed the message, or if it is malformed.
     """
     try:
         opened: Any = json.loads(keys.open(message, _MESSAGE))
     except CannotOpenError as error:
         raise UnreadableError(str(error)) from None
-    except (ValueError, RecursionError):  # the latter for what is nested too deeply
+    except (ValueError, RecursionError):  # RecursionError: nested too deeply
         opened = None
     unique, *scopes = _items(opened) or [None]
     if isinstance(unique, str) and all(map(_is_scope, scopes)):
@@ -66,5 +68,10 @@ def _is_text(text: Any) -> bool:
 
 
 def mark_names(scope: InvalidationScope, keys: StoreKeys | PlainText) -> Sequence[str]:
-    """Return the names of a scope's mark, one for each key: hosts may rotate at any time."""
+    """
+    Return the names of a scope's mark.
+
+    There is one name for each key, because the host that sets a mark and the host that reads it
+    may be at different steps of a key rotation.
+    """
     return keys.names(sha256(b"mark " + " ".join(scope).encode()).digest())

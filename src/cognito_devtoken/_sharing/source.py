@@ -1,9 +1,9 @@
 """
 A source that asks a store shared by many hosts before it calls Cognito.
 
-Laws of this module: whatever the store does, a caller still gets a token soon. What is read from
-the store is checked like a response from Cognito. A lock only saves calls: a host that cannot get
-it calls Cognito in the end.
+Laws of this module: whatever the store does, a caller still gets a token soon. A token from the
+store is checked like a response from Cognito. A lock only saves calls: a host that cannot get the
+lock calls Cognito in the end.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ from .invalidation_log import InvalidationLog
 from .locks import LOCK_SECONDS, HeldLock, HeldLocks
 
 
-# How many seconds to wait for a lock that another host keeps renewing, because it is calling
-# Cognito: as long as both attempts of the library's own client take, at up to 5 s each.
+# How many seconds to wait for another host that renews its lock while it calls Cognito: as long
+# as the two attempts of the library's own client, of up to 5 s each, may take.
 LOCK_WAIT = 10.0
-# The wait ends this long before the flight's deadline. Otherwise a last look at the store might
-# exceed it, and the flight would be abandoned before Cognito was called.
+# The wait ends this many seconds before the flight's deadline. Otherwise a last look at the store
+# might exceed the deadline, and the flight would be abandoned before it called Cognito.
 _RESERVE = 1.0
-# How many seconds to wait between two looks at the store.
+# How many seconds to wait between two looks at the store: first, growing by this factor, at most.
 _FIRST_PAUSE, _GROWTH, _LONGEST_PAUSE = 0.05, 1.5, 0.25
 
 _Flight = Flight[TokenRequest, OpenIdToken]
@@ -53,15 +53,15 @@ _Flight = Flight[TokenRequest, OpenIdToken]
 @attrs.define(repr=False)
 class _StoreLookup:
     """
-    One flight looking for its token in the store.
+    What one flight knows while it looks for its token in the store.
 
     Attributes:
         flight: The flight.
 
         digest: The digest of the flight's cache key, the same on every host.
 
-        names: The names that its value may be stored under: first by the current encryption key,
-            then by older ones.
+        names: The names under which the token may be stored: first the name derived from the
+            current encryption key, then those derived from the other keys.
 
         rate_limited: Whether the flight has waited for the rate limiter.
 
@@ -71,7 +71,7 @@ class _StoreLookup:
 
         lock: The lock that the flight holds.
 
-        refused: A value that could not be used, so that it is not tried again.
+        refused: A stored value that could not be used. It is not tried again.
     """
 
     flight: _Flight
@@ -86,10 +86,10 @@ class _StoreLookup:
 
 class SharedSource:
     """
-    The store first, then the fetcher.
+    Looks in the store first, then calls the fetcher.
 
     Attributes:
-        wait: Waits some seconds for a gate to be released. Returns whether it was.
+        wait: Waits until a gate is released, for at most so many seconds. Returns whether it was.
     """
 
     def __init__(
@@ -108,16 +108,16 @@ class SharedSource:
         self.locks = HeldLocks(state, self._store)
 
     def reserve(self, now: Instant) -> float:
-        """Delay nothing: the token may come without a call."""
+        """Return 0: the token may be in the store, so only a call to Cognito is delayed."""
         return 0.0
 
     def bring(self, flight: _Flight) -> OpenIdToken:
         """Return another host's token, or fetch one that other hosts may use."""
-        # Read again: the process may have been frozen since a worker took the flight.
+        # Read the clock again: the process may have been frozen since a worker took the flight.
         flight.sent = self._state.now()
-        # Call hooks and wake callers now: they must not wait for the store.
+        # Call hooks and wake callers now, so that they do not wait for the store.
         self._state.recorder.run_deferred()
-        # Even if the store is unavailable: other hosts may invalidate what the flight brings.
+        # Even if the store is unavailable: other hosts may invalidate the token that is fetched.
         self.log.ensure_listener()
         digest = digest_of(flight.key)
         lookup = _StoreLookup(flight, digest, self._store.keys.names(digest))
@@ -141,7 +141,7 @@ class SharedSource:
         self.locks.close()
 
     def flush(self) -> None:
-        """Announce what has not been announced yet, before the store is closed."""
+        """Before the store is closed, announce what has not been announced yet."""
         self.log.announce_remaining()
 
     def after_fork(self) -> Callable[[], None] | None:
@@ -151,13 +151,14 @@ class SharedSource:
         self.locks.reset()
         if not self._state.entries.leases:
             return None
-        # Not at once: other libraries may not be ready, and most forked children are short-lived.
+        # Not at once: other libraries may not have handled the fork yet, and most forked children
+        # are short-lived.
         return partial(self.log.ensure_listener, at_once=False)
 
-    # Adopting a token
+    # Using another host's token
 
     def _look(self, lookup: _StoreLookup) -> OpenIdToken | None:
-        """Return a token that outlives the cached one, or None to call Cognito."""
+        """Return a stored token that outlives the cached one; None means to call Cognito."""
         if not self._store.allows():
             self._count("store_skipped")
             return None
@@ -175,9 +176,10 @@ class SharedSource:
 
     def _begin(self, flight: _Flight) -> LogPosition:
         """
-        Read the pending invalidations. Returns the position of the invalidation log.
+        Read the pending invalidations. Returns the position of the invalidation log after them.
 
-        Anything before it does not affect the flight, whose request has not been sent yet.
+        Invalidations up to that position do not affect the token that the flight will fetch,
+        because its request has not been sent yet.
         """
         for _ in range(2):
             self.log.catch_up()
@@ -217,7 +219,7 @@ class SharedSource:
                 return None
             if self._state.closed:
                 raise session_closed()
-            # Measured by the clock and by the pauses so far, because either may fall behind.
+            # The wait is the larger of what the clock and the pauses so far say: either may lag.
             now = self._state.now()
             if max(waited, began.age(now)) >= patience:
                 with self._state.lock:
@@ -231,7 +233,7 @@ class SharedSource:
     def _better(
         self, lookup: _StoreLookup, stored: Stored | None, asked: Instant
     ) -> OpenIdToken | None:
-        """Return the stored token if it is usable and outlives the present one."""
+        """Return the stored token if it is usable and outlives the cached one."""
         state, flight = self._state, lookup.flight
         if stored is None or stored.value == lookup.refused:
             return None
@@ -247,7 +249,7 @@ class SharedSource:
         return token if remaining > least and token != present else None
 
     def _open(self, lookup: _StoreLookup, stored: Stored, asked: Instant) -> OpenIdToken | None:
-        """Return the token in a value, unless it is not for the request, or was invalidated."""
+        """Return the token in a value; None if it is for another request, or was invalidated."""
         state, flight = self._state, lookup.flight
         try:
             response = json.loads(self._store.keys.open(stored.value, lookup.digest).decode())
@@ -268,8 +270,8 @@ class SharedSource:
         ):
             why = "not a token for this request"
         else:
-            # The store's clock tells its age, counted from before it was read, so that any error
-            # makes the token look older, never younger.
+            # The age comes from the store's clock, which says how long the value is still kept.
+            # It is counted from before the value was read: an error makes the token look older.
             age = max(token._seconds - stored.remaining, 0.0)
             sent = Instant(asked.monotonic - age, asked.wall - age)
             if self._is_invalid(flight, token, since):
@@ -281,7 +283,11 @@ class SharedSource:
         return None
 
     def _is_invalid(self, flight: _Flight, token: OpenIdToken, since: LogPosition) -> bool:
-        """Tell whether a token was invalidated, and have that checked again on its arrival."""
+        """
+        Tell whether a stored token was invalidated after it was requested.
+
+        If not, the cache checks once more, under its lock, before it keeps the token.
+        """
         index = self.log.index
         with self._state.lock:
             if index.refuses(flight.key, token, since):
@@ -305,7 +311,7 @@ class SharedSource:
         with self._state.lock:
             delay = self._state.rate_limiter.reserve(now)
         if delay:
-            # The pause must not count as a call that Cognito does not answer.
+            # The pause must not count towards the deadline, as if Cognito did not answer.
             lookup.flight.sent = Instant(now.monotonic + delay, now.wall + delay)
             self._pause(delay)
             lookup.flight.sent = self._state.now()
@@ -323,7 +329,7 @@ class SharedSource:
             response = json.dumps({**token.to_aws(), "Since": lookup.since})
             value = self._store.keys.seal(response.encode(), lookup.digest)
             owner = lookup.lock.owner if lookup.lock else None
-            # Not a number of seconds: the process may be frozen before the store counts them.
+            # Pass a function, not a number: the process may be frozen before the store uses it.
             self._release_by(lookup, "write", lookup.names[0], value, remaining, owner)
 
     def _release(self, lookup: _StoreLookup) -> None:
@@ -350,6 +356,6 @@ class SharedSource:
 
 
 def digest_of(key: Key) -> bytes:
-    """Return the digest of a key: the same on every host, and showing no user id."""
+    """Return the digest of a key. It is the same on every host, and shows no user id."""
     named = b"" if key.user_id is None else b"\0" + key.user_id.encode()
     return sha256(key.rest + named).digest()

@@ -1,7 +1,8 @@
 """
 Values: request, token, role, credentials, lease, key, secret, clock.
 
-Pure values and rules: no I/O, no threads, and no time but that of the one system clock. It may
-import only the exceptions; every package above may import it. ``secret`` keeps secrets out of
-reprs and pickles. ``trade`` exchanges a token for credentials, apart from the call itself.
+Everything here is pure: no I/O, no threads, and only one object that reads the system clocks. This
+package may import only the exceptions; every package above may import it. ``secret`` keeps secrets
+out of reprs and pickles. ``trade`` has the rules for exchanging a token for credentials: what is
+sent, and how the response is checked.
 """

@@ -20,7 +20,7 @@ def as_seconds(name: str, value: object) -> float:
     Return a duration in seconds.
 
     Raises:
-        ValueError: If it is negative or not finite; the message names *name*.
+        ValueError: If it is negative, longer than 31 years or not finite; the message names *name*.
 
         TypeError: If it is neither a number nor a timedelta.
     """
@@ -38,7 +38,7 @@ def check_kind(name: str, value: object, kind: type) -> None:
     Refuse a value of another type.
 
     Raises:
-        TypeError: If the value is; the message names *name*.
+        TypeError: If the value is of another type; the message names *name*.
     """
     if not isinstance(value, kind):
         raise TypeError(f"{name} must be of type {kind.__name__}, not {type(value).__name__}.")

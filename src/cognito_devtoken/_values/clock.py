@@ -19,8 +19,8 @@ class Clock(Protocol):
     """
     A monotonic clock and a wall clock, which are read together.
 
-    A monotonic clock may stand still while a function is frozen; a wall clock may be set. The
-    age of a token is the larger of the two measurements.
+    A monotonic clock may stand still while a serverless function is frozen, and a wall clock may be
+    set. So the age of a token is the larger of the two measurements.
     """
 
     def monotonic(self) -> float:

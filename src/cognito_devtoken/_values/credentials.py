@@ -1,4 +1,4 @@
-"""The credentials that a token is exchanged for: an access key of AWS that lives for a while."""
+"""The credentials that a token is exchanged for: a temporary access key of AWS."""
 
 from datetime import UTC, datetime
 
@@ -7,7 +7,7 @@ import attrs
 from .lease import Lease
 
 
-# Between the two secrets of credentials, which are kept as one text. Neither contains it.
+# Separates the two secrets of credentials, which are kept as one text. Neither contains it.
 SEPARATOR = "\n"
 
 
@@ -16,11 +16,11 @@ class AwsCredentials(Lease):
     """
     Temporary AWS credentials of a Cognito identity.
 
-    They are immutable, cannot be pickled, and show their secrets in no repr, str, format or
-    :func:`attrs.asdict`.
+    They are immutable and cannot be pickled. Their repr, str and format do not show the secrets,
+    and neither does :func:`attrs.asdict`.
 
-    AWS has no way to revoke them one by one: neither forgetting them here nor deleting the identity
-    does it. Only an IAM policy that denies by ``aws:TokenIssueTime`` does.
+    AWS cannot revoke single credentials. Forgetting them here or deleting the identity does not
+    revoke them, either. Only an IAM policy that denies by ``aws:TokenIssueTime`` stops them.
 
     Attributes:
         identity_id: The Cognito identity, ``REGION:GUID``.
@@ -40,7 +40,7 @@ class AwsCredentials(Lease):
 
     @property
     def session_token(self) -> str:
-        """The session token, a secret too."""
+        """The session token, which is a secret, too."""
         return self._secret.partition(SEPARATOR)[2]
 
     def __repr__(self) -> str:

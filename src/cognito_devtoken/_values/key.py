@@ -1,8 +1,8 @@
 """
 The key of a cache entry.
 
-Law of this module: one key, one request. Every member that alters the response is in the key,
-each preceded by its length, so that no two different requests share an entry.
+Law of this module: no two different requests share an entry. So the key contains every member that
+alters the response, each preceded by its length.
 """
 
 from __future__ import annotations
@@ -19,11 +19,12 @@ class Key(NeverPickled, tuple[str | None, bytes]):
     """
     The developer's user id, and a digest of everything else in the request.
 
-    The user id is kept in clear text, so that a hit computes no digest: it is the caller's own
-    string. A public provider's token is only part of the digest.
+    The user id is the caller's own string in clear text, so that a hit need not compute a digest. A
+    public provider's token is only part of the digest.
 
-    As a tuple, it is equal to the plain one that a hit looks up, and both are hashed and compared
-    in C. To whoever walks it, such as a crash reporter, it is empty; its members are read by name.
+    The key is a tuple, so that it equals the plain tuple that a hit looks up, and both are hashed
+    and compared in C. But code that iterates over it, such as a crash reporter, finds it empty. Its
+    members are read by name.
     """
 
     __slots__ = ()
@@ -68,7 +69,7 @@ class Key(NeverPickled, tuple[str | None, bytes]):
 
 
 def digest_of(texts: Iterable[str]) -> bytes:
-    """Return a digest of some texts, in which no two lists of texts are mixed up."""
+    """Return a digest of a list of texts. Different lists of texts have different digests."""
     digest = blake2b(digest_size=16)
     for text in texts:
         data = text.encode()
@@ -78,7 +79,7 @@ def digest_of(texts: Iterable[str]) -> bytes:
 
 
 def _members(request: TokenRequest, developer_provider: str | None) -> Iterator[str]:
-    """Yield every member except the user id, each map with its size and sorted by name."""
+    """Yield every member except the user id. Maps are sorted by name, after their size."""
     yield request.identity_pool_id
     yield request.identity_id or ""
     yield str(request.token_duration or "")

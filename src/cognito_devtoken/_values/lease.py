@@ -1,7 +1,7 @@
 """
-A lease: a secret that is valid for a while, and how old it is.
+A lease: a secret that is valid for a limited time, with the instant at which it was requested.
 
-The cache handles leases and does not know what they are for. An OpenID token is a lease.
+The cache handles leases, and does not know what they are for. An OpenID token is a lease.
 
 Law of this module: a lease may look older than it is, never younger.
 """
@@ -27,7 +27,7 @@ class _Hidden(NeverPickled):
     _secret: str
 
 
-# A cache holds thousands of leases, so they have no slot and no object that is not needed.
+# A cache holds thousands of leases, so each has only the slots and objects that it needs.
 @attrs.frozen(kw_only=True, repr=False, eq=False, weakref_slot=False)
 class Lease(_Hidden):
     """
@@ -38,11 +38,12 @@ class Lease(_Hidden):
     """
 
     identity_id: str
-    # For how long it is certainly valid, counted from when the request was sent.
+    # How many seconds the lease is certainly valid, counted from when the request was sent.
     _seconds: float = attrs.field(alias="seconds")
-    # When the request was sent; when the lease is due; and from how far ahead of the wall clock
-    # the monotonic clock shows that the wall clock was set back. With these, a hit takes two
-    # comparisons, which imply that the lease has not expired by the monotonic clock either.
+    # The next three: when the request was sent, by the monotonic clock; when the lease is due, by
+    # the wall clock; and how far the monotonic clock may be ahead of the wall clock: if it is
+    # further ahead, the wall clock was set back. With these, a hit takes only two comparisons.
+    # They imply that the lease has not expired by the monotonic clock either.
     _monotonic: float = attrs.field(alias="monotonic")
     _due_wall: float = attrs.field(alias="due_wall")
     _ahead: float = attrs.field(alias="ahead")
@@ -58,7 +59,7 @@ class Lease(_Hidden):
         clock: Clock,
         **fields: Any,
     ) -> Self:
-        """Make a lease that no cache holds yet, with the fields of its kind."""
+        """Make a lease that no cache holds yet. *fields* are those of the subclass."""
         made = cls(
             identity_id=identity_id,
             seconds=seconds,
@@ -72,9 +73,20 @@ class Lease(_Hidden):
         return made
 
     def _held(self, key: Hashable, sent: Instant, clock: Clock, due: float) -> Self:
-        """Return this lease as a cache holds it: with its clock, due at an age in seconds."""
+        """
+        Return a copy of this lease for a cache.
+
+        Args:
+            key: The key under which the cache holds it.
+
+            sent: When the request was sent.
+
+            clock: The clock of the cache.
+
+            due: The age in seconds at which the lease is due.
+        """
         if self._clock is clock and self._monotonic < sent.monotonic:
-            sent = self._sent  # the fetcher had it for a while
+            sent = self._sent  # it is older: the fetcher has a cache of its own
         slack = _slack(self._seconds)
         held = attrs.evolve(
             self,
@@ -98,15 +110,15 @@ class Lease(_Hidden):
         """
         Return how long it is still valid; zero once it has expired.
 
-        Measured from when the request was sent, by whichever of this machine's two clocks has
-        moved further. It may look older than it is, never younger, and a wrong local time does
-        not matter.
+        The age is measured from when the request was sent, by whichever of this machine's two
+        clocks has moved further. It may look older than it is, never younger. A wrong local time
+        does not matter.
         """
         return timedelta(seconds=self._remaining(Instant.now(self._clock)))
 
     @property
     def _sent(self) -> Instant:
-        """When the request was sent, to a microsecond."""
+        """When the request was sent, exact to a microsecond."""
         return Instant(self._monotonic, self._monotonic - self._ahead + _slack(self._seconds))
 
     @property
@@ -115,7 +127,7 @@ class Lease(_Hidden):
         return self._due_wall - self._sent.wall
 
     def _remaining(self, now: Instant) -> float:
-        """Return for how many seconds it is still valid."""
+        """Return how many seconds it is still valid."""
         return max(self._seconds - self._sent.age(now), 0.0)
 
     def __eq__(self, other: object) -> bool:
@@ -128,10 +140,13 @@ class Lease(_Hidden):
 
 
 def remaining_of(lease: Lease | None, now: Instant) -> float:
-    """Return for how many seconds a lease is still valid; 0 if there is none."""
+    """Return how many seconds a lease is still valid; 0 if there is no lease."""
     return lease._remaining(now) if lease else 0.0
 
 
 def _slack(seconds: float) -> float:
-    """Return how far the wall clock may fall behind while a lease lives, in seconds."""
+    """
+    Return how many seconds the wall clock may fall behind the monotonic clock during the life of a
+    lease, before that counts as set back.
+    """
     return min(CLOCK_STEP, seconds / 10)

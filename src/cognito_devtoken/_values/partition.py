@@ -1,13 +1,13 @@
 """
-What Cognito is called in each partition and region of AWS: the only table of its names.
+Cognito's names in each partition and region of AWS: the only table of them.
 
-A partition is an AWS of its own, such as the one in China, with its own ARNs, hosts and keys. What
-holds in one need not hold in another, so each entry of the table says how sure it is:
+A partition is a separate AWS, such as the one in China, with its own ARNs, hosts and keys. What is
+true in one partition may be wrong in another, so a letter at each entry says where it comes from:
 
 - D: documented by AWS
-- C: read in an AWS SDK's source, or in botocore's data
+- C: the source of an AWS SDK, or botocore's data
 - R: reported by users
-- I: inferred. ``docs/operation.md`` names it, and the emulator has a setting for it.
+- I: inferred. ``docs/operation.md`` calls it a guess, and the emulator has a setting for it.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class CognitoNames:
         return self.issuer + KEYS_PATH
 
 
-# By how the names of the regions begin. The first that fits counts.
+# By the beginning of a region's name. The first entry that fits is used.
 _TABLE = {
     "cn-": CognitoNames(
         "aws-cn",  # D

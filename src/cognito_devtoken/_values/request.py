@@ -2,9 +2,9 @@
 The request: the input of ``GetOpenIdTokenForDeveloperIdentity``.
 
 The limits are AWS's own, from the API model
-(https://docs.aws.amazon.com/cognitoidentity/latest/APIReference/API_GetOpenIdTokenForDeveloperIdentity.html);
-the tests compare them with the model in the installed botocore. Botocore checks neither upper
-limits nor patterns.
+(https://docs.aws.amazon.com/cognitoidentity/latest/APIReference/API_GetOpenIdTokenForDeveloperIdentity.html).
+The tests compare them with the model in the installed botocore. botocore itself checks neither
+upper limits nor patterns.
 """
 
 import re
@@ -30,7 +30,7 @@ MAX_ID = 55
 # ASCII, because the service uses a Java pattern, whose \w is ASCII.
 ID_PATTERN = re.compile(r"[\w-]+:[0-9a-f-]+", re.ASCII)
 
-# What a developer provider is named, in ASCII for the same reason.
+# The name of a developer provider, in ASCII for the same reason.
 DEVELOPER_PROVIDER = re.compile(r"[\w._-]{1,128}", re.ASCII)
 
 # Mistakes that are often made with an id, and the hint for each.
@@ -54,11 +54,12 @@ _ID_HINTS = {
     ),
 }
 
-# A misspelled member is quoted; anything else may be a secret in the wrong place.
+# A message quotes the name of an unknown member only if it looks like a name. Anything else may be
+# a secret in the wrong place.
 _MEMBER_NAME = re.compile(r"[A-Za-z_]{1,32}")
 LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
 _SECOND = timedelta(seconds=1)
-# The API's member names to ours.
+# Our argument for each member of the API.
 _ARGUMENTS = {
     "IdentityPoolId": "identity_pool_id",
     "IdentityId": "identity_id",
@@ -80,9 +81,10 @@ class TokenRequest(NeverPickled):
     Args:
         identity_pool_id: The identity pool, ``REGION:GUID``, at most 55 characters.
 
-        logins: Provider names to logins, 1 to 10 of them: your own id of the user for the pool's
-            developer provider, and a public provider's token for that provider. Names have 1 to
-            128 characters, values 1 to 50,000. Several logins are linked to one identity.
+        logins: A map of 1 to 10 provider names to logins. For the pool's developer provider, the
+            login is your own id of the user; for a public provider, it is that provider's token.
+            Names have 1 to 128 characters, logins 1 to 50,000. Several logins are linked to one
+            identity.
 
         identity_id: An identity to link the logins to, in the same form as the pool id.
             None finds or creates the identity of the logins.
@@ -94,7 +96,7 @@ class TokenRequest(NeverPickled):
             (24 hours). None uses Cognito's default of 900 s.
 
     Raises:
-        InvalidRequestError: With every limit that is violated.
+        InvalidRequestError: If a limit is violated. The error lists every violation.
     """
 
     identity_pool_id: str
@@ -187,7 +189,7 @@ class TokenRequest(NeverPickled):
 
 
 def _hidden(value: object) -> Any:
-    """Return a mapping that hides its values in its repr; of anything else, just the type."""
+    """Return a mapping with its values hidden; for anything else, return only its type."""
     if value is None or isinstance(value, HiddenValues):
         return value
     if not isinstance(value, Mapping):
@@ -196,7 +198,7 @@ def _hidden(value: object) -> Any:
 
 
 def whole_seconds(value: object) -> Any:
-    """Return a timedelta of whole seconds as their number; anything else as it is."""
+    """Return the number of seconds in a timedelta of whole seconds; anything else unchanged."""
     if isinstance(value, timedelta) and not value % _SECOND:
         return value // _SECOND
     return value
@@ -228,7 +230,7 @@ def _id_violations(member: str, value: object) -> Iterator[Violation]:
 
 
 def in_quotes(text: str) -> bool:
-    """Tell whether a text begins and ends with the same quote, which nobody meant as its part."""
+    """Tell whether a text is in quotes, which were most likely not meant as part of it."""
     return _IN_QUOTES.fullmatch(text) is not None
 
 
@@ -242,7 +244,7 @@ def _map_violations(
     if not 1 <= len(value) <= max_entries:
         yield Violation(member, f"must have 1 to {max_entries} entries", str(len(value)))
     for number, (key, text) in enumerate(value.items(), start=1):
-        # A refused key is named by its position: it may be a secret in the wrong place.
+        # A message names a refused key by its position: it may be a secret in the wrong place.
         broken = tuple(text_violations(f"{member} key {number}", key, max_key))
         yield from broken
         place = f"{member} value {number}" if broken else f"{member}[{key!r}]"
@@ -252,7 +254,7 @@ def _map_violations(
 def text_violations(
     member: str, value: object, maximum: int, hint: str | None = None, *, minimum: int = 1
 ) -> Iterator[Violation]:
-    """Yield how a value fails to be a text of so many characters; never the value."""
+    """Yield why a value is not a text of *minimum* to *maximum* characters, without the value."""
     if not isinstance(value, str):
         found = "None" if value is None else type(value).__name__
         hint = None if value is None or isinstance(value, bytes) else hint
@@ -269,7 +271,7 @@ def text_violations(
 def duration_violations(
     member: str, value: object, shortest: int, longest: int
 ) -> Iterator[Violation]:
-    """Yield how a value fails to be a whole number of seconds within these limits."""
+    """Yield why a value is not a whole number of seconds within these limits."""
     limit = f"must be a whole number of seconds from {shortest} to {longest}"
     if isinstance(value, bool) or not isinstance(value, int):
         found = str(value) if isinstance(value, timedelta) else type(value).__name__

@@ -2,9 +2,9 @@
 The role to assume with a token: what ``AssumeRoleWithWebIdentity`` takes besides the token.
 
 The limits are AWS's own, from the API model
-(https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html); the tests
-compare them with the model in the installed botocore, except for two that only its text has: the
-number of policy ARNs, and the size of all policies together.
+(https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html). The tests
+compare them with the model in the installed botocore. Two limits are only in the text of that
+model, and are not compared: the number of policy ARNs, and the size of all policies together.
 """
 
 import re
@@ -37,16 +37,16 @@ class AssumeRole(NeverPickled):
     """
     A role to assume with a token, by ``AssumeRoleWithWebIdentity`` of AWS STS.
 
-    Validated when it is made, and immutable. Equal if all members are. The text of the policy
-    appears in no repr and no message, and the object cannot be pickled.
+    It is validated when it is made, and immutable. Two of them are equal if all members are. The
+    text of the policy appears in no repr and no message, and the object cannot be pickled.
 
     Args:
         role_arn: The ARN of the role, 20 to 2,048 characters. The role must trust the identity
             pool.
 
-        session_name: The name of the AWS session, 2 to 64 letters, digits and ``_+=,.@-``. It goes
-            to CloudTrail, so it should identify no person. None uses the GUID of the Cognito
-            identity.
+        session_name: The name of the AWS session, 2 to 64 letters, digits and ``_+=,.@-``.
+            CloudTrail records it, so it should identify no person. None uses the GUID of the
+            Cognito identity.
 
         duration: How long the credentials live: whole seconds or a timedelta, 900 s to 43,200 s
             (12 hours). AWS refuses more than the role's own maximum, which is 1 hour by default.
@@ -54,11 +54,11 @@ class AssumeRole(NeverPickled):
         policy: A session policy in JSON, 1 to 2,048 characters, which restricts what the role
             allows.
 
-        policy_arns: The ARNs of up to 10 managed policies, which restrict it too. Together with
-            *policy*, they have at most 2,048 characters.
+        policy_arns: The ARNs of up to 10 managed policies, which also restrict what the role
+            allows. Together with *policy*, they have at most 2,048 characters.
 
     Raises:
-        InvalidRequestError: With every limit that is violated.
+        InvalidRequestError: If a limit is violated. The error lists every violation.
     """
 
     role_arn: str
@@ -96,14 +96,14 @@ class AssumeRole(NeverPickled):
 
 
 def _listed(value: object) -> Any:
-    """Return the items of a collection as a tuple; of anything else, just the type."""
+    """Return the items of a collection as a tuple; for anything else, return only its type."""
     if isinstance(value, str | bytes) or not isinstance(value, Iterable):
         return type(value)
     return tuple(cast("Iterable[object]", value))
 
 
 def arn_violations(member: str, value: object) -> Iterator[Violation]:
-    """Yield how a value fails to be the ARN of a role or a policy."""
+    """Yield why a value is not the ARN of a role or a policy."""
     broken = [*text_violations(member, value, MAX_ARN, minimum=MIN_ARN)]
     if not broken and not _ARN.fullmatch(str(value)):
         broken = [Violation(member, "must not contain control characters")]
@@ -122,8 +122,8 @@ def _violations(role: AssumeRole) -> Iterator[Violation]:
     texts = [role.policy if isinstance(role._policy, Secret) else "", *_texts(role.policy_arns)]
     size = sum(map(len, filter(None, texts)))
     if size > MAX_POLICY and len(texts) > 1:
-        limit = f"and policy must have at most {MAX_POLICY} characters together"
-        yield Violation("policy_arns", limit, str(size))
+        limit = f"must have at most {MAX_POLICY} characters together"
+        yield Violation("policy_arns and policy", limit, str(size))
 
 
 def _session_name_violations(value: object) -> Iterator[Violation]:

@@ -64,11 +64,11 @@ class HiddenValues(_Immutable, NeverPickled):
     """
     An immutable, hashable mapping whose repr shows only its keys.
 
-    It is not a :class:`~collections.abc.Mapping`, although it has its methods: crash reporters
-    walk mappings and show every value, and take the repr of what they do not know.
+    It has the methods of a :class:`~collections.abc.Mapping` but is not one. Crash reporters show
+    every value of a mapping, but only the repr of an object of an unknown class.
     """
 
-    # Deliberately not an attrs class either: attrs.asdict() would walk into it.
+    # Not an attrs class either, because attrs.asdict() would show its values.
     __slots__ = ("_items",)
 
     _items: Mapping[str, str]

@@ -1,7 +1,8 @@
 """
 Foreign text, such as a message of a service, made safe to show.
 
-It is cut to size before anything looks at it: whoever sends it decides how long it is.
+A text is cut to size before anything else is done with it, because its sender decides how long it
+is.
 """
 
 from __future__ import annotations

@@ -34,10 +34,9 @@ _LAST_SECOND = 253_402_300_799
 
 class _Claims(Lease):
     """
-    The claims, decoded on first use.
+    A slot for the claims, which are decoded on first use.
 
-    Not a cached_property, for which attrs adds a __getattr__ that slows down every access to a
-    field.
+    Not a cached_property: attrs would add a __getattr__, which slows down every access to a field.
     """
 
     __slots__ = ("_claims",)
@@ -50,8 +49,8 @@ class OpenIdToken(_Claims):
     """
     A Cognito identity and an OpenID token that proves it.
 
-    It is immutable, cannot be pickled, and shows the token in no repr, str, format or
-    :func:`attrs.asdict`.
+    It is immutable and cannot be pickled. Its repr, str and format do not show the token, and
+    neither does :func:`attrs.asdict`.
 
     A Cognito token is a JWT signed with RS512, with the pool as ``aud`` and the identity as
     ``sub``. It contains your user id in clear text, in ``amr``: anyone who sees the token can
@@ -78,8 +77,8 @@ class OpenIdToken(_Claims):
 
             request: The request.
 
-            obtained: When the request was *sent*; None means now. The time until the response
-                counts, so that a token never looks younger than it is.
+            obtained: When the request was *sent*; None means now. The age of the token counts from
+                then, so that the token never looks younger than it is.
 
             clock: The clock that *obtained* was read from.
 
@@ -98,7 +97,7 @@ class OpenIdToken(_Claims):
 
     @property
     def token(self) -> str:
-        """The OpenID token itself, a secret until it expires."""
+        """The OpenID token itself. It is a secret until it expires."""
         return self._secret
 
     @property
@@ -115,9 +114,10 @@ class OpenIdToken(_Claims):
         """
         ``exp`` minus ``iat``.
 
-        For a token that is not a JWT: the requested duration, else Cognito's default of 900 s.
+        For a token that is not a JWT: the requested duration, or Cognito's default of 900 s.
 
-        :meth:`expires_in` counts on a second less if ``iat`` is a whole second, as Cognito's is.
+        :meth:`expires_in` uses a lifetime that is a second shorter if ``iat`` is a whole second, as
+        it is in Cognito's tokens.
         """
         return timedelta(seconds=self._dates()[1])
 
@@ -169,9 +169,9 @@ class OpenIdToken(_Claims):
         """
         Return ``Logins`` for ``GetCredentialsForIdentity`` and the AWS SDKs' providers.
 
-        The token goes under ``cognito-identity.amazonaws.com``, in China under
-        ``cognito-identity.cn-north-1.amazonaws.com.cn``. The name in GovCloud is not publicly
-        known; the first is used there too.
+        The name of the login is ``cognito-identity.amazonaws.com``; in China,
+        ``cognito-identity.REGION.amazonaws.com.cn``. The name in GovCloud is not publicly known, so
+        the first one is used there, too.
         """
         from .partition import cognito_names
 
@@ -181,9 +181,9 @@ class OpenIdToken(_Claims):
 
 def _life(token: Secret, identity_id: object, request: TokenRequest) -> float | str:
     """
-    Return for how many seconds the token is certainly valid, or what is wrong with it.
+    Return how many seconds the token is certainly valid, or a text that says what is wrong with it.
 
-    As text and not as an error, because the frames of an error would hold the claims.
+    The text is not raised as an error here, because the frames of the error would hold the claims.
     """
     text = token.reveal()
     if not text or LONE_SURROGATE.search(text):
@@ -220,11 +220,11 @@ def _life(token: Secret, identity_id: object, request: TokenRequest) -> float | 
 @lru_cache(maxsize=64)  # so that all tokens of a duration share one number
 def _certain(seconds: float, *, is_rounded: bool) -> float:
     """
-    Return for how many of its seconds a token is certainly valid, counted from any moment before
-    it was issued.
+    Return how many of its seconds a token is certainly valid, counted from the request for it.
 
-    A whole ``iat`` has been rounded down, as Cognito does it: the token was issued up to a second
-    later than it says, and has that much less to live. A fraction is taken at its word.
+    Cognito rounds ``iat`` down to a whole second, and ``exp`` counts from that second. So the token
+    may have been issued up to a second later than ``iat`` says, and then lives for that much less.
+    An ``iat`` with a fraction was not rounded.
     """
     return max(seconds - 1, 0) if is_rounded else seconds
 
@@ -241,7 +241,7 @@ def decode_claims(token: Secret) -> dict[str, Any] | None:
     Read the claims of a JWT without checking its signature.
 
     Returns:
-        None if it is not a JWT: other emulators issue such tokens.
+        The claims; None if the token is not a JWT, as with some other emulators.
 
     Raises:
         ValueError: If it has the header of a JWT, but no readable claims of at most 16 kB.

@@ -1,9 +1,9 @@
 """
 The exchange of a token for credentials: what is sent, and how the response is checked.
 
-There are two flows. The enhanced one is ``GetCredentialsForIdentity`` of Cognito, which assumes a
-role of the identity pool. The basic one is ``AssumeRoleWithWebIdentity`` of STS, which assumes any
-role that trusts the pool. Neither call is signed: the token is what proves the user.
+There are two flows. The enhanced flow is ``GetCredentialsForIdentity`` of Cognito, which assumes a
+role of the identity pool. The basic flow is ``AssumeRoleWithWebIdentity`` of STS, which assumes any
+role that trusts the pool. Neither call is signed, because the token proves who the user is.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from .token import OpenIdToken
 
 ENHANCED = "GetCredentialsForIdentity"
 BASIC = "AssumeRoleWithWebIdentity"
-# How long the credentials of the enhanced flow live. No parameter changes it.
+# How many seconds the credentials of the enhanced flow live. No parameter changes that.
 ENHANCED_SECONDS = 3600
 
 Role = str | AssumeRole | None
@@ -34,10 +34,10 @@ Role = str | AssumeRole | None
 
 def check_role(role: object) -> None:
     """
-    Refuse what is neither None, nor the ARN of a role, nor an AssumeRole.
+    Check that a role is None, the ARN of a role, or an AssumeRole.
 
     Raises:
-        InvalidRequestError: If it is.
+        InvalidRequestError: If it is anything else.
     """
     if role is None or isinstance(role, AssumeRole):
         return
@@ -52,7 +52,7 @@ def check_role(role: object) -> None:
 
 
 def role_digest(role: Role) -> str:
-    """Return a digest of the flow and of everything that a role changes about the credentials."""
+    """Return a digest of the flow, and of everything in a role that alters the credentials."""
     return digest_of(_members(role)).hex()
 
 
@@ -72,7 +72,8 @@ class CredentialsRequest(NeverPickled):
     Attributes:
         token_request: The request for the token that is exchanged.
 
-        role: None is the role of the identity pool; an ARN is a role that the pool may use instead.
+        role: None is the role of the identity pool. An ARN is another role that the pool's rules
+            allow. An AssumeRole is any role that trusts the pool.
     """
 
     token_request: TokenRequest
@@ -80,7 +81,7 @@ class CredentialsRequest(NeverPickled):
 
     @property
     def longest_life(self) -> float:
-        """For how many seconds the credentials live at most."""
+        """How many seconds the credentials live at most."""
         return _longest_life(self.role)
 
     def key(self, developer_provider: str | None) -> Key:
@@ -113,7 +114,7 @@ class Trade(NeverPickled):
         return self.token.to_logins() | ({"Policy": policy} if policy else {})
 
     def to_params(self) -> dict[str, Any]:
-        """Return the members of the operation, as the API spells them, with the token."""
+        """Return the parameters of the operation, as the API spells them, including the token."""
         role = self.role
         if not isinstance(role, AssumeRole):
             params: dict[str, Any] = {
@@ -144,8 +145,8 @@ class Trade(NeverPickled):
         Args:
             response: The response, as botocore parses it.
 
-            sent: When the request was sent. The time until the response counts, so that
-                credentials never look younger than they are.
+            sent: When the request was sent. The age of the credentials counts from then, so that
+                they never look younger than they are.
 
             clock: The clock that *sent* was read from.
 
@@ -192,10 +193,10 @@ def _misfit(why: str) -> InvalidTokenResponseError:
 
 def _life(expiration: datetime, response: Mapping[str, Any], sent: Instant) -> float:
     """
-    Return for how many seconds the credentials are certainly valid, counted from *sent*.
+    Return how many seconds the credentials are certainly valid, counted from *sent*.
 
-    Both dates are the server's if its response has one, so a wrong local time does not matter. Its
-    date has been rounded down to a second, so the response may be up to a second younger.
+    If the response has a date, the expiry is compared with that date. Both are the server's, so a
+    wrong local time does not matter. The date is rounded down to a second, so a second is added.
     """
     from email.utils import parsedate_to_datetime
 

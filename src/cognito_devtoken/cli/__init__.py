@@ -30,7 +30,8 @@ class Command(NamedTuple):
 
         calls_aws: Whether the command takes the global options of the AWS CLI.
 
-        prints_response: Whether it prints the response of AWS, in a format of these options.
+        prints_response: Whether the command prints the response of AWS, so that the global options
+            for its format have an effect.
     """
 
     module: str
@@ -110,10 +111,10 @@ def script() -> NoReturn:
     """
     Run :func:`main` and exit at once: the installed command.
 
-    Tearing down what botocore has built would take a sixth of the time of a run.
+    A normal exit would free all objects that botocore has made, which takes a sixth of a run.
     """
     code = main()
-    # Anything left in the buffer could not be written before, and main() has reported that.
+    # If text is left in the buffer, main() could not write it, and has reported that.
     with suppress(OSError):
         print(end="", flush=True)
     os._exit(code)
@@ -128,7 +129,8 @@ def _run(argv: Sequence[str], arguments: argparse.Namespace) -> int:
         print(main_parser().format_help(), end="", file=sys.stderr)
         return PARAMETER_ERROR
     if COMMANDS[name].calls_aws:
-        # In a process that runs for half a second, collection takes a tenth and frees little.
+        # In a process that runs for half a second, garbage collection takes a tenth of the time and
+        # frees little.
         gc.disable()
     parser_of(name).read(rest, arguments)
     # Like the AWS CLI, accept a separator with nothing after it.

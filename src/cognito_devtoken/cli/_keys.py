@@ -34,7 +34,8 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument(
         "--identity-pool-id",
         metavar="REGION:GUID",
-        help="with --verify or --jwks: require a token of this pool (all pools share one key set)",
+        help="with --verify or --jwks: require a token of this pool; the signature alone does not "
+        "prove it, because all pools share their keys",
     )
 
 
@@ -86,7 +87,7 @@ def verify(
 
 
 def _read(source: str | None, pool_id: object, options: Options) -> tuple[str, bytes]:
-    """Read a key set from a file or a URL; return where it was, too."""
+    """Read a key set from a file or a URL. Returns where it was, and its text."""
     if source is None or source.startswith(("http://", "https://")):
         from ._service import Service
 
@@ -107,7 +108,7 @@ def _strict(key_set: Any) -> Any:
     """
     Convert a key set to base64url, as RFC 7518 requires.
 
-    Cognito has been seen to serve ordinary base64, with padding.
+    Users have seen Cognito serve ordinary base64, with padding.
     """
     members = cast("list[dict[str, Any]]", key_set["keys"])
     for key in members:

@@ -21,10 +21,10 @@ DESCRIPTION = """\
 Finds or creates the Cognito identity of a user and prints it with an OpenID
 token. Options, output and exit codes are those of AWS CLI v2.
 
-A MAP is NAME=VALUE[,NAME=VALUE...], with quotes around a value that contains a
-comma, or a JSON object. Use file://PATH to read the value from a file, or '-'
-to read it from standard input. Other users of the machine can see command-line
-arguments, so keep the token of a public provider in a file."""
+A MAP is either a JSON object or NAME=VALUE[,NAME=VALUE...]; put a VALUE that
+contains a comma in quotes. To read the whole MAP from a file, pass file://PATH;
+to read it from standard input, pass '-'. Other users of the machine can see
+command-line arguments, so keep the token of a public provider in a file."""
 
 _TITLE = "GetOpenIdTokenForDeveloperIdentity"
 
@@ -64,7 +64,11 @@ def run(arguments: argparse.Namespace) -> None:
     if kind is not None:
         answer = skeletons.OUTPUT
     color = "off" if arguments.output_file else options.color
-    deliver(rendered(_TITLE, _found(options, answer), output, color), arguments.output_file)
+    text = rendered(_TITLE, _found(options, answer), output, color)
+    if arguments.output_file and output == "text" and text.count("\n") == 1:
+        # An SDK sends the token in an AWS_WEB_IDENTITY_TOKEN_FILE with whatever follows it.
+        text = text.removesuffix("\n")
+    deliver(text, arguments.output_file)
 
 
 def _found(options: Options, answer: object) -> object:

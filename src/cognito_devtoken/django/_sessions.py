@@ -17,7 +17,7 @@ _sessions: dict[type[Session], Any] = {}
 
 
 def session_of(kind: type[S]) -> S:
-    """Return the session of one kind, and open it if necessary."""
+    """Return this process's session of one class. Opens the session if there is none."""
     try:
         session: S = _sessions[kind]
     except KeyError:
@@ -35,7 +35,7 @@ def session_of(kind: type[S]) -> S:
             opened._close()
         if current is _sessions:
             return session
-        session._close()  # it has the old settings
+        session._close()  # the settings have changed meanwhile
 
 
 def reopen(*, setting: str, **_: object) -> None:

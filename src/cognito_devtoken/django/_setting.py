@@ -22,7 +22,7 @@ S = TypeVar("S", bound=Session)
 
 
 class SettingError(ConfigurationError):
-    """An error in the setting, and the system check that reports it."""
+    """An error in the setting, with the id of the system check message that reports it."""
 
     def __init__(self, message: str, *, hint: str = "", check: str = "") -> None:
         super().__init__(message, hint=hint)
@@ -47,7 +47,7 @@ def open_session(kind: type[S]) -> S:
     if options is None:
         options = {}
     variables = [name for name in os.environ if name.startswith(PREFIX)]
-    # The name under which each setting was set.
+    # The name by which a message calls each value: its key in the setting, or its variable.
     names = {name.removeprefix(PREFIX): name for name in variables}
     names |= {name: _key(name) for name in values}
     texts = {f"{PREFIX}{name}": "" if v is None else str(v) for name, v in values.items()}
@@ -69,7 +69,8 @@ def open_session(kind: type[S]) -> S:
         advice = hint_of(error)
         for name in REQUIRED:
             if str(error) == f"{PREFIX}{name} is not set.":
-                hint = f"Set it here, or set the environment variable {PREFIX}{name}. {advice}"
+                where = f"in the Django settings, or set {PREFIX}{name} in the environment"
+                hint = f"Set it {where}. {advice}"
                 raise SettingError(f"{_key(name)} is not set.", hint=hint, check="E003") from None
         text = re.sub(rf"{PREFIX}(\w+)", lambda found: names.get(found[1], found[0]), str(error))
         hint = advice or "See help(cognito_devtoken.TokenSession.from_env) for the settings."
@@ -78,7 +79,7 @@ def open_session(kind: type[S]) -> S:
         hint = "Use only arguments of TokenSession and AsyncTokenSession."
         raise SettingError(f"{_key(_OPTIONS)}: {error}", hint=hint, check="E005") from error
     finally:
-        del environ  # a traceback shows the locals of its frames, and it contains secrets
+        del environ  # it contains secrets, and a traceback shows the locals of its frames
 
 
 def _key(name: object) -> str:

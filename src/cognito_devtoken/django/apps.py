@@ -15,7 +15,7 @@ from ._setting import SettingError, open_session
 
 
 class TokensConfig(AppConfig):
-    """An application without models: a system check, and new sessions when the setting changes."""
+    """Registers the system checks, and closes the sessions when the setting changes."""
 
     name = "cognito_devtoken.django"
     label = "cognito_devtoken"

@@ -12,8 +12,8 @@ class DevTokenErrorMiddleware(MiddlewareMixin):
     """
     Responds to errors of views with problem details for the client.
 
-    400, 403, 409; 429 and 503 with ``Retry-After``. Errors that a client cannot act on stay
-    errors of the project. It works with sync and async views.
+    The status is 400, 403 or 409, or 429 or 503 with ``Retry-After``. Errors that a client cannot
+    act on stay errors of the project. The middleware works with sync and async views.
     """
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> JsonResponse | None:

@@ -40,7 +40,7 @@ class _Socket:
 class _Bounded:
     """Makes the operations on a connection end in time."""
 
-    def _connect(self) -> Any:  # the part of a socket that the library uses
+    def _connect(self) -> Any:  # has only the part of a socket that the redis library uses
         inherited: Any = super()
         return _Socket(Connecting(inherited._connect).wait(time_left(None)))
 

@@ -1,5 +1,7 @@
 """
-The clients of a RedisStore: made from a URL, or the user's own, which must not make callers wait.
+The clients of a RedisStore: made from a URL, or passed by the user.
+
+A client of the user must have short time-outs and must not retry, because callers wait for it.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from ._redis_url import fault_of, fault_of_values
 
 # How long an operation may take, in seconds: a hundred times what it takes within one network.
 LIMIT = 0.1
-# Longer than this, callers would notice.
+# The longest limit that users may set, in seconds: callers would notice longer waits.
 LONGEST = 1.0
 
 TIME_LIMITS: Mapping[str, Any] = {
@@ -44,7 +46,7 @@ def client_of(url: Secret) -> Any:
         try:
             client = _from_url(url.reveal())
             fault = fault_of_values(url.reveal(), client)
-        except (TypeError, ValueError, redis.RedisError):  # its text may quote the password
+        except (TypeError, ValueError, redis.RedisError):  # not shown: it may quote the password
             fault = "has an option that cannot be read", "Give it a value of the type it needs."
     if fault is None:
         return client
@@ -54,8 +56,8 @@ def client_of(url: Secret) -> Any:
 
 
 def _from_url(url: str) -> Any:
-    # The connection knows the deadline of an operation. These limits are for the thread that
-    # is still connecting after it: a TLS handshake may never end by itself.
+    # An operation ends by its deadline, which the connection knows. These limits are for a thread
+    # that still tries to connect after the deadline: a TLS handshake may never end by itself.
     bounds = {**TIME_LIMITS, "socket_timeout": LONGEST, "socket_connect_timeout": LONGEST}
     kind = CONNECTIONS[url.partition("://")[0]]
     client: Any = redis.Redis
@@ -63,7 +65,7 @@ def _from_url(url: str) -> Any:
 
 
 def check_client(client: Any) -> None:
-    """Refuse anything that is not a client, makes callers wait, or decodes responses."""
+    """Refuse a client that is of another class, makes callers wait, or decodes responses."""
     if any(kind.__module__.partition(".")[0] == "fakeredis" for kind in type(client).__mro__):
         del client
         raise ConfigurationError(
@@ -105,13 +107,13 @@ def check_client(client: Any) -> None:
 
 
 def _retries(client: Any) -> int:
-    """Return how often a client retries. Before redis 6 that is not known."""
+    """Return how often a client retries; 0 if redis is older than 6, which does not say."""
     ask = getattr(_arguments(client).get("retry"), "get_retries", None)
     return int(ask()) if ask else 0
 
 
 def _sentinels(client: Any) -> Iterable[Any]:
-    """Return the clients of a client's Sentinels, which have time-outs of their own."""
+    """Return the clients through which a client asks its Sentinels; they have own time-outs."""
     pool = getattr(client, "connection_pool", None)  # a cluster has none
     sentinels: Iterable[Any] = getattr(getattr(pool, "sentinel_manager", None), "sentinels", ())
     return sentinels

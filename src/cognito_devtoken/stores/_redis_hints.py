@@ -1,7 +1,7 @@
 """
 What to do about an error of a Redis server, by its class.
 
-Law of this module: a hint is a fixed text. The message of an error may quote what was sent.
+Law of this module: a hint is a fixed text, because the message of an error may quote what was sent.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _HINTS: Mapping[str, str] = {
         "or raise the timeout."
     ),
 }
-# An error inside a script is a ResponseError that quotes the one that its class would name.
+# If a script fails, the error is always a ResponseError. Its text shows what kind of error it is.
 _IN_SCRIPTS: Mapping[str, str] = {
     "-OOM ": "OutOfMemoryError",
     "-READONLY ": "ReadOnlyError",

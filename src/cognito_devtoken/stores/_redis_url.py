@@ -1,8 +1,10 @@
 """
-Which URLs of Redis the store takes, and what to do about the others.
+Which Redis URLs the store accepts, and what to do about the others.
 
-Refused are also those that the redis library accepts and then reads differently, or only refuses
-in use. Law of this module: nothing shows anything that may belong to a password.
+This module also refuses URLs that the redis library accepts, but reads differently from what their
+author meant, or rejects only when they are used.
+
+Law of this module: no message shows a part of a URL that may belong to a password.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from redis import RedisError
 _SCHEME = "must begin with redis://, rediss:// or unix://"
 _BEGIN = "Begin it with redis://, or with rediss:// for TLS."
 _OWN = "Make your own client, with **BOUNDED of this module, and pass it as client."
-# By the scheme that a URL has instead.
+# What to do about a URL, by its scheme.
 _OTHER_SCHEMES = {
     "valkey": "Begin it with redis://: Valkey has the same protocol.",
     "valkeys": "Begin it with rediss://: Valkey has the same protocol.",
@@ -41,14 +43,14 @@ Fault = tuple[str, str | None]
 
 
 def fault_of(url: str) -> Fault | None:
-    """Return what is wrong with the text of a URL, and what to do; None if it may be fine."""
+    """Return what is wrong with the text of a URL, and what to do; None if nothing is found."""
     scheme, separator, rest = url.partition("://")
     if not separator or scheme not in ("redis", "rediss", "unix"):
         return _SCHEME, _OTHER_SCHEMES.get(scheme if separator else "", _BEGIN)
     try:
         parts = urlsplit(url)
         port = parts.port
-    except ValueError:  # of the port, which may be the start of a password
+    except ValueError:  # the port is not a number: it may be the start of a password
         return _SPECIAL if "@" in rest else _PORT
     # A "/", "#" or "?" in a password ends the part of the URL that names the host.
     outside = parts.path + parts.fragment + ("" if parts.hostname else parts.query)

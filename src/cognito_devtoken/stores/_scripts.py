@@ -1,8 +1,8 @@
 """
-What a Redis server runs for each operation of a store.
+The scripts that a Redis server runs for the operations of a store.
 
-Law of this module: each script is one round trip and atomic, and all its keys are in one slot of a
-cluster.
+Law of this module: each script takes one round trip and is atomic, and all its keys are in one slot
+of a cluster.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 
 class Script(NamedTuple):
-    """A script, and the digest by which a server that has seen it knows it."""
+    """A script, and the digest by which a server finds a script that it has run before."""
 
     text: str
     sha: str
@@ -33,13 +33,14 @@ _IF_OWNER = "if redis.call('GET', KEYS[2]) == ARGV[1] then return redis.call({})
 RENEW = Script.of(_IF_OWNER.format("'PEXPIRE', KEYS[2], ARGV[2]"))
 _FREE = _IF_OWNER.format("'DEL', KEYS[2]")
 RELEASE = Script.of(_FREE)
-# By the server's own clock: a delayed command must not make a token look younger.
+# PEXPIREAT takes an instant by the server's clock. A command that arrives late must not make a
+# token look younger, as it would with a number of seconds.
 WRITE = Script.of(
     f"redis.call('SET', KEYS[1], ARGV[2]) redis.call('PEXPIREAT', KEYS[1], ARGV[3]) {_FREE}"
 )
-# The log is a list of messages, and a hash with its id and the position of the last message. They
-# only make sense together: if one was deleted, damaged or pushed out, the log starts anew. A
-# message longer than any of ours reads as an empty one: it does not hold up those behind it.
+# The log is a list of messages, and a hash with the log's id and the position of the last message.
+# If one of them was deleted, damaged or evicted, the other is useless, and the log starts anew. A
+# message longer than any of ours is returned as an empty text, so that hosts can read on behind it.
 _LOG = """
 local head, list = KEYS[1], KEYS[2]
 for name, kind in pairs({[head] = 'hash', [list] = 'list'}) do

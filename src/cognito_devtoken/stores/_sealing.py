@@ -1,8 +1,8 @@
 """
 How a token is sealed before it is stored, and under which name it is stored.
 
-Laws of this module: a store sees neither a secret nor an id. A value does not open if one bit was
-changed, or if it was sealed for another cache key or with a sealing key that is not present here.
+Laws of this module: a store sees neither a secret nor an id. A value cannot be opened if one bit of
+it was changed, if it was sealed for another cache key, or if this host lacks its sealing key.
 
 ::
 
@@ -48,14 +48,14 @@ text or texts, such as a call to a secrets manager.
 
 
 class CannotOpenError(Exception):
-    """A value that cannot be opened here. The message is one of a few fixed reasons."""
+    """A value cannot be opened on this host. The message is one of a few fixed reasons."""
 
 
 class _Key(NeverPickled):
     """
-    What is derived from one key: each part serves one purpose only.
+    The keys that are derived from one of the user's keys, each for a single purpose.
 
-    Not a tuple, whose parts crash reporters show.
+    Not a tuple, because crash reporters show the parts of a tuple.
     """
 
     __slots__ = ("cipher", "id", "naming")
@@ -68,10 +68,10 @@ class _Key(NeverPickled):
 
 class StoreKeys(NeverPickled):
     """
-    The keys of a fleet: the first one seals, all of them open.
+    The keys of a fleet: the first one seals values, and each of them can open values.
 
-    To rotate without losing tokens, add the new key after the old one on every host, then move it
-    to the front, then remove the old one once the longest-lived token has expired.
+    To rotate keys without losing tokens, add the new key after the old one on every host. Then move
+    the new key to the front. Remove the old key once the longest-lived token has expired.
 
     Args:
         source: Where the keys come from, each 32 random bytes in URL-safe base64. They are
@@ -100,12 +100,12 @@ class StoreKeys(NeverPickled):
 
     @property
     def ids(self) -> tuple[str, ...]:
-        """The ids of the keys, in hexadecimal, as sealed values carry them; they are not secret."""
+        """The ids of the keys, in hexadecimal. Sealed values contain them; they are not secret."""
         return tuple(key.id.hex() for key in self._keys)
 
     def names(self, digest: bytes) -> list[str]:
         """
-        Return the names of a value, first the one that it is stored under.
+        Return the names of a value, one per key. New values are stored under the first.
 
         Args:
             digest: The digest of the cache key.
@@ -113,7 +113,7 @@ class StoreKeys(NeverPickled):
         return [hmac.digest(key.naming, digest, "sha256").hex() for key in self._keys]
 
     def seal(self, value: bytes, digest: bytes) -> bytes:
-        """Seal a value, so that it only opens for the same digest."""
+        """Seal a value, so that it can be opened only with the same digest."""
         key = self._keys[0]
         head = _SEALED + key.id
         # A random nonce repeats after about 2^32 values: 2.7 years at 50 per second.
@@ -125,8 +125,8 @@ class StoreKeys(NeverPickled):
         Open a value that was sealed for the same digest.
 
         Raises:
-            CannotOpenError: If it was sealed for another digest or with a key that is not present,
-                or was changed.
+            CannotOpenError: If the value was sealed for another digest, or with a key that is not
+                among these, or if it was changed.
         """
         from cryptography.exceptions import InvalidTag
 
@@ -138,7 +138,7 @@ class StoreKeys(NeverPickled):
             raise CannotOpenError("unknown key")
         try:
             return key.cipher.decrypt(rest[:_NONCE_BYTES], rest[_NONCE_BYTES:], head + digest)
-        except (InvalidTag, ValueError):  # the latter if there is no nonce
+        except (InvalidTag, ValueError):  # ValueError: it is too short to have a nonce
             raise CannotOpenError("altered or moved") from None
 
     def __repr__(self) -> str:
@@ -155,7 +155,7 @@ class PlainText:
     """Zeros, because there are no keys."""
 
     def names(self, digest: bytes) -> list[str]:
-        """Return the name of a value. Anyone who can guess a user id can compute it."""
+        """Return the name of a value. Anyone who can guess a user id can compute this name."""
         return [sha256(digest).hexdigest()]
 
     def seal(self, value: bytes, digest: bytes) -> bytes:
@@ -164,10 +164,10 @@ class PlainText:
 
     def open(self, sealed: bytes, digest: bytes) -> bytes:
         """
-        Remove the mark.
+        Return a value that was marked as plain text for the same digest.
 
         Raises:
-            CannotOpenError: If it is not a plain value for the same digest.
+            CannotOpenError: If the value is sealed, or was marked for another digest.
         """
         head = _PLAIN + digest
         if not sealed.startswith(head):
@@ -184,7 +184,7 @@ def _read(source: object) -> list[bytes]:
     if isinstance(source, Path):
         failed = None
         try:
-            source = source.read_text("utf-8-sig")  # an editor may have put a mark before it
+            source = source.read_text("utf-8-sig")  # some editors write a byte order mark
         except (OSError, UnicodeError) as error:
             failed = getattr(error, "strerror", None) or "it is not UTF-8 text"
         if failed:  # outside the handler: the context of a UnicodeError would hold the keys

@@ -42,34 +42,38 @@ if TYPE_CHECKING:
 __all__ = ["BOUNDED", "RedisStore"]
 
 _now = SYSTEM_CLOCK.monotonic
-# For how many seconds one reading of the server's clock is used.
+# How many seconds a reading of the server's clock is used.
 _CLOCK_AGE = 60.0
 # How many messages of the log are read at once.
 _PAGE = 500
 
 BOUNDED: Mapping[str, Any] = TIME_LIMITS
 """
-Arguments for your own client, such as ``RedisCluster(host=…, **BOUNDED)``, so that callers do not
-wait for a server that does not answer. A Sentinel also needs them for its own servers:
+Arguments for your own client, such as ``RedisCluster(host=…, **BOUNDED)``. They keep callers from
+waiting for a server that does not answer. A Sentinel needs them for the Sentinel servers, too:
 ``Sentinel(…, sentinel_kwargs=BOUNDED, **BOUNDED)``.
 """
 
 
 class _Look(threading.local):
-    """The name that this thread read last, and the clock of the server that holds it."""
+    """The name that this thread read last, and the clock of the server that has this name."""
 
     name: str | None = None
     clock: _ServerClock
 
 
 class _ServerClock(NamedTuple):
-    """What the server's clock showed, and what ours showed when the response had arrived."""
+    """What the server's clock showed, and what our clock showed when the response arrived."""
 
     shown: float
     read_at: float
 
     def at(self, instant: float) -> int:
-        """Return what it shows at an instant of ours, or slightly less, in milliseconds."""
+        """
+        Return what the server's clock shows at an instant of our clock, in milliseconds.
+
+        The result may be too low by the time that the response was under way.
+        """
         return int((self.shown + instant - self.read_at) * 1000)
 
 
@@ -86,8 +90,8 @@ class RedisStore:
         with store, TokenSession(pool_id, developer_provider=provider, store=store) as session:
             token = session.get_token("user-42")
 
-    Any number of sessions and threads may share one. Nothing is sent before the first miss. A
-    forked child makes its own connections. An operation takes at most 100 ms, unless *timeout*
+    Any number of sessions and threads may share one store. Nothing is sent before the first miss.
+    A forked child makes its own connections. An operation takes at most 100 ms, unless *timeout*
     says otherwise.
 
     Args:
@@ -143,7 +147,8 @@ class RedisStore:
         self._closed = True  # until it is open
         check_kind("plain_text", plain_text, bool)
         check_kind("prefix", prefix, str)
-        if not prefix.isprintable() or "{}" in prefix:  # a cluster would ignore later braces
+        # With {} in the prefix, a cluster would ignore the braces that keep names on one node.
+        if not prefix.isprintable() or "{}" in prefix:
             raise ValueError(f"prefix must be printable text without {{}}, not {prefix!a}.")
         self._prefix = prefix
         try:
@@ -190,7 +195,7 @@ class RedisStore:
         """Store a value, and release the lock."""
         if self._look.name != name or _now() - self._look.clock.read_at > _CLOCK_AGE:
             self.read(name)
-        now = _now()  # before the remaining life is asked for: too early rather than too late
+        now = _now()  # before remaining(): the value may expire too early, but never too late
         expires = self._look.clock.at(now + remaining())
         released = self._run(scripts.WRITE, self._names(name), owner or "", value, expires)
         return owner is None or released == 1
@@ -222,7 +227,7 @@ class RedisStore:
     def marks(self, names: Sequence[str]) -> list[tuple[str, int] | None]:
         """Read marks."""
         self._check_open()
-        # The names are on any nodes of a cluster.
+        # In a cluster, the names may be on several nodes.
         read = getattr(self._client, "mget_nonatomic", self._client.mget)
         with within(self._timeout), explained():
             found = read([self._mark(name) for name in names])
@@ -256,12 +261,12 @@ class RedisStore:
     def _stored(self, name: str, value: Any, remaining: Any, clock: Any) -> Stored | None:
         self._look.clock = _ServerClock(int(clock[0]) + int(clock[1]) / 1e6, _now())
         self._look.name = name
-        if value is None or remaining < 0:  # a value that does not expire is not ours
+        if value is None or remaining < 0:  # negative: it never expires, so we did not write it
             return None
         return Stored(value, remaining / 1000)
 
     def close(self) -> None:
-        """Close the connections that the store opened. A closed store refuses to work."""
+        """Close the connections that the store opened. Using a closed store raises an error."""
         self._closed = True
         if self._url is not None:
             self._client.close()
@@ -271,7 +276,8 @@ class RedisStore:
 
     def _after_fork(self, *, in_child: bool) -> None:
         if in_child and self._url is not None:
-            self._inherited = self._client  # the parent's: kept open, and never used
+            # The client of the parent: its connections stay open, and are never used here.
+            self._inherited = self._client
             self._client = client_of(self._url)
 
     def __enter__(self) -> Self:
@@ -301,6 +307,6 @@ def _ms(seconds: float) -> int:
 
 
 def _mark_of(text: bytes) -> tuple[str, int] | None:
-    """Return the log and the position in a mark; None if there is none, or nonsense."""
+    """Return the log and the position in the text of a mark; None if it is not a mark."""
     found = _MARK_FORMAT.fullmatch(text)
     return (found[1].decode(), int(found[2])) if found else None

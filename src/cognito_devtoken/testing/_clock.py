@@ -11,7 +11,7 @@ class ManualClock:
     """
     A monotonic clock and a wall clock that move when you say so, together or separately.
 
-    A caller's ``timeout=`` is measured by it too, so it does not expire while the clock stands
+    This clock also measures a caller's ``timeout=``. So no timeout expires while the clock stands
     still.
 
     Args:

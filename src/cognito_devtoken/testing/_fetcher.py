@@ -21,15 +21,15 @@ class FakeFetcher:
     A fetcher that makes up its tokens, and AWS credentials for them.
 
     Every token is different, even for the same request. The identity depends only on the pool
-    and the logins. The tokens are dated to the fraction of a second, so they live exactly as long
-    as they say; a session counts on a second less of Cognito's, which are dated in whole seconds.
+    and the logins. The ``iat`` of these tokens has fractions of a second, so a session relies on
+    their full lifetime. Cognito's tokens have whole seconds, so a session relies on a second less.
     Credentials live for an hour, or for the duration of the role.
 
     Args:
         clock: Dates the tokens; None uses this machine's clocks.
 
         lifetime: How long the tokens live, in seconds or as a timedelta; None uses the duration
-            of each request, else 900 s.
+            of each request, or 900 s if it has none.
 
     Attributes:
         calls: The requests so far, in order.
@@ -45,8 +45,8 @@ class FakeFetcher:
     error: Exception | None
     exchanges: list[tuple[OpenIdToken, str | AssumeRole | None]]
     exchange_error: Exception | None
-    # For how many seconds a call is held at most: so that a test that calls fetch() itself while
-    # it holds calls fails, and does not hang.
+    # How many seconds a call is held at most. If a test holds calls and then calls fetch() itself,
+    # it fails instead of hanging.
     _longest = 60.0
 
     def __init__(self, clock: Clock | None = None, *, lifetime: Seconds | None = None) -> None:

@@ -16,7 +16,7 @@ class MemoryStore:
     A :class:`~cognito_devtoken.typing.TokenStore` for the sessions of one process.
 
     Args:
-        keys: The keys that seal the tokens; None makes a key. Sealing needs the package
+        keys: The keys that seal the tokens; None makes a new key. Sealing needs the package
             cryptography.
 
         clock: Measures the age of values; None uses this machine's clocks.
@@ -24,7 +24,7 @@ class MemoryStore:
     Attributes:
         error: The error that every operation raises, until it is set to None again.
 
-        values: The sealed values by name, to be read and changed by tests.
+        values: The sealed values by name. Tests may read and change them.
     """
 
     error: Exception | None

@@ -9,10 +9,11 @@ from secrets import token_hex
 from ..typing import TokenStore
 
 
-# After how many seconds values and locks expire, and how long a test waits for that.
+# How many seconds values and locks live in a test that waits until they have expired.
 _SOON = 0.05
+# How many seconds such a test waits before it fails.
 _PATIENCE = 60.0
-# For values and locks that must not expire during a test, however slow the machine is.
+# How many seconds values and locks live that must not expire in a test, however slow the machine.
 _LONG = 600.0
 
 
@@ -26,7 +27,7 @@ class TokenStoreContract:
             def open_store(self) -> MyStore:
                 return MyStore(...)
 
-    They use random names, and wait for nothing that takes longer than a tenth of a second.
+    The tests use random names. Waits for an expiry take about a tenth of a second.
     """
 
     def open_store(self) -> TokenStore:

@@ -53,14 +53,14 @@ def token_for(
     seconds = usual if lifetime is None else as_seconds("lifetime", lifetime)
     sent = Instant.now(clock)
     amr = ["authenticated", *request.logins]
-    if len(request.logins) == 1:  # of several, the developer's login is not known here
+    if len(request.logins) == 1:  # with several logins, it is not known which is the developer's
         amr += [f"{provider}:{pool_id}:{user_id}" for provider, user_id in request.logins.items()]
     claims = {
         "sub": identity_id,
         "aud": pool_id,
         "amr": amr,
         "iss": cognito_names(request.region).issuer,
-        # To the moment, unlike Cognito's, whose whole seconds cost a session up to a second.
+        # Exact. Cognito's iat is a whole second, because of which a session takes off a second.
         "iat": float(sent.wall),
         "exp": sent.wall + seconds,
         "jti": serial,  # makes every token different; Cognito has no jti

@@ -111,7 +111,8 @@ def _input(arguments: argparse.Namespace, name: str) -> Any:
 
 def _from_input(option: str, value: str, language: str) -> dict[str, Any]:
     if value.startswith(BINARY_FILE):
-        value = FILE + value.removeprefix(BINARY_FILE)  # the same for a document, as in the AWS CLI
+        # As in the AWS CLI, both prefixes mean the same for a document.
+        value = FILE + value.removeprefix(BINARY_FILE)
     text = load_or_read(option, value)
     try:
         found: Any = json.loads(text) if language == "json" else read_yaml(text)

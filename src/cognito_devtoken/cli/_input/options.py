@@ -33,7 +33,8 @@ def global_parser(*, prints_response: bool = True) -> Parser:
     Return a parser of the global options only.
 
     Args:
-        prints_response: Whether the command prints the response, as those options say.
+        prints_response: Whether the command prints the response, so that ``--output``, ``--query``
+            and ``--color`` have an effect.
     """
     parser = Parser(add_help=False)
     add = parser.add_argument_group(GLOBALS).add_argument
@@ -135,9 +136,9 @@ class Options:
 
         is_signed: Whether the request is signed.
 
-        read_timeout: In seconds; None waits forever.
+        read_timeout: How many seconds to wait for a response; None waits forever.
 
-        connect_timeout: In seconds; None waits forever.
+        connect_timeout: How many seconds to wait for a connection; None waits forever.
     """
 
     debug: bool
@@ -176,9 +177,10 @@ class Options:
 
     def region_for(self, pool_id: object) -> str | None:
         """
-        Return the region to call for a pool, which exists in its own region only.
+        Return the region to call for a pool, which exists only in its own region.
 
-        None leaves it to the profile, if the pool id does not begin with a region.
+        If the pool id does not begin with a region, this is ``AWS_REGION``; without that variable,
+        None leaves the region to botocore.
         """
         if self.region:
             return self.region

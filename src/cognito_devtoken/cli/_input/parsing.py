@@ -1,9 +1,9 @@
 """
 Parse arguments into a namespace, the way the AWS CLI does it.
 
-Global options are parsed first, wherever they are, and can be abbreviated as if there were
-no others: ``--p`` is ``--profile``, whatever else begins with a p. The command parses the
-rest. No message quotes a value that may be a login.
+Global options are parsed first, wherever they are. They can be abbreviated as if there were no
+other options: ``--p`` is ``--profile``, even if an option of the command begins with a p, too. The
+command parses the rest. No message quotes a value that may be a login.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 from .._errors import PROG, ParameterError
 
 
-# Where argparse quotes a value, to the end of the message.
+# The end of a message of argparse, from where it quotes a value.
 _VALUE = re.compile(r"(invalid \w+ value|ignored explicit argument).*", re.DOTALL)
 
 
@@ -31,7 +31,7 @@ class Parser(argparse.ArgumentParser):
         raise ParameterError(_without_values(message), f"See '{self.prog} --help'.")
 
     def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
-        # Flush here: a failure to write the help or the version could not be reported later.
+        # Flush here. If writing the help or the version fails, it could not be reported later.
         print(end="", flush=True)
         super().exit(status, message)
 
@@ -159,7 +159,7 @@ def _rank(group: Any) -> int:
 
 
 def did_you_mean(words: Iterable[str], known: Iterable[str]) -> str:
-    """Ask about the names that are likely meant; empty if there are none."""
+    """Return a question that names what was probably meant; empty if no known name is similar."""
     from difflib import get_close_matches
 
     known = list(known)
@@ -190,13 +190,13 @@ def _names(unknown: Sequence[str]) -> str:
 
 
 def _flags(unknown: Sequence[str]) -> list[str]:
-    """Return the names of what was meant as an option."""
+    """Return the names of the words that look like an option."""
     found = [re.match(r"(--[A-Za-z_-]+)(?:=|$)", text) for text in unknown]
     return [match[1] for match in found if match]
 
 
 def in_option_spelling(message: str, arguments: argparse.Namespace) -> str:
-    """Return a message with the argument that it begins with in the spelling of its option."""
+    """Return the message. If it begins with the name of an argument, spell that like its option."""
     name, space, rest = message.partition(" ")
     option = f"--{name.replace('_', '-')}" if hasattr(arguments, name) else name
     return f"{option}{space}{rest}"

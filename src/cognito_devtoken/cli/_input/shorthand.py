@@ -1,8 +1,9 @@
 """
 Maps of strings on the command line: ``name=value,name2=value2``.
 
-Law of this module: what the AWS CLI parses as a map of strings is the same map here; what it
-rejects, or parses as something else, is rejected. The tests compare the two.
+Law of this module: if the AWS CLI parses a text as a map of strings, this module returns the same
+map. If the AWS CLI rejects a text, or parses it as something else, this module rejects it. The
+tests compare the two.
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ _QUOTED = {
     '"': re.compile(r'"((?:\\"|[^"])*)"'),
     "'": re.compile(r"'((?:\\'|[^'])*)'"),
 }
-# The start of an unquoted value, and the whole of one in first place and after another value.
+# How an unquoted value starts; the first value as a whole; and a later value as a whole.
 _START = r"""(?:\\,|[^\x00-\x20"',=\[{])"""
 _FIRST = re.compile(_START + r"""(?:\\,|[^\x00-\x08\x0e-\x1b"',\]}])*""")
 _LATER = re.compile(_START + r"""(?:\\,|[^\x00-\x08\x0e-\x1b"',=])*""")
-# An unquoted value ends at a character beyond U+FFFF, as at one that it cannot contain.
+# A character beyond U+FFFF ends an unquoted value, like any other that it cannot contain.
 _BEYOND, _ENDS_A_VALUE = re.compile("[\U00010000-\U0010ffff]"), "\0"
 
 
@@ -65,7 +66,7 @@ def _head(text: str, position: int) -> re.Match[str]:
 
 def _value(text: str, bare: str, position: int) -> tuple[str, int]:
     """
-    Return a value, and the position of the comma after it, or else the end of the text.
+    Return a value, and the position of the comma after it, or of the end if there is no comma.
 
     Unquoted values are matched in *bare*, which has the same length as *text*.
     """
@@ -77,7 +78,7 @@ def _value(text: str, bare: str, position: int) -> tuple[str, int]:
         return value, comma
     if text[comma] != ",":
         raise _expected(",", comma)
-    # Next is another name, or another value, which would make a list.
+    # Another name follows, or another value, with which this would be a list.
     after = _skip(text, comma + 1)
     if other := _item(text, bare, after, _LATER):
         after = _skip(text, other[1])

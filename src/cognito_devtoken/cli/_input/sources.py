@@ -94,15 +94,16 @@ def _text(raw: bytes, encoding: str | None) -> str:
     Decode a text, and drop the byte order mark that Windows editors put before it.
 
     Args:
-        raw: The text. If it begins with the mark of UTF-8, it is UTF-8.
+        raw: The text in bytes. A text that begins with the mark of UTF-8 is UTF-8.
 
-        encoding: The encoding otherwise; None is that of the locale.
+        encoding: The encoding of any other text; None uses the encoding of the locale.
     """
     if raw.startswith(BOM_UTF8):
         encoding = "utf-8-sig"
     elif (raw.startswith(_MARKS) or b"\0" in raw[:2]) and not _is_utf16(encoding):
         raise _Utf16Error("it is UTF-16, not UTF-8")
-    # Reads each line end as "\n". Strict, because standard input in the C locale is not.
+    # TextIOWrapper reads each line end as "\n". "strict", because standard input is not strict in
+    # the C locale.
     text = TextIOWrapper(BytesIO(raw), encoding, errors="strict").read()
     return text.removeprefix("\ufeff")
 

@@ -64,7 +64,7 @@ def deliver(text: str, path: str | None) -> None:
     if path is None:
         print(text, end="")
         return
-    # Always a new file: a process that has the old one open cannot read the secret.
+    # Always make a new file, so that a process that has the old file open cannot read the secret.
     try:
         descriptor, name = mkstemp(prefix=_PREFIX, dir=Path(path).parent)
         made = Path(name)

@@ -42,7 +42,8 @@ _MODELED = frozenset(
         "TooManyRequests",
     )
 )
-# botocore's errors that have their own exit code in AWS CLI v2, and their names there.
+# The errors of botocore for which AWS CLI v2 has an exit code of its own: how it names each, the
+# text, and our hint.
 _CONFIGURATION = {
     "NoRegionError": (
         "NoRegion",
@@ -68,7 +69,8 @@ def _printable_fields(fields: Mapping[str, str]) -> dict[str, str]:
 @attrs.frozen
 class Report:
     """
-    The report of an error, without control characters: it may quote a file or a response.
+    The report of an error. Control characters are escaped, because it may quote a file or a
+    response.
 
     Attributes:
         exit_code: The exit code of the process.
@@ -77,7 +79,7 @@ class Report:
 
         fields: What a structured format shows; empty if the error is always shown as text.
 
-        hint: What to do about it; empty if there is no hint.
+        hint: What to do about the error; empty if there is no hint.
     """
 
     exit_code: int
@@ -138,7 +140,7 @@ def redacted(violation: Violation) -> str:
     """
     Format a violation, and hide the name of a login or tag if it may contain a value.
 
-    In YAML, a missing space merges a name and its login into one name.
+    In YAML, if the space after a colon is missing, a name and its login become one name.
     """
     head, _, rest = violation.member.partition("[")
     if rest and not _NAME.fullmatch(rest[1:-2]):  # between quotes, and before the bracket

@@ -55,7 +55,7 @@ def table_of(title: str, data: Any, *, width: int, is_colored: bool) -> str:
 
 @attrs.define
 class _Section:
-    """A title, a line of headers, and rows; each is optional. All without control characters."""
+    """A title, a line of headers, and rows; each is optional. Control characters are escaped."""
 
     title: str | None = attrs.field(converter=attrs.converters.optional(printable))
     depth: int

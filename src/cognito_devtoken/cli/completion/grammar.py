@@ -1,8 +1,8 @@
 """
 What the shells complete, read from the parsers.
 
-The shells find the command on a command line in the same way: the first word that is neither an
-option nor the value of one.
+The scripts of all shells find the command on a command line in the same way: it is the first word
+that is neither an option nor the value of one.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import attrs
 
 
-# After the separator of this command comes a program with its own arguments.
+# In this command, a program with its own arguments follows the separator.
 RUNS_PROGRAM = "exec"
 _OPERATION = "get-open-id-token-for-developer-identity"
 
@@ -24,9 +24,9 @@ class Option:
     An option.
 
     Attributes:
-        flags: Its spellings.
+        flags: The spellings of the option.
 
-        help: What it does.
+        help: What the option does.
 
         takes_value: Whether the next word is its value.
 
@@ -48,9 +48,9 @@ class Place:
     What can come after a command.
 
     Attributes:
-        options: Its options.
+        options: The options of the command.
 
-        words: Its other arguments and what they mean, if they can be listed.
+        words: Its other arguments and what each means, if they can be listed.
     """
 
     options: Sequence[Option]
@@ -68,7 +68,8 @@ class Grammar:
     The whole command line.
 
     Attributes:
-        places: What can come after each command; after none, the name is empty.
+        places: What can come after each command, by its name. The empty name is for the words
+            before the command.
 
         service: The word of the AWS CLI that comes before the command.
     """
@@ -119,9 +120,9 @@ def fill(
     Args:
         script: The script, with the names of what differs in braces.
 
-        prog: The program that it completes.
+        prog: The name of the program whose command line is completed.
 
-        grammar: Its command line.
+        grammar: The command line of this program.
 
         choices: Returns the command that offers the values of an option.
 

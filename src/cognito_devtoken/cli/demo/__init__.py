@@ -48,13 +48,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--fleet",
         action="store_true",
-        help="show processes that share tokens through Redis instead; "
+        help="instead, show processes that share tokens through Redis; "
         "needs redis-server or valkey-server",
     )
 
 
 def run(arguments: argparse.Namespace) -> None:
-    # The demo shows an outage: its sessions' warnings would only disturb the picture.
+    # The demo shows an outage, whose warnings would only disturb the picture.
     logging.getLogger("cognito_devtoken").addHandler(logging.NullHandler())
     if arguments.fleet:
         from .fleet import show_fleet

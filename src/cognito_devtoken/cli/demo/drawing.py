@@ -72,9 +72,9 @@ class Moment:
 
         lifetime: The token's lifetime, in seconds.
 
-        due: The age at which a refresh is due.
+        due: The age in seconds at which a refresh is due.
 
-        hard: The age from which callers wait for another token.
+        hard: The age in seconds from which on callers wait for another token.
 
         state: The token's state.
 

@@ -95,7 +95,7 @@ Member = subprocess.Popen[str]
 
 @contextmanager
 def _cleaning_up_on_sigterm() -> Generator[None]:
-    """Exit on a SIGTERM as on a Ctrl-C: by default, Redis and the members would stay behind."""
+    """Clean up on a SIGTERM, too, so that Redis and the members do not stay behind."""
     before = signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     try:
         yield
@@ -143,7 +143,8 @@ def _send(member: Member, line: str) -> None:
         member.stdin.write(f"{line}\n")
         member.stdin.flush()
     except BrokenPipeError:
-        # Not to be taken for a closed standard output, also when the pipe is closed.
+        # Closing the pipe may raise the error again. It must not reach main(), which would take it
+        # for a closed standard output.
         with suppress(BrokenPipeError):
             member.stdin.close()
         raise OutputError("A process of the fleet failed; its error is above.") from None

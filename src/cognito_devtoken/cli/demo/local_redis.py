@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from ...exceptions import ConfigurationError
 
 
-# Only for a server that hangs: a busy machine may take seconds to start one.
+# How many seconds a server may take to start. Only a server that hangs takes longer.
 _PATIENCE = 60.0
 _PAUSE = 0.01
 # Servers in Python packages, for a machine without an installed one.
@@ -72,6 +72,6 @@ def local_redis() -> Generator[str]:
 
 
 def _listens(path: Path) -> bool:
-    """Return whether a server accepts connections: its socket exists slightly earlier."""
+    """Return whether a server accepts connections, which is slightly after its socket exists."""
     with socket.socket(socket.AF_UNIX) as probe:
         return probe.connect_ex(str(path)) == 0

@@ -33,7 +33,7 @@ _REST_OF_SCREEN = "\x1b[J"
 
 @contextmanager
 def step(title: str) -> Generator[Show]:
-    """Print a title at once, and after the step its duration and the lines it has shown."""
+    """Print a title. After the step, print its duration, and the lines that it wants to show."""
     lines: list[str] = []
     # Flushed, so that the reader of a pipe sees the progress.
     print(f"\n{title:<{_TITLE_WIDTH}}", end="", flush=True)
@@ -61,7 +61,7 @@ def look() -> Look:
 
 @contextmanager
 def moving_picture() -> Generator[Callable[[Moment], None]]:
-    """Draw moments in the life of a token, each in place of the one before."""
+    """Draw moments in the life of a token. Each drawing replaces the one before."""
     with canvas() as show:
         yield lambda moment: show(partial(draw, moment))
 
@@ -69,7 +69,7 @@ def moving_picture() -> Generator[Callable[[Moment], None]]:
 @contextmanager
 def canvas() -> Generator[Callable[[Picture], None]]:
     """
-    Draw pictures below the title of the step, each in place of the one before; erase the last.
+    Draw pictures below the title of the step. Each replaces the one before; the last is erased.
 
     Nothing is written if the cursor cannot move. After each picture, the cursor is back at the
     end of the title, so that an interruption leaves nothing to restore.

@@ -1,0 +1,127 @@
+"""
+The leases of a cache by key, in dictionaries that a hit reads without a lock.
+
+Law of this module: an exception may be raised in the middle of any change. Afterwards, a lease that
+was being removed is gone from every dictionary as soon as its removal is repeated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, MutableMapping
+from typing import Any, Never, TypeVar, cast
+
+from .._values.key import Key
+from .._values.lease import Lease
+from .._values.secret import HIDDEN, NeverPickled
+
+
+L = TypeVar("L", bound=Lease)
+
+
+class _ByUser(NeverPickled, dict[str | None, L]):
+    """Leases by user id. To whoever walks it, such as a crash reporter, it is empty."""
+
+    __slots__ = ()
+
+    def __iter__(self) -> Iterator[Never]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+    def keys(self) -> Any:
+        return ()
+
+    values = items = keys
+
+    def __repr__(self) -> str:
+        return HIDDEN
+
+
+class LeaseDict(MutableMapping[Key, L]):
+    """
+    Leases by key.
+
+    Most requests name a user and nothing else. Their leases are held under the user id alone,
+    which is the caller's own string, so that a hit builds no key.
+
+    A forked child inherits its parent's leases. Each is given a jitter of its own when somebody
+    first looks it up, so that a fork does not take longer the more leases there are.
+
+    Nothing here takes a lock: its callers do.
+
+    Attributes:
+        plain: The leases of plain requests, by user id.
+
+        others: All other leases.
+    """
+
+    def __init__(self) -> None:
+        self.plain: dict[str | None, L] = _ByUser()
+        self.others: dict[Key, L] = {}
+        self._plain_rest: bytes | None = None
+        self._inherited: dict[Key, L] = {}
+        self._renew: Callable[[L, Key], L] = _unchanged
+
+    def set_plain(self, rest: bytes) -> None:
+        """Say what the keys of plain requests have in common. There must be no leases yet."""
+        self._plain_rest = rest
+
+    def inherit(self, renew: Callable[[L, Key], L]) -> None:
+        """Give each lease a jitter of its own, by *renew*, when it is first looked up."""
+        self._renew = renew
+        plain = {cast("Key", lease._key): lease for lease in dict.values(self.plain)}
+        self._inherited |= plain | self.others
+        self.plain.clear()
+        self.others.clear()
+
+    def get(self, key: Key, default: L | None = None) -> L | None:  # type: ignore[override]
+        """Return the lease of a key."""
+        if self._inherited and (lease := self._inherited.get(key)):
+            self[key] = self._renew(lease, key)
+        if key[1] == self._plain_rest:
+            return self.plain.get(key[0], default)
+        return self.others.get(key, default)
+
+    def __getitem__(self, key: Key) -> L:
+        lease = self.get(key)
+        if lease is None:
+            raise KeyError(key)
+        return lease
+
+    def __setitem__(self, key: Key, lease: L) -> None:
+        if key[1] == self._plain_rest:
+            self.plain[key[0]] = lease
+        else:
+            self.others[key] = lease
+        if self._inherited:
+            self._inherited.pop(key, None)
+
+    def __delitem__(self, key: Key) -> None:
+        inherited = self._inherited.pop(key, None)
+        if key[1] == self._plain_rest:
+            found = self.plain.pop(key[0], inherited)
+        else:
+            found = self.others.pop(key, inherited)
+        if found is None:
+            raise KeyError(key)
+
+    def __contains__(self, key: object) -> bool:
+        return isinstance(key, Key) and self.get(key) is not None
+
+    def __iter__(self) -> Iterator[Key]:
+        plain = (cast("Key", lease._key) for lease in dict.values(self.plain))
+        # A copy, because looking an inherited lease up moves it.
+        return iter([*plain, *self.others, *self._inherited])
+
+    def __len__(self) -> int:
+        return dict.__len__(self.plain) + len(self.others) + len(self._inherited)
+
+    def clear(self) -> None:
+        """Remove everything."""
+        for leases in (self.plain, self.others, self._inherited):
+            leases.clear()
+
+
+def _unchanged(lease: L, key: Key) -> L:
+    return lease
