@@ -127,7 +127,7 @@ def test_signatures_and_help_show_nothing_of_the_environment(
 
 @pytest.mark.parametrize("name", ["invalidate", "forget", "forget_identity", "clear"])
 @pytest.mark.parametrize("kind", [AsyncTokenSession, TokenCache, TokenSession])
-def test_what_discards_says_that_aws_goes_on_accepting(kind: type, name: str) -> None:
+def test_a_method_that_discards_says_that_aws_revokes_nothing(kind: type, name: str) -> None:
     text = getattr(kind, name).__doc__ or ""
 
-    assert "AWS goes on accepting" in text or f":meth:`TokenSession.{name}`" in text
+    assert "AWS accepts" in text or f":meth:`TokenSession.{name}`" in text
