@@ -185,7 +185,7 @@ class TokenCache:
         The token is discarded only if it is the cached one. So if ten callers report the same
         rejected token, the first discards it, and all of them get the same new token.
 
-        AWS goes on accepting the token, and credentials that it was exchanged for, until they
+        AWS accepts the token, and credentials that it was exchanged for, until they
         expire.
         """
         if not isinstance(token, OpenIdToken):  # pyright: ignore[reportUnnecessaryIsInstance]
@@ -198,7 +198,7 @@ class TokenCache:
         """
         Discard every token of a user, identified by the developer provider's login.
 
-        AWS goes on accepting them, and credentials that they were exchanged for, until they expire.
+        AWS accepts them, and credentials that they were exchanged for, until they expire.
 
         Raises:
             ConfigurationError: If the cache was made without a *developer_provider*.
@@ -215,7 +215,7 @@ class TokenCache:
         """
         Discard every token of a Cognito identity.
 
-        AWS goes on accepting them, and credentials that they were exchanged for, until they expire.
+        AWS accepts them, and credentials that they were exchanged for, until they expire.
 
         Raises:
             InvalidRequestError: If *identity_id* is longer than 55 characters, as no identity id
@@ -228,7 +228,7 @@ class TokenCache:
         self._leases.discard(invalidation)
 
     def clear(self) -> None:
-        """Discard every token. AWS goes on accepting them until they expire."""
+        """Discard every token. AWS accepts them until they expire."""
         self._leases.discard(Invalidation.of_everything())
 
     def stats(self) -> Stats:

@@ -267,7 +267,7 @@ class TokenSession(Session):
         rejected token, the first discards it, and all of them get the same new token. Credentials
         are handled in the same way.
 
-        AWS goes on accepting both, and credentials exchanged for the token, until they expire. That
+        AWS accepts both, and credentials exchanged for the token, until they expire. That
         is also true after :meth:`forget`, :meth:`forget_identity` and :meth:`clear`.
         """
         try:
@@ -279,7 +279,7 @@ class TokenSession(Session):
         """
         Discard all tokens and credentials of a user, whatever else their requests contained.
 
-        AWS goes on accepting them until they expire.
+        AWS accepts them until they expire.
         """
         try:
             self._forget(user_id)
@@ -290,7 +290,7 @@ class TokenSession(Session):
         """
         Discard every token and all credentials of a Cognito identity.
 
-        AWS goes on accepting them until they expire.
+        AWS accepts them until they expire.
         """
         try:
             self._forget_identity(identity_id)
@@ -298,7 +298,7 @@ class TokenSession(Session):
             del identity_id  # it may be a user id in the wrong place
 
     def clear(self) -> None:
-        """Discard every token and all credentials. AWS goes on accepting them until they expire."""
+        """Discard every token and all credentials. AWS accepts them until they expire."""
         self._clear()
 
     def close(self) -> None:
