@@ -33,8 +33,10 @@ nox.options.sessions = [
     *("lint", "typing", f"everything-{OLDEST}", "tests", "minimums", "aioboto3(aioboto3)", "docs"),
 ]
 
-# Spread the test files over the processors; all tests of a file run on one.
-PYTEST = ["pytest", "-n", "auto", "--dist", "loadfile"]
+# Spread the test files over worker processes; all tests of a file run in one. There are twice as
+# many as processors, because many tests wait for a process of their own.
+WORKERS = str(2 * (os.cpu_count() or 1))
+PYTEST = ["pytest", "-n", WORKERS, "--dist", "loadfile"]
 # The tests that start neither a process nor a server.
 LIGHT = ["-m", "not external"]
 
