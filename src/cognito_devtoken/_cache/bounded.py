@@ -74,7 +74,7 @@ class BoundedDict(Generic[V]):
         return index
 
     def sweep(self, now: Instant) -> int:
-        """Remove every expired item. Returns how many there were."""
+        """Remove every expired item. Returns how many items were removed."""
         self._now = now.monotonic
         if not self.items:
             return 0

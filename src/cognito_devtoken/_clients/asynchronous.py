@@ -1,8 +1,8 @@
 """
-The same for asyncio: what is different about the credentials, sessions and clients of aiobotocore.
+Credentials, sessions and clients for aiobotocore: the asyncio counterparts of the other modules.
 
-An asynchronous session needs asynchronous credentials: with the others, botocore would wait for the
-network in the event loop.
+An asynchronous session needs asynchronous credentials. With synchronous ones, botocore would wait
+for the network in the event loop.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class _HidesSecrets(HidesSecrets, AioCredentials):
 
     @property
     def access_key(self) -> NoReturn:  # type: ignore[override]
-        """Refuse, because they may have to be awaited."""
+        """Refuse: the keys may have to be awaited, which an attribute cannot do."""
         raise ConfigurationError(
             "The credentials of an asynchronous session have no keys as attributes.",
             hint="Write: await credentials.get_frozen_credentials().",
@@ -98,7 +98,7 @@ class AsyncNoUser(_HidesSecrets):
     The credentials of a client that belongs to no user: they cannot sign anything.
 
     Args:
-        role: The role of every user, whose account endpoints may contain.
+        role: The role of every user. The addresses of endpoints may contain its account id.
     """
 
     __slots__ = ()
@@ -147,7 +147,9 @@ class AsyncUserSession(AioSession):
 
 class AsyncSharedSession(AioSession):
     """
-    An aiobotocore session with the settings of another one, whose clients get given credentials.
+    An aiobotocore session with the settings of another session.
+
+    Its clients use the credentials that are passed to :meth:`make_client`.
 
     Args:
         given: The other session. It stays as it is, and lends its event handlers, its
@@ -164,10 +166,10 @@ class AsyncSharedSession(AioSession):
     def make_client(self, credentials: Credentials, service: str, **arguments: Any) -> Any:
         """Make a client with these credentials. Not from two tasks at once."""
         self._next = credentials
-        session: Any = self  # whose stubs know only services by name
+        session: Any = self  # the stubs accept only literal names of services
         return session.create_client(service, **arguments)
 
-    async def get_credentials(self) -> Any:  # type: ignore[override]  # aiobotocore's is, too
+    async def get_credentials(self) -> Any:  # type: ignore[override]  # asynchronous in aiobotocore
         """Return the credentials of the client that is being made."""
         return self._next
 

@@ -109,7 +109,7 @@ class NoUser(HidesSecrets):
     The credentials of a client that belongs to no user: they cannot sign anything.
 
     Args:
-        role: The role of every user, whose account endpoints may contain.
+        role: The role of every user. The addresses of endpoints may contain its account id.
     """
 
     __slots__ = ()

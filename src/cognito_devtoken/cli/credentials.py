@@ -30,8 +30,8 @@ credential_process on a single line):
       --identity-pool-id us-east-1:… --logins login.example.com=user-42
 
 --profile names a profile that is allowed to request tokens. Every AWS command
-starts the credential_process anew, which makes two calls: add --cache to make
-them only when credentials are due."""
+runs the credential_process again, which makes two calls. With --cache, it makes
+them only when the cached credentials need refreshing."""
 
 # Set while this process looks for AWS credentials itself, to detect a recursion.
 _MARK = "_COGNITO_DEVTOKEN_IN_CREDENTIAL_PROCESS"
@@ -44,7 +44,7 @@ def add_arguments(parser: Parser) -> None:
         "--cache",
         action="store_true",
         help="keep the credentials in a file that only you can read, in "
-        "~/.cache/cognito-devtoken, and print them from there until they are due",
+        "~/.cache/cognito-devtoken, and reuse them until they need refreshing",
     )
     add_output_file(parser)
 

@@ -1,5 +1,5 @@
 """
-The options that choose a role: whose credentials, and which of the two exchanges gets them.
+The options that choose the role to get credentials for, and so which of two operations gets them.
 
 They are spelt, parsed and limited as in ``aws sts assume-role-with-web-identity`` and ``aws
 cognito-identity get-credentials-for-identity``.
@@ -26,7 +26,7 @@ from .sources import FILE, load, unusable
 
 
 _CUSTOM, _ROLE = "custom_role_arn", "role_arn"
-# What goes only with --role-arn, by the name of the member of AssumeRole.
+# The options that require --role-arn, by the attribute of AssumeRole that each sets.
 _OF_ROLE = {
     "session_name": "role_session_name",
     "duration": "duration_seconds",
@@ -34,7 +34,7 @@ _OF_ROLE = {
     "policy_arns": "policy_arns",
 }
 _OPTIONS = (_CUSTOM, _ROLE, *_OF_ROLE.values())
-# What a limit is about, in the spelling of the options.
+# The options by the name that a violation has for their value.
 _NAMES = {"role": _CUSTOM, _ROLE: _ROLE, **_OF_ROLE}
 _HOW = "(arn=ARN [arn=ARN ...] or JSON)"
 _WHICH = (
@@ -49,8 +49,8 @@ def add_arguments(parser: Parser) -> None:
     add(
         "--role-arn",
         metavar="ARN",
-        help="assume this role, which trusts the pool, by AssumeRoleWithWebIdentity of STS in the "
-        "pool's region; --endpoint-url is Cognito's only",
+        help="assume this role with STS AssumeRoleWithWebIdentity, in the pool's region; the role "
+        "must trust the pool; --endpoint-url applies to Cognito only, not to STS",
     )
     add(
         "--role-session-name",
@@ -74,8 +74,8 @@ def add_arguments(parser: Parser) -> None:
         "--policy-arns",
         nargs="*",
         metavar="arn=ARN",
-        help="with --role-arn: up to 10 managed policies, which restrict it too, such as "
-        "arn=arn:aws:iam::aws:policy/ReadOnlyAccess, or a JSON list",
+        help="with --role-arn: up to 10 managed policies, which also restrict what the role "
+        "allows, each as arn=ARN; or a JSON list of them",
     )
     add(
         "--custom-role-arn",
