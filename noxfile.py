@@ -29,8 +29,10 @@ EXTRAS = PYPROJECT["project"]["optional-dependencies"]
 AIOBOTO3 = EXTRAS.pop("aioboto3")
 FOR_ASYNCIO = "*/cognito_devtoken/aioboto3.py,*/cognito_devtoken/_clients/asynchronous.py"
 
+# Not tests-3.12: that Python lies between two with which the tests run.
 nox.options.sessions = [
-    *("lint", "typing", f"everything-{OLDEST}", "tests", "minimums", "aioboto3(aioboto3)", "docs"),
+    *("lint", "typing", f"everything-{OLDEST}", *(f"tests-{python}" for python in PYTHONS[2:])),
+    *("minimums", "aioboto3(aioboto3)", "docs"),
 ]
 
 # Spread the test files over worker processes; all tests of a file run in one. There are twice as
@@ -93,10 +95,6 @@ def everything(session: nox.Session) -> None:
         return
     session.run("coverage", "combine", "--quiet")
     session.run("coverage", "report", "--omit", FOR_ASYNCIO)
-    # Without coverage, which doubles the time: all cases of the tests that usually draw some.
-    drawn = ["interleavings", "interruptions", "stateful"]
-    files = [f"tests/cache/test_{name}.py" for name in drawn]
-    session.run(*PYTEST, *files, env={"THOROUGH": "1"})
 
 
 @nox.session(python=PYTHONS[1:])
@@ -128,6 +126,15 @@ def aioboto3(session: nox.Session, newest: bool) -> None:
     session.run("coverage", "combine", "--quiet", env=data)
     # Each has lines that only run without the other.
     session.run("coverage", "report", "--include", FOR_ASYNCIO, "--fail-under=95", env=data)
+
+
+@nox.session(python=OLDEST, default=False)
+def thorough(session: nox.Session) -> None:
+    """Run all cases of the tests that usually draw some; it takes a minute."""
+    install(session, "tests")
+    drawn = ["interleavings", "interruptions", "stateful"]
+    files = [f"tests/cache/test_{name}.py" for name in drawn]
+    session.run(*PYTEST, *files, *session.posargs, env={"THOROUGH": "1"})
 
 
 @nox.session(default=False)
