@@ -67,7 +67,7 @@ class LeaseDict(MutableMapping[Key, L]):
         self.others: dict[Key, L] = {}
         self._plain_rest: bytes | None = None
         self._inherited: dict[Key, L] = {}
-        self._renew: Callable[[L, Key], L] = _unchanged
+        self._renew: Callable[[L, Key], L]
 
     def set_plain(self, rest: bytes) -> None:
         """Set what the keys of all plain requests have in common. There must be no leases yet."""
@@ -127,7 +127,3 @@ class LeaseDict(MutableMapping[Key, L]):
         """Remove everything."""
         for leases in (self.plain, self.others, self._inherited):
             leases.clear()
-
-
-def _unchanged(lease: L, key: Key) -> L:
-    return lease

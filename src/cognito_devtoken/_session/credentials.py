@@ -62,8 +62,7 @@ class CredentialsCache:
             recorder=tokens._new_recorder("credentials"),
             **tokens._limits,
         )
-        if developer_provider is not None:
-            self.leases.state.entries.leases.set_plain(self.key(CredentialsRequest(plain)).rest)
+        self.leases.state.entries.leases.set_plain(self.key(CredentialsRequest(plain)).rest)
 
     def follow(self) -> None:
         """From now on, remove credentials that other hosts invalidate."""
