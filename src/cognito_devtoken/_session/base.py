@@ -44,9 +44,6 @@ _MAX_ROLES = 1000
 class Session:
     """The base of both sessions."""
 
-    # The cache of credentials; None until it is needed.
-    _credentials_cache: CredentialsCache | None = None
-
     def __init__(
         self,
         identity_pool_id: str,
@@ -87,6 +84,8 @@ class Session:
         self._tokens: Any = tokens.plain
         # A hit for credentials needs these. They are empty until credentials are cached.
         self._credential_hits = 0
+        # Empty, or with that cache. An attribute that is added later would slow every hit down.
+        self._of_credentials: dict[str, CredentialsCache] = {}
         self._credentials: Any = {}
         self._credentials_by_role: Any = {}
         self._role_digests: dict[object, bytes] = {}
@@ -212,6 +211,11 @@ class Session:
         self._credential_hits += 1
         return found
 
+    @property
+    def _credentials_cache(self) -> CredentialsCache | None:
+        """The cache of credentials, once one is needed."""
+        return self._of_credentials.get("cache")
+
     def _cache_for_credentials(self) -> CredentialsCache:
         """Return the cache of credentials. The first caller makes it."""
         if self._credentials_cache is not None:
@@ -220,7 +224,7 @@ class Session:
 
         made = CredentialsCache(self._cache, self._client, self._provider, self._plain)
         # setdefault() is one step, so concurrent threads share one cache.
-        cache: CredentialsCache = vars(self).setdefault("_credentials_cache", made)
+        cache = self._of_credentials.setdefault("cache", made)
         if cache is not made:
             made.close()
             return cache
