@@ -7,7 +7,6 @@ for the network in the event loop.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Coroutine, Generator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Protocol
 
@@ -32,8 +31,8 @@ from .bound import (
     session_metadata,
     verify,
 )
-from .credentials import METHOD, HidesSecrets, NoUser, frozen
-from .sessions import act_as_user, lend_settings, use_region
+from .credentials import HidesSecrets, NoUser, OneUserProvider, UserCredentials, frozen
+from .sessions import SharedSession, UserSession
 
 
 if TYPE_CHECKING:
@@ -66,24 +65,17 @@ class _HidesSecrets(HidesSecrets, AioCredentials):
     secret_key = token = access_key  # pyright: ignore[reportAssignmentType]
 
 
-class AsyncUserCredentials(_HidesSecrets):
-    """
-    The credentials of one user, which the session looks up at each use.
+class AsyncUserCredentials(_HidesSecrets, UserCredentials):
+    """The credentials of one user, which the session looks up at each use."""
 
-    Args:
-        session: Holds the credentials, and refreshes them.
+    __slots__ = ()
+    _session: AsyncCredentialsSource  # type: ignore[assignment]
 
-        user_id: The user.
+    if TYPE_CHECKING:
 
-        role: The role to assume, as for ``session.get_credentials()``.
-    """
-
-    __slots__ = ("_session", "_user_id")
-
-    def __init__(
-        self, session: AsyncCredentialsSource, user_id: str, role: str | AssumeRole | None
-    ) -> None:
-        self._session, self._user_id, self._role = session, user_id, role
+        def __init__(
+            self, session: AsyncCredentialsSource, user_id: str, role: str | AssumeRole | None
+        ) -> None: ...
 
     async def get_frozen_credentials(self) -> ReadOnlyCredentials:  # type: ignore[override]
         """Get the credentials to sign one request with."""
@@ -93,88 +85,39 @@ class AsyncUserCredentials(_HidesSecrets):
         return frozen(await self._session.get_credentials(self._user_id, role=role), role)
 
 
-class AsyncNoUser(_HidesSecrets):
-    """
-    The credentials of a client that belongs to no user: they cannot sign anything.
-
-    Args:
-        role: The role of every user. The addresses of endpoints may contain its account id.
-    """
+class AsyncNoUser(_HidesSecrets, NoUser):
+    """The credentials of a client that belongs to no user: they cannot sign anything."""
 
     __slots__ = ()
 
-    def __init__(self, role: str | AssumeRole | None) -> None:
-        self._role = role
-
     async def get_frozen_credentials(self) -> NoReturn:  # type: ignore[override]
         """Refuse."""
-        NoUser(None).get_frozen_credentials()
+        NoUser.get_frozen_credentials(self)
 
 
-class _OneUserProvider:
-    METHOD = METHOD
-    CANONICAL_NAME = None
-
-    def __init__(self, credentials: Credentials) -> None:
-        self._credentials = credentials
-
-    async def load(self) -> Credentials:
-        return self._credentials
+class _OneUserProvider(OneUserProvider):
+    async def load(self) -> Credentials:  # type: ignore[override]
+        return super().load()
 
 
-class AsyncUserSession(AioSession):
-    """
-    An aiobotocore session that takes its configuration from the environment, but no identity.
+class AsyncUserSession(UserSession, AioSession):
+    """An aiobotocore session that takes its configuration from the environment, but no identity."""
 
-    Args:
-        credentials: The credentials of the user.
-
-        region: The region of its clients; None uses that of the AWS configuration.
-
-        default_region: The region if the AWS configuration has none either.
-    """
-
-    def __init__(self, credentials: Credentials, region: str | None, default_region: str) -> None:
-        super().__init__()
-        act_as_user(self)
+    def _resolver(self, credentials: Credentials) -> Any:
         providers: Any = [_OneUserProvider(credentials)]
-        self.register_component("credential_provider", AioCredentialResolver(providers))
-        use_region(self, region, default_region)
-
-    def get_auth_token(self, **kwargs: Any) -> Any:
-        """Return None: a bearer token in the environment is the backend's."""
+        return AioCredentialResolver(providers)
 
 
-class AsyncSharedSession(AioSession):
+class AsyncSharedSession(SharedSession, AioSession):
     """
     An aiobotocore session with the settings of another session.
 
     Its clients use the credentials that are passed to :meth:`make_client`.
-
-    Args:
-        given: The other session. It stays as it is, and lends its event handlers, its
-            configuration and its models.
     """
-
-    def __init__(self, given: AioSession) -> None:
-        handlers: Any = given.get_component("event_emitter")
-        super().__init__(event_hooks=copy.copy(handlers), include_builtin_handlers=False)
-        lend_settings(given, self)
-        act_as_user(self)
-        self._next: Credentials | None = None
-
-    def make_client(self, credentials: Credentials, service: str, **arguments: Any) -> Any:
-        """Make a client with these credentials. Not from two tasks at once."""
-        self._next = credentials
-        session: Any = self  # the stubs accept only literal names of services
-        return session.create_client(service, **arguments)
 
     async def get_credentials(self) -> Any:  # type: ignore[override]  # asynchronous in aiobotocore
         """Return the credentials of the client that is being made."""
         return self._next
-
-    def get_auth_token(self, **kwargs: Any) -> Any:
-        """Return None: a bearer token in the environment is the backend's."""
 
 
 class AsyncExpressSessions:

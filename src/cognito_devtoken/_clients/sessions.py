@@ -20,7 +20,14 @@ POOL_SIZE = 50
 BOTOCORE = f"botocore {__version__}"
 
 
-class UserSession(Session):
+class _NeverAsBackend(Session):
+    """A botocore session whose requests never carry the identity of the backend."""
+
+    def get_auth_token(self, **kwargs: Any) -> Any:
+        """Return None: a bearer token in the environment is the backend's."""
+
+
+class UserSession(_NeverAsBackend):
     """
     A botocore session that takes its configuration from the environment, but no identity.
 
@@ -35,15 +42,14 @@ class UserSession(Session):
     def __init__(self, credentials: Credentials, region: str | None, default_region: str) -> None:
         super().__init__()
         act_as_user(self)
-        resolver = CredentialResolver([OneUserProvider(credentials)])
-        self.register_component("credential_provider", resolver)
+        self.register_component("credential_provider", self._resolver(credentials))
         use_region(self, region, default_region)
 
-    def get_auth_token(self, **kwargs: Any) -> Any:
-        """Return None: a bearer token in the environment is the backend's."""
+    def _resolver(self, credentials: Credentials) -> Any:
+        return CredentialResolver([OneUserProvider(credentials)])
 
 
-class SharedSession(Session):
+class SharedSession(_NeverAsBackend):
     """
     A botocore session with the settings of another one, whose clients get the given credentials.
 
@@ -60,16 +66,13 @@ class SharedSession(Session):
         self._next: Credentials | None = None
 
     def make_client(self, credentials: Credentials, service: str, **arguments: Any) -> Any:
-        """Make a client with these credentials. Not from two threads at once."""
+        """Make a client with these credentials. Not from two threads or tasks at once."""
         self._next = credentials
         return self.create_client(service, **arguments)
 
     def get_credentials(self) -> Any:
         """Return the credentials of the client that is being made."""
         return self._next
-
-    def get_auth_token(self, **kwargs: Any) -> Any:
-        """Return None: a bearer token in the environment is the backend's."""
 
 
 def use_region(session: Session, region: str | None, default_region: str) -> None:
