@@ -20,7 +20,7 @@ from kinds import Kind
 from thorough import THOROUGH
 
 
-RUNS = 5_000 if THOROUGH else 500
+RUNS = 10_000 if THOROUGH else 500
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)

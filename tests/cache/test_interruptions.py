@@ -207,7 +207,7 @@ def check_places(action: Callable[[Setting], None], *, threads: bool) -> None:
 
     found = places()
     assert len(found) > 20
-    for place in found[:: 1 if THOROUGH else 15]:
+    for place in found[:: 1 if THOROUGH else 5]:
         setting = Setting(threads=threads)
         bystander = Caller(setting.cache, "cid")
         if threads:

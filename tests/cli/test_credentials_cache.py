@@ -1,4 +1,4 @@
-"""``credentials --cache``: who may read its files, when they are used, and who waits for whom."""
+"""``credentials --cache``: who may read the files, when they are used, and which command waits."""
 
 import fcntl
 import json

@@ -148,6 +148,6 @@ def test_a_stopped_server_answers_waiting_requests(server: Start, upstream: Cogn
     running = server()
 
     responses = stop_in_mid_flight(running, upstream)
-    running.end(in_mid_flight=True)
+    running.end()
 
     assert [response.status for response in responses] == [200] * 4

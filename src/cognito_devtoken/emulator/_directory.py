@@ -11,7 +11,7 @@ from typing import Any, Self
 
 import attrs
 
-from ._settings import Pool, arn_of_pool
+from ._settings import NamedPool, Pool
 
 
 # Providers that a pool has by their name; any other is an OpenID Connect provider of IAM.
@@ -68,7 +68,7 @@ class Identity:
 
 
 @attrs.frozen
-class StoredPool:
+class StoredPool(NamedPool):
     """
     A pool, in the form of the API.
 
@@ -116,14 +116,6 @@ class StoredPool:
         }
         given = {name: arn for name, arn in roles.items() if arn is not None}
         return cls(pool.identity_pool_id, pool.account_id, members, given)
-
-    @property
-    def region(self) -> str:
-        return self.identity_pool_id.partition(":")[0]
-
-    @property
-    def arn(self) -> str:
-        return arn_of_pool(self.identity_pool_id, self.account_id)
 
     @property
     def developer_provider(self) -> str | None:

@@ -31,8 +31,28 @@ def _frozenset(names: Iterable[str]) -> frozenset[str]:
     return frozenset(names)
 
 
+class NamedPool:
+    """What follows from the id of an identity pool and its account."""
+
+    __slots__ = ()
+
+    identity_pool_id: str
+    account_id: str
+
+    @property
+    def region(self) -> str:
+        """The AWS region, with which the id begins."""
+        return self.identity_pool_id.partition(":")[0]
+
+    @property
+    def arn(self) -> str:
+        """The pool's Amazon Resource Name, which its tokens contain."""
+        name = f"{self.account_id}:identitypool/{self.identity_pool_id}"
+        return f"arn:{cognito_names(self.region).partition}:cognito-identity:{self.region}:{name}"
+
+
 @attrs.frozen
-class Pool:
+class Pool(NamedPool):
     """
     An identity pool.
 
@@ -94,26 +114,9 @@ class Pool:
             if (arn := getattr(self, name)) is not None:
                 _check_role(arn, name)
 
-    @property
-    def region(self) -> str:
-        """The AWS region, with which the id begins."""
-        return self.identity_pool_id.partition(":")[0]
-
-    @property
-    def arn(self) -> str:
-        """The pool's Amazon Resource Name, which its tokens contain."""
-        return arn_of_pool(self.identity_pool_id, self.account_id)
-
 
 def _default_role(pool: Pool, name: str) -> str:
     return f"arn:{cognito_names(pool.region).partition}:iam::{pool.account_id}:role/{name}"
-
-
-def arn_of_pool(pool_id: str, account_id: str) -> str:
-    """Return the Amazon Resource Name of a pool."""
-    region = pool_id.partition(":")[0]
-    partition = cognito_names(region).partition
-    return f"arn:{partition}:cognito-identity:{region}:{account_id}:identitypool/{pool_id}"
 
 
 @attrs.frozen

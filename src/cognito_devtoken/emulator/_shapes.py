@@ -29,6 +29,14 @@ class Shape(Protocol):
         ...
 
 
+def _length(length: int, minimum: int | None, maximum: int | None) -> Iterator[str]:
+    """Yield how a length breaks its limits."""
+    if maximum is not None and length > maximum:
+        yield f"Member must have length less than or equal to {maximum}"
+    if minimum is not None and length < minimum:
+        yield f"Member must have length greater than or equal to {minimum}"
+
+
 @attrs.frozen
 class Text:
     """
@@ -53,10 +61,7 @@ class Text:
     def constraints(self, value: str) -> Iterator[str]:
         if self.pattern is not None and not self.pattern.fullmatch(value):
             yield f"Member must satisfy regular expression pattern: {self.pattern.pattern}"
-        if self.maximum is not None and len(value) > self.maximum:
-            yield f"Member must have length less than or equal to {self.maximum}"
-        if self.minimum is not None and len(value) < self.minimum:
-            yield f"Member must have length greater than or equal to {self.minimum}"
+        yield from _length(len(value), self.minimum, self.maximum)
         if self.choices and value not in self.choices:
             yield f"Member must satisfy enum value set: [{', '.join(self.choices)}]"
 
@@ -74,8 +79,8 @@ class Map:
         entries = cast("dict[str, object]", value)
         # How the service quotes a map is not known, and logins must not be quoted.
         prefix = f"Value '***' at '{path}' failed to satisfy constraint: "
-        if self.maximum is not None and len(entries) > self.maximum:
-            yield f"{prefix}Member must have length less than or equal to {self.maximum}"
+        for constraint in _length(len(entries), None, self.maximum):
+            yield f"{prefix}{constraint}"
         for key, entry in entries.items():
             if found := list(self.keys.constraints(_text(key))):
                 yield f"{prefix}Map keys must satisfy constraint: [{', '.join(found)}]"
@@ -100,10 +105,8 @@ class Listing:
         items = cast("list[object]", value)
         # How the service quotes a list is not known.
         prefix = f"Value '***' at '{path}' failed to satisfy constraint: "
-        if self.maximum is not None and len(items) > self.maximum:
-            yield f"{prefix}Member must have length less than or equal to {self.maximum}"
-        if self.minimum is not None and len(items) < self.minimum:
-            yield f"{prefix}Member must have length greater than or equal to {self.minimum}"
+        for constraint in _length(len(items), self.minimum, self.maximum):
+            yield f"{prefix}{constraint}"
         for number, item in enumerate(items, 1):
             yield from self.values.broken(f"{path}.{number}.member", item)
 
