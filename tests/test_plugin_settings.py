@@ -36,7 +36,7 @@ MISTAKES = {
     ),
     "roles=5": "roles must be a collection of Role, not 5.",
     "latency='1 s'": "latency must be a number of seconds, not '1 s'.",
-    "latency=-1": "latency is out of range: -1.",
+    "latency=-1": "latency must be 0 s or more, and finite, not -1.",
     "behavior='odd'": "behavior must be a Behavior, not 'odd'.",
     "fail=('A', 'B')": "fail must be an error code, or (code, number of calls), not ('A', 'B').",
     "fail=('A', 0)": "times must be 1 or more, not 0.",

@@ -14,11 +14,11 @@ from botocore.loaders import Loader
 from hypothesis import given
 from hypothesis import strategies as st
 
+from calling import ROLE
 from cognito_devtoken.credentials import AssumeRole
 from cognito_devtoken.exceptions import InvalidRequestError
 
 
-ROLE = "arn:aws:iam::123456789012:role/app"
 CANARY = "canary-of-a-policy"
 # Characters beyond U+FFFF, as the model spells them and as Python does.
 BEYOND = (r"\u10000-\u10FFFF", r"\U00010000-\U0010FFFF")

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from cli_arguments import LOGIN, NOWHERE, POOL_ID
 
+from calling import ROLE
 from cognito_devtoken import TokenRequest
 from cognito_devtoken._values.trade import CredentialsRequest
 from cognito_devtoken.cli import main, parser_of
@@ -33,7 +34,6 @@ from pools import POOL
 
 
 LIFE = 3600
-ROLE = "arn:aws:iam::123456789012:role/app"
 ASK = ["--identity-pool-id", POOL_ID, "--logins", f"{POOL.developer_provider}={LOGIN}"]
 REQUEST = CredentialsRequest(TokenRequest(POOL_ID, {POOL.developer_provider: LOGIN}))
 

@@ -201,14 +201,14 @@ def test_it_ends_when_its_output_is_no_longer_read(
     ("arguments", "code", "text"),
     [
         (["--identity-pool-id", "nonsense"], 252, "--identity-pool-id must be REGION:GUID"),
-        (["--port", "99999"], 252, "--port is out of range: 99999."),
+        (["--port", "99999"], 252, "--port must be 0 to 65535, not 99999."),
         (["--port", "x"], 252, "invalid int value"),
         (["--host", ""], 252, "--host must not be empty."),
         (["--host", "é..x"], 252, "--host is not a host name."),
         (["--developer-provider", ""], 252, "--developer-provider must be 1 to 128"),
-        (["--latency", "-1"], 252, "--latency is out of range: -1.0."),
-        (["--latency", "nan"], 252, "--latency is out of range: nan."),
-        (["--calls-per-second", "0"], 252, "--calls-per-second is out of range: 0.0."),
+        (["--latency", "-1"], 252, "--latency must be 0 s or more, and finite, not -1.0."),
+        (["--latency", "nan"], 252, "--latency must be 0 s or more, and finite, not nan."),
+        (["--calls-per-second", "0"], 252, "--calls-per-second must be more than 0, not 0.0."),
         (["--issuer", "me"], 252, "--issuer must be a URL, or self, not 'me'."),
     ],
 )

@@ -20,6 +20,7 @@ from botocore.session import Session
 from cli_process import COMMAND, ended, run
 from pytest_httpserver import HTTPServer
 
+from calling import ROLE
 from cognito_devtoken.cli import main
 from cognito_devtoken.emulator import Emulator, Pool
 from patience import PATIENCE
@@ -270,7 +271,6 @@ class TestCredentials:
         assert json.loads(path.read_text())["Version"] == 1
 
 
-ROLE = "arn:aws:iam::123456789012:role/app"
 POLICY = '{"Statement": {"Effect": "Allow", "Action": "s3:*", "Resource": "canary-policy"}}'
 BASIC = ("--role-arn", ROLE, "--duration-seconds", "900", "--policy", POLICY)
 

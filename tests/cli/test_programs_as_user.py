@@ -11,7 +11,7 @@ from aws_cli import module
 from cli_process import COMMAND, finished, run
 from pytest_httpserver import HTTPServer
 
-from calling import last_request
+from calling import ROLE, last_request
 from cognito_devtoken.emulator import Emulator
 from pools import POOL
 
@@ -117,7 +117,7 @@ class TestProgramsThatActAsTheUser:
             environ
             | {
                 "AWS_ENDPOINT_URL_STS": emulator.endpoint_url,
-                "AWS_ROLE_ARN": "arn:aws:iam::123456789012:role/app",
+                "AWS_ROLE_ARN": ROLE,
                 "AWS_WEB_IDENTITY_TOKEN_FILE": str(path),
                 "AWS_DEFAULT_REGION": "eu-central-1",
             }

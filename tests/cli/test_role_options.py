@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from cli_arguments import NOWHERE, PLAIN
 
+from calling import ROLE
 from cognito_devtoken.cli import main, parser_of
 from cognito_devtoken.cli._input import role as roles
 from cognito_devtoken.cli._input.options import Options
@@ -16,7 +17,6 @@ from cognito_devtoken.credentials import AssumeRole
 
 
 ASK = PLAIN[1:]
-ROLE = "arn:aws:iam::123456789012:role/app"
 READ_ONLY = "arn:aws:iam::aws:policy/ReadOnlyAccess"
 CANARY = "canary-policy"
 

@@ -9,8 +9,9 @@ import pytest
 from aws_cli import module, quick, theirs
 from cli_arguments import PLAIN
 from pytest_httpserver import HTTPServer
-from test_role_options import LISTS, NO_LISTS, READ_ONLY, ROLE
+from test_role_options import LISTS, NO_LISTS, READ_ONLY
 
+from calling import ROLE
 from cognito_devtoken.cli import main
 
 

@@ -229,7 +229,9 @@ class TestFaults:
     def test_a_limit_of_an_unknown_operation_or_out_of_range_is_refused(self) -> None:
         with pytest.raises(ValueError, match=r"no operation GetIds; did you mean GetId\?"):
             Emulator(calls_per_second={"GetIds": 1})
-        with pytest.raises(ValueError, match=r"calls_per_second of GetId is out of range: 0\."):
+        with pytest.raises(
+            ValueError, match=r"calls_per_second of GetId must be more than 0, not 0\."
+        ):
             Emulator(calls_per_second={"GetId": 0})
 
     def test_a_response_takes_at_least_the_latency(self, emulator: Emulator) -> None:

@@ -350,7 +350,8 @@ def test_a_session_works_over_http(
 def test_invalidate_refuses_a_string_without_showing_it(
     session: Any, leaks: Callable[..., list[str]]
 ) -> None:
-    with pytest.raises(TypeError, match=r"invalidate\(\) takes an OpenIdToken, not str") as caught:
+    message = r"invalidate\(\) takes an OpenIdToken or AwsCredentials, not str"
+    with pytest.raises(TypeError, match=message) as caught:
         session.invalidate("eyJcanary")
 
     assert not leaks(caught.value, "eyJcanary")

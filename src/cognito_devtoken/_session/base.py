@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, NoReturn, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self, cast
 
 import attrs
 
@@ -237,13 +237,14 @@ class Session:
 
     def _invalidate(self, lease: Any) -> None:
         """Discard a rejected token, or rejected credentials."""
-        invalidate: Callable[[Any], None] = self._cache.invalidate
-        if isinstance(lease, Lease) and not isinstance(lease, OpenIdToken):
-            invalidate = self._cache_for_credentials().leases.invalidate
-        try:
-            invalidate(lease)  # pyright: ignore[reportArgumentType]  # a lease of its kind
-        finally:
+        if isinstance(lease, OpenIdToken):
+            self._cache.invalidate(lease)
+        elif isinstance(lease, Lease):
+            self._cache_for_credentials().leases.invalidate(cast("AwsCredentials", lease))
+        else:
+            kind = type(lease).__name__
             del lease  # it may be the text of a token
+            raise TypeError(f"invalidate() takes an OpenIdToken or AwsCredentials, not {kind}.")
 
     def _caches(self) -> list[TokenCache | CredentialsCache]:
         """Return the caches, tokens first, so that a concurrent exchange gets a new token."""

@@ -93,7 +93,7 @@ class Emulator:
         self._certificates: Certificates | None = None
         self._front = Front(on_call, lambda: self._running)
         if not 0 <= port <= 65_535:
-            raise ValueError(f"port is out of range: {port}.")
+            raise ValueError(f"port must be 0 to 65535, not {port}.")
         if not host:
             raise ValueError("host must not be empty.")
         if not host.isascii():
@@ -126,7 +126,7 @@ class Emulator:
     ) -> None:
         """Reset to a new emulator with these settings. Earlier requests have no effect."""
         if not 0 <= latency < math.inf:
-            raise ValueError(f"latency is out of range: {latency}.")
+            raise ValueError(f"latency must be 0 s or more, and finite, not {latency}.")
         _check_limits(calls_per_second)
         pools = pools or (Pool(),)
         if len({pool.identity_pool_id for pool in pools}) < len(pools):
@@ -346,4 +346,4 @@ def _check_limits(limits: float | Mapping[str, float] | None) -> None:
             operation_named(name)
         if limit is not None and not limit > 0:
             shown = f" of {name}" if name else ""
-            raise ValueError(f"calls_per_second{shown} is out of range: {limit}.")
+            raise ValueError(f"calls_per_second{shown} must be more than 0, not {limit}.")
