@@ -38,7 +38,7 @@ nox.options.sessions = [
 # Spread the test files over worker processes; all tests of a file run in one. There are twice as
 # many as processors, because many tests wait for a process of their own.
 WORKERS = str(2 * (os.cpu_count() or 1))
-PYTEST = ["pytest", "-n", WORKERS, "--dist", "loadfile"]
+PYTEST = ["pytest", "-n", WORKERS, "--dist", "loadfile", "--no-loadscope-reorder"]
 # The tests that start neither a process nor a server.
 LIGHT = ["-m", "not external"]
 
