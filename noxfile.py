@@ -39,10 +39,12 @@ nox.options.sessions = [
 # many as processors, because many tests wait for a process of their own.
 WORKERS = str(2 * (os.cpu_count() or 1))
 PYTEST = ["pytest", "-n", WORKERS, "--dist", "loadfile", "--no-loadscope-reorder"]
-# The tests that start neither a process nor a server.
-LIGHT = ["-m", "not external"]
+# The tests that start neither a process nor a server, so they do not wait for one either.
+LIGHT = ["-m", "not external", "-n", str(os.cpu_count() or 1)]
 
 os.environ["UV_PYTHON_DOWNLOADS"] = "never"
+# Without bytecode, each process that a test starts would compile all that it imports.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # pyenv's python3.12 shim fails unless that version is active: use the real executable.
 VERSIONS = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
 for python in PYTHONS:
