@@ -14,7 +14,8 @@ import pytest
 from patience import PATIENCE
 
 
-_NPM = ["npm", "ci", "--engine-strict", "--no-audit", "--no-fund", "--prefer-offline"]
+_NPM = ["npm", "ci", "--engine-strict", "--ignore-scripts", "--prefer-offline"]
+_NPM += ["--no-audit", "--no-fund"]
 _OFFLINE = re.compile(r"code (ENOTFOUND|EAI_AGAIN|ECONN\w+|ETIMEDOUT|ENETUNREACH)")
 _ANOTHER_NODE = re.compile(r"EBADENGINE(?:.*\n)*?.*(Required: .*)")
 

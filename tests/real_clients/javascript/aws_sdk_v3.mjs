@@ -35,7 +35,7 @@ const signer = async (credentials) => {
   return (await client.send(new sts.GetCallerIdentityCommand())).Arn;
 };
 
-const minutesUntil = (date) => Math.round((date - Date.now()) / 60_000);
+const isLater = (date) => date instanceof Date && date > new Date();
 
 const failure = async (module, call) => {
   try {
@@ -71,7 +71,7 @@ await print({
     return {
       signer: await signer(provider),
       sameIdentity: identityId === IdentityId,
-      minutes: minutesUntil(expiration),
+      expires: isLater(expiration),
     };
   },
 
@@ -98,7 +98,7 @@ await print({
     return {
       audience: answer.Audience,
       sameSubject: answer.SubjectFromWebIdentityToken === IdentityId,
-      minutes: minutesUntil(answer.Credentials.Expiration),
+      expires: isLater(answer.Credentials.Expiration),
     };
   },
 
