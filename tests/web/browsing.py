@@ -1,6 +1,5 @@
 """Run the browser example in a real Chromium, and find things on its page."""
 
-import hashlib
 import os
 import re
 import shutil
@@ -9,9 +8,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Generator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any, TypeVar
 
 import attrs
@@ -23,6 +21,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.wait import WebDriverWait
 
+from installing import last_line, run, with_packages
 from patience import PATIENCE
 
 
@@ -63,11 +62,11 @@ def require_chromium() -> tuple[str, str]:
         apt = ["apt-get", "-qq", "-o", "DPkg::Lock::Timeout=120"]
         install = [*apt, "install", "-y", "--no-install-recommends", "chromium", "chromium-driver"]
         # The package lists may be missing or outdated.
-        if _run(install).returncode:
-            _run([*apt, "update"])
-            done = _run(install)
+        if run(install).returncode:
+            run([*apt, "update"])
+            done = run(install)
             if done.returncode:
-                pytest.skip(f"needs chromium and chromedriver; apt-get: {_last(done.stderr)}")
+                pytest.skip(f"needs chromium and chromedriver; apt-get: {last_line(done.stderr)}")
     chromium, driver = map(shutil.which, names)
     assert chromium
     assert driver
@@ -75,50 +74,11 @@ def require_chromium() -> tuple[str, str]:
 
 
 def build(folder: Path, cache: pytest.Cache) -> Path:
-    """
-    Build the page in a copy of the example, or skip the test if that is impossible.
-
-    The packages that npm installs are cached by lock file.
-    """
-    if missing := [name for name in ("node", "npm") if not shutil.which(name)]:
-        pytest.skip(f"needs Node.js to build the page: no {' and no '.join(missing)}")
-    copy = folder / "browser"
-    shutil.copytree(EXAMPLE, copy, ignore=shutil.ignore_patterns("dist", "node_modules", "__*"))
-    lock = (copy / "package-lock.json").read_bytes()
-    kept = cache.mkdir(f"node-modules-{hashlib.sha256(lock).hexdigest()[:16]}") / "node_modules"
-    if not kept.is_dir():
-        _install(copy, kept)
-    (copy / "node_modules").symlink_to(kept)
-    done = _run(["npm", "run", "build"], copy)
+    """Build the page in a copy of the example, or skip the test if that is impossible."""
+    copy = with_packages(EXAMPLE, folder, cache)
+    done = run(["npm", "run", "build"], copy)
     assert not done.returncode, done.stderr
     return copy
-
-
-def _install(copy: Path, kept: Path) -> None:
-    done = _run(["npm", "ci", "--no-audit", "--no-fund", "--prefer-offline"], copy)
-    if re.search(r"code (ENOTFOUND|EAI_AGAIN|ECONN\w+|ETIMEDOUT|ENETUNREACH)", done.stderr):
-        pytest.skip(f"needs the npm registry to build the page: {_last(done.stderr)}")
-    assert not done.returncode, done.stderr
-    # Appears complete or not at all, even if another run does the same now.
-    beside = Path(mkdtemp(dir=kept.parent))
-    shutil.move(copy / "node_modules", beside)
-    with suppress(OSError):
-        (beside / "node_modules").rename(kept)
-    shutil.rmtree(beside)
-
-
-def _run(command: list[str], folder: Path | None = None) -> "subprocess.CompletedProcess[str]":
-    environ = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-    try:
-        return subprocess.run(
-            command, cwd=folder, env=environ, capture_output=True, text=True, timeout=PATIENCE
-        )
-    except subprocess.TimeoutExpired:
-        pytest.skip(f"{command[0]} did not end within {PATIENCE} s")
-
-
-def _last(text: str) -> str:
-    return text.strip().rpartition("\n")[2]
 
 
 @contextmanager
