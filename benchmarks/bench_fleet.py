@@ -273,14 +273,7 @@ def steady(hosts: int, duration: float, load: float) -> tuple[World, float, floa
 def calls_per_second(
     hosts: int, users: int, duration: float, *, store: bool = False, pause: float = 0.0
 ) -> float:
-    """
-    Return the rate of calls in the steady state, over ten lives of a token.
-
-    Args:
-        users: How many users each host has; with a store, they are the same on all hosts.
-
-        pause: The mean time between two requests of a user at one host; 0 is all the time.
-    """
+    """Return the rate of calls in the steady state. With a store, all hosts have the same users."""
     world = World(has_store=store)
     fleet = [Host(world, users, duration, pause) for _ in range(hosts)]
     for host in fleet:
