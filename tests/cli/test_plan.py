@@ -272,11 +272,11 @@ class TestPlot:
             ),
             (
                 Plan(users=10, hosts=2, has_sticky_users=True),
-                ["sticky users, without a store", "with a shared store"],
+                ["sticky users, with or without a shared store"],
             ),
         ],
     )
-    def test_there_is_a_curve_with_and_one_without_a_store_and_the_plan_is_marked(
+    def test_a_store_has_a_curve_of_its_own_if_it_matters_and_the_plan_is_marked(
         self, plan: Plan, names: list[str]
     ) -> None:
         drawing = ET.fromstring(svg_of(plan))
@@ -312,7 +312,7 @@ class TestPlot:
                 assert 0 <= float(y) <= height
         for text in drawing.iter(f"{SVG}text"):
             assert 0 <= float(text.attrib["x"]) <= width
-            assert 12 <= float(text.attrib["y"]) <= height - 4
+            assert 15 <= float(text.attrib["y"]) <= height - 4
 
     def test_the_drawing_has_colours_for_light_and_for_dark_pages(self) -> None:
         style = ET.fromstring(svg_of(Plan(users=1, hosts=2))).find(f"{SVG}style")
@@ -325,7 +325,7 @@ class TestPlot:
 
         assert colours[0].keys() == colours[1].keys()
         for each in colours:
-            for name in each.keys() - {"page", "grid"}:
+            for name in each.keys() - {"page", "label", "grid"}:
                 assert contrast(each[name], each["page"]) >= 4.5, name
 
     def test_a_drawing_replaces_the_previous_one(
