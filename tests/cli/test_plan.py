@@ -151,6 +151,18 @@ class TestReport:
 
         assert re.search(r"2\. --token-duration 86400\n.*not enough on its own\.", text, re.DOTALL)
 
+    def test_the_json_has_the_members_in_the_documentation(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        found = data_of(capsys, "--users", "1000")
+
+        (operation,) = found["Operations"]
+        named = [*found, *("IsOver", "Quota", "Figures"), "Certainty"]
+        named += operation["Figures"][0].keys() - {"Name"}
+        text = (DOCS / "command-line.md").read_text()
+        assert {"IsOver", "Quota", "Figures"} <= operation.keys()
+        assert [name for name in named if f"`{name}`" not in text] == []
+
     def test_options_mean_what_they_say(self, capsys: pytest.CaptureFixture[str]) -> None:
         found = data_of(
             capsys,
