@@ -81,12 +81,18 @@ class User:
 
 
 class Host:
-    """A session whose users request tokens all the time."""
+    """
+    A session whose users request tokens all the time, or at random moments.
 
-    def __init__(self, world: World, users: int, duration: float) -> None:
+    Args:
+        pause: The mean time between two requests of a user at this host; 0 is all the time.
+    """
+
+    def __init__(self, world: World, users: int, duration: float, pause: float = 0.0) -> None:
         self.world = world
         self.users = [User(number) for number in range(users)]
         self.duration = duration
+        self.pause = pause
         self.served = 0
         self.waited = self.expired = 0
         self._rate_limiter = AdaptiveRateLimiter()
@@ -102,14 +108,24 @@ class Host:
             self.ask(user)
 
     def settle(self) -> None:
-        """Give each user a token of a random age before it is due."""
+        """Give each user a token of a random age before it is due, the same on all hosts."""
         self.served = len(self.users)
+        stored = self.world.stored
         for user in self.users:
             due = POLICY.due_age(self.duration, random.random())
-            age = random.uniform(0, due)
+            if stored is None:
+                age = random.uniform(0, due)
+            else:
+                earliest = POLICY.due_age(self.duration, 1.0)
+                sent = stored.setdefault(user.number, self.world.now - random.uniform(0, earliest))
+                age = self.world.now - sent
             user.sent = self.world.now - age
-            self.world.after(due - age, self.ask, user)
+            self.world.after(due - age + self._until_request(), self.ask, user)
             self._watch(user, user.sent)
+
+    def _until_request(self) -> float:
+        """Draw the time from the moment at which a token is due to the user's next request."""
+        return random.expovariate(1 / self.pause) if self.pause else 0.0
 
     def ask(self, user: User) -> None:
         """Queue a request that needs a call."""
@@ -204,7 +220,7 @@ class Host:
         user.sent, user.failures = sent, 0
         age = self.world.now - sent
         due = max(POLICY.due_age(self.duration, random.random()) - age, 0.0)
-        self.world.after(due, self.ask, user)
+        self.world.after(due + self._until_request(), self.ask, user)
         self._watch(user, sent)
         self._end_fetch()
 
@@ -252,6 +268,21 @@ def steady(hosts: int, duration: float, load: float) -> tuple[World, float, floa
         sum(host.waited for host in fleet) / tokens,
         sum(host.expired for host in fleet) / tokens,
     )
+
+
+def calls_per_second(
+    hosts: int, users: int, duration: float, *, store: bool = False, pause: float = 0.0
+) -> float:
+    """Return the rate of calls in the steady state. With a store, all hosts have the same users."""
+    world = World(has_store=store)
+    fleet = [Host(world, users, duration, pause) for _ in range(hosts)]
+    for host in fleet:
+        host.settle()
+    begin, end = 2 * (duration + pause), 10 * (duration + pause)
+    world.until(begin)
+    before = world.calls
+    world.until(begin + end)
+    return (world.calls - before) / end
 
 
 def capacity(duration: float) -> float:

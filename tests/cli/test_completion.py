@@ -25,6 +25,8 @@ CASES = [
     ("credentials --policy-arns arn=x arn=y --dur", {"--duration-seconds"}),
     ("emulator --po", {"--port"}),
     ("completion ", {"bash", "zsh", "fish"}),
+    ("plan --visit", {"--visits-per-day", "--visit-minutes"}),
+    ("plan --users 9 --credentials b", {"basic"}),
     # The value of an option, and what is not one.
     ("get-token --output ya", {"yaml", "yaml-stream"}),
     ("get-token --output json --output-f", {"--output-file"}),

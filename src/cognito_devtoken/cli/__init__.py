@@ -58,6 +58,7 @@ COMMANDS = {
     "inspect": Command(
         "inspect", "show the claims of a token, and verify its signature", calls_aws=True
     ),
+    "plan": Command("plan", "calculate how many users the quota carries, and what would help"),
     "completion": Command("completion", "print a completion script for bash, zsh or fish"),
     "store-key": Command("store_key", "generate a key that encrypts tokens in a shared store"),
 }
@@ -137,7 +138,7 @@ def _run(argv: Sequence[str], arguments: argparse.Namespace) -> int:
     # Like the AWS CLI, accept a separator with nothing after it.
     if arguments.program and name != _RUNS_PROGRAM:
         raise ParameterError(f"Unknown options: {_SEPARATOR}", f"See '{PROG} {name} --help'.")
-    # Only exec returns an exit code, and only if the program cannot be run.
+    # exec returns an exit code if the program cannot be run, and plan if a quota is exceeded.
     return import_module(f".{COMMANDS[name].module}", __package__).run(arguments) or 0
 
 

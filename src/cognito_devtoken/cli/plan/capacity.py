@@ -1,0 +1,305 @@
+"""
+How many calls a fleet makes, and how many users a quota carries.
+
+Law of this module: it only calculates. When a lease is due is up to RefreshPolicy, so that a change
+of its rules changes these figures, too.
+
+A fetch is followed by the next one when the lease has reached its refresh age and the user requests
+it again. The time between the two is the refresh age plus the mean pause between requests.
+"""
+
+from __future__ import annotations
+
+import math
+
+import attrs
+
+from ..._cache.policy import RefreshPolicy
+from .quotas import Quota, quota_for
+
+
+HOUR, DAY = 3600.0, 86_400.0
+# Absorbs the rounding of a quotient, so that the number of users that a quota carries fits it.
+_ROUNDING = 1e-9
+_POLICY = RefreshPolicy()
+
+
+@attrs.frozen(kw_only=True)
+class Plan:
+    """
+    A fleet and its users.
+
+    Attributes:
+        hosts: How many hosts have a session: processes, if several of a host have one each.
+
+        has_shared_store: Whether the hosts share tokens. Credentials are never shared.
+
+        has_sticky_users: Whether all requests of a user reach the same host.
+
+        requests_per_hour: How many requests of a user need a token. If neither this nor
+            *visits_per_day* is set, users request tokens all the time.
+
+        visits_per_day: How often a user comes, to request tokens all the time during the visit.
+
+        visit_seconds: How long a visit lasts.
+
+        token_seconds: The lifetime of a token.
+
+        credentials: How credentials are requested: ``none``, ``enhanced`` or ``basic``. If they
+            are, tokens are requested only for them.
+
+        credentials_seconds: The lifetime of credentials.
+
+        quota_per_second: The quota of calls for tokens; None is AWS's default.
+
+        credentials_quota_per_second: The quota of calls for credentials; None is AWS's default.
+
+        headroom_percent: How much of a quota to leave for what the plan does not cover.
+
+        cold_seconds: In which time a fleet without tokens must have those of all users; None is
+            any time.
+
+        latency_seconds: How long a call takes.
+
+        threads: How many calls a host makes at once: ``max_concurrent_fetches``.
+    """
+
+    users: int
+    hosts: int = 1
+    has_shared_store: bool = False
+    has_sticky_users: bool = False
+    requests_per_hour: float | None = None
+    visits_per_day: float | None = None
+    visit_seconds: float = 600.0
+    token_seconds: float = 900.0
+    credentials: str = "none"
+    credentials_seconds: float = 3600.0
+    quota_per_second: float | None = None
+    credentials_quota_per_second: float | None = None
+    headroom_percent: float = 20.0
+    cold_seconds: float | None = None
+    latency_seconds: float = 0.05
+    threads: int = 8
+
+    @property
+    def planned_share(self) -> float:
+        """The share of a quota that is planned for."""
+        return 1 - self.headroom_percent / 100
+
+
+@attrs.frozen(kw_only=True)
+class Lease:
+    """
+    How often the lease of one user is fetched: a token, or credentials.
+
+    Attributes:
+        seconds: Its lifetime.
+
+        caches: How many hosts fetch it on their own.
+
+        sharing_hosts: How many hosts refresh the same one, whichever is due first.
+
+        window_seconds: The refresh window.
+
+        refresh_age_seconds: The mean age at which a request refreshes it.
+
+        pause_seconds: The mean time between two requests for it in one cache.
+
+        calls_per_user: How many calls per second one user causes.
+    """
+
+    seconds: float
+    caches: int
+    sharing_hosts: int
+    window_seconds: float
+    refresh_age_seconds: float
+    pause_seconds: float
+    calls_per_user: float
+
+
+@attrs.frozen(kw_only=True)
+class Demand:
+    """
+    What a plan asks of the quota of one operation.
+
+    Attributes:
+        lease: The lease whose fetches are counted.
+
+        needs_tokens: Whether it is fetched by exchanging a token, whose call takes time as well.
+
+        is_limited_by_credentials: Whether tokens are fetched only as often as credentials.
+
+        is_upper_bound: Whether there may be fewer calls than these, rather than about as many.
+
+        to_fetch: How many leases a fleet without any must fetch.
+
+        calls_per_user: How many calls per second one user causes.
+
+        calls_per_second: The calls of all users, in the steady state.
+
+        users_carried: How many users the quota carries, less the headroom; None if the quota is
+            unknown.
+
+        cold_seconds: How long a fleet without tokens takes to get those of all users at once; None
+            if the quota is unknown, 0 if it finds them in a shared store.
+
+        quota_needed: The quota that the plan needs, in calls per second.
+
+        threads_needed: How many calls a host makes at once.
+    """
+
+    quota: Quota
+    lease: Lease
+    needs_tokens: bool
+    is_limited_by_credentials: bool
+    is_upper_bound: bool
+    to_fetch: int
+    calls_per_user: float
+    calls_per_second: float
+    users_carried: int | None
+    cold_seconds: float | None
+    quota_needed: float
+    threads_needed: int
+
+    @property
+    def load(self) -> float:
+        """The quota that is needed, as a multiple of the quota; 0 if the quota is unknown."""
+        limit = self.quota.calls_per_second
+        return 0.0 if limit is None else self.quota_needed / limit
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the plan needs more than the quota. An unknown quota is not exceeded."""
+        return self.load > 1 + _ROUNDING
+
+
+def refresh_age(seconds: float, sharing_hosts: int = 1) -> float:
+    """
+    Return the mean age at which a lease is refreshed, while it is requested all the time.
+
+    Args:
+        seconds: The lifetime of the lease.
+
+        sharing_hosts: How many hosts hold this lease. Each draws its own jitter, and the first one
+            whose lease is due refreshes it for all of them.
+    """
+    # The jitter is drawn uniformly from 0 to 1. The largest of n draws is n / (n + 1) on average.
+    return _POLICY.due_age(seconds, sharing_hosts / (sharing_hosts + 1))
+
+
+def token_lease(plan: Plan) -> Lease:
+    """Return how often a user's token is fetched, if requests are for tokens."""
+    is_shared = plan.has_shared_store and not plan.has_sticky_users
+    return _lease(
+        plan,
+        plan.token_seconds,
+        caches=1 if plan.has_shared_store or plan.has_sticky_users else plan.hosts,
+        sharing_hosts=plan.hosts if is_shared else 1,
+    )
+
+
+def credentials_lease(plan: Plan) -> Lease:
+    """Return how often a user's credentials are fetched. A shared store does not hold them."""
+    caches = 1 if plan.has_sticky_users else plan.hosts
+    return _lease(plan, plan.credentials_seconds, caches=caches, sharing_hosts=1)
+
+
+def _lease(plan: Plan, seconds: float, *, caches: int, sharing_hosts: int) -> Lease:
+    age = refresh_age(seconds, sharing_hosts)
+    pause = 0.0
+    if plan.requests_per_hour is not None:
+        pause = HOUR * caches / plan.requests_per_hour
+    calls = caches / (age + pause)
+    if plan.visits_per_day is not None:
+        # Users whose visits are so frequent that a token lasts from one to the next cause as many
+        # calls as users who never leave.
+        visits = caches * plan.visits_per_day / DAY * (1 + plan.visit_seconds / age)
+        calls = min(visits, calls)
+    return Lease(
+        seconds=seconds,
+        caches=caches,
+        sharing_hosts=sharing_hosts,
+        window_seconds=_POLICY.refresh_window(seconds),
+        refresh_age_seconds=age,
+        pause_seconds=pause,
+        calls_per_user=calls,
+    )
+
+
+def demands(plan: Plan) -> tuple[Demand, ...]:
+    """Return the demand for tokens and, if the plan has credentials, that for credentials."""
+    tokens = token_lease(plan)
+    quota = quota_for("none", plan.quota_per_second)
+    if plan.credentials == "none":
+        return (_demand(plan, quota, tokens, tokens.calls_per_user),)
+    credentials = credentials_lease(plan)
+    # Tokens are requested only to be exchanged, so not more often than credentials are fetched. A
+    # token that lives longer is exchanged several times.
+    calls = min(credentials.calls_per_user, tokens.calls_per_user)
+    of_credentials = quota_for(plan.credentials, plan.credentials_quota_per_second)
+    return (
+        _demand(plan, quota, tokens, calls, is_limited_by_credentials=True),
+        _demand(plan, of_credentials, credentials, credentials.calls_per_user, needs_tokens=True),
+    )
+
+
+def _demand(
+    plan: Plan,
+    quota: Quota,
+    lease: Lease,
+    calls_per_user: float,
+    *,
+    needs_tokens: bool = False,
+    is_limited_by_credentials: bool = False,
+) -> Demand:
+    calls = plan.users * calls_per_user
+    limit = quota.calls_per_second
+    # A new host finds the tokens of the running ones in the store.
+    is_warm = plan.has_shared_store and not needs_tokens
+    to_fetch = 0 if is_warm else plan.users * lease.caches
+    cold_calls = to_fetch / plan.cold_seconds if plan.cold_seconds else 0.0
+    # A thread that fetches credentials may wait for a token first.
+    seconds = plan.latency_seconds * (2 if needs_tokens else 1)
+    busy = max(calls, cold_calls) * seconds / plan.hosts
+    return Demand(
+        quota=quota,
+        lease=lease,
+        needs_tokens=needs_tokens,
+        is_limited_by_credentials=is_limited_by_credentials,
+        is_upper_bound=(
+            is_limited_by_credentials
+            or plan.visits_per_day is not None
+            or (lease.sharing_hosts > 1 and lease.pause_seconds > 0)
+        ),
+        to_fetch=to_fetch,
+        calls_per_user=calls_per_user,
+        calls_per_second=calls,
+        users_carried=(
+            None if limit is None else _whole(limit * plan.planned_share / calls_per_user)
+        ),
+        cold_seconds=(
+            None if limit is None else to_fetch / min(limit, plan.hosts * plan.threads / seconds)
+        ),
+        quota_needed=max(calls / plan.planned_share, cold_calls),
+        threads_needed=max(math.ceil(busy * (1 - _ROUNDING)), 1),
+    )
+
+
+def _whole(number: float) -> int:
+    return math.floor(number * (1 + _ROUNDING))
+
+
+def users_carried(plan: Plan) -> int:
+    """Return how many users the known quotas carry."""
+    carried = [demand.users_carried for demand in demands(plan)]
+    return min(each for each in carried if each is not None)
+
+
+def load(plan: Plan) -> float:
+    """Return the quota that is needed, as a multiple of the quota that has least to spare."""
+    return max(demand.load for demand in demands(plan))
+
+
+def fits(plan: Plan) -> bool:
+    """Tell whether the plan stays within every known quota."""
+    return not any(demand.is_over for demand in demands(plan))

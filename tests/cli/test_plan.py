@@ -1,0 +1,376 @@
+"""``cognito-devtoken plan``: its report, its JSON, its plot, and what it refuses."""
+
+import json
+import math
+import os
+import re
+import shlex
+import xml.etree.ElementTree as ET
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cli_process import COMMAND, finished
+
+from cognito_devtoken.cli import main
+from cognito_devtoken.cli.plan.capacity import Plan, users_carried
+from cognito_devtoken.cli.plan.plot import svg_of
+
+
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE = (DOCS / "quota.md").read_text()
+DRAWING = re.compile(r"^cognito-devtoken (plan .* --plot )(\S+)$", re.MULTILINE)
+SVG = "{http://www.w3.org/2000/svg}"
+# Plans that between them use every formula.
+PLANS = [
+    [],
+    ["--hosts", "20"],
+    ["--hosts", "20", "--shared-store"],
+    ["--hosts", "20", "--sticky-users", "--token-duration", "86400"],
+    ["--hosts", "20", "--requests-per-hour", "12.5"],
+    ["--hosts", "3", "--shared-store", "--requests-per-hour", "60", "--cold-within", "60"],
+    ["--visits-per-day", "3", "--visit-minutes", "20", "--headroom", "33.3"],
+    ["--credentials", "enhanced", "--hosts", "4", "--cold-within", "90"],
+    ["--credentials", "enhanced", "--shared-store", "--hosts", "4", "--token-duration", "86400"],
+    ["--credentials", "basic", "--duration-seconds", "7200", "--visits-per-day", "1"],
+    ["--credentials", "basic", "--credentials-quota", "300", "--quota", "120.5"],
+    ["--latency", "0.8", "--max-concurrent-fetches", "2"],
+]
+
+
+def plan_of(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
+    code = main(["plan", *arguments])
+
+    out, err = capsys.readouterr()
+    assert err == ""
+    return code, out
+
+
+def data_of(capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:
+    return json.loads(plan_of(capsys, *arguments, "--output", "json")[1])
+
+
+def evaluated(calculation: str) -> float:
+    """Calculate what a figure says that it is calculated from."""
+    functions = {"min": min, "max": max, "floor": math.floor, "ceil": math.ceil}
+    return float(eval(calculation, {"__builtins__": {}}, functions))
+
+
+class TestReport:
+    @pytest.mark.parametrize("arguments", PLANS, ids=" ".join)
+    def test_every_calculation_comes_to_its_figure(
+        self, arguments: list[str], capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        found = data_of(capsys, "--users", "12345", *arguments)
+
+        for operation in found["Operations"]:
+            for figure in operation["Figures"]:
+                if figure["Value"] is None:
+                    assert "unknown" in figure["Calculation"]
+                    continue
+                value = evaluated(figure["Calculation"])
+                # A floor or ceiling may round the other way, because the numbers are shortened.
+                off = 1.0 if "floor" in figure["Formula"] else 0.0
+                assert value == pytest.approx(figure["Value"], rel=1e-6, abs=off), figure
+
+    @pytest.mark.parametrize("arguments", PLANS, ids=" ".join)
+    def test_the_text_has_all_figures_formulas_and_changes_of_the_json(
+        self, arguments: list[str], capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        given = ["--users", "12345", *arguments]
+        code, text = plan_of(capsys, *given)
+        found = data_of(capsys, *given)
+
+        assert code == (0 if found["Fits"] else 1)
+        words = " ".join(text.split())
+        for operation in found["Operations"]:
+            assert f"\n{operation['Operation']}\n" in text
+            assert operation["Quota"]["Page"] in words
+            for figure in operation["Figures"]:
+                assert re.search(rf"^  {figure['Name']} ", text, re.MULTILINE)
+                assert f"= {figure['Formula']}" in text
+        for number, change in enumerate(found["Changes"], start=1):
+            assert f"\n  {number}. {change['Options']}\n" in text
+            assert change["Cost"] in words
+
+    def test_the_answer_comes_first(self, capsys: pytest.CaptureFixture[str]) -> None:
+        over, fits = (plan_of(capsys, "--users", users) for users in ("30000", "20000"))
+
+        assert over[0] == 1
+        assert over[1].startswith(
+            "Over the quota of GetOpenIdTokenForDeveloperIdentity: this needs 68.18 calls/s\n"
+            "with 20 % headroom, and the quota is 50.\n"
+            "In the steady state, with 20 % headroom, the quota carries 22,000 users; you\n"
+            "have 30,000.\n\n"
+        )
+        assert fits[0] == 0
+        assert fits[1].startswith("Within the quota.\nIn the steady state, with 20 % headroom, the")
+
+    def test_a_deployment_that_is_over_the_quota_is_named(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        code, text = plan_of(capsys, "--users", "10000", "--cold-within", "10")
+
+        assert code == 1
+        assert "needs 1,000 calls/s to make all cold fetches within 10 s" in " ".join(text.split())
+
+    def test_an_unknown_quota_is_named_and_not_exceeded(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        given = ["--users", "1000", "--credentials", "basic"]
+
+        code, text = plan_of(capsys, *given)
+
+        assert code == 0
+        assert "The quota of AssumeRoleWithWebIdentity is unknown and not checked." in text
+        assert "\n  quota             unknown\n" in text
+        assert "AWS does not document it" in text
+        assert "users it carries  unknown = " in text
+        (quota,) = [each["Quota"] for each in data_of(capsys, *given)["Operations"][1:]]
+        assert (quota["CallsPerSecond"], quota["Certainty"]) == (None, "undocumented")
+
+    def test_a_quota_that_is_given_is_not_called_the_default(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        default, given = (
+            plan_of(capsys, "--users", "10", *more)[1] for more in ([], ["--quota", "75"])
+        )
+
+        assert "AWS's documented default; AWS raises it on request" in default
+        assert "75 calls/s for each account and region\n" in given
+        assert "given as an option; AWS raises it on request" in given
+        assert "documented default" not in given
+
+    def test_too_few_threads_are_named(self, capsys: pytest.CaptureFixture[str]) -> None:
+        _, text = plan_of(capsys, "--users", "20000", "--latency", "1")
+
+        assert "  More threads than the 8 of max_concurrent_fetches: calls are queued.\n" in text
+
+    def test_a_change_that_is_not_enough_says_so(self, capsys: pytest.CaptureFixture[str]) -> None:
+        _, text = plan_of(capsys, "--users", "5000000")
+
+        assert re.search(r"2\. --token-duration 86400\n.*not enough on its own\.", text, re.DOTALL)
+
+    def test_the_json_has_the_members_in_the_documentation(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        found = data_of(capsys, "--users", "1000")
+
+        (operation,) = found["Operations"]
+        named = [*found, *("IsOver", "Quota", "Figures"), "Certainty"]
+        named += operation["Figures"][0].keys() - {"Name"}
+        text = (DOCS / "command-line.md").read_text()
+        assert {"IsOver", "Quota", "Figures"} <= operation.keys()
+        assert [name for name in named if f"`{name}`" not in text] == []
+
+    def test_options_mean_what_they_say(self, capsys: pytest.CaptureFixture[str]) -> None:
+        found = data_of(
+            capsys,
+            *("--users", "1", "--visits-per-day", "2", "--visit-minutes", "3"),
+            *("--credentials", "basic", "--duration-seconds", "900", "--token-duration", "60"),
+            *("--quota", "6", "--credentials-quota", "7", "--headroom", "8"),
+            *("--cold-within", "9", "--latency", "10", "--max-concurrent-fetches", "11"),
+            *("--hosts", "12", "--shared-store", "--sticky-users"),
+        )
+
+        assert found["Plan"] == {
+            "Users": 1,
+            "Hosts": 12,
+            "HasSharedStore": True,
+            "HasStickyUsers": True,
+            "RequestsPerHour": None,
+            "VisitsPerDay": 2.0,
+            "VisitSeconds": 180.0,
+            "TokenSeconds": 60,
+            "Credentials": "basic",
+            "CredentialsSeconds": 900,
+            "QuotaPerSecond": 6.0,
+            "CredentialsQuotaPerSecond": 7.0,
+            "HeadroomPercent": 8.0,
+            "ColdSeconds": 9.0,
+            "LatencySeconds": 10.0,
+            "Threads": 11,
+        }
+
+    @pytest.mark.external
+    def test_it_loads_neither_botocore_nor_needs_aws_credentials(self) -> None:
+        script = "import sys; from cognito_devtoken.cli import main; main(sys.argv[1:]); "
+        script += "print({'botocore', 'asyncio', 'socket'} & {*sys.modules}, file=sys.stderr)"
+        command = [COMMAND[0], "-c", script, "plan", "--users", "9", "--plot", os.devnull]
+
+        done = finished(command, env={"PYTHONPATH": os.environ.get("PYTHONPATH", "")})
+
+        assert done.stdout.startswith("Within the quota.")
+        assert done.stderr == "set()\n"
+
+
+class TestRefused:
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            ([], "the following arguments are required: --users"),
+            (["--users", "0"], "argument --users: expected a whole number from 1 to 10000000000"),
+            (["--users", "-1"], "argument --users: expected a whole number from 1"),
+            (["--users", "1.5"], "argument --users: expected a whole number from 1"),
+            (["--users", "nan"], "argument --users: expected a whole number from 1"),
+            (["--users", "9" * 5000], "argument --users: expected a whole number from 1"),
+            (["--users", "1", "--hosts", "0"], "--hosts: expected a whole number from 1 to"),
+            (["--users", "1", "--hosts", "1000001"], "--hosts: expected a whole number from 1 to"),
+            (["--users", "1", "--quota", "nan"], "--quota: expected a number from 0.1 to 1000000"),
+            (["--users", "1", "--quota", "inf"], "--quota: expected a number from 0.1 to 1000000"),
+            (["--users", "1", "--quota", "0"], "--quota: expected a number from 0.1 to 1000000"),
+            (["--users", "1", "--quota", "many"], "--quota: expected a number from 0.1 to"),
+            (["--users", "1", "--headroom", "100"], "--headroom: expected a number from 0 to 99"),
+            (["--users", "1", "--headroom", "-1"], "--headroom: expected a number from 0 to 99"),
+            (["--users", "1", "--latency", "0"], "--latency: expected a number from 0.001 to 60"),
+            (["--users", "1", "--cold-within", "0"], "--cold-within: expected a number from 1 to"),
+            (["--users", "1", "--requests-per-hour", "0"], "--requests-per-hour: expected a"),
+            (["--users", "1", "--token-duration", "86401"], "whole number from 1 to 86400"),
+            (["--users", "1", "--credentials", "x"], "Found invalid choice 'x', expected one of"),
+            (["--users", "1", "--output", "yaml"], "Found invalid choice 'yaml', expected one of"),
+            (["--users", "1", "--nonsense"], "Unknown options: --nonsense"),
+            (
+                ["--users", "1", "--requests-per-hour", "1", "--visits-per-day", "1"],
+                "--visits-per-day cannot be used with --requests-per-hour.\nChoose how to",
+            ),
+            (
+                ["--users", "1", "--visit-minutes", "1"],
+                "--visit-minutes cannot be used without --visits-per-day.",
+            ),
+            (
+                ["--users", "1", "--credentials", "enhanced", "--duration-seconds", "900"],
+                "--duration-seconds cannot be used without --credentials basic.",
+            ),
+            (
+                ["--users", "1", "--credentials-quota", "9"],
+                "--credentials-quota cannot be used without --credentials.",
+            ),
+            (
+                ["--users", "1", "--credentials", "basic", "--duration-seconds", "899"],
+                "--duration-seconds: expected a whole number from 900 to 43200",
+            ),
+        ],
+    )
+    def test_a_wrong_argument_is_named_with_its_limits(
+        self, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert main(["plan", *arguments]) == 252
+
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert message in err
+
+    def test_a_plot_that_cannot_be_written_is_named_and_nothing_is_printed(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        path = tmp_path / "missing" / "plan.svg"
+
+        assert main(["plan", "--users", "1", "--plot", str(path)]) == 255
+
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert f"Cannot write {path}: No such file or directory" in err
+
+
+class TestPlot:
+    @pytest.mark.parametrize(
+        ("plan", "names"),
+        [
+            (Plan(users=10), ["with or without a shared store"]),
+            (Plan(users=10, hosts=2), ["each host on its own", "with a shared store"]),
+            (
+                Plan(users=10, hosts=2, has_shared_store=True),
+                ["with a shared store", "each host on its own"],
+            ),
+            (
+                Plan(users=10, hosts=2, has_sticky_users=True),
+                ["sticky users, with or without a shared store"],
+            ),
+        ],
+    )
+    def test_a_store_has_a_curve_of_its_own_if_it_matters_and_the_plan_is_marked(
+        self, plan: Plan, names: list[str]
+    ) -> None:
+        drawing = ET.fromstring(svg_of(plan))
+
+        texts = [text.text for text in drawing.iter(f"{SVG}text")]
+        assert [text for text in texts if text in names] == names
+        assert f"{users_carried(plan):,} users" in texts
+        assert "your 10 users" in texts
+        (circle,) = drawing.iter(f"{SVG}circle")
+        assert circle.get("class") == f"{'shared' if plan.has_shared_store else 'own'}-text"
+        title = drawing.find(f"{SVG}title")
+        assert title is not None
+        assert all(name in str(title.text) for name in names)
+
+    @pytest.mark.parametrize(
+        "plan",
+        [
+            Plan(users=1, hosts=10**6, quota_per_second=0.1),
+            Plan(users=10**10, token_seconds=1),
+            Plan(users=10**10, token_seconds=86_400, quota_per_second=10**6, headroom_percent=0),
+            Plan(users=1, requests_per_hour=0.001),
+            Plan(users=2750, hosts=10, token_seconds=700, headroom_percent=0),
+            Plan(users=1000, quota_per_second=2.3, credentials="basic", visits_per_day=0.001),
+        ],
+    )
+    def test_everything_is_inside_the_drawing(self, plan: Plan) -> None:
+        drawing = ET.fromstring(svg_of(plan))
+
+        _, _, width, height = map(float, drawing.attrib["viewBox"].split())
+        for path in drawing.iter(f"{SVG}path"):
+            for x, y in re.findall(r"[ML]([-\d.]+) ([-\d.]+)", path.attrib["d"]):
+                assert 0 <= float(x) <= width
+                assert 0 <= float(y) <= height
+        for text in drawing.iter(f"{SVG}text"):
+            assert 0 <= float(text.attrib["x"]) <= width
+            assert 15 <= float(text.attrib["y"]) <= height - 4
+
+    def test_the_drawing_has_colours_for_light_and_for_dark_pages(self) -> None:
+        style = ET.fromstring(svg_of(Plan(users=1, hosts=2))).find(f"{SVG}style")
+        assert style is not None
+        light, _, dark = str(style.text).partition("@media (prefers-color-scheme: dark)")
+
+        colours = [
+            dict(re.findall(r"\.([\w-]+) { (?:fill|stroke): (#\w+)", css)) for css in (light, dark)
+        ]
+
+        assert colours[0].keys() == colours[1].keys()
+        for each in colours:
+            for name in each.keys() - {"page", "label", "grid"}:
+                assert contrast(each[name], each["page"]) >= 4.5, name
+
+    def test_a_drawing_replaces_the_previous_one(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        path = tmp_path / "plan.svg"
+        path.write_text("before")
+
+        plan_of(capsys, "--users", "7", "--plot", str(path))
+
+        assert path.read_text() == svg_of(Plan(users=7))
+
+    def test_the_drawing_in_the_documentation_is_what_its_command_draws(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        ((command, name),) = DRAWING.findall(PAGE)
+        assert f"(_static/{name})" in PAGE
+
+        main([*shlex.split(command), str(tmp_path / name)])
+
+        assert (tmp_path / name).read_text() == (DOCS / "_static" / name).read_text()
+
+
+def contrast(first: str, second: str) -> float:
+    """Return the contrast of two colours, as WCAG defines it."""
+    darker, lighter = sorted(map(luminance, (first, second)))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def luminance(colour: str) -> float:
+    digits = colour[1:] if len(colour) == 7 else "".join(2 * digit for digit in colour[1:])
+    parts = [int(digits[place : place + 2], 16) / 255 for place in (0, 2, 4)]
+    red, green, blue = (
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
