@@ -1,8 +1,8 @@
 """
 The ways of setting up a pool that the documentation shows give it the policies in examples/.
 
-Only the shell script runs by default. Terraform and the CDK take half a minute, so they run with
-``nox -s setup``; Terraform also needs its provider, from the registry or from a folder that
+The AWS CLI, Terraform and the CDK take a minute, so they run with ``nox -s setup`` only. Terraform
+also needs its provider, from the registry or from a folder that
 ``TF_CLI_ARGS_init=-plugin-dir=…`` names.
 """
 
@@ -91,6 +91,7 @@ def endpoints(emulator: Emulator) -> Iterator[dict[str, str]]:
     server.stop()
 
 
+@slow
 @pytest.mark.external
 def test_the_shell_script_sets_up_a_pool_that_gives_its_users_a_role(
     endpoints: Mapping[str, str], emulator: Emulator
