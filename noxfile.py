@@ -139,6 +139,13 @@ def thorough(session: nox.Session) -> None:
     session.run(*PYTEST, *files, *session.posargs, env={"THOROUGH": "1"})
 
 
+@nox.session(python=OLDEST, default=False)
+def setup(session: nox.Session) -> None:
+    """Set up a pool as the documentation shows; needs Node.js, and terraform with its provider."""
+    install(session, "tests", "external", "peers", pins=["aws-cdk-lib"])
+    session.run("pytest", "tests/test_setup.py", *session.posargs, env={"SETUP": "1"})
+
+
 @nox.session(default=False)
 def quick(session: nox.Session) -> None:
     """Run the tests that need neither a process nor a server, in less than a minute."""

@@ -15,6 +15,7 @@ from cognito_devtoken.cli import emulator
 
 
 ROOT = Path(__file__).parents[1]
+_SETUP = ROOT / "examples" / "setup"
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _INCLUDE = re.compile(r"^```{literalinclude} (\S+\.py)$", re.MULTILINE)
 _INSTALL = re.compile(r"\bpip install ([^`&\n]+)")
@@ -63,7 +64,8 @@ class Page:
 
         blocks: Its code.
 
-        included: The files that it shows as its own code.
+        included: The files that it shows as its own code. Those that set up a pool are left out:
+            they need an AWS account, so tests/test_setup.py runs them.
     """
 
     path: Path
@@ -84,6 +86,7 @@ class Page:
         )
         shell = "\n".join(block.code for block in blocks if block.language in {"sh", "shell"})
         words = [word for line in _INSTALL.findall(text) for word in _words(line)]
+        shown = ((path.parent / name).resolve() for name in _INCLUDE.findall(text))
         exported = [word for line in _EXPORT.findall(shell) for word in _words(line)]
         return cls(
             path,
@@ -94,7 +97,7 @@ class Page:
             _only(_CURL, shell),
             next(iter(_SAVED.findall(text)), None),
             blocks,
-            tuple((path.parent / name).resolve() for name in _INCLUDE.findall(text)),
+            tuple(found for found in shown if _SETUP not in found.parents),
         )
 
     @property

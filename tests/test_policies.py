@@ -188,3 +188,17 @@ def test_the_backend_may_only_request_tokens_of_one_pool() -> None:
     assert statement["Effect"] == "Allow"
     assert statement["Action"] == "cognito-identity:GetOpenIdTokenForDeveloperIdentity"
     assert statement["Resource"].endswith(f":identitypool/{POOL}")
+
+
+def test_administrators_may_look_up_and_unlink_only_the_users_of_one_pool() -> None:
+    policy = load("administration")
+    pool = load("backend")["Statement"][0]["Resource"]
+    operations = ("LookupDeveloperIdentity", "UnlinkDeveloperIdentity")
+
+    for action in (f"cognito-identity:{each}" for each in operations):
+        assert decide(policy, action, pool, {}) == "Allow"
+        assert decide(policy, action, pool[:-1] + "1", {}) is None
+    # IAM knows no resource for this one.
+    assert decide(policy, "cognito-identity:DeleteIdentities", "*", {}) == "Allow"
+    for other in ("GetOpenIdTokenForDeveloperIdentity", "DeleteIdentityPool", "ListIdentities"):
+        assert decide(policy, f"cognito-identity:{other}", pool, {}) is None
