@@ -78,6 +78,7 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("lint-imports", env={"PYTHONPATH": "src"})
+    session.run("zizmor", "--offline", "--quiet", "--no-progress", "--pedantic", ".github")
 
 
 @nox.session

@@ -1,14 +1,18 @@
 """What the package says of itself, and that continuous integration tests what it says."""
 
+import ast
 import re
 import tomllib
+from collections.abc import Iterator
 from datetime import date
 from email.message import Message
 from email.parser import HeaderParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hatchling.build import prepare_metadata_for_build_wheel
+from ruamel.yaml import YAML
 from trove_classifiers import classifiers
 
 import cognito_devtoken
@@ -24,6 +28,17 @@ PYTHONS = [
     for name in PROJECT["classifiers"]
     if re.fullmatch(rf"{PYTHON}\d\.\d+", name)
 ]
+WORKFLOWS = {path.stem: path for path in (ROOT / ".github/workflows").iterdir()}
+
+
+def read_yaml(path: Path) -> Any:
+    return YAML(typ="safe").load(path)
+
+
+def jobs() -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, path in WORKFLOWS.items():
+        for job, content in read_yaml(path)["jobs"].items():
+            yield f"{name}: {job}", content
 
 
 class Built:
@@ -139,6 +154,85 @@ class TestMetadata:
     def test_a_build_refuses_what_is_no_address(self, built: Built, name: str, value: str) -> None:
         with pytest.raises(ValueError, match=name):
             built(**{name: value})
+
+
+class TestWorkflows:
+    def test_every_action_is_pinned_by_its_commit_and_names_its_version(self) -> None:
+        used = [
+            line.partition("uses:")[2].strip()
+            for path in WORKFLOWS.values()
+            for line in path.read_text("utf-8").splitlines()
+            if "uses:" in line
+        ]
+        own = [each for each in used if each.startswith("$/")]
+        pins = [re.fullmatch(r"([\w/-]+)@([0-9a-f]{40}) # (v\d+\.\d+\.\d+)", each) for each in used]
+
+        assert own
+        assert [each for each, pin in zip(used, pins, strict=True) if not pin] == own
+        for each in own:
+            assert (ROOT / each.removeprefix("$/")).is_file()
+        found = {pin.groups() for pin in pins if pin}
+        assert len({name for name, _, _ in found}) == len(found), "two pins of one action"
+
+    def test_every_workflow_starts_without_permissions_and_every_job_has_a_time_limit(self) -> None:
+        for name, path in WORKFLOWS.items():
+            assert read_yaml(path)["permissions"] == {}, name
+        for name, job in jobs():
+            assert "uses" in job or job["timeout-minutes"] <= 20, name
+
+    def test_every_matrix_of_pythons_is_that_of_the_classifiers(self) -> None:
+        matrices = {
+            name: job["strategy"]["matrix"]["python"]
+            for name, job in jobs()
+            if "python" in job.get("strategy", {}).get("matrix", {})
+        }
+
+        assert matrices == {"ci: tests": PYTHONS, "ci: installed": PYTHONS}
+
+    def test_every_other_python_is_the_oldest(self) -> None:
+        versions = [
+            step["with"]["python-version"]
+            for _, job in jobs()
+            for step in job.get("steps", [])
+            if "setup-python" in step.get("uses", "")
+        ]
+
+        assert set(versions) == {PYTHONS[0], "${{ matrix.python }}"}
+
+    def test_ci_runs_every_session_of_nox_but_those_for_a_machine_of_ones_own(self) -> None:
+        run = set()
+        for _, job in jobs():
+            matrix = job.get("strategy", {}).get("matrix", {})
+            run |= {each.partition("-")[0] for each in matrix.get("session", [])}
+            for step in job.get("steps", []):
+                if match := re.match(r'nox -s "?([a-z]+)', step.get("run", "")):
+                    run.add(match[1])
+
+        # Measurements, the chaos run, and what the others contain.
+        assert run == sessions() - {"bench", "chaos", "dev", "quick"}
+
+    def test_dependabot_knows_every_place_that_has_dependencies(self) -> None:
+        updates = read_yaml(ROOT / ".github/dependabot.yml")["updates"]
+        packages = [
+            *(path.parent for path in (ROOT / "examples").glob("*/package.json")),
+            *(path.parent for path in ROOT.glob("package.json")),
+        ]
+
+        assert {(each["package-ecosystem"], each["directory"]) for each in updates} == {
+            ("github-actions", "/"),
+            ("pip", "/"),
+            *(("npm", f"/{folder.relative_to(ROOT).as_posix()}") for folder in packages),
+        }
+
+
+def sessions() -> set[str]:
+    """Return the names of the sessions of noxfile.py, without importing nox."""
+    return {
+        node.name
+        for node in ast.parse((ROOT / "noxfile.py").read_text("utf-8")).body
+        if isinstance(node, ast.FunctionDef)
+        and any("nox.session" in ast.unparse(each) for each in node.decorator_list)
+    }
 
 
 @pytest.mark.parametrize(
