@@ -205,7 +205,7 @@ def installed(session: nox.Session) -> None:
     """Install the wheel that ``nox -s build`` has made, import it, and run the demo."""
     wheel = next(DIST.glob("*.whl"), None)
     if wheel is None:
-        session.error("There is no wheel in dist. Run nox -s build first.")
+        session.error("There is no wheel in dist. Run nox -s build first")
     for wanted in (f"{wheel}", f"{wheel}[emulator]"):
         session.install(wanted)
         session.run("python", "-m", "pip", "check")
@@ -214,7 +214,7 @@ def installed(session: nox.Session) -> None:
     session.run("cognito-devtoken", "demo")
 
 
-@nox.session(default=False)
+@nox.session(default=False, venv_backend="none")
 def release(session: nox.Session) -> None:
     """Check that what ``nox -s build`` has made may be released as the tag that is named."""
     wheel = next(DIST.glob("*.whl"))
@@ -222,11 +222,11 @@ def release(session: nox.Session) -> None:
         names = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
         metadata = HeaderParser().parsestr(archive.read(names[0]).decode())
     if session.posargs != [f"v{metadata['Version']}"]:
-        session.error(f"The tag of {wheel.name} is v{metadata['Version']}, not {session.posargs}.")
+        session.error(f"The tag of {wheel.name} is v{metadata['Version']}, not {session.posargs}")
     # Somebody who has no account there must be able to report a vulnerability: see SECURITY.md.
     for name in ("Project-URL", "Maintainer-email"):
         if name not in metadata:
-            session.error(f"{wheel.name} has no {name}: see hatch_build.py.")
+            session.error(f"{wheel.name} has no {name}: see hatch_build.py")
 
 
 @nox.session(default=False)
