@@ -2,6 +2,7 @@
 
 import ast
 import re
+import shutil
 import tomllib
 from collections.abc import Iterator
 from datetime import date
@@ -20,6 +21,10 @@ import cognito_devtoken
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+DECISIVE = [
+    *("LICENSE", "README.md", "hatch_build.py", "pyproject.toml"),
+    "src/cognito_devtoken/_version.py",
+]
 REPOSITORY = "COGNITO_DEVTOKEN_BUILD_REPOSITORY"
 CONTACT = "COGNITO_DEVTOKEN_BUILD_CONTACT"
 PYTHON = "Programming Language :: Python :: "
@@ -42,25 +47,31 @@ def jobs() -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 class Built:
-    """The metadata that a build with these variables gives the package."""
+    """A copy of what decides about the metadata, which a build with these variables makes."""
 
-    def __init__(self, patch: pytest.MonkeyPatch, folder: Path) -> None:
-        self._patch = patch
+    def __init__(self, folder: Path, patch: pytest.MonkeyPatch) -> None:
         self._folder = folder
+        self._patch = patch
+        for name in DECISIVE:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
+        patch.chdir(folder)  # where hatchling looks
 
     def __call__(self, **environ: str) -> Message:
-        for name, value in environ.items():
-            self._patch.setenv(name, value)
-        info = prepare_metadata_for_build_wheel(str(self._folder))
-        return HeaderParser().parsestr((self._folder / info / "METADATA").read_text("utf-8"))
+        for name in (REPOSITORY, CONTACT):
+            self._patch.setenv(name, environ.get(name, ""))
+        info = prepare_metadata_for_build_wheel(str(self._folder / "built"))
+        self.text = (self._folder / "built" / info / "METADATA").read_text("utf-8")
+        return HeaderParser().parsestr(self.text)
+
+    def as_in_an_sdist(self) -> None:
+        (self._folder / "PKG-INFO").write_text(self.text, "utf-8")
 
 
 @pytest.fixture
-def built(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Built:
-    for name in (REPOSITORY, CONTACT):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.chdir(ROOT)
-    return Built(monkeypatch, tmp_path)
+def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Built:
+    (tmp_path / "built").mkdir()
+    return Built(tmp_path, monkeypatch)
 
 
 class TestVersion:
@@ -139,6 +150,13 @@ class TestMetadata:
             reference, _, path = page.partition("/")
             assert reference in ("HEAD", f"v{cognito_devtoken.__version__}")
             assert (ROOT / path).is_file(), path
+
+    def test_a_build_from_an_sdist_keeps_what_the_sdist_was_built_with(self, built: Built) -> None:
+        released = built(**{REPOSITORY: "https://host.example/a/b", CONTACT: "a@c.example"})
+        built.as_in_an_sdist()
+
+        for again in (built(), built(**{REPOSITORY: "https://elsewhere.example/c/d"})):
+            assert again.items() == released.items()
 
     @pytest.mark.parametrize(
         ("name", "value"),
