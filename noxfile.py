@@ -5,11 +5,16 @@ Every session installs what it needs, into an environment that the next run reus
 """
 
 import os
+import shutil
 import sys
+import tarfile
 from collections.abc import Sequence
+from email.parser import HeaderParser
+from filecmp import cmp
 from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
+from zipfile import ZipFile
 
 import nox
 
@@ -27,6 +32,7 @@ OLDEST = PYTHONS[0]
 EXTRAS = PYPROJECT["project"]["optional-dependencies"]
 # It pins an older botocore, with which only its own tests run.
 AIOBOTO3 = EXTRAS.pop("aioboto3")
+CONFIGURATIONS = ["docs/conf.py", "hatch_build.py", "noxfile.py"]
 FOR_ASYNCIO = "*/cognito_devtoken/aioboto3.py,*/cognito_devtoken/_clients/asynchronous.py"
 
 # Not tests-3.12: that Python lies between two with which the tests run.
@@ -41,6 +47,7 @@ WORKERS = str(2 * (os.cpu_count() or 1))
 PYTEST = ["pytest", "-n", WORKERS, "--dist", "loadfile", "--no-loadscope-reorder"]
 # The tests that start neither a process nor a server, so they do not wait for one either.
 LIGHT = ["-m", "not external", "-n", str(os.cpu_count() or 1)]
+DIST = Path("dist")
 
 os.environ["UV_PYTHON_DOWNLOADS"] = "never"
 # Without bytecode, each process that a test starts would compile all that it imports.
@@ -73,13 +80,14 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("lint-imports", env={"PYTHONPATH": "src"})
+    session.run("zizmor", "--offline", "--quiet", "--no-progress", "--pedantic", ".github")
 
 
 @nox.session
 def typing(session: nox.Session) -> None:
     """Check types with mypy and pyright, both strict, and that every public name is typed."""
     install(session, "typing")
-    session.run("mypy", "src", "tests", "benchmarks", "chaos", "docs/conf.py", "noxfile.py")
+    session.run("mypy", "src", "tests", "benchmarks", "chaos", *CONFIGURATIONS)
     # Separately: each is a program of its own, and two have modules of the same name.
     for example in (Path("examples").glob("*.py"), ["examples/browser"], ["examples/django_app"]):
         session.run("mypy", *map(str, example))
@@ -99,7 +107,7 @@ def everything(session: nox.Session) -> None:
     session.run("coverage", "report", "--omit", FOR_ASYNCIO)
 
 
-@nox.session(python=PYTHONS[1:])
+@nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
     """Run the tests that need neither a process nor a server; arguments go to pytest."""
     install(session, "tests")
@@ -169,6 +177,68 @@ def docs(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def build(session: nox.Session) -> None:
+    """Build sdist and wheel twice, compare and check them; then try the wheel on each Python."""
+    session.install(*nox.project.dependency_groups(PYPROJECT, "build"))
+    # Files are dated by the last commit, so that everybody who builds it gets the same bytes.
+    date = session.run("git", "log", "-1", "--format=%ct", external=True, silent=True)
+    python_build = ["python", "-m", "build", "--no-isolation"]
+    env = {"SOURCE_DATE_EPOCH": str(date).strip()}
+    again = Path(session.create_tmp(), "again")
+    for folder in (DIST, again):
+        shutil.rmtree(folder, ignore_errors=True)
+    session.run(*python_build, "--sdist", "--wheel", f"--outdir={DIST}", env=env)
+    session.run(*python_build, f"--outdir={again}", env=env)  # this wheel is built from the sdist
+    built = sorted(DIST.iterdir())
+    if differing := [
+        path.name for path in built if not cmp(path, again / path.name, shallow=False)
+    ]:
+        session.error(f"A second build differs: {', '.join(differing)}")
+
+    tracked = session.run("git", "ls-files", "-z", external=True, silent=True, log=False)
+    expected = {*str(tracked).strip("\0").split("\0"), "PKG-INFO"}
+    with tarfile.open(next(DIST.glob("*.tar.gz"))) as sdist:
+        packed = {name.partition("/")[2] for name in sdist.getnames()}
+    if difference := packed ^ expected:
+        session.error(f"Either in the sdist or tracked by git: {', '.join(sorted(difference))}")
+
+    session.run("twine", "check", "--strict", *map(str, built))
+    session.run("check-wheel-contents", str(DIST))
+    for python in PYTHONS:
+        session.notify(f"installed-{python}")
+
+
+# pip as a user has it, in an environment that contains nothing else.
+@nox.session(python=PYTHONS, default=False, venv_backend="venv", reuse_venv=False)
+def installed(session: nox.Session) -> None:
+    """Install the wheel that ``nox -s build`` has made, import it, and run the demo."""
+    wheel = next(DIST.glob("*.whl"), None)
+    if wheel is None:
+        session.error("There is no wheel in dist. Run nox -s build first")
+    for wanted in (f"{wheel}", f"{wheel}[emulator]"):
+        session.install(wanted)
+        session.run("python", "-m", "pip", "check")
+        # It loads every public name.
+        session.run("python", "-W", "error", "-c", "from cognito_devtoken import *")
+    session.run("cognito-devtoken", "demo")
+
+
+@nox.session(default=False, venv_backend="none")
+def release(session: nox.Session) -> None:
+    """Check that what ``nox -s build`` has made may be released as the tag that is named."""
+    wheel = next(DIST.glob("*.whl"))
+    with ZipFile(wheel) as archive:
+        names = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
+        metadata = HeaderParser().parsestr(archive.read(names[0]).decode())
+    if session.posargs != [f"v{metadata['Version']}"]:
+        session.error(f"The tag of {wheel.name} is v{metadata['Version']}, not {session.posargs}")
+    # Somebody who has no account there must be able to report a vulnerability: see SECURITY.md.
+    for name in ("Project-URL", "Maintainer-email"):
+        if name not in metadata:
+            session.error(f"{wheel.name} has no {name}: see hatch_build.py")
+
+
+@nox.session(default=False)
 def bench(session: nox.Session) -> None:
     """Measure ratios to calling boto3 directly, side by side."""
     install(session, "bench")
@@ -186,7 +256,7 @@ def chaos(session: nox.Session) -> None:
 @nox.session(default=False, venv_backend="none")
 def dev(session: nox.Session) -> None:
     """Make .venv a working environment, with this package installed from src/."""
-    python = Path(".venv", "bin", "python")
+    python = Path(".venv", *(("Scripts", "python.exe") if os.name == "nt" else ("bin", "python")))
     if not python.exists():
         session.run(sys.executable, "-m", "venv", ".venv")
     # Not pip's --group, which the pip of an older Python lacks.

@@ -5,4 +5,4 @@ It is not read from the metadata of the installed package, because some packager
 remove that metadata.
 """
 
-__version__ = "0.1.0.dev0"
+__version__ = "0.1.0"
