@@ -25,6 +25,7 @@ CASES = [
     ("credentials --policy-arns arn=x arn=y --dur", {"--duration-seconds"}),
     ("emulator --po", {"--port"}),
     ("completion ", {"bash", "zsh", "fish"}),
+    ("inspect --for ", {"entra", "vault", "kubernetes"}),
     # The value of an option, and what is not one.
     ("get-token --output ya", {"yaml", "yaml-stream"}),
     ("get-token --output json --output-f", {"--output-file"}),
