@@ -9,7 +9,6 @@ from .._cache.waiting import wait_blocking
 from .._values.arguments import Seconds
 from .._values.request import DEFAULT_DURATION
 from .._values.secret import NeverPickled
-from .._values.token import OpenIdToken
 from ..exceptions import TokenUnavailableError
 from .base import Session
 from .request import request_of
@@ -27,7 +26,7 @@ _FIRST = (
 
 class Assertion(NeverPickled):
     """
-    Returns a user's token when it is called.
+    A function that returns a user's token. It hides the user.
 
     Args:
         session: Gets the token.
@@ -59,13 +58,6 @@ class Assertion(NeverPickled):
         if min_remaining is not None:
             seconds_left(min_remaining, self._request.token_duration or DEFAULT_DURATION)
 
-    def __call__(self) -> str:
-        """Return the token. It is a secret until it expires."""
-        return self._find().token
-
-    def _find(self) -> OpenIdToken:
-        raise NotImplementedError
-
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self._session!r}>"
 
@@ -75,10 +67,10 @@ class WaitingAssertion(Assertion):
 
     __slots__ = ()
 
-    def _find(self) -> OpenIdToken:
+    def __call__(self) -> str:
         # The public method, because a subclass may have its own.
         session = cast("TokenSession", self._session)
-        return session.get_token(self._user_id, min_remaining=self._least)
+        return session.get_token(self._user_id, min_remaining=self._least).token
 
 
 class ImmediateAssertion(Assertion):
@@ -90,11 +82,11 @@ class ImmediateAssertion(Assertion):
 
     __slots__ = ()
 
-    def _find(self) -> OpenIdToken:
+    def __call__(self) -> str:
         lookup = self._session._cache._leases.lookup
         steps = lookup.steps(self._request, self._least, None, waits=False)
         try:
-            return wait_blocking(steps)  # there is nothing to wait for
+            return wait_blocking(steps).token  # there is nothing to wait for
         except TokenUnavailableError as error:
             if error.retry_at is not None:
                 raise  # a call has failed, so awaiting get_token() would fail, too
