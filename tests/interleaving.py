@@ -202,7 +202,10 @@ class Simulation:
         )
         timeout = self.pick((None, None, None, None, 0, 4, 30))
         cancel = 0.1 if self.random() < 0.2 else 0.0
-        steps = self.cache._leases.lookup.steps(request, min_remaining, timeout, forced=forced)
+        waits = timeout != 0 or min_remaining is not None
+        steps = self.cache._leases.lookup.steps(
+            request, min_remaining, timeout, forced=forced, waits=waits
+        )
         self.callers += 1
         waker = Waker(self.scheduler, task, self.callers)
         flight = None

@@ -22,6 +22,7 @@ _INSTALL = re.compile(r"\bpip install ([^`&\n]+)")
 _EMULATOR = re.compile(r"^(?:\S+/)?cognito-devtoken emulator\b([^&\n]*)", re.MULTILINE)
 _EXPORT = re.compile(r"^export (.+)$", re.MULTILINE)
 _SERVER = re.compile(r"^(?!\S*cognito-devtoken )(.+) &$", re.MULTILINE)
+_COMMAND = re.compile(r"(?:.*\\\n)*.*")  # without the output, whose lines may end in a backslash
 _CURL = re.compile(r"^curl .+$", re.MULTILINE)
 _SAVED = re.compile(r"\bsave this as `(\S+)`")
 
@@ -142,7 +143,9 @@ def run_console(code: str, environ: Mapping[str, str]) -> None:
     commands = re.split(r"^\$ ", code, flags=re.MULTILINE)[1:]
     assert commands, "no command in this block"
     for text in commands:
-        command, _, wanted = re.sub(r"\\\n\s*", "", text).partition("\n")
+        written = _COMMAND.match(text)
+        assert written, "every text matches"
+        command, wanted = re.sub(r"\\\n\s*", "", written[0]), text[written.end() :]
         command, _, exit_code = command.partition("  # exit ")
         done = subprocess.run(
             shlex.split(command), capture_output=True, text=True, timeout=60, env=environ

@@ -18,7 +18,7 @@ from rollbar.lib.transforms.serializable import SerializableTransform
 from sentry_sdk.serializer import serialize
 
 from canary import find_leaks, shown
-from cognito_devtoken import TokenRequest
+from cognito_devtoken import AsyncTokenSession, TokenRequest, TokenSession
 from cognito_devtoken._cache.invalidation import Invalidation
 from cognito_devtoken._values.key import Key
 from cognito_devtoken._values.secret import Secret
@@ -165,6 +165,10 @@ HIDING = [
     CredentialsRequest(REQUEST, ROLE),
     Trade(make_token(CANARY), ROLE),
     FakeFetcher().fetch_credentials(make_token(CANARY), ROLE),
+    *(
+        kind("eu-west-1:0", developer_provider=PROVIDER, client=FakeFetcher()).assertion(CANARY)
+        for kind in (TokenSession, AsyncTokenSession)
+    ),
 ]
 
 

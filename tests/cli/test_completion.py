@@ -27,6 +27,7 @@ CASES = [
     ("completion ", {"bash", "zsh", "fish"}),
     ("plan --visit", {"--visits-per-day", "--visit-minutes"}),
     ("plan --users 9 --credentials b", {"basic"}),
+    ("inspect --for ", {"entra", "vault", "kubernetes"}),
     # The value of an option, and what is not one.
     ("get-token --output ya", {"yaml", "yaml-stream"}),
     ("get-token --output json --output-f", {"--output-file"}),

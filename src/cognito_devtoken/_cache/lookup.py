@@ -85,22 +85,36 @@ class Lookup(Generic[R, L]):
         timeout: Seconds | None,
         *,
         forced: bool = False,
+        waits: bool = True,
     ) -> Steps[R, L]:
-        """Look a lease up: yield the flights to wait for, and return the lease."""
+        """
+        Look a lease up: yield the flights to wait for, and return the lease.
+
+        Args:
+            request: What to request.
+
+            min_remaining: How much life the lease must have left; None uses the grace period.
+
+            timeout: How long to wait at most; None means LONGEST_WAIT.
+
+            forced: Whether to fetch a new lease, whatever is cached.
+
+            waits: Whether the caller can wait for a fetch. If not, nothing is yielded, and the
+                fetch does not run in the caller's thread even if no other can be started.
+        """
         try:
             key, life = self._describe(request)
         except TypeError:
             del request  # it may be a user id in the wrong place
             raise
-        least = None if min_remaining is None else as_seconds("min_remaining", min_remaining)
-        if least is not None and least >= life:
-            raise ValueError(f"min_remaining must be less than the life of {life:g} s.")
+        least = None if min_remaining is None else seconds_left(min_remaining, life)
         patience = LONGEST_WAIT if timeout is None else as_seconds("timeout", timeout)
+        patience = patience if waits else 0.0
         state, recorder = self._state, self._state.recorder
         asked = state.now()
         try:
             with state.lock:
-                found = self._decide(key, request, asked, least, forced=forced)
+                found = self._decide(key, request, asked, least, forced=forced, waits=waits)
                 if isinstance(found, Wait):
                     found.flight.min_life = max(found.flight.min_life, least or 0.0)
                 if state.closed:  # a signal handler has closed the cache meanwhile
@@ -145,7 +159,14 @@ class Lookup(Generic[R, L]):
                 yield flight, left
 
     def _decide(
-        self, key: Key, request: R, now: Instant, least: float | None, *, forced: bool
+        self,
+        key: Key,
+        request: R,
+        now: Instant,
+        least: float | None,
+        *,
+        forced: bool,
+        waits: bool,
     ) -> L | Wait[R, L]:
         state, recorder, policy = self._state, self._state.recorder, self._state.policy
         state.check_open()
@@ -155,17 +176,17 @@ class Lookup(Generic[R, L]):
         lease = state.entries.leases.get(key)
         failure = state.entries.failure(key)
         if forced:
-            return self._miss(key, request, Reason.FORCED, now, failure, newer=True)
+            return self._miss(key, request, Reason.FORCED, now, failure, awaited=waits, newer=True)
         if lease is None:
-            return self._miss(key, request, Reason.MISS, now, failure)
+            return self._miss(key, request, Reason.MISS, now, failure, awaited=waits)
         if least is not None and least >= lease._seconds:
             raise ValueError(f"min_remaining must be less than the life of {lease._seconds:g} s.")
         freshness, reason = self._freshness(lease, now, least)
         if freshness is Freshness.EXPIRED:
-            return self._miss(key, request, reason, now, failure)
+            return self._miss(key, request, reason, now, failure, awaited=waits)
         if failure.kind is Failure.TERMINAL if failure else state.entries.is_expedited(lease):
             # Cognito has refused this identity since the lease was fetched, so ask Cognito first.
-            wait = self._miss(key, request, reason, now, failure)
+            wait = self._miss(key, request, reason, now, failure, awaited=waits)
             return wait._replace(or_present=True)
         if freshness is Freshness.FRESH:
             recorder.counts["hits"] += 1
@@ -176,7 +197,7 @@ class Lookup(Generic[R, L]):
         backing_off = backing_off or sys.is_finalizing()
         if freshness is Freshness.DUE:
             if not backing_off:
-                inline = self.refreshes_inline
+                inline = self.refreshes_inline and waits
                 flight = self._join(key, request, reason, now, awaited=inline)
                 if inline:
                     return Wait(flight, _INLINE, or_present=True, counts_as="due_hits")
@@ -187,7 +208,8 @@ class Lookup(Generic[R, L]):
             return self._serve_in_grace(key, lease, failure, now)
         # The present lease must not expire while the caller waits for a better one.
         patience = remaining_of(lease, now) / 2
-        return Wait(self._join(key, request, reason, now), patience, or_present=True)
+        flight = self._join(key, request, reason, now, awaited=waits)
+        return Wait(flight, patience, or_present=True)
 
     def _freshness(self, lease: L, now: Instant, least: float | None) -> tuple[Freshness, Reason]:
         """Tell how usable a lease is, and for what reason to refresh it."""
@@ -209,6 +231,7 @@ class Lookup(Generic[R, L]):
         now: Instant,
         failure: RememberedFailure | None,
         *,
+        awaited: bool,
         newer: bool = False,
     ) -> Wait[R, L]:
         if failure and failure.remaining(now, usable=False) > 0:
@@ -219,7 +242,7 @@ class Lookup(Generic[R, L]):
             raise TokenUnavailableError(
                 f"No {what} can be fetched while the interpreter shuts down."
             )
-        return Wait(self._join(key, request, reason, now, newer=newer))
+        return Wait(self._join(key, request, reason, now, awaited=awaited, newer=newer))
 
     def _join(
         self,
@@ -228,7 +251,7 @@ class Lookup(Generic[R, L]):
         reason: Reason,
         now: Instant,
         *,
-        awaited: bool = True,
+        awaited: bool,
         newer: bool = False,
     ) -> Flight[R, L]:
         """Join the flight for a key, or start one."""
@@ -275,3 +298,21 @@ class Lookup(Generic[R, L]):
             f"No {recorder.lease} arrived in time.",
             hint="Try again, or pass a longer timeout; the fetch continues in the background.",
         )
+
+
+def seconds_left(min_remaining: Seconds, life: float) -> float:
+    """
+    Return how many seconds of its life a lease must have left.
+
+    Args:
+        min_remaining: What a caller passed.
+
+        life: The longest life of the lease, in seconds.
+
+    Raises:
+        ValueError: If *min_remaining* is negative, or not less than *life*.
+    """
+    seconds = as_seconds("min_remaining", min_remaining)
+    if seconds >= life:
+        raise ValueError(f"min_remaining must be less than the life of {life:g} s.")
+    return seconds

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Self, Unpack
 
 from .._cache.waiting import wait_async
@@ -97,6 +98,23 @@ class AsyncTokenSession(Session):
         finally:
             del user_id, options
         return await wait_async(steps)
+
+    def assertion(self, user_id: str, *, min_remaining: Seconds | None = None) -> Callable[[], str]:
+        """
+        Return a function that returns the user's token, as :meth:`TokenSession.assertion` does.
+
+        This function never waits, because libraries call it on the event loop. It returns the
+        cached token, and refreshes it in the background when it is due. Without a token that the
+        session may return, it starts to fetch one, and raises a
+        :class:`~cognito_devtoken.exceptions.TokenUnavailableError`. So await :meth:`get_token`
+        first. You may call the function in any thread.
+        """
+        from .assertion import ImmediateAssertion
+
+        try:
+            return ImmediateAssertion(self, user_id, min_remaining)
+        finally:
+            del user_id
 
     async def check(self) -> None:
         """Call Cognito once, as :meth:`TokenSession.check` does."""

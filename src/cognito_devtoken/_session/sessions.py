@@ -7,6 +7,7 @@ in ``asynchronous``.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Self, Unpack
 
 from .._cache.waiting import wait_blocking
@@ -233,6 +234,34 @@ class TokenSession(Session):
         finally:
             del user_id, options
         return wait_blocking(steps)
+
+    def assertion(self, user_id: str, *, min_remaining: Seconds | None = None) -> Callable[[], str]:
+        """
+        Return a function that returns the user's token, as an OIDC client assertion.
+
+        Pass it to whoever takes such a function, such as azure-identity or msal. Each call gets the
+        token as :meth:`get_token` does, and raises the same errors.
+
+        Args:
+            user_id: Your own id of the user, 1 to 50,000 characters.
+
+            min_remaining: As for :meth:`get_token`.
+
+        Raises:
+            InvalidRequestError: If *user_id* violates a limit of the operation.
+
+            ConfigurationError: If the session has no *developer_provider*.
+
+            SessionClosedError: If the session is closed.
+
+            ValueError: If *min_remaining* is negative, or not less than the life of the token.
+        """
+        from .assertion import WaitingAssertion
+
+        try:
+            return WaitingAssertion(self, user_id, min_remaining)
+        finally:
+            del user_id
 
     def check(self) -> None:
         """

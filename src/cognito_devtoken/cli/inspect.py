@@ -21,6 +21,7 @@ from ._input.parsing import Parser
 from ._input.sources import STDIN, load, read_stdin
 from ._keys import add_arguments as add_key_arguments
 from ._keys import verify
+from ._relying_parties import RELYING_PARTIES, configuration, relying_party
 from .demo.screen import look
 
 
@@ -31,6 +32,10 @@ standard input is a terminal; if not, reads the token, or the JSON that
 get-token prints, from standard input. The claims are not verified unless you
 pass --verify or --jwks. The global options have an effect only if --verify or
 --jwks fetches public keys.
+
+With --for, prints only what to configure at a service that takes OIDC tokens,
+so that it accepts this user's tokens. It prints neither the token nor your
+user id.
 
 Anyone who has the token can read the developer user id in it."""
 
@@ -48,6 +53,15 @@ def add_arguments(parser: Parser) -> None:
         "token", nargs="?", metavar="TOKEN", help="the token, file://PATH, or - for standard input"
     )
     add_key_arguments(parser)
+    parser.add_argument(
+        "--for",
+        dest="relying_party",
+        type=relying_party,
+        choices=RELYING_PARTIES,
+        metavar="SERVICE",
+        help="print issuer, subject and audience as this service is configured: entra, vault or "
+        "kubernetes",
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -66,6 +80,12 @@ def run(arguments: argparse.Namespace) -> None:
     if claims is None:
         raise ParameterError("Not a JWT: expected three parts separated by dots.")
     now = datetime.now(UTC).timestamp()
+    if arguments.relying_party is not None:
+        text = configuration(arguments.relying_party, claims)
+        if is_verified:
+            verify(token, claims, now, arguments, options)
+        print(text)
+        return
     for line in _lines(claims, now):
         print(line.rstrip())
     if is_verified:
