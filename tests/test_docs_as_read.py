@@ -16,6 +16,7 @@ import subprocess
 import sys
 import threading
 import time
+import zipfile
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -65,11 +66,19 @@ def uv(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., None]:
 
 
 @pytest.fixture(scope="module")
-def environment(tmp_path_factory: pytest.TempPathFactory, uv: Callable[..., None]) -> Environments:
-    """Make an environment with these requirements; pages with the same ones share it."""
+def wheel(tmp_path_factory: pytest.TempPathFactory, uv: Callable[..., None]) -> Path:
+    """Build this package."""
     folder = tmp_path_factory.mktemp("wheel")
     uv("build", "--wheel", "--out-dir", folder, ROOT)
     (wheel,) = folder.glob("*.whl")
+    return wheel
+
+
+@pytest.fixture(scope="module")
+def environment(
+    tmp_path_factory: pytest.TempPathFactory, uv: Callable[..., None], wheel: Path
+) -> Environments:
+    """Make an environment with these requirements; pages with the same ones share it."""
     made: dict[frozenset[str], Path] = {}
 
     def make(requirements: frozenset[str]) -> Path:
@@ -132,6 +141,17 @@ def test_the_application_of_a_page_answers_the_request_of_the_page(
             done = subprocess.run(curl, capture_output=True, text=True, env=environ)
 
     assert json.loads(done.stdout).keys() == {"IdentityId", "Token"}, done
+
+
+def test_the_page_on_the_package_index_links_only_to_what_it_can_reach(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = (each for each in archive.namelist() if each.endswith(".dist-info/METADATA"))
+        description = archive.read(name).decode().partition("\n\n")[2]
+
+    assert "# cognito-devtoken" in description
+    links = re.findall(r"\]\(([^)]+)\)", description)
+    assert [link for link in links if not link.startswith("https://")] == []
+    assert "](docs/" in (ROOT / "README.md").read_text()  # there, they lead into the repository
 
 
 @contextmanager
