@@ -32,6 +32,8 @@ LARGEST_LANDING_PAGE = 300_000  # bytes
 
 
 class Handler(http.server.SimpleHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"  # one connection for all
+
     def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002  # its name
         """Say nothing."""
 
