@@ -111,7 +111,7 @@ function broken() {
 /** Text of drawings that is too small to read, in pixels. */
 function tiny(pixels) {
   const faults = [];
-  for (const text of document.querySelectorAll("svg.drawing text")) {
+  for (const text of document.querySelectorAll("svg[viewBox] text")) {
     const { viewBox } = text.ownerSVGElement;
     const scale = text.ownerSVGElement.getBoundingClientRect().width / viewBox.baseVal.width;
     const size = parseFloat(getComputedStyle(text).fontSize) * scale;
@@ -123,13 +123,20 @@ function tiny(pixels) {
 /** Text of drawings that is cut off at the edge. */
 function cut() {
   const faults = [];
-  for (const text of document.querySelectorAll("svg.drawing text")) {
+  for (const text of document.querySelectorAll("svg[viewBox] text")) {
     const inner = text.getBoundingClientRect();
     const outer = text.ownerSVGElement.getBoundingClientRect();
     if (inner.left < outer.left - 1 || inner.right > outer.right + 1)
       faults.push(`"${text.textContent}"`);
   }
   return faults;
+}
+
+/** Drawings in files of their own that follow the system instead of the page. */
+function unswitched(theme) {
+  return [...document.querySelectorAll('img[src$=".svg"]')]
+    .filter((image) => getComputedStyle(image).colorScheme !== theme)
+    .map((image) => image.getAttribute("src"));
 }
 
 /** Choose a theme, as the switch of the page does, and return the faults by kind. */
@@ -141,7 +148,14 @@ function look(theme, pixels) {
   still.textContent = "*, ::before, ::after { transition: none !important }";
   document.head.append(still);
   const needed = document.documentElement.scrollWidth;
-  return { needed, faint: faint(), broken: broken(), tiny: tiny(pixels), cut: cut() };
+  return {
+    needed,
+    faint: faint(),
+    broken: broken(),
+    tiny: tiny(pixels),
+    cut: cut(),
+    unswitched: unswitched(theme),
+  };
 }
 
 /** The bytes that the page and everything on it took. */

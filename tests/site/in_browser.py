@@ -24,9 +24,10 @@ from browsing import Page, chromium
 SITE = Path(__file__).parents[2] / "docs" / "_build" / "html"
 CHECKS = (Path(__file__).parent / "checks.js").read_text()
 DESKTOP, PHONE = 1280, 390
-# The system prefers the other theme: what the reader chooses on the page must win. A page is loaded
-# at the width at which the one before it was left.
-LOOKS = (("light", "dark", (DESKTOP, PHONE)), ("dark", "light", (PHONE, DESKTOP)))
+# Neighbours share a width or a theme, because changing either takes as long as loading a page.
+LOOKS = [("light", DESKTOP), ("light", PHONE), ("dark", PHONE), ("dark", DESKTOP)]
+# The system prefers the other theme: what the reader chooses on the page must win.
+SYSTEM = {"light": "dark", "dark": "light"}
 SMALLEST_TEXT = 10.5  # pixels, in a drawing
 LARGEST_LANDING_PAGE = 300_000  # bytes
 
@@ -57,21 +58,27 @@ class Findings:
 
     pages: int = 0
     faults: dict[str, list[str]] = attrs.Factory(lambda: defaultdict(list))
+    looks: list[tuple[str, int]] = attrs.Factory(lambda: list(LOOKS))
+    theme: str = ""
+    width: int = 0
 
     def look_at(self, browser: Chrome, url: str, name: str) -> None:
         """Look at a page in both widths and themes, and load it only once."""
         page = Page(browser, url)
         browser.get(url)
-        for theme, system, widths in LOOKS:
-            page.emulate(prefers_color_scheme=system)
-            for width in widths:
+        for theme, width in self.looks:
+            if theme != self.theme:
+                page.emulate(prefers_color_scheme=SYSTEM[theme])
+            if width != self.width:
                 page.resize(width, 900)
-                found = page.run(CHECKS + "return look(...arguments)", theme, SMALLEST_TEXT)
-                where = f"{name}, {width} px, {theme}"
-                if (needed := found.pop("needed")) > width:
-                    self.faults["wide"].append(f"{where}: needs {needed} px")
-                for kind, lines in found.items():
-                    self.faults[kind] += [f"{where}: {line}" for line in lines]
+            self.theme, self.width = theme, width
+            found = page.run(CHECKS + "return look(...arguments)", theme, SMALLEST_TEXT)
+            where = f"{name}, {width} px, {theme}"
+            if (needed := found.pop("needed")) > width:
+                self.faults["wide"].append(f"{where}: needs {needed} px")
+            for kind, lines in found.items():
+                self.faults[kind] += [f"{where}: {line}" for line in lines]
+        self.looks.reverse()  # the next page begins as this one ends
         self.pages += 1
 
 
@@ -133,6 +140,10 @@ def test_the_text_of_a_drawing_stays_inside(findings: Findings) -> None:
     assert findings.faults["cut"] == []
 
 
+def test_an_image_follows_the_theme_of_the_page(findings: Findings) -> None:
+    assert findings.faults["unswitched"] == []
+
+
 HEAD = '<!doctype html><meta name="viewport" content="width=device-width">'
 
 BAD = {
@@ -140,11 +151,11 @@ BAD = {
     "faint": '<p style="color: #999; background: #fff">Faint</p>',
     "broken": '<table style="width: 4em; table-layout: fixed">'
     "<td><code>--one --two --three --four</code></table>",
-    "tiny": '<svg class="drawing" viewBox="0 0 500 50" width="100"><text y="20">Tiny</text></svg>',
-    "cut": '<svg class="drawing" viewBox="0 0 90 50" width="90"><text x="80" y="20">Cut off</text>'
-    "</svg>",
+    "tiny": '<svg viewBox="0 0 500 50" width="100"><text y="20">Tiny</text></svg>',
+    "cut": '<svg viewBox="0 0 90 50" width="90"><text x="80" y="20">Cut off</text></svg>',
+    "unswitched": '<img src="plot.svg">',
     # Dark text of a drawing on a dark shape, which is no background to CSS.
-    "faint on a shape": '<svg class="drawing" viewBox="0 0 90 50" width="90">'
+    "faint on a shape": '<svg viewBox="0 0 90 50" width="90">'
     '<rect width="90" height="50" fill="#333"/><text y="20">Faint</text></svg>',
     # Readable only if the page follows the system instead of its own switch.
     "faint by the system": "<style>@media (prefers-color-scheme: dark) {p {color: #eee}}</style>"
