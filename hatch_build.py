@@ -1,13 +1,17 @@
 """
-What the metadata of the package says about who made this release.
+What the metadata of the package says about who made this release, and the README in it.
 
 The repository doesn't know its own address, or whom to write to: a fork has others. Whoever builds
 a release names them in two environment variables, and a build without them leaves them out. A
 source distribution keeps what it was built with, because hatchling reads it from PKG-INFO.
+
+The README links to files beside it, which the package index does not have. There, the links lead
+into the repository, or, if nobody named it, are their texts.
 """
 
 import os
 import re
+from pathlib import Path
 from typing import Any
 
 from hatchling.metadata.plugin.interface import MetadataHookInterface
@@ -16,22 +20,29 @@ from hatchling.metadata.plugin.interface import MetadataHookInterface
 REPOSITORY = "COGNITO_DEVTOKEN_BUILD_REPOSITORY"
 CONTACT = "COGNITO_DEVTOKEN_BUILD_CONTACT"
 
+# An image, and then a link, to a file of the repository.
+IMAGE = re.compile(r"!\[([^]]+)\]\((?!https?://)([^)]+)\)")
+LINK = re.compile(r"(?<!!)\[([^]]+)\]\((?!https?://)([^)]+)\)")
+
 
 class ReleaseMetadata(MetadataHookInterface):
-    """Adds the addresses of the repository and of its maintainers."""
+    """Adds the README, and the addresses of the repository and of its maintainers."""
 
     def update(self, metadata: dict[str, Any]) -> None:
         """
-        Set ``project.urls`` and ``project.maintainers``.
+        Set ``project.readme``, ``project.urls`` and ``project.maintainers``.
 
         Raises:
             ValueError: If a variable is set to something else than an address of its kind.
         """
+        image, link = r"\1.", r"\1"
         if repository := os.environ.get(REPOSITORY, "").rstrip("/"):
             if not re.fullmatch(r"https://[\w.-]+(/[\w.-]+)+", repository):
                 raise ValueError(f"{REPOSITORY} must be an https URL, not {repository!r}")
             # HEAD is the default branch, whatever its name.
             latest, release = f"{repository}/blob/HEAD", f"{repository}/blob/v{metadata['version']}"
+            image = rf"![\1]({repository}/raw/v{metadata['version']}/\2)"
+            link = rf"[\1]({release}/\2)"
             metadata["urls"] = {
                 "Source": repository,
                 "Documentation": f"{release}/docs/index.md",
@@ -39,6 +50,9 @@ class ReleaseMetadata(MetadataHookInterface):
                 "Security policy": f"{latest}/SECURITY.md",
                 "Issues": f"{repository}/issues",
             }
+        text = Path(self.root, "README.md").read_text("utf-8")
+        text = LINK.sub(link, IMAGE.sub(image, text))
+        metadata["readme"] = {"content-type": "text/markdown", "text": text}
         if contact := os.environ.get(CONTACT, ""):
             if not re.fullmatch(r"[\w.+-]+@[\w-]+(\.[\w-]+)+", contact):
                 raise ValueError(f"{CONTACT} must be an e-mail address, not {contact!r}")

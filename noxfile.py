@@ -32,7 +32,7 @@ OLDEST = PYTHONS[0]
 EXTRAS = PYPROJECT["project"]["optional-dependencies"]
 # It pins an older botocore, with which only its own tests run.
 AIOBOTO3 = EXTRAS.pop("aioboto3")
-CONFIGURATIONS = ["docs/conf.py", "hatch_build.py", "noxfile.py"]
+CONFIGURATIONS = ["hatch_build.py", "noxfile.py"]
 FOR_ASYNCIO = "*/cognito_devtoken/aioboto3.py,*/cognito_devtoken/_clients/asynchronous.py"
 
 # Not tests-3.12: that Python lies between two with which the tests run.
@@ -87,7 +87,7 @@ def lint(session: nox.Session) -> None:
 def typing(session: nox.Session) -> None:
     """Check types with mypy and pyright, both strict, and that every public name is typed."""
     install(session, "typing")
-    session.run("mypy", "src", "tests", "benchmarks", "chaos", *CONFIGURATIONS)
+    session.run("mypy", "src", "tests", "benchmarks", "chaos", "docs", *CONFIGURATIONS)
     # Separately: each is a program of its own, and two have modules of the same name.
     for example in (Path("examples").glob("*.py"), ["examples/browser"], ["examples/django_app"]):
         session.run("mypy", *map(str, example))
@@ -163,7 +163,11 @@ def quick(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Build the documentation; a warning is an error, and so is a page that shows a secret."""
+    """
+    Build the documentation, and look at it in a browser.
+
+    A warning is an error, and so is a page that shows a secret, or that cannot be read.
+    """
     install(session, "docs")
     # All pages anew, with a secret in the environment: the reference shows the repr of defaults.
     canary = "canary-that-no-page-may-show"
@@ -174,6 +178,8 @@ def docs(session: nox.Session) -> None:
     pages = [path for path in Path("docs/_build/html").rglob("*") if path.is_file()]
     if leaks := [str(path) for path in pages if canary.encode() in path.read_bytes()]:
         session.error(f"These pages show the environment: {', '.join(leaks)}")
+    # Without the other tests' conftest.py, which needs what they need.
+    session.run("pytest", "--noconftest", "tests/site/in_browser.py")
 
 
 @nox.session(default=False)

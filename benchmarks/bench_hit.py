@@ -20,8 +20,8 @@ from functools import partial
 from importlib import import_module
 from typing import Any
 
+from figures import save
 from peers import PEERS, version
-from plotting import OTHERS, OURS, drawn
 
 from cognito_devtoken import AsyncTokenSession, TokenSession
 from cognito_devtoken.testing import FakeFetcher
@@ -141,7 +141,7 @@ def rates() -> dict[str, list[float]]:
         }
 
 
-def save(name: str, runs: list[dict[str, list[float]]]) -> None:
+def save_runs(name: str, runs: list[dict[str, list[float]]]) -> None:
     pyperf = import_module("pyperf")
     suite = pyperf.BenchmarkSuite(
         [
@@ -154,28 +154,11 @@ def save(name: str, runs: list[dict[str, list[float]]]) -> None:
     suite.dump(name, replace=True)
 
 
-def plot(ratios: dict[str, float]) -> None:
-    shown = sorted(ratios, key=ratios.__getitem__, reverse=True)
-    with drawn("hit.svg", 7, 3.2) as axes:
-        bars = axes.barh(
-            shown,
-            [ratios[name] for name in shown],
-            color=[OURS if name in (HIT, AWAITED) else OTHERS for name in shown],
-            height=0.6,
-        )
-        axes.bar_label(bars, [f"{ratios[name]:.1f}" for name in shown], padding=4)
-        axes.set_xlabel("times the floor")
-        axes.margins(x=0.1)
-        axes.tick_params(axis="y", length=0)
-        axes.grid(axis="x")
-        axes.set_axisbelow(True)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--output", help="write the figures as pyperf's JSON")
-    parser.add_argument("--plot", action="store_true", help="write docs/_static/hit.svg")
+    parser.add_argument("--plot", action="store_true", help="write docs/drawings/hit.json")
     arguments = parser.parse_args()
     if arguments.worker:
         print(json.dumps(measured()))
@@ -186,7 +169,7 @@ def main() -> None:
         for _ in range(PROCESSES)
     ]
     if arguments.output:
-        save(arguments.output, runs)
+        save_runs(arguments.output, runs)
 
     def against(base: str, name: str) -> list[float]:
         return statistics.quantiles(
@@ -213,7 +196,7 @@ def main() -> None:
         low, middle, high = statistics.quantiles(ratios, n=4)
         print(f"    {name:<34}x {middle:.3f}   (middle half: {low:.3f} to {high:.3f})")
     if arguments.plot:
-        plot({name: against(FLOOR, name)[1] for name in runs[0]})
+        save("hit.json", {name: round(against(FLOOR, name)[1], 1) for name in runs[0]})
 
 
 if __name__ == "__main__":

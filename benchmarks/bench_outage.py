@@ -17,7 +17,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from plotting import OTHERS, OURS, drawn
+from figures import save
 
 from cognito_devtoken import OpenIdToken, TokenRequest, TokenSession
 from cognito_devtoken.exceptions import DevTokenError, TokenUnavailableError
@@ -231,50 +231,9 @@ def runs(make: Callable[[World], Policy], duration: float) -> list[tuple[float, 
     return [run(make, duration, (each + random.random()) / number) for each in range(number)]
 
 
-def plot(bad: dict[str, list[float]]) -> None:
-    with drawn("outage.svg", 7, 3.6) as axes:
-        for name, seconds in sorted(bad.items(), key=lambda item: -item[1][-1]):
-            ours = name == next(iter(POLICIES))
-            axes.plot(
-                OUTAGES,
-                seconds,
-                color=OURS if ours else OTHERS,
-                linewidth=2.5 if ours else 1.2,
-                marker="o",
-                markersize=4 if ours else 3,
-                zorder=3 if ours else 2,
-            )
-        heights = spread({name: seconds[-1] for name, seconds in bad.items()}, 8.5)
-        for name, height in heights.items():
-            axes.annotate(
-                name,
-                (OUTAGES[-1], height),
-                xytext=(8, 0),
-                textcoords="offset points",
-                va="center",
-                annotation_clip=False,
-                color=OURS if name == next(iter(POLICIES)) else OTHERS,
-            )
-        axes.set_xlabel("seconds for which the upstream is down")
-        axes.set_ylabel("bad seconds, mean")
-        axes.set_xticks(OUTAGES[2:])
-        axes.set_xlim(0, OUTAGES[-1])
-        axes.set_ylim(bottom=0)
-        axes.grid(axis="y")
-
-
-def spread(heights: dict[str, float], gap: float) -> dict[str, float]:
-    """Return the heights of labels, moved up where they would overlap."""
-    placed: dict[str, float] = {}
-    lowest = float("-inf")
-    for name, height in sorted(heights.items(), key=lambda item: item[1]):
-        placed[name] = lowest = max(height, lowest + gap)
-    return placed
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
-    parser.add_argument("--plot", action="store_true", help="write docs/_static/outage.svg")
+    parser.add_argument("--plot", action="store_true", help="write docs/drawings/outage.json")
     arguments = parser.parse_args()
     random.seed(42)  # for the simulated rules; our session draws from the operating system
     print(
@@ -300,7 +259,8 @@ def main() -> None:
     }.items():
         print(f"  {what:<24}" + "".join(f"{figure:>15.2f}" for figure in figures)[6:])
     if arguments.plot:
-        plot(bad)
+        rounded = {name: [round(each, 1) for each in seconds] for name, seconds in bad.items()}
+        save("outage.json", {"down": OUTAGES, "bad": rounded})
 
 
 if __name__ == "__main__":

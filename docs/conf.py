@@ -1,6 +1,13 @@
 """Sphinx configuration."""
 
+import sys
+from pathlib import Path
+
 from cognito_devtoken import __version__
+
+
+sys.path.insert(0, str(Path(__file__).parent))
+from drawings.canvas import variables
 
 
 project = "cognito-devtoken"
@@ -9,13 +16,26 @@ copyright = author  # noqa: A001  # the name that Sphinx reads
 version = release = __version__
 
 extensions = [
+    "drawings.directive",
     "myst_parser",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
+    "sphinx_copybutton",
 ]
 exclude_patterns = ["_build"]
 html_theme = "furo"
 html_title = "cognito-devtoken"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_theme_options = {
+    "light_css_variables": variables(0),
+    "dark_css_variables": variables(1),
+}
+html_show_sourcelink = False
+
+# Copy the commands of a block with prompts, without the prompts and the output.
+copybutton_prompt_text = "$ "
+copybutton_line_continuation_character = "\\"
 
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3

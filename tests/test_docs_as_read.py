@@ -65,11 +65,19 @@ def uv(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., None]:
 
 
 @pytest.fixture(scope="module")
-def environment(tmp_path_factory: pytest.TempPathFactory, uv: Callable[..., None]) -> Environments:
-    """Make an environment with these requirements; pages with the same ones share it."""
+def wheel(tmp_path_factory: pytest.TempPathFactory, uv: Callable[..., None]) -> Path:
+    """Build this package."""
     folder = tmp_path_factory.mktemp("wheel")
     uv("build", "--wheel", "--out-dir", folder, ROOT)
     (wheel,) = folder.glob("*.whl")
+    return wheel
+
+
+@pytest.fixture(scope="module")
+def environment(
+    tmp_path_factory: pytest.TempPathFactory, uv: Callable[..., None], wheel: Path
+) -> Environments:
+    """Make an environment with these requirements; pages with the same ones share it."""
     made: dict[frozenset[str], Path] = {}
 
     def make(requirements: frozenset[str]) -> Path:

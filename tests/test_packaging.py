@@ -134,6 +134,26 @@ class TestMetadata:
         assert "Project-URL" not in metadata
         assert "Maintainer-email" not in metadata
 
+    def test_the_page_on_the_package_index_has_no_link_without_a_target(self, built: Built) -> None:
+        text = str(built().get_payload())
+
+        assert "# cognito-devtoken" in text
+        links = re.findall(r"\]\(([^)]+)\)", text)
+        assert [link for link in links if not link.startswith("https://")] == []
+        assert "![" not in text
+
+    def test_the_page_on_the_package_index_leads_into_the_repository_that_is_named(
+        self, built: Built
+    ) -> None:
+        text = str(built(**{REPOSITORY: "https://host.example/a/b"}).get_payload())
+
+        at, tag = "https://host.example/a/b", f"v{cognito_devtoken.__version__}"
+        links = re.findall(r"\]\(([^)]+)\)", text)
+        assert [link for link in links if not link.startswith("https://")] == []
+        for folder, link in re.findall(r"(\]\()([^)]+)\)", (ROOT / "README.md").read_text("utf-8")):
+            kind = "raw" if link.endswith(".svg") else "blob"
+            assert f"{folder}{at}/{kind}/{tag}/{link})" in text or link.startswith("https://")
+
     def test_a_build_that_names_them_links_to_the_repository_and_says_whom_to_write_to(
         self, built: Built
     ) -> None:
