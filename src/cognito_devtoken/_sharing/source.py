@@ -20,7 +20,7 @@ import attrs
 
 from .._cache.flights import DEADLINE, Flight
 from .._cache.scopes import InvalidationScope
-from .._cache.source import FetcherSource
+from .._cache.source import FetcherSource, check_needed
 from .._cache.state import CacheState, session_closed
 from .._runtime.threads import wait
 from .._values.clock import Instant
@@ -183,11 +183,15 @@ class SharedSource:
 
         Invalidations up to that position do not affect the token that the flight will fetch,
         because its request has not been sent yet.
+
+        Raises:
+            NotNeededError: If they concern the flight, and no caller waits for it.
         """
         for _ in range(2):
             self.log.catch_up()
             with self._state.lock:
                 if self.log.is_all_announced():
+                    check_needed(flight)
                     flight.stale = False
                     flight.forgotten.clear()
                     return self.log.index.latest
