@@ -74,6 +74,10 @@ class Source(Protocol[R, L]):
         """
         ...
 
+    def announce_now(self) -> None:
+        """Announce what is queued, if the store allows it. Called without the lock."""
+        ...
+
     def after_fork(self) -> Callable[[], None] | None:
         """Start afresh in a child. Returns a function to call once all else is ready, or None."""
         ...
@@ -128,6 +132,9 @@ class FetcherSource(Generic[R, L]):
 
     def announce(self, scope: InvalidationScope, *, again: bool) -> None:
         """Do nothing: other hosts have none of this cache's leases."""
+
+    def announce_now(self) -> None:
+        """Do nothing: nothing was announced."""
 
     def after_fork(self) -> None:
         """Do nothing: the fetcher handles forks itself."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from hashlib import sha256
 from secrets import token_hex
@@ -137,6 +138,12 @@ class SharedSource:
     def announce(self, scope: InvalidationScope, *, again: bool) -> None:
         """Queue an invalidation for the other hosts. The caller holds the lock."""
         self.log.announce(scope, again=again)
+
+    def announce_now(self) -> None:
+        """Announce what is queued. If the store fails, that happens later, in the background."""
+        if self._store.allows():
+            with suppress(StoreFailedError):
+                self.log.catch_up()
 
     def close(self) -> None:
         """Tell the threads to stop. The caller holds the lock."""
