@@ -24,6 +24,9 @@ CASES = [
     ("credentials --cac", {"--cache"}),
     ("credentials --policy-arns arn=x arn=y --dur", {"--duration-seconds"}),
     ("emulator --po", {"--port"}),
+    ("who", {"whois"}),
+    ("erase --y", {"--yes"}),
+    ("erase --id", {"--identity-pool-id"}),
     ("completion ", {"bash", "zsh", "fish"}),
     # The value of an option, and what is not one.
     ("get-token --output ya", {"yaml", "yaml-stream"}),

@@ -58,6 +58,18 @@ COMMANDS = {
     "inspect": Command(
         "inspect", "show the claims of a token, and verify its signature", calls_aws=True
     ),
+    "whois": Command(
+        "whois",
+        "print the identity of a user, without creating one",
+        calls_aws=True,
+        prints_response=True,
+    ),
+    "erase": Command(
+        "erase",
+        "delete the identity of a user, with every user id that is linked to it",
+        calls_aws=True,
+        prints_response=True,
+    ),
     "completion": Command("completion", "print a completion script for bash, zsh or fish"),
     "store-key": Command("store_key", "generate a key that encrypts tokens in a shared store"),
 }
