@@ -16,6 +16,7 @@ import pytest
 
 from caching import POOL_ID, PROVIDER
 from cognito_devtoken import TokenSession
+from cognito_devtoken._aws.identities import DELETE, LOOKUP, UNLINK
 from cognito_devtoken.credentials import AssumeRole
 from cognito_devtoken.testing import FakeFetcher
 from pages import ROOT
@@ -188,3 +189,25 @@ def test_the_backend_may_only_request_tokens_of_one_pool() -> None:
     assert statement["Effect"] == "Allow"
     assert statement["Action"] == "cognito-identity:GetOpenIdTokenForDeveloperIdentity"
     assert statement["Resource"].endswith(f":identitypool/{POOL}")
+
+
+def test_an_administrator_may_find_and_erase_users_of_one_pool_but_request_no_tokens() -> None:
+    policy = load("administration")
+    (backend,) = load("backend")["Statement"]
+    pool = backend["Resource"]
+    other = pool.replace(POOL, "us-east-1:another")
+
+    def allows(operation: str, resource: str) -> bool:
+        return decide(policy, f"cognito-identity:{operation}", resource, {}) == "Allow"
+
+    for operation in (LOOKUP, UNLINK):
+        assert allows(operation, pool)
+        assert not allows(operation, other)
+    assert allows(DELETE, "*"), "IAM knows no resource for it"
+    for operation in (
+        "GetOpenIdTokenForDeveloperIdentity",
+        "MergeDeveloperIdentities",
+        "DeleteIdentityPool",
+        "ListIdentities",
+    ):
+        assert not allows(operation, pool)
