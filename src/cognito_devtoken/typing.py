@@ -114,7 +114,7 @@ class IdentityAdministrator(TokenFetcher, Protocol):
         :meth:`find_identity`.
 
         Returns:
-            What was deleted: nothing if the user has no identity.
+            What was deleted. If the user has no identity, it is empty.
 
         Raises:
             IncompleteEraseError: If only a part was deleted.

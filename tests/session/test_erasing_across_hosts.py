@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Any
 
@@ -31,10 +31,15 @@ class Host(TokenSession):
             store=store,
         )
         source: Any = self._cache._leases.source
-        source.log.thread.start_thread = lambda run: None
+        source.log.thread.start_thread = do_nothing
 
     def listen(self) -> None:
+        """Read the log."""
         listen(self._cache)
+
+
+def do_nothing(run: Callable[[], None]) -> None:
+    """Stand in for the start of a thread."""
 
 
 class HeldFetcher:
@@ -118,7 +123,7 @@ def test_a_token_that_arrives_after_the_user_was_erased_is_not_kept(
     assert second.get_token(USER) == old
     client.holds = True
     with ThreadPoolExecutor() as threads:
-        refreshes = []
+        refreshes: list[Future[OpenIdToken]] = []
 
         def refresh() -> None:
             refreshes.append(threads.submit(second.refresh, USER))
