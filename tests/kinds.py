@@ -22,7 +22,7 @@ from cognito_devtoken._values.key import Key
 from cognito_devtoken._values.lease import Lease
 from cognito_devtoken._values.secret import Secret
 from cognito_devtoken._values.trade import CredentialsRequest
-from cognito_devtoken.testing._tokens import token_for
+from cognito_devtoken.testing._tokens import identity_for, token_for
 from cognito_devtoken.typing import Clock, EventHook, Instant
 
 
@@ -74,7 +74,7 @@ def tokens(lifetime: int) -> Kind:
 
 def _token(request: TokenRequest, lifetime: float, serial: int, clock: Clock) -> OpenIdToken:
     if lifetime != request.token_duration:
-        return token_for(request, lifetime, clock, serial)
+        return token_for(request, lifetime, clock, serial, identity_for(request))
     identity_id = f"eu-central-1:{sum(Key.of(request, PROVIDER)[1]):x}"
     response = {"IdentityId": identity_id, "Token": f"token {serial}"}
     return OpenIdToken.from_response(response, request, clock=clock)

@@ -10,6 +10,7 @@ from cognito_devtoken import exceptions
 from cognito_devtoken.exceptions import (
     ConfigurationError,
     DevTokenError,
+    IncompleteEraseError,
     InvalidRequestError,
     ServiceError,
     SessionClosedError,
@@ -52,6 +53,7 @@ ERRORS = [
         retry_at=datetime(2026, 1, 1, tzinfo=UTC),
         last_error=ServiceError("It failed."),
     ),
+    IncompleteEraseError("It failed.", deleted=["us-east-1:0"], remaining="us-east-1:1"),
     SessionClosedError("It is closed."),
 ]
 

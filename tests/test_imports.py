@@ -156,6 +156,7 @@ def test_the_package_exports_these_names() -> None:
     assert cognito_devtoken.__all__ == [
         "AsyncTokenSession",
         "DevTokenClient",
+        "ErasedUser",
         "Health",
         "OpenIdToken",
         "RefreshPolicy",

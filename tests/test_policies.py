@@ -16,6 +16,7 @@ import pytest
 
 from caching import POOL_ID, PROVIDER
 from cognito_devtoken import TokenSession
+from cognito_devtoken._aws.identities import DELETE, LOOKUP, UNLINK
 from cognito_devtoken.credentials import AssumeRole
 from cognito_devtoken.testing import FakeFetcher
 from pages import ROOT
@@ -190,15 +191,23 @@ def test_the_backend_may_only_request_tokens_of_one_pool() -> None:
     assert statement["Resource"].endswith(f":identitypool/{POOL}")
 
 
-def test_administrators_may_look_up_and_unlink_only_the_users_of_one_pool() -> None:
+def test_an_administrator_may_find_and_erase_users_of_one_pool_but_request_no_tokens() -> None:
     policy = load("administration")
-    pool = load("backend")["Statement"][0]["Resource"]
-    operations = ("LookupDeveloperIdentity", "UnlinkDeveloperIdentity")
+    (backend,) = load("backend")["Statement"]
+    pool = backend["Resource"]
+    other = pool.replace(POOL, "us-east-1:another")
 
-    for action in (f"cognito-identity:{each}" for each in operations):
-        assert decide(policy, action, pool, {}) == "Allow"
-        assert decide(policy, action, pool[:-1] + "1", {}) is None
-    # IAM knows no resource for this one.
-    assert decide(policy, "cognito-identity:DeleteIdentities", "*", {}) == "Allow"
-    for other in ("GetOpenIdTokenForDeveloperIdentity", "DeleteIdentityPool", "ListIdentities"):
-        assert decide(policy, f"cognito-identity:{other}", pool, {}) is None
+    def allows(operation: str, resource: str) -> bool:
+        return decide(policy, f"cognito-identity:{operation}", resource, {}) == "Allow"
+
+    for operation in (LOOKUP, UNLINK):
+        assert allows(operation, pool)
+        assert not allows(operation, other)
+    assert allows(DELETE, "*"), "IAM knows no resource for it"
+    for operation in (
+        "GetOpenIdTokenForDeveloperIdentity",
+        "MergeDeveloperIdentities",
+        "DeleteIdentityPool",
+        "ListIdentities",
+    ):
+        assert not allows(operation, pool)

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 import cognito_devtoken
-from cognito_devtoken import AsyncTokenSession, TokenCache, TokenSession
+from cognito_devtoken import AsyncTokenSession, DevTokenClient, TokenCache, TokenSession
 from cognito_devtoken._values.clock import SYSTEM_CLOCK
 from cognito_devtoken.exceptions import ConfigurationError
 
@@ -128,6 +128,16 @@ def test_signatures_and_help_show_nothing_of_the_environment(
 @pytest.mark.parametrize("name", ["invalidate", "forget", "forget_identity", "clear"])
 @pytest.mark.parametrize("kind", [AsyncTokenSession, TokenCache, TokenSession])
 def test_a_method_that_discards_says_that_aws_revokes_nothing(kind: type, name: str) -> None:
-    text = getattr(kind, name).__doc__ or ""
+    assert says_that_aws_revokes_nothing(kind, name)
 
-    assert "AWS accepts" in text or f":meth:`TokenSession.{name}`" in text
+
+@pytest.mark.parametrize("kind", [AsyncTokenSession, DevTokenClient, TokenSession])
+def test_a_method_that_erases_says_that_aws_revokes_nothing(kind: type) -> None:
+    name = "erase_identity" if kind is DevTokenClient else "erase"
+
+    assert says_that_aws_revokes_nothing(kind, name)
+
+
+def says_that_aws_revokes_nothing(kind: type, name: str) -> bool:
+    text = getattr(kind, name).__doc__ or ""
+    return "AWS accepts" in text or f":meth:`TokenSession.{name}`" in text

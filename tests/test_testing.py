@@ -7,10 +7,11 @@ import pytest
 
 from caching import POOL_ID, PROVIDER, request_for, wait_until
 from calling import ROLE
-from cognito_devtoken import TokenRequest, TokenSession
+from cognito_devtoken import ErasedUser, TokenRequest, TokenSession
 from cognito_devtoken.credentials import AssumeRole
 from cognito_devtoken.exceptions import (
     ConfigurationError,
+    IncompleteEraseError,
     RoleDeniedError,
     TooManyRequestsError,
 )
@@ -136,3 +137,33 @@ def test_a_session_with_doubles_needs_nothing_else() -> None:
         assert session.get_token("user-42") != token
 
     assert fetcher.calls == [TokenRequest(POOL_ID, {PROVIDER: "user-42"})] * 2
+
+
+def test_an_erased_user_gets_another_identity_each_time() -> None:
+    fetcher = FakeFetcher()
+    request, seen = request_for("ana"), list[str]()
+    other = fetcher.fetch(request_for("bob"))
+    for _ in range(3):
+        assert fetcher.find_identity(request, PROVIDER) is None
+        seen.append(fetcher.fetch(request).identity_id)
+        assert fetcher.fetch(request).identity_id == seen[-1]
+        assert fetcher.find_identity(request, PROVIDER) == seen[-1]
+        assert fetcher.erase_identity(request, PROVIDER) == ErasedUser([seen[-1]], ["ana"])
+
+    assert len(set(seen)) == 3
+    assert seen[0] == FakeFetcher().fetch(request).identity_id
+    assert fetcher.erase_identity(request, PROVIDER) == ErasedUser()
+    assert fetcher.fetch(request_for("bob")).identity_id == other.identity_id
+
+
+def test_look_ups_and_erasures_fail_while_their_error_is_set() -> None:
+    fetcher = FakeFetcher()
+    fetcher.fetch(request_for("ana"))
+    fetcher.erase_error = IncompleteEraseError("Not all.")
+    for call in (fetcher.find_identity, fetcher.erase_identity):
+        with pytest.raises(IncompleteEraseError):
+            call(request_for("ana"), PROVIDER)
+
+    fetcher.erase_error = None
+
+    assert fetcher.find_identity(request_for("ana"), PROVIDER)

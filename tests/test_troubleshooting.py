@@ -107,6 +107,8 @@ ERRORS = [
     if isinstance(found := getattr(exceptions, name), type)
     and issubclass(found, exceptions.DevTokenError)
     and found is not exceptions.DevTokenError
+    # Only erase() raises it, and says what to do.
+    and found is not exceptions.IncompleteEraseError
 ]
 
 

@@ -64,6 +64,7 @@ def test_the_answer_to_an_error_is_one_a_client_can_act_on(
         "ConfigurationError",
         "DeveloperProviderError",
         "IdentityPoolRolesError",
+        "IncompleteEraseError",
         "InvalidTokenResponseError",
         "RegionDisabledError",
         "ResourceNotFoundError",

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ._session.asynchronous import AsyncTokenSession
     from ._session.cache import TokenCache
     from ._session.sessions import TokenSession
+    from ._values.erased import ErasedUser
     from ._values.request import TokenRequest
     from ._values.token import OpenIdToken
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AsyncTokenSession",
     "DevTokenClient",
+    "ErasedUser",
     "Health",
     "OpenIdToken",
     "RefreshPolicy",
@@ -40,6 +42,7 @@ __all__ = [
 _MODULES = {
     "AsyncTokenSession": "_session.asynchronous",
     "DevTokenClient": "_aws.client",
+    "ErasedUser": "_values.erased",
     "Health": "_cache.health",
     "OpenIdToken": "_values.token",
     "RefreshPolicy": "_cache.policy",

@@ -22,6 +22,7 @@ Every exception that this library raises.
     │   ├── RegionDisabledError (ConfigurationError)
     │   └── SessionPolicyError
     ├── InvalidTokenResponseError
+    ├── IncompleteEraseError
     ├── TokenUnavailableError
     └── SessionClosedError (RuntimeError)
 
@@ -45,6 +46,7 @@ __all__ = [
     "DeveloperProviderError",
     "DeveloperUserAlreadyRegisteredError",
     "IdentityPoolRolesError",
+    "IncompleteEraseError",
     "InternalServiceError",
     "InvalidParameterError",
     "InvalidRequestError",
@@ -328,6 +330,35 @@ class InvalidTokenResponseError(DevTokenError):
         "Try again; if the error persists, check that the endpoint is the Cognito endpoint of "
         "this pool."
     )
+
+
+class IncompleteEraseError(DevTokenError):
+    """
+    Only a part of a user was erased. Erasing the user again continues where this attempt ended.
+
+    If a call failed, its error is the ``__cause__``.
+
+    Attributes:
+        deleted: The Cognito identities that were deleted.
+
+        remaining: The identity that is left, which the user id is still linked to; None if it is
+            not known whether the user has another identity.
+    """
+
+    deleted: tuple[str, ...]
+    remaining: str | None
+    _hint = (
+        "Erase the user again, and make sure that nothing requests tokens for the user meanwhile. "
+        "The AWS credentials need cognito-identity:LookupDeveloperIdentity, "
+        "UnlinkDeveloperIdentity and DeleteIdentities."
+    )
+
+    def __init__(
+        self, message: str, *, deleted: Iterable[str] = (), remaining: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.deleted = tuple(deleted)
+        self.remaining = remaining
 
 
 class TokenUnavailableError(DevTokenError):

@@ -10,6 +10,7 @@ from ._values.clock import Clock, Instant
 
 if TYPE_CHECKING:
     from ._values.credentials import AwsCredentials
+    from ._values.erased import ErasedUser
     from ._values.request import TokenRequest
     from ._values.role import AssumeRole
     from ._values.token import OpenIdToken
@@ -20,6 +21,7 @@ __all__ = [
     "Clock",
     "CredentialsFetcher",
     "EventHook",
+    "IdentityAdministrator",
     "Instant",
     "LogPage",
     "Stored",
@@ -75,6 +77,49 @@ class CredentialsFetcher(TokenFetcher, Protocol):
             StaleTokenError: If AWS no longer accepts the token.
 
             DevTokenError: If the exchange fails for any other reason.
+        """
+        ...
+
+
+class IdentityAdministrator(TokenFetcher, Protocol):
+    """
+    A token fetcher that also looks up and erases the identities of users.
+
+    ``find_identity()`` and ``erase()`` of a session need one.
+    :class:`~cognito_devtoken.DevTokenClient` is the one that calls AWS.
+    """
+
+    def find_identity(self, request: TokenRequest, developer_provider: str) -> str | None:
+        """
+        Look up the identity of a user, without creating one.
+
+        Args:
+            request: Names the pool and the user. Other members have no effect.
+
+            developer_provider: The provider whose login in *request* is the user id.
+
+        Returns:
+            The identity id; None if the user has no identity.
+
+        Raises:
+            DevTokenError: If the look-up fails.
+        """
+        ...
+
+    def erase_identity(self, request: TokenRequest, developer_provider: str) -> ErasedUser:
+        """
+        Delete the identity of a user, and unlink every user id from it.
+
+        It must be possible to repeat this after an error. The arguments are those of
+        :meth:`find_identity`.
+
+        Returns:
+            What was deleted. If the user has no identity, it is empty.
+
+        Raises:
+            IncompleteEraseError: If only a part was deleted.
+
+            DevTokenError: If nothing was deleted.
         """
         ...
 

@@ -77,6 +77,60 @@ def manual_cache(
     return make_cache(fetcher, clock, start_thread=threads.start, on_event=[recorder])
 
 
+WAYS = {
+    "invalidate": lambda cache, token: cache.invalidate(token),
+    "forget": lambda cache, token: cache.forget("user-42"),
+    "forget_identity": lambda cache, token: cache.forget_identity(token.identity_id),
+    "clear": lambda cache, token: cache.clear(),
+}
+
+
+@pytest.mark.parametrize("how", WAYS)
+@pytest.mark.parametrize("is_awaited", [False, True])
+def test_a_queued_refresh_of_an_invalidated_token_is_sent_only_if_a_caller_waits(
+    manual_cache: TokenCache,
+    fetcher: FakeFetcher,
+    clock: ManualClock,
+    threads: ManualThreads,
+    how: str,
+    is_awaited: bool,
+) -> None:
+    next(manual_cache._leases.lookup.steps(request_for(), None, None))
+    threads.run_all()
+    clock.advance(600)
+    token = manual_cache.get(request_for())  # it is due, so its refresh is queued
+    if is_awaited:
+        next(manual_cache._leases.lookup.steps(request_for(), None, None, forced=True))
+
+    WAYS[how](manual_cache, token)
+    threads.run_all()
+
+    assert len(fetcher.calls) == (2 if is_awaited else 1)
+    assert manual_cache.stats().entries == (1 if is_awaited else 0)
+    assert not manual_cache._state.flights.by_key
+    steps = manual_cache._leases.lookup.steps(request_for(), None, None)
+    if not is_awaited:
+        next(steps)  # a later caller gets a new token
+        threads.run_all()
+    with pytest.raises(StopIteration) as stop:
+        next(steps)
+    assert stop.value.value != token
+
+
+def test_a_queued_refresh_of_another_user_is_sent(
+    manual_cache: TokenCache, fetcher: FakeFetcher, clock: ManualClock, threads: ManualThreads
+) -> None:
+    next(manual_cache._leases.lookup.steps(request_for(), None, None))
+    threads.run_all()
+    clock.advance(600)
+    manual_cache.get(request_for())
+
+    manual_cache.forget("another")
+    threads.run_all()
+
+    assert len(fetcher.calls) == 2
+
+
 @pytest.mark.parametrize("how", ["invalidate", "forget", "forget_identity", "clear"])
 def test_a_flight_sent_before_an_invalidation_does_not_cache_its_token(
     manual_cache: TokenCache,

@@ -8,8 +8,10 @@ from cognito_devtoken.cli import COMMANDS, main, main_parser, parser_of
 from cognito_devtoken.cli._input.parsing import did_you_mean
 
 
-# The commands that send the request of the operation.
+# The commands that take parameters of an operation.
 CALLING = [name for name, each in COMMANDS.items() if each.calls_aws and name != "inspect"]
+# Of these, the commands that name a user, and nothing else.
+NAMING = ["whois", "erase"]
 # What the help may mention: an option, an id of a pool, the name of a variable or an operation.
 NAMES = re.compile(r"--[a-z][a-z-]+|us-east-1:[0-9a-f-]{36}|[A-Z]+_[A-Z_]+|REGION:GUID|GetOpen\w+")
 
@@ -63,11 +65,17 @@ class TestHelp:
         ]
         assert titles(text)[-1] == "options without effect"
         assert text.index("\n  --identity-pool-id ") < text.index("\n  --logins ")
-        assert text.index("\n  --logins ") < text.index("\n  --identity-id ")
+        first = "--cli-input-json" if command in NAMING else "--identity-id"
+        assert text.index("\n  --logins ") < text.index(f"\n  {first} ")
 
     @pytest.mark.parametrize(
         ("command", "has_effect"),
-        [("get-open-id-token-for-developer-identity", True), ("exec", False)],
+        [
+            ("get-open-id-token-for-developer-identity", True),
+            ("whois", True),
+            ("erase", True),
+            ("exec", False),
+        ],
     )
     def test_the_format_of_the_response_has_an_effect_only_where_one_is_printed(
         self, command: str, has_effect: bool, monkeypatch: pytest.MonkeyPatch

@@ -25,6 +25,7 @@ from cognito_devtoken.exceptions import (
     CallerDeniedError,
     DeveloperUserAlreadyRegisteredError,
     DevTokenError,
+    IncompleteEraseError,
     InternalServiceError,
     InvalidTokenResponseError,
     ServiceError,
@@ -68,6 +69,15 @@ def wrong_arguments_for_credentials(session: Any) -> Any:
     yield lambda: session.get_credentials([USER], logins=LOGINS)
 
 
+def failing_administration(session: Any, fetcher: FakeFetcher) -> Any:
+    yield lambda: session.find_identity([USER])
+    yield lambda: session.erase(USER * 100)
+    fetcher.erase_error = IncompleteEraseError("not all")
+    yield lambda: session.find_identity(USER)
+    yield lambda: session.erase(USER)
+    fetcher.erase_error = None
+
+
 def ways_to_fail(session: Any, fetcher: FakeFetcher, clock: ManualClock) -> Any:
     """Yield calls that fail, one for each way to fail."""
     down = DevTokenError("down")
@@ -94,6 +104,7 @@ def ways_to_fail(session: Any, fetcher: FakeFetcher, clock: ManualClock) -> Any:
     yield lambda: session.get_token([USER], logins=LOGINS)
     yield lambda: session.get(TokenRequest("eu-west-1:0", {PROVIDER: USER} | LOGINS))
     yield lambda: session.get(USER)
+    yield from failing_administration(session, fetcher)
     yield from wrong_arguments_for_credentials(session)
     with fetcher.held():
         yield lambda: session.get_credentials(USER, logins=LOGINS, timeout=0)
@@ -118,6 +129,7 @@ def ways_to_fail(session: Any, fetcher: FakeFetcher, clock: ManualClock) -> Any:
     yield lambda: session.get_credentials(USER, logins=LOGINS)
     yield lambda: session.get_token(USER, logins=LOGINS)
     yield lambda: session.get(request)
+    yield lambda: session.erase(USER)
     yield lambda: session.refresh(USER, logins=LOGINS)
     yield lambda: session.forget(USER)
     yield lambda: session.forget_identity(USER)
@@ -143,7 +155,7 @@ def test_no_error_shows_a_login(
                 report = json.dumps(serialize(dict(frame.f_locals), is_vars=True))
                 assert USER not in report
                 assert LOGIN not in report
-    assert failures >= 85
+    assert failures >= 90
 
 
 def test_no_log_event_or_repr_shows_a_secret(

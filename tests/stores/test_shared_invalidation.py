@@ -6,9 +6,9 @@ import pytest
 
 from caching import POOL_ID, ManualThreads, Recorder, request_for, start_call
 from cognito_devtoken import OpenIdToken, TokenCache, TokenRequest
-from cognito_devtoken.events import InvalidatedElsewhere, TokenDiscarded
-from cognito_devtoken.testing import FakeFetcher, MemoryStore, make_token
-from hosts import HostFactory, listen, log_of, source_of
+from cognito_devtoken.events import FetchFailed, InvalidatedElsewhere, TokenDiscarded
+from cognito_devtoken.testing import FakeFetcher, ManualClock, MemoryStore, make_token
+from hosts import HostFactory, listen, log_of, record_waits, source_of
 
 
 Invalidates = Callable[[TokenCache, OpenIdToken], None]
@@ -41,6 +41,58 @@ def test_other_hosts_discard_the_token_when_they_read_the_log_and_adopt_the_next
     assert second.get(request_for()) == new != old
     assert len(fetcher.calls) == 2
     assert [event.entries for event in recorder.of(InvalidatedElsewhere)] == [1]
+
+
+def due_on(host: TokenCache, threads: ManualThreads, clock: ManualClock) -> OpenIdToken:
+    """Return a token that is due on a host, whose refresh is queued there."""
+    next(host._leases.lookup.steps(request_for(), None, None))
+    threads.run_all()
+    clock.advance(600)
+    return host.get(request_for())
+
+
+def test_a_host_does_not_send_a_refresh_that_another_host_has_made_needless(
+    new_host: HostFactory,
+    fetcher: FakeFetcher,
+    clock: ManualClock,
+    recorder: Recorder,
+    invalidate: Invalidates,
+) -> None:
+    threads = ManualThreads()
+    first, second = new_host(), new_host(start_thread=threads.start)
+    token = due_on(second, threads, clock)
+    invalidate(first, token)
+    listen(first)
+    calls = len(fetcher.calls)
+
+    threads.run_all()  # the second host has not read the log yet
+
+    assert len(fetcher.calls) == calls
+    assert not second._state.flights.by_key
+    assert second.stats().entries == second.stats().fetches_failed == 0
+    assert recorder.of(FetchFailed) == []
+    next(steps := second._leases.lookup.steps(request_for(), None, None))
+    threads.run_all()
+    with pytest.raises(StopIteration) as stop:
+        next(steps)
+    assert stop.value.value != token
+
+
+def test_a_host_that_waits_for_a_lock_does_not_send_a_refresh_that_is_needless_by_then(
+    new_host: HostFactory, fetcher: FakeFetcher, clock: ManualClock, store: MemoryStore
+) -> None:
+    threads = ManualThreads()
+    host = new_host(start_thread=threads.start)
+    due_on(host, threads, clock)
+    (name,) = store.values
+    store.values.clear()
+    store.claim(name, "another host", 60.0)
+    record_waits(host, clock, lambda: host.forget("user-42"))
+
+    threads.run_all()
+
+    assert len(fetcher.calls) == 1
+    assert host.stats().entries == 0
 
 
 def test_the_invalidating_host_does_not_adopt_the_token_again(

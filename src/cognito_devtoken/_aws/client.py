@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from functools import partial
 from importlib import import_module
-from inspect import iscoroutinefunction
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 from .._runtime.clock import monotonic
 from .._runtime.fork import watch
 from .._values.clock import SYSTEM_CLOCK, Instant
+from .._values.erased import developer_user
 from .._values.request import TokenRequest
 from .._values.token import OpenIdToken
 from ..exceptions import (
@@ -27,12 +26,17 @@ from .made_clients import COGNITO, STS, ClientKind, MadeClients
 if TYPE_CHECKING:
     from botocore.client import BaseClient
     from botocore.config import Config
-    from botocore.session import Session
 
     from .._values.credentials import AwsCredentials
+    from .._values.erased import ErasedUser
     from .._values.role import AssumeRole
-    from .._values.trade import Trade
+    from .call import Asked
+    from .identities import Identities
     from .masking import HasLogins
+
+    class _Request(Asked, HasLogins, Protocol):
+        """What a call requests, with the values that no message may quote."""
+
 
 R = TypeVar("R")
 
@@ -132,29 +136,9 @@ class DevTokenClient:
         watch(self)
         if boto_client is None:
             return
-        known = hasattr(boto_client, "get_open_id_token_for_developer_identity")
-        kind = type(boto_client)
-        # The object with __aenter__ is what aiobotocore returns before its client is entered.
-        if iscoroutinefunction(getattr(kind, "_make_api_call", None)) or (
-            not known and hasattr(kind, "__aenter__")
-        ):
-            raise ConfigurationError(
-                "boto_client must be a client of botocore or boto3, not of aiobotocore or "
-                "aioboto3, whose calls must be awaited.",
-                hint="Leave boto_client out. An AsyncTokenSession does not block the event loop, "
-                "because it calls Cognito on threads of its own.",
-            )
-        if not known:
-            raise ConfigurationError(
-                "boto_client must be a client for cognito-identity (identity pools), not for "
-                "another service such as cognito-idp (user pools)."
-            )
-        if any(v is not None for v in (region_name, endpoint_url, profile_name, config)):
-            raise ConfigurationError(
-                "boto_client cannot be combined with region_name, endpoint_url, profile_name or "
-                "config.",
-                hint="Configure the boto_client itself.",
-            )
+        from .client_factory import check_given
+
+        check_given(boto_client, (region_name, endpoint_url, profile_name, config))
         from .log_filter import guard_loggers
 
         guard_loggers()
@@ -197,20 +181,29 @@ class DevTokenClient:
             kind = type(request).__name__
             del request  # it may be a user id in the wrong place
             raise TypeError(f"fetch() takes a TokenRequest, not {kind}.")
-        made = self._up_to_date()
-        return self._guarded(partial(self._fetch, made, request), made, request)
+        from .errors import OPERATION
 
-    def _guarded(
-        self,
-        run: Callable[[], R],
-        made: MadeClients,
-        request: HasLogins,
-        operation: str | None = None,
-    ) -> R:
-        """Make a call. No secret is logged, and errors become errors of this library."""
-        from .errors import OPERATION, translate
+        def read(response: dict[str, Any], sent: Instant) -> OpenIdToken:
+            return OpenIdToken.from_response(response, request, obtained=sent)
+
+        return self._ask(ClientKind(self._region_name or request.region), OPERATION, request, read)
+
+    def _ask(self, kind: ClientKind, operation: str, asked: _Request, read: Callable[..., R]) -> R:
+        """
+        Make a call. No secret is logged, and errors become errors of this library.
+
+        *read* returns what the response says. It also gets the time, as ``sent=``.
+        """
+        from .call import call
+        from .errors import translate
         from .log_filter import our_call
 
+        def run() -> R:
+            client = self._client_of(made, kind)
+            sent = Instant.now(SYSTEM_CLOCK)
+            return read(call(client, operation, asked), sent=sent)
+
+        made = self._up_to_date()
         try:
             with our_call, made.in_use():
                 return run()
@@ -218,7 +211,7 @@ class DevTokenClient:
             failure = error
         # Done outside the handler, so that botocore's error does not become the context of ours:
         # the locals in its frames hold the request and the response.
-        failure = translate(failure, request, operation or OPERATION, made.sessions.get(COGNITO))
+        failure = translate(failure, asked, operation, made.sessions.get(COGNITO))
         if isinstance(failure, CallerDeniedError) or (
             # A ConfigurationError that is a ServiceError, too, is about the pool or a role.
             isinstance(failure, ConfigurationError) and not isinstance(failure, ServiceError)
@@ -238,14 +231,6 @@ class DevTokenClient:
                     self._made = MadeClients(now)
             made.retire()
         return self._made
-
-    def _fetch(self, made: MadeClients, request: TokenRequest) -> OpenIdToken:
-        from .call import call
-        from .errors import OPERATION
-
-        client = self._client_of(made, ClientKind(self._region_name or request.region))
-        sent = Instant.now(SYSTEM_CLOCK)
-        return OpenIdToken.from_response(call(client, OPERATION, request), request, obtained=sent)
 
     def fetch_credentials(
         self, token: OpenIdToken, role: str | AssumeRole | None = None
@@ -282,7 +267,7 @@ class DevTokenClient:
             kind = type(token).__name__
             del token  # it may be the text of a token
             raise TypeError(f"fetch_credentials() takes an OpenIdToken, not {kind}.")
-        from .._values.trade import Trade, check_role
+        from .._values.trade import BASIC, Trade, check_role
 
         try:
             check_role(role)
@@ -290,20 +275,68 @@ class DevTokenClient:
             del role  # it may be a secret in the wrong place
             raise
         trade = Trade(token, role)
-        made = self._up_to_date()
-        return self._guarded(partial(self._trade, made, trade), made, trade, trade.operation)
-
-    def _trade(self, made: MadeClients, trade: Trade) -> AwsCredentials:
-        from .._values.trade import BASIC
-        from .call import call
-
         if trade.operation == BASIC:
             kind = ClientKind(trade.region, STS, is_signed=False)
         else:
             kind = ClientKind(self._region_name or trade.region, is_signed=False)
-        client = self._client_of(made, kind)
-        sent = Instant.now(SYSTEM_CLOCK)
-        return trade.credentials(call(client, trade.operation, trade), sent=sent)
+
+        return self._ask(kind, trade.operation, trade, trade.credentials)
+
+    def find_identity(self, request: TokenRequest, developer_provider: str) -> str | None:
+        """
+        Look up the identity of a user, without creating one (``LookupDeveloperIdentity``).
+
+        Args:
+            request: Names the pool and the user. Other members have no effect.
+
+            developer_provider: The provider whose login in *request* is the user id, at most 1024
+                characters.
+
+        Returns:
+            The identity id; None if the user has no identity.
+
+        It raises the same errors as :meth:`fetch`.
+        """
+        try:
+            identities = self._identities(request, developer_provider)
+        finally:
+            del request  # it may be a user id in the wrong place
+        return identities.find()
+
+    def erase_identity(self, request: TokenRequest, developer_provider: str) -> ErasedUser:
+        """
+        Delete the identity of a user, and unlink every user id from it.
+
+        :meth:`TokenSession.erase` also discards what is cached. AWS accepts tokens and credentials
+        of the user until they expire. The arguments and the errors are those of
+        :meth:`find_identity`.
+
+        Raises:
+            IncompleteEraseError: If a call failed after the identity was found. Call again.
+        """
+        try:
+            identities = self._identities(request, developer_provider)
+        finally:
+            del request
+        return identities.erase()
+
+    def _identities(self, request: TokenRequest, developer_provider: str) -> Identities:
+        from .identities import Identities, Question
+
+        try:
+            user = developer_user(request, developer_provider)
+        except TypeError:
+            del request
+            raise
+        kind = ClientKind(self._region_name or request.region)
+
+        def ask(question: Question, read: Callable[[dict[str, Any]], R]) -> R:
+            def read_response(response: dict[str, Any], sent: object) -> R:
+                return read(response)
+
+            return self._ask(kind, question.operation, question, read_response)
+
+        return Identities(ask, request.identity_pool_id, developer_provider, user)
 
     def _client_for(self, *kind: Any) -> Any:
         return self._client_of(self._made, ClientKind(*kind))
@@ -325,30 +358,16 @@ class DevTokenClient:
         return client
 
     def _make_client(self, made: MadeClients, kind: ClientKind) -> BaseClient:
-        from .client_factory import make_client
+        from .client_factory import make_client, session_for
 
         return make_client(
-            made.sessions.get(kind.service) or self._session_for(made, kind.service),
+            made.sessions.get(kind.service) or session_for(made, kind.service, self._profile_name),
             kind.region,
             service=kind.service,
             is_signed=kind.is_signed,
             endpoint_url=self._endpoint_url if kind.service == COGNITO else None,
             config=self._config,
         )
-
-    def _session_for(self, made: MadeClients, service: str) -> Session:
-        """Make the botocore session whose clients call a service."""
-        from botocore.config import Config
-
-        from .client_factory import TIME_LIMITS, prefer_regional_sts
-        from .connections import BoundedSession
-
-        session = made.sessions[service] = BoundedSession(profile=self._profile_name)
-        session.set_default_client_config(Config(**TIME_LIMITS))
-        if service == STS:
-            # Only in this session, not in the one for Cognito, which calls STS for AWS credentials.
-            prefer_regional_sts(session)
-        return session
 
     def _check_open(self) -> None:
         if self._closed:

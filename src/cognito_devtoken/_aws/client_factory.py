@@ -7,7 +7,8 @@ It imports botocore, so it is imported when the first :class:`DevTokenClient` is
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -16,7 +17,7 @@ from botocore.loaders import Loader
 
 from .._version import __version__
 from ..exceptions import ConfigurationError
-from .made_clients import COGNITO
+from .made_clients import COGNITO, STS, MadeClients
 
 
 if TYPE_CHECKING:
@@ -192,6 +193,20 @@ def _retries(session: Session, given: Any, attempts: int) -> Any:
     return retries
 
 
+def session_for(made: MadeClients, service: str, profile_name: str | None) -> Session:
+    """Make the botocore session whose clients call a service, and note it in *made*."""
+    from botocore.config import Config
+
+    from .connections import BoundedSession
+
+    session = made.sessions[service] = BoundedSession(profile=profile_name)
+    session.set_default_client_config(Config(**TIME_LIMITS))
+    if service == STS:
+        # Only in this session, not in the one for Cognito, which calls STS for AWS credentials.
+        prefer_regional_sts(session)
+    return session
+
+
 def prefer_regional_sts(session: Session) -> None:
     """Have STS called in the region of the client, unless the AWS configuration says otherwise."""
     name = "sts_regional_endpoints"
@@ -210,3 +225,41 @@ def _user_agent(session: Session, config: Config | None) -> str | None:
     if given or session.get_config_variable("user_agent_appid"):
         return None  # our string would lack the application id, which botocore adds
     return f"cognito-devtoken/{__version__} {session.user_agent()}"
+
+
+def check_given(boto_client: BaseClient, others: Iterable[object]) -> None:
+    """
+    Check a client that the user of this library has made.
+
+    Args:
+        boto_client: The client.
+
+        others: The other settings of the connection, each None if it is not given.
+
+    Raises:
+        ConfigurationError: If the client is for another service, its calls must be awaited, or
+            another setting is given, too.
+    """
+    known = hasattr(boto_client, "get_open_id_token_for_developer_identity")
+    kind = type(boto_client)
+    # The object with __aenter__ is what aiobotocore returns before its client is entered.
+    if iscoroutinefunction(getattr(kind, "_make_api_call", None)) or (
+        not known and hasattr(kind, "__aenter__")
+    ):
+        raise ConfigurationError(
+            "boto_client must be a client of botocore or boto3, not of aiobotocore or "
+            "aioboto3, whose calls must be awaited.",
+            hint="Leave boto_client out. An AsyncTokenSession does not block the event loop, "
+            "because it calls Cognito on threads of its own.",
+        )
+    if not known:
+        raise ConfigurationError(
+            "boto_client must be a client for cognito-identity (identity pools), not for "
+            "another service such as cognito-idp (user pools)."
+        )
+    if any(each is not None for each in others):
+        raise ConfigurationError(
+            "boto_client cannot be combined with region_name, endpoint_url, profile_name or "
+            "config.",
+            hint="Configure the boto_client itself.",
+        )

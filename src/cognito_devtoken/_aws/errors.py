@@ -33,6 +33,7 @@ from ..exceptions import (
     TooManyRequestsError,
 )
 from .frames import client_of, credentials_of
+from .identities import OPERATIONS as OPERATIONS_ON_IDENTITIES
 from .local_errors import LIMITS, endpoint_of, from_botocore, from_system
 from .masking import HasLogins, clean, window
 from .proxies import loopback_hint
@@ -123,6 +124,13 @@ _NO_SUCH_PROVIDER = (
     "does not support the specified developer provider",
     "does not have identity providers configured",
 )
+# Hints for the operations on identities, where those of the classes are about tokens.
+_HINTS_ON_IDENTITIES: Mapping[type[ServiceError], str] = {
+    CallerDeniedError: (
+        "Allow cognito-identity:{} for the AWS credentials that this application uses."
+    ),
+    TooManyRequestsError: "Try again later, or ask AWS to raise the quota of {}.",
+}
 _PARSERS = "botocore.parsers"
 _RETRIES = ("RetryAttempts", "MaxAttemptsReached")
 _REQUEST_ID = re.compile(r"[\w-]{1,128}", re.ASCII)
@@ -192,6 +200,8 @@ def _from_answer(error: ClientError, request: HasLogins, operation: str) -> Serv
     if cls is ServiceError:  # the code is unknown, so it may contain anything
         code = clean(code, request) or "Unknown"
         cls = _by_status(status)
+    if operation in OPERATIONS_ON_IDENTITIES and cls in _HINTS_ON_IDENTITIES:
+        hint = _HINTS_ON_IDENTITIES[cls].format(operation)
     # Only for these codes: a ValidationException quotes values, which may contain these words.
     if stem in ("NotAuthorized", "InvalidParameter") and any(
         text in said for text in _NO_SUCH_PROVIDER

@@ -206,6 +206,10 @@ class Flights(Generic[R, L]):
         flight.sent = now  # from here on, the queues skip it
         return flight
 
+    def queued_refreshes(self) -> list[Flight[R, L]]:
+        """Return the flights that were not sent and that no caller waits for."""
+        return [each for each in self.by_key.values() if not (each.sent or each.awaited)]
+
     def overdue(self, flight: Flight[R, L], now: Instant) -> bool:
         """
         Tell whether to abandon a flight.

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TypeVar
 
+from .._values.clock import Instant
 from .._values.key import Key
 from .._values.lease import Lease
 from .._values.request import AS_TEXT, MAX_ID, MAX_LOGIN_VALUE, text_violations
 from .._values.secret import HIDDEN, NeverPickled
-from ..exceptions import ConfigurationError, InvalidRequestError
+from ..exceptions import ConfigurationError, InvalidRequestError, TokenUnavailableError
+from .flights import Flight
 from .scopes import (
     BY_TOKEN,
     EVERYTHING,
@@ -128,7 +130,8 @@ def invalidate(
     """
     Remove leases. If a flight that was sent before now brings such a lease, it is not kept.
 
-    Called under the cache's lock.
+    A queued refresh of such a lease is not sent if no caller waits for it: it would bring back what
+    is forgotten, and create the identity of an erased user again. Called under the cache's lock.
 
     Args:
         state: The state of the cache.
@@ -146,11 +149,21 @@ def invalidate(
     for flight in state.flights.in_the_air():
         flight.stale |= matches(flight.key, leases.get(flight.key))
     keep_out(state, scopes)
+    for flight in state.flights.queued_refreshes():
+        if matches(flight.key, leases.get(flight.key)):
+            end_unneeded(state, flight, flight.asked)
     candidates = list(leases) if only is None else [only]
     keys = [key for key in candidates if key in leases and matches(key, leases[key])]
     for key in keys:
         state.entries.drop(key)
     return len(keys)
+
+
+def end_unneeded(state: CacheState[R, L], flight: Flight[R, L], now: Instant) -> None:
+    """End a refresh that no caller waits for, without a call. Called under the cache's lock."""
+    state.flights.remove(flight, now)
+    error = TokenUnavailableError("The lease was invalidated before it was refreshed.")
+    state.settle(flight, error=error)
 
 
 def keep_out(state: CacheState[R, L], scopes: Iterable[InvalidationScope]) -> None:

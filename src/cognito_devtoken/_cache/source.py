@@ -8,7 +8,7 @@ which looks in the store before it calls the fetcher.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from .._values.clock import Instant
 from .._values.lease import Lease
@@ -21,6 +21,21 @@ from .state import CacheState
 
 R = TypeVar("R")
 L = TypeVar("L", bound=Lease)
+
+
+class NotNeededError(Exception):
+    """No call was made: the lease was invalidated before, and no caller waits for a new one."""
+
+
+def check_needed(flight: Flight[Any, Any]) -> None:
+    """
+    Check that a flight is still needed, before a call is made for it.
+
+    Raises:
+        NotNeededError: If it is not.
+    """
+    if flight.stale and not flight.awaited:
+        raise NotNeededError
 
 
 class Source(Protocol[R, L]):
@@ -43,6 +58,8 @@ class Source(Protocol[R, L]):
 
         Raises:
             DevTokenError: If no lease is available.
+
+            NotNeededError: If the flight is stale, and no caller waits for it.
         """
         ...
 
@@ -55,6 +72,10 @@ class Source(Protocol[R, L]):
 
             again: Whether to announce it even if it has been announced before.
         """
+        ...
+
+    def announce_now(self) -> None:
+        """Announce what is queued, if the store allows it. Called without the lock."""
         ...
 
     def after_fork(self) -> Callable[[], None] | None:
@@ -86,6 +107,7 @@ class FetcherSource(Generic[R, L]):
 
     def bring(self, flight: Flight[R, L]) -> L:
         """Call Cognito."""
+        check_needed(flight)
         return self._call(flight, self._start(flight))
 
     def _start(self, flight: Flight[R, L]) -> Instant:
@@ -110,6 +132,9 @@ class FetcherSource(Generic[R, L]):
 
     def announce(self, scope: InvalidationScope, *, again: bool) -> None:
         """Do nothing: other hosts have none of this cache's leases."""
+
+    def announce_now(self) -> None:
+        """Do nothing: nothing was announced."""
 
     def after_fork(self) -> None:
         """Do nothing: the fetcher handles forks itself."""

@@ -20,8 +20,9 @@ from ..exceptions import DevTokenError, TokenUnavailableError
 from .failures import copy_of, strip_frames
 from .flights import Flight
 from .housekeeping import abandon_overdue, end_abandoned
+from .invalidation import end_unneeded
 from .publication import publish, record_failure, remember_failure
-from .source import Source
+from .source import NotNeededError, Source
 from .state import CacheState
 from .worker_slots import Worker
 
@@ -171,8 +172,11 @@ class WorkerPool(Generic[R, L]):
     def _bring(self, flight: Flight[R, L]) -> None:
         lease: L | None = None
         error: DevTokenError | None = None
+        is_needed = True
         try:
             lease = self._source.bring(flight)
+        except NotNeededError:
+            is_needed = False
         except DevTokenError as failure:
             error = failure
         except BaseException as failure:  # noqa: BLE001  # SystemExit too: callers must know
@@ -191,6 +195,8 @@ class WorkerPool(Generic[R, L]):
                 publish(state, flight, lease, now)
             if error:
                 record_failure(state, flight, error, now)
+            if not is_needed:
+                end_unneeded(state, flight, now)
             # Only now, so that a flight that returns just in time is not abandoned.
             abandon_overdue(state, now)
 

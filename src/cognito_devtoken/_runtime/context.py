@@ -13,7 +13,10 @@ import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from contextvars import Context, copy_context
-from typing import Any
+from typing import Any, TypeVar
+
+
+R = TypeVar("R")
 
 
 class CallerContext:
@@ -37,14 +40,13 @@ class CallerContext:
         """Copy the context of the present caller, at a cost that does not depend on its size."""
         return cls(copy_context(), _segment_of_this_thread())
 
-    def run(self, function: Callable[[], None]) -> None:
-        """Call a function in this context, once."""
+    def run(self, function: Callable[[], R]) -> R:
+        """Call a function in this context, once. Returns what it returns."""
         recorder, local = _xray()
         if recorder is None:
-            self._variables.run(function)
-        else:
-            with _in_segment(self._segment, recorder, local):
-                self._variables.run(function)
+            return self._variables.run(function)
+        with _in_segment(self._segment, recorder, local):
+            return self._variables.run(function)
 
 
 NO_CALLER = CallerContext(Context())

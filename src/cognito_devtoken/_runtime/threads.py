@@ -5,6 +5,14 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from typing import TypeVar
+
+from .context import CallerContext
+
+
+R = TypeVar("R")
 
 
 def random_fraction() -> float:
@@ -27,3 +35,31 @@ def start_daemon(run: Callable[[], None]) -> None:
     """
     # A daemon, so that a fetch that hangs does not keep the interpreter from exiting.
     threading.Thread(target=run, name="cognito-devtoken", daemon=True).start()
+
+
+async def in_thread(run: Callable[[], R]) -> R:
+    """
+    Await what a blocking function returns. It runs in a daemon thread.
+
+    If the caller is cancelled, the function runs on.
+    """
+    import asyncio
+
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[R] = loop.create_future()
+
+    def settle(how: Callable[[], None]) -> None:
+        if not future.done():  # the caller may have been cancelled
+            how()
+
+    def work() -> None:
+        try:
+            settle_it = partial(future.set_result, context.run(run))
+        except BaseException as error:  # noqa: BLE001  # for the caller
+            settle_it = partial(future.set_exception, error)
+        with suppress(RuntimeError):  # the loop is closed, so the caller no longer waits
+            loop.call_soon_threadsafe(settle, settle_it)
+
+    context = CallerContext.of_caller()
+    start_daemon(work)
+    return await future

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Self, Unpack
 
 from .._cache.waiting import wait_async
+from .._runtime.threads import in_thread
 from .._values.arguments import Seconds
 from .._values.request import TokenRequest
 from .._values.token import OpenIdToken
-from .base import Session
+from .administration import AsyncAdministration
 from .options import CredentialsOptions, GetOptions, RefreshOptions, keywords
 
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from .._values.credentials import AwsCredentials
 
 
-class AsyncTokenSession(Session):
+class AsyncTokenSession(AsyncAdministration):
     """
     Tokens for the users of one identity pool, for code that runs in event loops.
 
@@ -118,8 +119,6 @@ class AsyncTokenSession(Session):
 
     async def check(self) -> None:
         """Call Cognito once, as :meth:`TokenSession.check` does."""
-        from .check import in_thread
-
         await in_thread(self._check)
 
     async def invalidate(self, token: OpenIdToken | AwsCredentials) -> None:

@@ -248,6 +248,10 @@ class TokenCache:
                 health.after_failure(error, 0.0, now) if error else health.after_success(now)
             )
 
+    def _announce_now(self) -> None:
+        """Announce invalidations to the other hosts now, and not in the background."""
+        self._leases.source.announce_now()
+
     def close(self) -> None:
         """
         Discard every token.

@@ -8,10 +8,6 @@ nothing. Cognito checks the AWS credentials and the pool before the identity. So
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from .._runtime.context import CallerContext
-from .._runtime.threads import start_daemon
 from .._values.request import TokenRequest
 from ..exceptions import NotAuthorizedError, ResourceNotFoundError
 from ..typing import TokenFetcher
@@ -33,29 +29,3 @@ def check(fetcher: TokenFetcher, identity_pool_id: str, developer_provider: str)
     except (NotAuthorizedError, ResourceNotFoundError) as error:
         if not any(text in str(error) for text in _ABOUT_THE_IDENTITY):
             raise
-
-
-async def in_thread(run: Callable[[], None]) -> None:
-    """Run a blocking function in a daemon thread. A caller that is cancelled does not end it."""
-    import asyncio
-    from contextlib import suppress
-
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[None] = loop.create_future()
-
-    def settle(error: BaseException | None) -> None:
-        if not future.done():  # the caller may have been cancelled
-            future.set_exception(error) if error else future.set_result(None)
-
-    def work() -> None:
-        raised: BaseException | None = None
-        try:
-            context.run(run)
-        except BaseException as error:  # noqa: BLE001  # for the caller
-            raised = error
-        with suppress(RuntimeError):  # the loop is closed, so the caller no longer waits
-            loop.call_soon_threadsafe(settle, raised)
-
-    context = CallerContext.of_caller()
-    start_daemon(work)
-    await future

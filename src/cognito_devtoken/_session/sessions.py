@@ -14,8 +14,8 @@ from .._cache.waiting import wait_blocking
 from .._values.arguments import Seconds
 from .._values.request import TokenRequest
 from .._values.token import OpenIdToken
+from .administration import Administration
 from .asynchronous import AsyncTokenSession
-from .base import Session
 from .options import CredentialsOptions, GetOptions, RefreshOptions, keywords
 
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["AsyncTokenSession", "TokenSession"]
 
 
-class TokenSession(Session):
+class TokenSession(Administration):
     """
     Tokens for the users of one identity pool, for code that runs in threads.
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from hashlib import sha256
 from secrets import token_hex
@@ -20,7 +21,7 @@ import attrs
 
 from .._cache.flights import DEADLINE, Flight
 from .._cache.scopes import InvalidationScope
-from .._cache.source import FetcherSource
+from .._cache.source import FetcherSource, check_needed
 from .._cache.state import CacheState, session_closed
 from .._runtime.threads import wait
 from .._values.clock import Instant
@@ -138,6 +139,12 @@ class SharedSource:
         """Queue an invalidation for the other hosts. The caller holds the lock."""
         self.log.announce(scope, again=again)
 
+    def announce_now(self) -> None:
+        """Announce what is queued. If the store fails, that happens later, in the background."""
+        if self._store.allows():
+            with suppress(StoreFailedError):
+                self.log.catch_up()
+
     def close(self) -> None:
         """Tell the threads to stop. The caller holds the lock."""
         self.log.close()
@@ -183,11 +190,15 @@ class SharedSource:
 
         Invalidations up to that position do not affect the token that the flight will fetch,
         because its request has not been sent yet.
+
+        Raises:
+            NotNeededError: If they concern the flight, and no caller waits for it.
         """
         for _ in range(2):
             self.log.catch_up()
             with self._state.lock:
                 if self.log.is_all_announced():
+                    check_needed(flight)
                     flight.stale = False
                     flight.forgotten.clear()
                     return self.log.index.latest

@@ -59,6 +59,18 @@ COMMANDS = {
         "inspect", "show the claims of a token, and verify its signature", calls_aws=True
     ),
     "plan": Command("plan", "calculate how many users the quota carries, and what would help"),
+    "whois": Command(
+        "whois",
+        "print the identity of a user, without creating one",
+        calls_aws=True,
+        prints_response=True,
+    ),
+    "erase": Command(
+        "erase",
+        "delete the identity of a user, with every user id that is linked to it",
+        calls_aws=True,
+        prints_response=True,
+    ),
     "completion": Command("completion", "print a completion script for bash, zsh or fish"),
     "store-key": Command("store_key", "generate a key that encrypts tokens in a shared store"),
 }

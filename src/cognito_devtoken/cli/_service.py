@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import attrs
 
 from .._values.clock import SYSTEM_CLOCK, Instant
 from .._values.credentials import AwsCredentials
+from .._values.erased import developer_user
 from .._values.request import TokenRequest
 from .._values.text import one_line
 from .._values.token import OpenIdToken
@@ -26,8 +27,12 @@ from ._output.debug_log import LOG, logging_of
 if TYPE_CHECKING:
     from botocore.session import Session
 
+    from .._aws.call import Asked
+    from .._aws.identities import Identities
     from .._aws.masking import HasLogins
 
+
+R = TypeVar("R")
 
 _OPERATION = "GetOpenIdTokenForDeveloperIdentity"
 _ATTEMPTS = 3
@@ -130,6 +135,18 @@ class Service:
             sent = Instant.now(SYSTEM_CLOCK)
             return trade.credentials(self._call(client, trade.operation, trade), sent=sent)
 
+    def identities(self, request: TokenRequest, developer_provider: str) -> Identities:
+        """Return the identities of a user, to find or to erase them."""
+        from .._aws.identities import Identities, Question
+
+        def ask(question: Question, read: Callable[[dict[str, Any]], R]) -> R:
+            with self._guarded(question, question.operation):
+                client = self._client(request.identity_pool_id, signed=self._options.is_signed)
+                return read(self._call(client, question.operation, question))
+
+        user = developer_user(request, developer_provider)
+        return Identities(ask, request.identity_pool_id, developer_provider, user)
+
     def get_keys(self, pool_id: object, url: str | None = None) -> tuple[str, bytes]:
         """
         Fetch the public keys that verify tokens.
@@ -227,7 +244,7 @@ class Service:
             # botocore's own message quotes the values that it rejects.
             raise InvalidRequestError(violations(sent.members))
 
-    def _call(self, client: Any, operation: str, sent: Sent | Trade) -> dict[str, Any]:
+    def _call(self, client: Any, operation: str, sent: Asked) -> dict[str, Any]:
         from .._aws.call import call
 
         try:

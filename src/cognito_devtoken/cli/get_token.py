@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import argparse
 
-from .._values.secret import HIDDEN
 from ..exceptions import ServiceError
-from ._errors import OutputError
 from ._input import members as inputs
 from ._input import skeletons
 from ._input.options import Options
 from ._input.parsing import Parser, one_of
 from ._output.file import add_output_file, check_target, deliver
-from ._output.formats import check_output, rendered
+from ._output.formats import check_output, rendered, selected
 from ._output.report import redacted
 from ._service import Service
 
@@ -64,29 +62,8 @@ def run(arguments: argparse.Namespace) -> None:
     if kind is not None:
         answer = skeletons.OUTPUT
     color = "off" if arguments.output_file else options.color
-    text = rendered(_TITLE, _found(options, answer), output, color)
+    text = rendered(_TITLE, selected(options.query, answer), output, color)
     if arguments.output_file and output == "text" and text.count("\n") == 1:
         # An SDK sends the token in an AWS_WEB_IDENTITY_TOKEN_FILE with whatever follows it.
         text = text.removesuffix("\n")
     deliver(text, arguments.output_file)
-
-
-def _found(options: Options, answer: object) -> object:
-    """Return the part of the response that the query selects."""
-    if options.query is None:
-        return answer
-    from jmespath.exceptions import JMESPathError, JMESPathTypeError
-
-    try:
-        return options.query.search(answer)
-    except JMESPathTypeError as error:
-        # The error's own text quotes the value, which may be the token.
-        why = (
-            f"In function {error.function_name}(), invalid type for value: {HIDDEN}, "
-            f'expected one of: {error.expected_types}, received: "{error.actual_type}"'
-        )
-    except JMESPathError as error:  # its text quotes only the query
-        why = str(error)
-    except (ArithmeticError, TypeError, ValueError) as error:  # raised by some functions
-        why = f"The query cannot be applied to the response: {type(error).__name__}"
-    raise OutputError(why)

@@ -9,10 +9,12 @@ from contextlib import contextmanager
 from .._values.arguments import Seconds
 from .._values.clock import SYSTEM_CLOCK, Clock
 from .._values.credentials import AwsCredentials
+from .._values.erased import ErasedUser, developer_user
 from .._values.request import TokenRequest
 from .._values.role import AssumeRole
 from .._values.token import OpenIdToken
 from ._credentials import credentials_for
+from ._directory import Directory
 from ._tokens import token_for
 
 
@@ -21,9 +23,10 @@ class FakeFetcher:
     A fetcher that makes up its tokens, and AWS credentials for them.
 
     Every token is different, even for the same request. The identity depends only on the pool
-    and the logins. The ``iat`` of these tokens has fractions of a second, so a session relies on
-    their full lifetime. Cognito rounds ``iat`` down to a whole second, so a session relies on a
-    second less. Credentials live for an hour, or for the *duration* of an AssumeRole.
+    and the logins, until it is erased; after that, these logins get another identity. The ``iat``
+    of these tokens has fractions of a second, so a session relies on their full lifetime. Cognito
+    rounds ``iat`` down to a whole second, so a session relies on a second less. Credentials live
+    for an hour, or for the *duration* of an AssumeRole.
 
     Args:
         clock: Dates the tokens; None uses this machine's clocks.
@@ -39,12 +42,16 @@ class FakeFetcher:
         exchanges: The tokens that were exchanged for credentials so far, each with its role.
 
         exchange_error: The error that every exchange raises, until it is set to None again.
+
+        erase_error: The error that every look-up and every erasure of an identity raises, until it
+            is set to None again.
     """
 
     calls: list[TokenRequest]
     error: Exception | None
     exchanges: list[tuple[OpenIdToken, str | AssumeRole | None]]
     exchange_error: Exception | None
+    erase_error: Exception | None
     # How many seconds a call is held at most. If a test holds calls and then calls fetch() itself,
     # the test fails instead of hanging.
     _longest = 60.0
@@ -54,6 +61,8 @@ class FakeFetcher:
         self.error = None
         self.exchanges = []
         self.exchange_error = None
+        self.erase_error = None
+        self._directory = Directory()
         self._clock = clock or SYSTEM_CLOCK
         self._lifetime = lifetime
         self._next: list[Exception] = []
@@ -70,7 +79,9 @@ class FakeFetcher:
         self._wait_until_open()
         if error:
             raise error
-        return token_for(request, self._lifetime, self._clock, serial)
+        with self._lock:
+            identity_id = self._directory.identity_of(request)
+        return token_for(request, self._lifetime, self._clock, serial, identity_id)
 
     def fail_next(self, error: Exception, *, times: int = 1) -> None:
         """Make the next call for a token, or the next *times* calls, raise an error."""
@@ -89,6 +100,24 @@ class FakeFetcher:
         if error:
             raise error
         return credentials_for(token, role, self._clock, serial)
+
+    def find_identity(self, request: TokenRequest, developer_provider: str) -> str | None:
+        """Return the identity of a user who has got a token, or raise the error that is set."""
+        user = developer_user(request, developer_provider)
+        self._wait_until_open()
+        if self.erase_error:
+            raise self.erase_error
+        with self._lock:
+            return self._directory.find(request.identity_pool_id, developer_provider, user)
+
+    def erase_identity(self, request: TokenRequest, developer_provider: str) -> ErasedUser:
+        """Forget the identity of a user, or raise the error that is set."""
+        user = developer_user(request, developer_provider)
+        self._wait_until_open()
+        if self.erase_error:
+            raise self.erase_error
+        with self._lock:
+            return self._directory.erase(request.identity_pool_id, developer_provider, user)
 
     def _wait_until_open(self) -> None:
         if not self._open.wait(self._longest):

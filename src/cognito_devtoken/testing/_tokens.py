@@ -40,15 +40,19 @@ def make_token(
         developer_provider: The developer provider name that the user id belongs to.
     """
     request = TokenRequest(identity_pool_id, {developer_provider: user_id})
-    return token_for(request, lifetime, clock or SYSTEM_CLOCK, 0)
+    return token_for(request, lifetime, clock or SYSTEM_CLOCK, 0, identity_for(request))
+
+
+def identity_for(request: TokenRequest) -> str:
+    """Return the identity that a request names, or else the one that its logins get first."""
+    name = json.dumps([request.identity_pool_id, sorted(request.logins.items())])
+    return request.identity_id or f"{request.region}:{uuid5(NAMESPACE_URL, name)}"
 
 
 def token_for(
-    request: TokenRequest, lifetime: Seconds | None, clock: Clock, serial: int
+    request: TokenRequest, lifetime: Seconds | None, clock: Clock, serial: int, identity_id: str
 ) -> OpenIdToken:
     pool_id = request.identity_pool_id
-    name = json.dumps([pool_id, sorted(request.logins.items())])
-    identity_id = request.identity_id or f"{request.region}:{uuid5(NAMESPACE_URL, name)}"
     usual = request.token_duration or DEFAULT_DURATION
     seconds = usual if lifetime is None else as_seconds("lifetime", lifetime)
     sent = Instant.now(clock)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
+import attrs
+
+from ..._values.erased import developer_user
 from ..._values.request import TokenRequest
 from ...exceptions import InvalidRequestError, Violation
 from .._errors import ParameterError
@@ -17,6 +20,7 @@ from .sources import BINARY_FILE, FILE, load, load_or_read, unusable
 
 
 _REQUIRED = ("identity_pool_id", "logins")
+_OF_USER = ("IdentityPoolId", "Logins")
 # The parameters, as the API names and orders them.
 _NAMES = {
     "identity_pool_id": "IdentityPoolId",
@@ -28,16 +32,7 @@ _NAMES = {
 
 
 def add_arguments(parser: Parser) -> None:
-    parser.usage = f"{parser.prog} --identity-pool-id REGION:GUID --logins MAP [options]"
-    required = parser.add_argument_group(
-        REQUIRED, "Pass these as options, or in --cli-input-json or --cli-input-yaml."
-    ).add_argument
-    required("--identity-pool-id", metavar="REGION:GUID", help="the id of the identity pool")
-    required(
-        "--logins",
-        metavar="MAP",
-        help="a map of provider names to user ids or tokens, such as login.example.com=user-42",
-    )
+    _add_required(parser, "a map of provider names to user ids or tokens, such as {}")
     add = parser.add_argument_group(PARAMETERS).add_argument
     add("--identity-id", metavar="REGION:GUID", help="an existing identity to link the logins to")
     add("--principal-tags", metavar="MAP", help="a map of principal tags, such as team=blue")
@@ -47,6 +42,29 @@ def add_arguments(parser: Parser) -> None:
         metavar="SECONDS",
         help="the lifetime of the token in seconds, 1 to 86400; default: 900",
     )
+    _add_inputs(add)
+
+
+def add_user_arguments(parser: Parser) -> None:
+    """Add the parameters that name a user of the developer provider, and nothing else."""
+    _add_required(parser, "the developer provider of the pool and your own user id, such as {}")
+    _add_inputs(parser.add_argument_group(PARAMETERS).add_argument)
+
+
+def _add_required(parser: Parser, meaning_of_logins: str) -> None:
+    parser.usage = f"{parser.prog} --identity-pool-id REGION:GUID --logins MAP [options]"
+    required = parser.add_argument_group(
+        REQUIRED, "Pass these as options, or in --cli-input-json or --cli-input-yaml."
+    ).add_argument
+    required("--identity-pool-id", metavar="REGION:GUID", help="the id of the identity pool")
+    required(
+        "--logins",
+        metavar="MAP",
+        help=meaning_of_logins.format("login.example.com=user-42"),
+    )
+
+
+def _add_inputs(add: Callable[..., object]) -> None:
     add("--cli-input-json", metavar="JSON", help="the parameters as one JSON object")
     add("--cli-input-yaml", metavar="YAML", help="the parameters as YAML")
 
@@ -69,7 +87,7 @@ def read(arguments: argparse.Namespace, *, is_complete: bool = True) -> dict[str
         _require(arguments)
     members: dict[str, Any] = {}
     for name, member in _NAMES.items():
-        value: Any = getattr(arguments, name)
+        value: Any = getattr(arguments, name, None)  # some commands have only a part of them
         if value is None:
             continue
         option = "--" + name.replace("_", "-")
@@ -83,6 +101,35 @@ def read(arguments: argparse.Namespace, *, is_complete: bool = True) -> dict[str
     for name in inputs:
         members = _from_input(f"--cli-input-{name}", _input(arguments, name), name) | members
     return members
+
+
+def read_user(arguments: argparse.Namespace) -> tuple[TokenRequest, str]:
+    """
+    Return a request that names a user, and the developer provider.
+
+    Raises:
+        ParameterError: If an argument cannot be read, or if more than a user is given.
+
+        InvalidRequestError: If a limit is violated.
+    """
+    members = read(arguments)
+    if others := [name for name in _NAMES.values() if name in members and name not in _OF_USER]:
+        raise ParameterError(f"This command has no parameters {', '.join(others)}.")
+    request = TokenRequest.from_params(members)
+    if len(request.logins) > 1:
+        raise ParameterError(
+            f"Bad value for --logins: expected one login, not {len(request.logins)}.",
+            "Name only the developer provider of the pool, with your own user id.",
+        )
+    (provider,) = request.logins
+    try:
+        developer_user(request, provider)
+    except InvalidRequestError as error:
+        name = f"Logins[{provider!r}]"
+        found = [attrs.evolve(violation, member=name) for violation in error.violations]
+    else:
+        return request, provider
+    raise InvalidRequestError(found)
 
 
 def _require(arguments: argparse.Namespace) -> None:

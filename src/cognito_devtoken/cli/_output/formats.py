@@ -7,6 +7,7 @@ import os
 import sys
 from typing import Any
 
+from ..._values.secret import HIDDEN
 from .._errors import OutputError, ParameterError
 
 
@@ -49,6 +50,32 @@ def rendered(title: str, data: Any, output: str, color: str = "off") -> str:
         return table_of(title, data, width=_width(), is_colored=_is_colored(color))
     except (AttributeError, LookupError, TypeError):
         raise OutputError(f"--output {output} cannot show a response of this shape.") from None
+
+
+def selected(query: Any, answer: object) -> object:
+    """
+    Return the part of a response that a query selects; None selects all of it.
+
+    Raises:
+        OutputError: If the query cannot be applied to the response.
+    """
+    if query is None:
+        return answer
+    from jmespath.exceptions import JMESPathError, JMESPathTypeError
+
+    try:
+        return query.search(answer)
+    except JMESPathTypeError as error:
+        # The error's own text quotes the value, which may be the token.
+        why = (
+            f"In function {error.function_name}(), invalid type for value: {HIDDEN}, "
+            f'expected one of: {error.expected_types}, received: "{error.actual_type}"'
+        )
+    except JMESPathError as error:  # its text quotes only the query
+        why = str(error)
+    except (ArithmeticError, TypeError, ValueError) as error:  # raised by some functions
+        why = f"The query cannot be applied to the response: {type(error).__name__}"
+    raise OutputError(why)
 
 
 def check_output(output: str) -> str:

@@ -14,6 +14,7 @@ from ..._values.text import printable
 from ...exceptions import (
     ConfigurationError,
     DevTokenError,
+    IncompleteEraseError,
     InvalidRequestError,
     ServiceError,
     Violation,
@@ -105,6 +106,10 @@ class Report:
         if isinstance(error, ParameterError):
             return _named(PARAMETER_ERROR, "ParamValidation", str(error), hint)
         cause = error.__cause__ if isinstance(error, DevTokenError) else None
+        if isinstance(error, IncompleteEraseError):
+            # Without a cause, a response of the service said what it has not deleted.
+            refused = cause is None or isinstance(cause, ServiceError)
+            return cls(SERVICE_ERROR if refused else GENERAL_ERROR, str(error), {}, hint)
         if isinstance(error, ConfigurationError):
             if cause is None:
                 return _named(CONFIGURATION_ERROR, "Configuration", str(error), hint)

@@ -1,0 +1,65 @@
+"""What erasing a user names: the user, and what was deleted."""
+
+from collections.abc import Iterable
+
+import attrs
+
+from ..exceptions import InvalidRequestError, Violation
+from .request import TokenRequest, text_violations
+from .secret import NeverPickled, Secret
+
+
+# How many characters a user id may have in the operations on identities; Logins allows 50,000.
+MAX_USER_ID = 1024
+
+
+def _secrets(user_ids: Iterable[str | Secret]) -> tuple[Secret, ...]:
+    secrets = (each if isinstance(each, Secret) else Secret(each) for each in user_ids)
+    return tuple(dict.fromkeys(secrets))
+
+
+@attrs.frozen
+class ErasedUser(NeverPickled):
+    """
+    What erasing a user has deleted.
+
+    It does not show the user ids, and cannot be pickled.
+
+    Attributes:
+        identity_ids: The Cognito identities that were deleted, ``REGION:GUID``. Usually there is
+            one, or none if the user had no identity. There are several if the user got a new
+            identity in the meantime.
+    """
+
+    identity_ids: tuple[str, ...] = attrs.field(default=(), converter=tuple[str, ...])
+    _user_ids: tuple[Secret, ...] = attrs.field(default=(), converter=_secrets)
+
+    @property
+    def user_ids(self) -> tuple[str, ...]:
+        """Your own user ids that were linked to these identities, the user's own among them."""
+        return tuple(user_id.reveal() for user_id in self._user_ids)
+
+
+# Where users import it from, as repr(), help() and tracebacks show it.
+ErasedUser.__module__ = "cognito_devtoken"
+
+
+def developer_user(request: TokenRequest, developer_provider: str) -> Secret:
+    """
+    Return the user id in a request.
+
+    Raises:
+        InvalidRequestError: If there is none, or if it is longer than 1024 characters.
+
+        TypeError: If *request* is not a TokenRequest.
+    """
+    if not isinstance(request, TokenRequest):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers may be untyped
+        kind = type(request).__name__
+        del request  # it may be a user id in the wrong place
+        raise TypeError(f"request must be a TokenRequest, not {kind}.")
+    user_id = Secret(request.logins.get(developer_provider, ""))
+    if developer_provider not in request.logins:
+        raise InvalidRequestError([Violation("logins", "must name the developer provider")])
+    if violations := tuple(text_violations("user_id", user_id.reveal(), MAX_USER_ID)):
+        raise InvalidRequestError(violations)
+    return user_id

@@ -1,0 +1,69 @@
+"""``cognito-devtoken erase``: delete the identity of a user."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from ._errors import OutputError, ParameterError
+from ._input import members as inputs
+from ._input.options import Options
+from ._input.parsing import Parser
+from ._output.formats import check_output, rendered, selected
+from ._service import Service
+
+
+DESCRIPTION = """\
+Deletes the Cognito identity of a user, and unlinks every user id from it. The
+next request for a token gives the user a new identity. Prints the identities
+that were deleted, and how many user ids were unlinked. Asks for confirmation
+unless you pass --yes. If it fails, run it again: it continues where it ended.
+
+AWS accepts the user's tokens and credentials until they expire. Sessions that
+have cached them do not learn of it: call erase() of a session instead if you
+use this library in an application, or forget() there. The AWS credentials need
+the permissions cognito-identity:LookupDeveloperIdentity,
+UnlinkDeveloperIdentity and DeleteIdentities.
+
+The MAP in --logins is NAME=VALUE or a JSON object. Other users of the machine
+can see command-line arguments. To keep the user id out of them, pass
+file://PATH, or '-' for standard input."""
+
+_TITLE = "DeleteIdentities"
+
+
+def add_arguments(parser: Parser) -> None:
+    inputs.add_user_arguments(parser)
+    parser.add_argument("--yes", action="store_true", help="do not ask for confirmation")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    options = Options.of(arguments)
+    if not (arguments.yes or _is_terminal()):
+        raise ParameterError(
+            "Standard input is not a terminal, so erase cannot ask for confirmation.",
+            "Pass --yes to erase the user without confirmation.",
+        )
+    request, provider = inputs.read_user(arguments)
+    service = Service(options)
+    output = check_output(service.output)
+    identities = service.identities(request, provider)
+    if not arguments.yes:
+        identity_id = identities.find()
+        if identity_id is not None and not _is_confirmed(identity_id):
+            raise OutputError("Nothing was deleted.")
+    erased = identities.erase()
+    answer = {
+        "DeletedIdentityIds": list(erased.identity_ids),
+        "UnlinkedUserIdCount": len(erased.user_ids),
+    }
+    print(rendered(_TITLE, selected(options.query, answer), output, options.color), end="")
+
+
+def _is_terminal() -> bool:
+    return sys.stdin is not None and sys.stdin.isatty()  # pyright: ignore[reportUnnecessaryComparison]  # closed
+
+
+def _is_confirmed(identity_id: str) -> bool:
+    print(f"Delete the identity {identity_id}? [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
