@@ -20,6 +20,7 @@ from cognito_devtoken.exceptions import (
     TokenUnavailableError,
     TooManyRequestsError,
 )
+from cognito_devtoken.typing import IdentityAdministrator
 from pools import OTHER_POOL, POOL
 
 
@@ -362,7 +363,8 @@ def test_a_region_of_the_client_applies_to_every_call(emulator: Emulator, cognit
     request = TokenRequest(OTHER_POOL.identity_pool_id, {PROVIDER: USER})
 
     with DevTokenClient("eu-west-3", endpoint_url=emulator.endpoint_url) as client:
-        erased = client.erase_identity(request, PROVIDER)
+        administrator: IdentityAdministrator = client
+        erased = administrator.erase_identity(request, PROVIDER)
         kinds = {kind.region for kind in client._made.by_kind}
 
     assert erased.identity_ids == (found,)

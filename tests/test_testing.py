@@ -16,6 +16,7 @@ from cognito_devtoken.exceptions import (
     TooManyRequestsError,
 )
 from cognito_devtoken.testing import FakeFetcher, ManualClock, make_token
+from cognito_devtoken.typing import IdentityAdministrator
 
 
 def test_the_two_clocks_move_together_or_apart() -> None:
@@ -140,7 +141,7 @@ def test_a_session_with_doubles_needs_nothing_else() -> None:
 
 
 def test_an_erased_user_gets_another_identity_each_time() -> None:
-    fetcher = FakeFetcher()
+    fetcher: IdentityAdministrator = FakeFetcher()
     request, seen = request_for("ana"), list[str]()
     other = fetcher.fetch(request_for("bob"))
     for _ in range(3):
