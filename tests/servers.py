@@ -153,6 +153,13 @@ def free_port() -> int:
 @contextmanager
 def fake_server(talk: Callable[[socket.socket], None]) -> Generator[str]:
     """Run a server on loopback that is not Redis, and yield its URL."""
+    with raw_server(talk) as address:
+        yield f"redis://{address}/0"
+
+
+@contextmanager
+def raw_server(talk: Callable[[socket.socket], None]) -> Generator[str]:
+    """Run a server on loopback that talks like this on each connection; yield host and port."""
     listener = socket.create_server(("127.0.0.1", 0))
     threads: list[threading.Thread] = []
     accepted: list[socket.socket] = []
@@ -170,7 +177,7 @@ def fake_server(talk: Callable[[socket.socket], None]) -> Generator[str]:
     serving = threading.Thread(target=serve)
     serving.start()
     try:
-        yield f"redis://127.0.0.1:{listener.getsockname()[1]}/0"
+        yield f"127.0.0.1:{listener.getsockname()[1]}"
     finally:
         listener.shutdown(socket.SHUT_RDWR)
         listener.close()

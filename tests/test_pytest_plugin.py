@@ -80,7 +80,7 @@ class TestDocumentation:
 
 def documented(language: str) -> str:
     """The code blocks in this language in the documentation of the fixtures."""
-    _, section = (ROOT / "docs" / "testing.md").read_text().split("\n## With pytest\n")
+    _, section = (ROOT / "docs" / "testing.md").read_text().split("\n## Use the pytest fixtures\n")
     section = section.partition("\n## ")[0]
     blocks: list[str] = re.findall(
         rf"^```{language}\n(.*?)^```$", section, re.DOTALL | re.MULTILINE

@@ -3,7 +3,6 @@
 import json
 import logging
 import socket
-import threading
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -18,6 +17,7 @@ from cognito_devtoken import DevTokenClient, TokenRequest
 from cognito_devtoken.emulator import Emulator
 from cognito_devtoken.exceptions import DevTokenError, TokenUnavailableError
 from pools import POOL
+from servers import raw_server
 
 
 LOGIN = "canary-login-of-the-user"
@@ -190,19 +190,13 @@ def test_a_header_that_urllib3_cannot_parse_is_not_logged(
     log: _Everything, secret_request: TokenRequest
 ) -> None:
     answer = f"HTTP/1.1 200 OK\r\nbroken header {TOKEN}\r\n\r\n{{}}".encode()
-    with socket.create_server(("127.0.0.1", 0)) as listener:
 
-        def serve() -> None:
-            for _ in range(2):
-                connection, _ = listener.accept()
-                with connection:
-                    connection.recv(65_536)
-                    connection.sendall(answer)
+    def talk(connection: socket.socket) -> None:
+        connection.recv(65_536)
+        connection.sendall(answer)
 
-        thread = threading.Thread(target=serve, daemon=True)
-        thread.start()
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        with DevTokenClient(endpoint_url=url) as client, pytest.raises(DevTokenError):
+    with raw_server(talk) as address, DevTokenClient(endpoint_url=f"http://{address}") as client:
+        with pytest.raises(DevTokenError):
             client.fetch(secret_request)
 
     assert TOKEN not in log.text

@@ -25,7 +25,7 @@ from cognito_devtoken.exceptions import DevTokenError, TokenUnavailableError
 from patience import PATIENCE
 from pools import POOL
 from scripts import run_script
-from servers import fake_server
+from servers import raw_server
 
 
 pytestmark = pytest.mark.external
@@ -115,8 +115,7 @@ def run_server() -> Iterator[RunServer]:
                 finally:
                     event.set()
 
-            url = stack.enter_context(fake_server(talk_and_note))
-            return url.removeprefix("redis://").removesuffix("/0"), ended
+            return stack.enter_context(raw_server(talk_and_note)), ended
 
         yield run
 
