@@ -131,12 +131,11 @@ def docs(session: nox.Session) -> None:
         session.error(f"These pages show the environment: {', '.join(leaks)}")
 
 
-@nox.session(default=False)
+@nox.session(default=False, python=PYTHONS)
 def bench(session: nox.Session) -> None:
-    """Measure ratios to calling boto3 directly, side by side."""
+    """Measure ratios to boto3 and others into bench.json; ``-- --write`` updates the page."""
     install(session, "bench")
-    for script in sorted(Path("benchmarks").glob("bench_*.py")):
-        session.run("python", str(script), *session.posargs)
+    session.run("python", "benchmarks/run.py", *session.posargs)
 
 
 @nox.session(default=False)

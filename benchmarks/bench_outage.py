@@ -10,24 +10,25 @@ read in the source it names; a failed call takes them no time, which flatters th
 wait for it.
 """
 
-import argparse
 import random
 import statistics
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from plotting import OTHERS, OURS, drawn
-
 from cognito_devtoken import OpenIdToken, TokenRequest, TokenSession
 from cognito_devtoken.exceptions import DevTokenError, TokenUnavailableError
 from cognito_devtoken.testing import FakeFetcher, ManualClock
+from figures import Figure
+from runner import run as run_bench
 
 
 LIFE = 900.0
 TICK = 0.5
 OUTAGES = (5, 30, 60, 120, 240, 400)
 RUNS = 600
+# What a run yields, and its unit.
+COLUMNS = {"bad seconds": "s", "calls": ""}
 # With our rules, one in ten of the longest outages is noticed; a stable mean needs more runs.
 MORE_RUNS = 5
 # Outages begin after SETTLED seconds, evenly spread over CYCLES refresh cycles.
@@ -231,77 +232,23 @@ def runs(make: Callable[[World], Policy], duration: float) -> list[tuple[float, 
     return [run(make, duration, (each + random.random()) / number) for each in range(number)]
 
 
-def plot(bad: dict[str, list[float]]) -> None:
-    with drawn("outage.svg", 7, 3.6) as axes:
-        for name, seconds in sorted(bad.items(), key=lambda item: -item[1][-1]):
-            ours = name == next(iter(POLICIES))
-            axes.plot(
-                OUTAGES,
-                seconds,
-                color=OURS if ours else OTHERS,
-                linewidth=2.5 if ours else 1.2,
-                marker="o",
-                markersize=4 if ours else 3,
-                zorder=3 if ours else 2,
-            )
-        heights = spread({name: seconds[-1] for name, seconds in bad.items()}, 8.5)
-        for name, height in heights.items():
-            axes.annotate(
-                name,
-                (OUTAGES[-1], height),
-                xytext=(8, 0),
-                textcoords="offset points",
-                va="center",
-                annotation_clip=False,
-                color=OURS if name == next(iter(POLICIES)) else OTHERS,
-            )
-        axes.set_xlabel("seconds for which the upstream is down")
-        axes.set_ylabel("bad seconds, mean")
-        axes.set_xticks(OUTAGES[2:])
-        axes.set_xlim(0, OUTAGES[-1])
-        axes.set_ylim(bottom=0)
-        axes.grid(axis="y")
-
-
-def spread(heights: dict[str, float], gap: float) -> dict[str, float]:
-    """Return the heights of labels, moved up where they would overlap."""
-    placed: dict[str, float] = {}
-    lowest = float("-inf")
-    for name, height in sorted(heights.items(), key=lambda item: item[1]):
-        placed[name] = lowest = max(height, lowest + gap)
-    return placed
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
-    parser.add_argument("--plot", action="store_true", help="write docs/_static/outage.svg")
-    arguments = parser.parse_args()
+def figures() -> list[Figure]:
     random.seed(42)  # for the simulated rules; our session draws from the operating system
-    print(
-        f"An outage of D seconds, {RUNS} runs each ({RUNS * MORE_RUNS} of ours at the longest): "
-        "mean bad seconds / calls during the outage"
-    )
-    print(f"  {'':<18}" + "".join(f"{f'D={duration}':>15}" for duration in OUTAGES))
-    bad: dict[str, list[float]] = {}
-    ours: list[list[float]] = []
+    found = []
     for name, make in POLICIES.items():
-        cells = []
         for duration in OUTAGES:
             done = runs(make, duration)
-            cells.append([statistics.fmean(column) for column in zip(*done, strict=True)])
+            for (what, unit), values in zip(COLUMNS.items(), zip(*done, strict=True), strict=True):
+                mean = statistics.fmean(values)
+                error = statistics.stdev(values) / len(values) ** 0.5
+                label = f"{name}, down for {duration} s, {what}"
+                # Means, because most runs have no bad second; twice the standard error as spread.
+                found.append(Figure(label, mean, mean - error, mean + error, unit))
             if make is Ours:
-                ours.append([seconds for seconds, _ in done])
-        bad[name] = [seconds for seconds, _ in cells]
-        print(f"  {name:<18}" + "".join(f"{f'{s:.1f} / {c:.1f}':>15}" for s, c in cells))
-    for what, figures in {
-        "ours: standard error": [statistics.stdev(each) / len(each) ** 0.5 for each in ours],
-        "ours: the worst": [max(each) for each in ours],
-        "ours: share noticed": [sum(map(bool, each)) / len(each) for each in ours],
-    }.items():
-        print(f"  {what:<24}" + "".join(f"{figure:>15.2f}" for figure in figures)[6:])
-    if arguments.plot:
-        plot(bad)
+                noticed = sum(bool(seconds) for seconds, _ in done) / len(done)
+                found.append(Figure.of(f"{name}, down for {duration} s, noticed", [noticed], ""))
+    return found
 
 
 if __name__ == "__main__":
-    main()
+    run_bench("outage", figures)
