@@ -104,7 +104,7 @@ class Entries(Generic[L]):
 
 
 def _end_of_lease(lease: Lease) -> float:
-    return lease._sent.monotonic + lease._seconds
+    return lease._monotonic + lease._seconds
 
 
 def _end_of_failure(failure: RememberedFailure) -> float:

@@ -31,11 +31,11 @@ def request_of(
         del user_id, logins
         raise no_provider()
     try:
-        if not isinstance(logins, Mapping | HiddenValues | None):  # pyright: ignore[reportUnnecessaryIsInstance]
+        if logins is not None and not isinstance(logins, Mapping | HiddenValues):  # pyright: ignore[reportUnnecessaryIsInstance]
             limit = "must be a mapping of provider names to tokens"
             violation = Violation("logins", limit, type(logins).__name__)
             raise InvalidRequestError([violation])  # noqa: TRY301  # for finally
-        if provider in (logins or ()):
+        if logins and provider in logins:
             limit = "must not name the developer provider, whose login is user_id"
             raise InvalidRequestError([Violation("logins", limit)])  # noqa: TRY301  # for finally
         return TokenRequest(

@@ -41,7 +41,7 @@ class Instant(NamedTuple):
     @classmethod
     def now(cls, clock: Clock) -> Instant:
         """Read both clocks."""
-        return cls(clock.monotonic(), clock.time())
+        return tuple.__new__(cls, (clock.monotonic(), clock.time()))  # half the cost of cls(...)
 
     def age(self, now: Instant) -> float:
         """Return the seconds since this instant: the larger of what the two clocks measure."""
