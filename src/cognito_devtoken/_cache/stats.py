@@ -213,7 +213,7 @@ class StatsRecorder:
 
     def run_deferred(self) -> None:
         """Run the deferred actions. Call this without the lock, also after an error."""
-        while self._deferred and (action := self._next()):
+        while action := self._next():
             action()
 
     def has_deferred(self) -> bool:
