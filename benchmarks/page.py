@@ -201,9 +201,12 @@ def _hosts(number: int) -> str:
 
 
 def plot(runs: Runs) -> None:
-    """Write docs/_static/hit.svg and docs/_static/outage.svg."""
-    _plot_hits(next(iter(runs.values())))
-    _plot_outages([*runs.values()][-1])
+    """Write docs/_static/hit.svg and docs/_static/outage.svg, if their benches were run."""
+    oldest, newest = next(iter(runs.values())), [*runs.values()][-1]
+    if "hit" in oldest.figures:
+        _plot_hits(oldest)
+    if "outage" in newest.figures:
+        _plot_outages(newest)
 
 
 def _plot_hits(run: Run) -> None:
