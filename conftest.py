@@ -48,6 +48,20 @@ settings.register_profile("untimed", deadline=None, suppress_health_check=[Healt
 settings.load_profile("untimed")
 
 
+# The test files that take longest. They run first, because the worker that began one of them last
+# would work on alone.
+LONGEST = (
+    *("test_docs_as_read", "test_exec_and_credentials", "test_servers", "test_browser"),
+    *("test_request", "test_demo", "test_lost_logs", "test_aws_cli_parity", "test_interleavings"),
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests that take longest first."""
+    rank = {name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: rank.get(item.path.stem, len(rank)))
+
+
 def evaluate_console(example: Example) -> None:
     """Run the commands of a console block and compare their output."""
     run_console(example.parsed, os.environ)

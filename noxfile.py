@@ -25,11 +25,20 @@ PYPROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = nox.project.python_versions(PYPROJECT)
 OLDEST = PYTHONS[0]
 EXTRAS = PYPROJECT["project"]["optional-dependencies"]
+# It pins an older botocore, with which only its own tests run.
+AIOBOTO3 = EXTRAS.pop("aioboto3")
+FOR_ASYNCIO = "*/cognito_devtoken/aioboto3.py,*/cognito_devtoken/_clients/asynchronous.py"
 
-nox.options.sessions = ["lint", "typing", f"everything-{OLDEST}", "tests", "minimums", "docs"]
+# Not tests-3.12: that Python lies between two with which the tests run.
+nox.options.sessions = [
+    *("lint", "typing", f"everything-{OLDEST}", *(f"tests-{python}" for python in PYTHONS[2:])),
+    *("minimums", "aioboto3(aioboto3)", "docs"),
+]
 
-# Spread the test files over the processors; all tests of a file run on one.
-PYTEST = ["pytest", "-n", "auto", "--dist", "loadfile"]
+# Spread the test files over worker processes; all tests of a file run in one. There are twice as
+# many as processors, because many tests wait for a process of their own.
+WORKERS = str(2 * (os.cpu_count() or 1))
+PYTEST = ["pytest", "-n", WORKERS, "--dist", "loadfile", "--no-loadscope-reorder"]
 # The tests that start neither a process nor a server.
 LIGHT = ["-m", "not external"]
 
@@ -85,11 +94,7 @@ def everything(session: nox.Session) -> None:
     if session.posargs:
         return
     session.run("coverage", "combine", "--quiet")
-    session.run("coverage", "report")
-    # Without coverage, which doubles the time: all cases of the tests that usually draw some.
-    drawn = ["interleavings", "interruptions", "stateful"]
-    files = [f"tests/cache/test_{name}.py" for name in drawn]
-    session.run(*PYTEST, *files, env={"THOROUGH": "1"})
+    session.run("coverage", "report", "--omit", FOR_ASYNCIO)
 
 
 @nox.session(python=PYTHONS[1:])
@@ -107,6 +112,29 @@ def minimums(session: nox.Session) -> None:
     oldest = [requirement.replace(">=", "==") for requirement in required]
     install(session, "tests", pins=oldest)
     session.run(*PYTEST, *LIGHT, *session.posargs)
+
+
+@nox.session(python=OLDEST)
+@nox.parametrize("newest", [False, True], ids=["aioboto3", "aiobotocore"])
+def aioboto3(session: nox.Session, newest: bool) -> None:
+    """Run the tests of a user's clients with aioboto3, and with the newest aiobotocore alone."""
+    install(session, "tests", "coverage", pins=["aiobotocore"] if newest else AIOBOTO3)
+    run = ["coverage", "run", "-m", "pytest", "tests/clients/test_aioboto3.py", *session.posargs]
+    data = {"COVERAGE_FILE": str(Path(session.create_tmp(), "coverage"))}
+    session.run("coverage", "erase", env=data)
+    session.run(*run, env=data)
+    session.run("coverage", "combine", "--quiet", env=data)
+    # Each has lines that only run without the other.
+    session.run("coverage", "report", "--include", FOR_ASYNCIO, "--fail-under=95", env=data)
+
+
+@nox.session(python=OLDEST, default=False)
+def thorough(session: nox.Session) -> None:
+    """Run all cases of the tests that usually draw some; it takes a minute."""
+    install(session, "tests")
+    drawn = ["interleavings", "interruptions", "stateful"]
+    files = [f"tests/cache/test_{name}.py" for name in drawn]
+    session.run(*PYTEST, *files, *session.posargs, env={"THOROUGH": "1"})
 
 
 @nox.session(default=False)

@@ -30,10 +30,12 @@ napoleon_numpy_docstring = False
 nitpick_ignore_regex = [
     (
         "py:.*",
-        r"(aiohttp|attrs|botocore|collections|contextlib|datetime|enum|fastapi|flask|litestar|logging|"
-        r"opentelemetry|prometheus_client|starlette|svcs|types|typing)\..*",
+        r"(aioboto3|aiohttp|attrs|boto3|botocore|collections|contextlib|datetime|enum|fastapi|flask|"
+        r"litestar|logging|opentelemetry|prometheus_client|starlette|svcs|types|typing)\..*",
     ),
     ("py:.*", r"(Any|BaseClient|Config|Counter|Literal|Mapping|Iterable|Callable|Self|Seconds)"),
-    ("py:.*", r"(web\.StreamResponse|CollectorRegistry|Logger|MeterProvider|Redis|RedisCluster)"),
+    ("py:.*", r"cognito_devtoken\._clients\.asynchronous\.Opening"),
+    ("py:.*", r"(AioSession|web\.StreamResponse|CollectorRegistry|Logger|MeterProvider|Redis)"),
+    ("py:.*", r"RedisCluster"),
     ("py:.*", r"(datetime|timedelta|frozenset|ValueError|RuntimeError|TracebackType)"),
 ]

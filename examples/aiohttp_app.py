@@ -27,6 +27,13 @@ async def cognito_token(request: web.Request) -> web.Response:
     return web.json_response(token.to_aws(), headers={"Cache-Control": "no-store"})
 
 
+async def aws_credentials(request: web.Request) -> web.Response:
+    """Return AWS credentials to an app that does not exchange the token itself."""
+    session = await svcs.aiohttp.aget(request, AsyncTokenSession)
+    credentials = await session.get_credentials(current_user(request))
+    return web.json_response(credentials.to_js(), headers={"Cache-Control": "no-store"})
+
+
 async def health(request: web.Request) -> web.Response:
     """Return 200 as long as this host responds. The body says how the calls to Cognito went."""
     session = await svcs.aiohttp.aget(request, AsyncTokenSession)
@@ -36,7 +43,13 @@ async def health(request: web.Request) -> web.Response:
 def create_app() -> web.Application:
     app = svcs.aiohttp.init_app(web.Application(middlewares=[error_middleware]))
     register(svcs.aiohttp.get_registry(app))
-    app.add_routes([web.post("/cognito-token", cognito_token), web.get("/health", health)])
+    app.add_routes(
+        [
+            web.post("/cognito-token", cognito_token),
+            web.post("/aws-credentials", aws_credentials),
+            web.get("/health", health),
+        ]
+    )
     return app
 
 

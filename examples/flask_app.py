@@ -27,6 +27,14 @@ def cognito_token() -> Response:
     return response
 
 
+@app.post("/aws-credentials")
+def aws_credentials() -> Response:
+    """Return AWS credentials to an app that does not exchange the token itself."""
+    response = jsonify(current_session().get_credentials(current_user()).to_js())
+    response.cache_control.no_store = True
+    return response
+
+
 @app.get("/health")
 def health() -> Response:
     """Return 200 as long as this host responds. The body says how the calls to Cognito went."""

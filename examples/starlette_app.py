@@ -27,6 +27,12 @@ async def cognito_token(request: Request) -> JSONResponse:
     return JSONResponse(token.to_aws(), headers={"Cache-Control": "no-store"})
 
 
+async def aws_credentials(request: Request) -> JSONResponse:
+    """Return AWS credentials to an app that does not exchange the token itself."""
+    credentials = await get_token_session(request).get_credentials(current_user(request))
+    return JSONResponse(credentials.to_js(), headers={"Cache-Control": "no-store"})
+
+
 async def health(request: Request) -> JSONResponse:
     """Return 200 as long as this host responds. The body says how the calls to Cognito went."""
     return JSONResponse(get_token_session(request).health().to_dict())
@@ -35,6 +41,7 @@ async def health(request: Request) -> JSONResponse:
 app = Starlette(
     routes=[
         Route("/cognito-token", cognito_token, methods=["POST"]),
+        Route("/aws-credentials", aws_credentials, methods=["POST"]),
         Route("/health", health),
     ],
     lifespan=lifespan(),

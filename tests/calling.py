@@ -40,6 +40,18 @@ def boto(service: str, emulator: Emulator, **config: Any) -> Any:
     return session.client(service, endpoint_url=emulator.endpoint_url, config=options)
 
 
+def caller_identity(emulator: Emulator, credentials: dict[str, Any]) -> Any:
+    """Return what STS says about the owner of credentials."""
+    session: Any = boto3.session.Session(
+        credentials["AccessKeyId"],
+        credentials.get("SecretKey") or credentials["SecretAccessKey"],
+        credentials["SessionToken"],
+        region_name=POOL.region,
+    )
+    sts = session.client("sts", endpoint_url=emulator.endpoint_url, config=ONE_ATTEMPT)
+    return sts.get_caller_identity()
+
+
 def ask(cognito: Any, logins: dict[str, str] = USER, pool: Pool = POOL, **members: Any) -> Any:
     return cognito.get_open_id_token_for_developer_identity(
         IdentityPoolId=pool.identity_pool_id, Logins=logins, **members

@@ -11,6 +11,7 @@ from typing import Any
 
 import attrs
 
+from calling import ROLE
 from cognito_devtoken import OpenIdToken, RefreshPolicy, TokenCache, TokenRequest
 from cognito_devtoken._cache.cache import LeaseCache
 from cognito_devtoken._cache.invalidation import Invalidation
@@ -27,7 +28,6 @@ from cognito_devtoken.typing import Clock, EventHook, Instant
 
 POOL = "eu-central-1:01234567-89ab-4cde-8f01-23456789abcd"
 PROVIDER = "login.example.com"
-ROLE = "arn:aws:iam::123456789012:role/app"
 
 
 @attrs.frozen

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from caching import PROVIDER, request_for
+from calling import ROLE
 from canary import find_leaks, shown
 from cognito_devtoken._values.key import Key
 from cognito_devtoken._values.trade import CredentialsRequest, Trade, check_role
@@ -22,7 +23,6 @@ from cognito_devtoken.testing import ManualClock, make_token
 from cognito_devtoken.typing import Instant
 
 
-ROLE = "arn:aws:iam::123456789012:role/app"
 SECRET_KEY = "canary-secret-access-key"
 SESSION_TOKEN = "canary-session-token"
 POLICY = '{"Statement": "canary-policy"}'
@@ -155,7 +155,7 @@ def test_a_missing_or_wrong_member_is_refused(role: Any, value: Any, number: int
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
-        ({"SecretKey": f"{SECRET_KEY}\nmore"}, "their secret access key is not one"),
+        ({"SecretKey": f"{SECRET_KEY}\nmore"}, "their secret access key contains a line end"),
         ({"Expiration": NOW}, "they have expired already"),
         (
             {"Expiration": datetime.max.replace(tzinfo=timezone(-timedelta(hours=1)))},

@@ -31,7 +31,7 @@ from pools import POOL
 
 
 ONE_ATTEMPT = Config(retries={"total_max_attempts": 1})
-POLICY = '{"Statement": "canary-policy"}'
+POLICY = '{"Statement": {"Effect": "Allow", "Action": "s3:*", "Resource": "canary-policy"}}'
 BASIC = AssumeRole(ROLE, policy=POLICY, duration=900)
 ROLES = [None, ROLE, BASIC]
 TOKEN = make_token()

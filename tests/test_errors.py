@@ -139,7 +139,7 @@ def test_invalid_credentials_and_missing_permissions_have_different_hints(
             "Logins don't match. Please include at least one valid login for this identity.",
             "The identity id belongs to another user",
         ),
-        ("Token is not from a supported provider of this identity pool.", "Add that provider"),
+        ("Token is not from a supported provider of this identity pool.", "Add the provider"),
         ("Invalid login token. Issuer doesn't match providerName", "after the issuer of its token"),
         ("Please provide a valid public provider", "after the issuer of its token"),
         ("Invalid login token. Can't pass in a Cognito token.", "only accepted by GetCredentials"),

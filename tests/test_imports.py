@@ -6,9 +6,12 @@ The import contracts in ``pyproject.toml`` check which module may import which.
 
 import ast
 import importlib
+from inspect import isclass
 from pathlib import Path
 from types import ModuleType
+from typing import get_type_hints
 
+import attrs
 import pytest
 
 import cognito_devtoken
@@ -19,6 +22,7 @@ PACKAGE = Path(cognito_devtoken.__file__).parent
 MODULES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
 PUBLIC = [
     "cognito_devtoken",
+    "cognito_devtoken.boto3",
     "cognito_devtoken.credentials",
     "cognito_devtoken.emulator",
     "cognito_devtoken.events",
@@ -173,3 +177,13 @@ def test_public_classes_name_the_module_that_users_import_them_from(name: str) -
     ]
 
     assert {each.__module__ for each in ours if not isinstance(each, ModuleType)} == {name}
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_annotations_of_public_values_can_be_evaluated(name: str) -> None:
+    # Frameworks such as Litestar evaluate them, in the module that a class names as its own.
+    module = importlib.import_module(name)
+    values = [each for each in vars(module).values() if isclass(each) and attrs.has(each)]
+
+    for value in values:
+        get_type_hints(value)

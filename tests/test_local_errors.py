@@ -357,7 +357,10 @@ def process(profile: Any, command: str) -> None:
         ("exit 2", "no message (profile p, exit code 2)"),
         ("echo 'password: canary' >&2; exit 1", "password: <hidden> (profile p, exit code 1)"),
         ("echo '{}'", "Unsupported version '<Version key not provided>' for credential process"),
-        ("echo canary", "The credential_process of the profile p printed something else than JSON"),
+        (
+            "echo canary",
+            "The credential_process of the profile p printed something other than JSON",
+        ),
     ],
 )
 def test_a_credential_process_that_fails_says_why(
@@ -369,7 +372,7 @@ def test_a_credential_process_that_fails_says_why(
 
     assert isinstance(error, ConfigurationError)
     assert message in str(error)
-    assert "by itself" in hint_of(error)
+    assert "by hand" in hint_of(error)
 
 
 @pytest.mark.external

@@ -182,31 +182,6 @@ def test_metrics_contain_no_user_token_or_key(
 
 
 @pytest.mark.external
-@pytest.mark.parametrize(
-    ("module", "name", "library"),
-    [
-        ("prometheus", "Prometheus", "prometheus_client"),
-        ("opentelemetry", "OpenTelemetry", "opentelemetry"),
-    ],
-)
-def test_the_error_names_a_missing_extra(module: str, name: str, library: str) -> None:
-    printed = run_script(f"""
-import sys
-sys.modules["{library}"] = None
-from cognito_devtoken.exceptions import ConfigurationError
-try:
-    import cognito_devtoken.{module}
-except ConfigurationError as error:
-    print(error, *error.__notes__)
-""")
-
-    assert printed == (
-        f"{name} metrics need {library}, which is not installed. "
-        f"Install the extra: pip install 'cognito-devtoken[{module}]'\n"
-    )
-
-
-@pytest.mark.external
 def test_importing_the_package_loads_no_backend() -> None:
     printed = run_script("""
 import sys, cognito_devtoken

@@ -11,10 +11,11 @@ pytest_plugins = ["pytester"]
 pytestmark = pytest.mark.external
 
 MISTAKES = {
-    "'eu-west-1:0a1b'": "it takes only keyword arguments, not 'eu-west-1:0a1b'.",
+    "'eu-west-1:0a1b'": "use keyword arguments only, not 'eu-west-1:0a1b'.",
     "pool='eu-west-1:0a1b'": (
         "unknown keyword pool; use one of identity_pool_id, developer_provider, public_providers, "
-        "allow_unauthenticated, behavior, latency, calls_per_second, fail."
+        "allow_unauthenticated, authenticated_role, unauthenticated_role, allow_classic_flow, "
+        "roles, behavior, latency, calls_per_second, fail."
     ),
     "develper_provider='a'": "unknown keyword develper_provider; did you mean developer_provider?",
     "fail='NotAuthorisedException'": (
@@ -27,8 +28,15 @@ MISTAKES = {
     "identity_pool_id='pool'": (
         "identity_pool_id must be REGION:GUID of at most 55 characters, not 'pool'."
     ),
+    "authenticated_role='admin'": (
+        "authenticated_role must be the ARN of an IAM role, not 'admin'."
+    ),
+    "calls_per_second='50'": (
+        "calls_per_second must be a number, or numbers by operations, not '50'."
+    ),
+    "roles=5": "roles must be a collection of Role, not 5.",
     "latency='1 s'": "latency must be a number of seconds, not '1 s'.",
-    "latency=-1": "latency is out of range: -1.",
+    "latency=-1": "latency must be 0 s or more, and finite, not -1.",
     "behavior='odd'": "behavior must be a Behavior, not 'odd'.",
     "fail=('A', 'B')": "fail must be an error code, or (code, number of calls), not ('A', 'B').",
     "fail=('A', 0)": "times must be 1 or more, not 0.",
@@ -155,12 +163,12 @@ class TestClock:
 class TestMarker:
     def test_it_configures_the_emulator(self, passes: Passes) -> None:
         passes(
-            6,
+            7,
             """
             import pytest
 
             from cognito_devtoken import exceptions
-            from cognito_devtoken.emulator import Behavior, Pool
+            from cognito_devtoken.emulator import Behavior, Pool, Role
 
             @pytest.mark.cognito(
                 identity_pool_id="eu-west-1:0a1b",
@@ -193,6 +201,22 @@ class TestMarker:
                 with pytest.raises(exceptions.TooManyRequestsError) as caught:
                     token_session.get_token("user-2")
                 assert caught.value.status == 429
+
+            @pytest.mark.cognito(
+                calls_per_second={"GetOpenIdTokenForDeveloperIdentity": 0.001},
+                roles=[Role("arn:aws:iam::123456789012:role/app", allows_tag_session=False)],
+                authenticated_role=None,
+                unauthenticated_role=None,
+                allow_classic_flow=False,
+            )
+            def test_roles_and_limits(token_session, cognito_emulator):
+                token_session.get_token("user-1")
+                with pytest.raises(exceptions.TooManyRequestsError):
+                    token_session.get_token("user-2")
+                (pool,) = cognito_emulator.pools
+                assert pool.authenticated_role is pool.unauthenticated_role is None
+                assert not pool.allow_classic_flow
+                assert len(cognito_emulator._front.service.world.roles) == 1
 
             @pytest.mark.cognito(latency=0.01)
             def test_latency(cognito_emulator):

@@ -123,7 +123,7 @@ def test_a_number_in_the_apis_spelling_hints_at_quotes() -> None:
     with pytest.raises(InvalidRequestError, match="must be a string") as caught:
         TokenRequest.from_params(params(Logins={"login.example.com": 42}))
 
-    assert caught.value.__notes__ == ["Write it in quotes."]
+    assert caught.value.__notes__ == ["Write the value in quotes."]
 
 
 @pytest.mark.parametrize("member", IDS)

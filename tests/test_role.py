@@ -14,11 +14,11 @@ from botocore.loaders import Loader
 from hypothesis import given
 from hypothesis import strategies as st
 
+from calling import ROLE
 from cognito_devtoken.credentials import AssumeRole
 from cognito_devtoken.exceptions import InvalidRequestError
 
 
-ROLE = "arn:aws:iam::123456789012:role/app"
 CANARY = "canary-of-a-policy"
 # Characters beyond U+FFFF, as the model spells them and as Python does.
 BEYOND = (r"\u10000-\u10FFFF", r"\U00010000-\U0010FFFF")
@@ -160,7 +160,8 @@ def test_all_violations_are_reported_at_once() -> None:
     assert members == ["role_arn", "session_name", "duration", "policy", "policy_arns entry 1"]
     assert caught.value.__notes__ == [
         "Pass the ARN of the role, arn:aws:iam::ACCOUNT:role/NAME. "
-        "Leave it out to use the GUID of the Cognito identity, whose id has a colon."
+        "Omit session_name to use the GUID of the Cognito identity. The whole identity id is not "
+        "allowed, because it has a colon."
     ]
 
 

@@ -64,7 +64,7 @@ def on(clock: ManualClock, client: DevTokenClient) -> DevTokenClient:
 
 def rotate(emulator: Emulator, write_key: Write) -> None:
     """Have the old key expire, and another program write a new one."""
-    emulator._credentials = {"ASIANEW": "secret"}
+    emulator._front.service._credentials = {"ASIANEW": "secret"}
     write_key("ASIANEW")
 
 

@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 import cognito_devtoken
+from cognito_devtoken import AsyncTokenSession, TokenCache, TokenSession
 from cognito_devtoken._values.clock import SYSTEM_CLOCK
 from cognito_devtoken.exceptions import ConfigurationError
 
@@ -122,3 +123,11 @@ def test_signatures_and_help_show_nothing_of_the_environment(
     for each, function in FUNCTIONS:
         if each.startswith(f"{name}."):
             assert "canary" not in f"{signature_of(function)} {function.__doc__}"
+
+
+@pytest.mark.parametrize("name", ["invalidate", "forget", "forget_identity", "clear"])
+@pytest.mark.parametrize("kind", [AsyncTokenSession, TokenCache, TokenSession])
+def test_a_method_that_discards_says_that_aws_revokes_nothing(kind: type, name: str) -> None:
+    text = getattr(kind, name).__doc__ or ""
+
+    assert "AWS accepts" in text or f":meth:`TokenSession.{name}`" in text

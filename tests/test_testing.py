@@ -29,7 +29,7 @@ def test_the_two_clocks_move_together_or_apart() -> None:
     assert (clock.monotonic() - start, clock.time()) == (60, 1000)
     clock.set_wall(timedelta(seconds=1))
     assert clock.time() == 1001
-    with pytest.raises(ValueError, match="duration must be 0 s or more"):
+    with pytest.raises(ValueError, match="duration must be from 0 s to"):
         clock.advance(-1)
 
 

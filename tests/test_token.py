@@ -146,10 +146,10 @@ def test_a_token_that_is_not_a_jwt_lives_as_long_as_requested(
         ({"aud": "us-east-1:another"}, "not for the requested identity pool"),
         ({"aud": None}, "not for the requested identity pool"),
         ({"aud": [POOL_ID]}, "not for the requested identity pool"),
-        ({"sub": "us-east-1:another"}, "not for the identity that it names"),
+        ({"sub": "us-east-1:another"}, "for an identity other than its IdentityId"),
         ({"exp": IAT}, "lives for 0 s"),
         ({"exp": IAT - 1}, "lives for -1 s"),
-        ({"exp": IAT + 86_401}, "lives for 86401 s, not for more than 0 s and up to 86400 s"),
+        ({"exp": IAT + 86_401}, "lives for 86401 s; over 0 s and at most 86400 s are allowed"),
         ({"exp": None}, "no valid iat or exp"),
         ({"iat": True}, "no valid iat or exp"),
         ({"iat": "1700000000"}, "no valid iat or exp"),
@@ -169,7 +169,9 @@ def test_a_token_may_live_shorter_but_not_longer_than_requested() -> None:
     asked = attrs.evolve(REQUEST, token_duration=600)
 
     assert token_of(jwt(claims(exp=IAT + 599)), asked).lifetime == timedelta(seconds=599)
-    assert "lives for 900 s, not for more than 0 s and up to 600 s" in refusal(jwt(claims()), asked)
+    assert "lives for 900 s; over 0 s and at most 600 s are allowed" in refusal(
+        jwt(claims()), asked
+    )
 
 
 def test_a_token_that_expires_in_the_last_second_of_time_is_accepted() -> None:
@@ -193,7 +195,7 @@ def test_a_jwt_with_an_unreadable_header_is_still_checked() -> None:
 def test_a_jwt_with_a_header_too_long_to_read_is_still_a_jwt() -> None:
     long = jwt(claims(aud="another", pad="x" * 17_000), header={"pad": "x" * 17_000})
 
-    assert "no readable claims of at most 16384 bytes" in refusal(long)
+    assert "cannot be read, or exceed 16384 bytes" in refusal(long)
 
 
 def test_claims_have_at_most_16_kb() -> None:
@@ -201,7 +203,7 @@ def test_claims_have_at_most_16_kb() -> None:
 
     assert len(token_of(jwt(claims(pad="x" * room))).claims["pad"]) == room
     too_long = refusal(jwt(claims(pad="x" * (room + 1))))
-    assert "no readable claims of at most 16384 bytes" in too_long
+    assert "cannot be read, or exceed 16384 bytes" in too_long
 
 
 @pytest.mark.parametrize(

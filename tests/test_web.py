@@ -9,7 +9,9 @@ import pytest
 from caching import make_cache, request_for
 from cognito_devtoken import AsyncTokenSession, TokenRequest, TokenSession, _web, exceptions
 from cognito_devtoken._events.log import WarningLog
+from cognito_devtoken._values.trade import check_role
 from cognito_devtoken._web import ANSWERS, Answer, answer_to, open_with
+from cognito_devtoken.credentials import AssumeRole
 from cognito_devtoken.exceptions import (
     DevTokenError,
     InternalServiceError,
@@ -32,6 +34,7 @@ QUOTED = "arn:aws:iam::123456789012:role/shop"
     [
         ("InvalidParameterError", 400, None, 1008),
         ("NotAuthorizedError", 403, None, 1008),
+        ("StaleTokenError", 503, "1", 1013),
         ("ResourceConflictError", 409, None, 1008),
         ("DeveloperUserAlreadyRegisteredError", 409, None, 1008),
         ("TooManyRequestsError", 429, "2", 1013),
@@ -60,9 +63,13 @@ def test_the_answer_to_an_error_is_one_a_client_can_act_on(
         "CallerDeniedError",
         "ConfigurationError",
         "DeveloperProviderError",
+        "IdentityPoolRolesError",
         "InvalidTokenResponseError",
+        "RegionDisabledError",
         "ResourceNotFoundError",
+        "RoleDeniedError",
         "ServiceError",
+        "SessionPolicyError",
     ],
 )
 def test_a_server_side_error_stays_an_error_of_the_application(name: str) -> None:
@@ -139,8 +146,20 @@ def test_an_exceeded_limit_is_named_but_not_the_identity_pool() -> None:
         "token_duration must be a whole number of seconds from 1 to 86400"
     )
     assert "eu-central-1" not in str(answer)
+
+
+def test_a_limit_that_only_the_application_can_exceed_is_its_error() -> None:
     pool = InvalidRequestError([Violation("identity_pool_id", "must be eu-central-1:secret")])
-    assert Answer.to(pool).detail == "The request exceeds a limit."
+    with pytest.raises(InvalidRequestError) as role:
+        check_role("reports")
+    with pytest.raises(InvalidRequestError) as assumed:
+        AssumeRole(
+            "reports", session_name="é", duration=1, policy="x" * 2049, policy_arns=["short"]
+        )
+
+    for error in (pool, role.value, assumed.value):
+        answer = Answer.to(error)
+        assert (answer.status, answer.detail) == (500, "Something went wrong on the server.")
 
 
 def test_only_the_first_few_exceeded_limits_are_named() -> None:
@@ -239,6 +258,6 @@ def test_an_invalid_session_factory_is_refused_with_what_to_pass(factory: Any, f
         open_with(factory, AsyncTokenSession)
 
     assert str(caught.value) == (
-        "session_factory must be a function that returns AsyncTokenSession, and not async; "
+        "session_factory must be a function that returns AsyncTokenSession, and must not be async; "
         f"got {found}."
     )

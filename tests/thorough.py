@@ -1,7 +1,7 @@
 """
 Whether generated tests run all of their cases or only some.
 
-One CI lane sets THOROUGH=1; the others run the same tests in a fraction of the time.
+``nox -s thorough`` sets THOROUGH=1; the other sessions run a part of the cases.
 """
 
 import os

@@ -1,17 +1,26 @@
 """
-The backend of a page that calls AWS: three routes for you to copy.
+The backend of a page that calls AWS: four routes for you to copy.
 
 sign_in.py identifies the user. It stands in for your own sign-in.
 """
 
-from fastapi import FastAPI, Response
+from typing import Annotated
+
+from fastapi import Depends, FastAPI, Response
 
 from cognito_devtoken import OpenIdToken
-from cognito_devtoken.fastapi import TokenSessionDep, exception_handlers, lifespan
-from sign_in import CurrentUser
+from cognito_devtoken.credentials import AwsCredentials
+from cognito_devtoken.fastapi import (
+    TokenSessionDep,
+    credentials_for,
+    exception_handlers,
+    lifespan,
+)
+from sign_in import CurrentUser, current_user
 
 
 app = FastAPI(lifespan=lifespan(), exception_handlers=exception_handlers)
+CredentialsDep = Annotated[AwsCredentials, Depends(credentials_for(current_user))]
 
 
 def for_page(token: OpenIdToken, response: Response) -> dict[str, str | float]:
@@ -44,8 +53,15 @@ async def refresh(
 @app.delete("/cognito-token", status_code=204)
 async def revoke(user: CurrentUser, session: TokenSessionDep) -> None:
     """
-    Forget the user's tokens.
+    Forget the user's tokens and credentials.
 
-    Cognito cannot revoke a token: anyone with a copy can still use it until it expires.
+    AWS can revoke neither: anyone with a copy can still use it until it expires.
     """
     await session.forget(user)
+
+
+@app.post("/aws-credentials")
+async def exchange(credentials: CredentialsDep, response: Response) -> dict[str, str | float]:
+    """Return AWS credentials, for a page that does not exchange the token itself."""
+    response.headers["Cache-Control"] = "no-store"
+    return {**credentials.to_js(), "expiresIn": credentials.expires_in().total_seconds()}

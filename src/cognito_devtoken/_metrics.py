@@ -22,7 +22,7 @@ from ._session.sessions import AsyncTokenSession, TokenSession
 
 Source = TokenSession | AsyncTokenSession | TokenCache
 
-# What a session holds, as a label of every metric.
+# What a session holds: the values of a label that every metric has.
 LEASES = ("token", "credentials")
 # The upper bounds of the histograms, in seconds. A fetch is abandoned after 15 s.
 BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15)
@@ -70,7 +70,7 @@ COUNTERS = (
         },
         "result",
     ),
-    _plain("misses", "call", "Calls that needed another token, or that failed."),
+    _plain("misses", "call", "Calls that needed a new token, or that failed."),
     _plain("errors", "call", "Calls that raised an error."),
     _plain("joined", "call", "Calls that joined a fetch that was already in flight or queued."),
     _plain("back_offs", "call", "Calls without a fetch, because the key was backing off."),
@@ -84,12 +84,12 @@ COUNTERS = (
 )
 HELD = (
     _plain("entries", "token", "Tokens held now."),
-    _plain("in_flight", "fetch", "Keys with a fetch sent or queued now."),
+    _plain("in_flight", "fetch", "Keys for which a fetch is in flight or queued now."),
 )
 
 
 class Watched:
-    """Sums up the ``stats()`` of sessions and caches, by the names in Stats."""
+    """Sums up the ``stats()`` of sessions and caches, by the fields of Stats."""
 
     def __init__(self) -> None:
         self._begin()
@@ -121,13 +121,13 @@ class Watched:
             sources = [(ref, ref()) for ref in self._counted]
         held = Counter[tuple[str, str]]()
         for ref, source in sources:
-            # Call it without our lock, because stats() takes the session's lock.
+            # Call stats() without our lock, because it takes the session's lock.
             stats = None if source is None else source.stats()
             with self._lock:
                 if stats is None:
                     self._gone += self._counted.pop(ref, Counter())
                 else:
-                    # Keep the larger figure: another reader may have stored a later one.
+                    # Keep the larger figure: another thread may already have stored a newer one.
                     self._counted[ref] |= _numbers(stats, COUNTERS)
                     held += _numbers(stats, HELD)
         with self._lock:

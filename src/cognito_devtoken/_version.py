@@ -1,7 +1,8 @@
 """
-The version of this package, for ``pyproject.toml`` as well.
+The version of this package. ``pyproject.toml`` reads it from here.
 
-Not read from the metadata of the installed package: some packagers for AWS Lambda remove it.
+It is not read from the metadata of the installed package, because some packagers for AWS Lambda
+remove that metadata.
 """
 
 __version__ = "0.1.0.dev0"

@@ -1,4 +1,4 @@
-"""What the integrations share: opening a session, reporting a missing one, errors as responses."""
+"""What the integrations share: opening a session, and turning errors into responses."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from .exceptions import hint_of
 S = TypeVar("S", bound=Session)
 TYPE = "application/problem+json"  # RFC 9457
 
-# The responses to errors that a client can act on. All other errors are failures of the application
-# and stay errors there, so that its monitoring sees them. That is also true while a session
-# remembers such a failure, and raises a TokenUnavailableError in its place.
+# The errors that a client can act on, and the response to each. All other errors are failures of
+# the application: they get no response here, so that its monitoring sees them. If a session
+# remembers such a failure and raises a TokenUnavailableError in its place, the response is _WRONG.
 ANSWERS: Mapping[type[exc.DevTokenError], tuple[int, str]] = {
     exc.InvalidRequestError: (400, "The request exceeds a limit."),
     exc.InvalidParameterError: (400, "The request was not accepted."),
@@ -41,9 +41,11 @@ ANSWERS: Mapping[type[exc.DevTokenError], tuple[int, str]] = {
 }
 _WRONG = (500, "Something went wrong on the server.")
 _LATER = (429, 503)
+# The client chooses neither the identity pool nor the role.
+_NOT_OF_CLIENTS = ("identity_pool_id", "role", "session_name", "duration", "policy")
 # How many violations to list: there may be many, and a few are enough to find the mistake.
 _SHOWN = 3
-_MAX_REASON = 123  # bytes: what RFC 6455 leaves of the frame that closes a WebSocket
+_MAX_REASON = 123  # bytes: RFC 6455 leaves no more room in the frame that closes a WebSocket
 
 
 @attrs.frozen
@@ -51,7 +53,7 @@ class Answer:
     """
     What a client sees of an error: problem details (RFC 9457).
 
-    They do not contain the text of AWS, which may quote account ids, roles and pools.
+    The details do not contain the text of AWS, which may quote account ids, roles and pools.
     """
 
     status: int
@@ -66,7 +68,7 @@ class Answer:
 
     @property
     def close_code(self) -> int:
-        """The code to close a WebSocket with: try later, internal error, policy violation."""
+        """The code to close a WebSocket with: 1013 try later, 1011 server error, 1008 refused."""
         if self.status in _LATER:
             return 1013
         return 1011 if self.status == _WRONG[0] else 1008
@@ -84,12 +86,11 @@ class Answer:
         kind = type(cause if isinstance(cause, exc.DevTokenError) else error)
         status, detail = next((ANSWERS[each] for each in kind.__mro__ if each in ANSWERS), _WRONG)
         if isinstance(error, exc.InvalidRequestError):
-            # The client does not choose the identity pool.
-            broken = [v for v in error.violations if v.member != "identity_pool_id"]
+            broken = [v for v in error.violations if not v.member.startswith(_NOT_OF_CLIENTS)]
             shown = [f"{v.member} {v.limit}" for v in broken[:_SHOWN]]
             if more := broken[_SHOWN:]:
                 shown.append(f"and {len(more)} more")
-            detail = "; ".join(shown) or detail
+            status, detail = (status, "; ".join(shown)) if shown else _WRONG
         headers = {"Cache-Control": "no-store"}
         if status in _LATER:
             headers["Retry-After"] = str(_retry_after(error))
@@ -111,7 +112,7 @@ _log = WarningLog()
 
 
 def answer_to(error: Exception) -> Answer:
-    """Return the answer to an error, and log the error unless the session has."""
+    """Return the answer to an error, and log the error unless a session has logged it."""
     answer = Answer.to(error)
     last_error = getattr(error, "last_error", None)
     if not any(getattr(each, "_logged", False) for each in (error, last_error)):
@@ -128,7 +129,7 @@ def _retry_after(error: Exception) -> int:
         # No session has set retry_at, so use the back-off after a first failure.
         left = back_off(Failure.of(error), failures=1, remaining=0.0, draw=1.0)
     else:
-        # The clock of another machine may have set it.
+        # Limited, because retry_at may come from the clock of another machine.
         left = min((retry_at - datetime.now(UTC)).total_seconds(), MAX_BACK_OFF)
     return max(math.ceil(left), 1)
 
@@ -138,8 +139,8 @@ def open_with(session_factory: object, *kinds: type[S]) -> S:
     Open a session of one of these kinds.
 
     Raises:
-        ConfigurationError: If the environment, from which the session was opened, names no
-            developer provider.
+        ConfigurationError: If the session was opened from an environment that names no developer
+            provider.
 
         TypeError: If the factory returns something else; the message says what to pass.
     """
@@ -153,17 +154,17 @@ def open_with(session_factory: object, *kinds: type[S]) -> S:
             given.close()  # otherwise Python warns that it was never awaited
     wanted = " or ".join(kind.__name__ for kind in kinds)
     raise TypeError(
-        f"session_factory must be a function that returns {wanted}, and not async; "
+        f"session_factory must be a function that returns {wanted}, and must not be async; "
         f"got {type(given).__name__}."
     )
 
 
 def _require_provider(session: Session) -> None:
     """
-    Refuse a session from the environment that would fail every request for a user's token.
+    Refuse a session that was opened from an environment without a developer provider.
 
-    A session that the application made itself needs no provider, because get() takes complete
-    requests.
+    Such a session would fail every request for a user's token. A session that the application made
+    itself needs no provider, because get() takes complete requests.
     """
     if session._from_env and session._provider is None:
         session._close()
@@ -171,7 +172,7 @@ def _require_provider(session: Session) -> None:
 
 
 def verified(session: Session) -> None:
-    """Prove, with a call that blocks, that a session works; if it does not, close it."""
+    """Prove by a blocking call that a session works, and close the session if it does not."""
     try:
         session._check()
     except BaseException:

@@ -23,8 +23,9 @@ async def error_middleware(request: web.Request, handler: Handler) -> web.Stream
     """
     Respond to errors of handlers with problem details for the client.
 
-    The status is 400, 403 or 409, or 429 or 503 with ``Retry-After``. Errors that a client cannot
-    act on stay errors of the application, and so does every error of a WebSocket.
+    The status is 400, 403, 409, 429 or 503. With 429 and 503, the response has ``Retry-After``.
+    Errors that a client cannot act on stay errors of the application, as do all errors of a
+    WebSocket.
     """
     try:
         return await handler(request)

@@ -1,5 +1,5 @@
 """
-Temporary AWS credentials of your users, and the role to get them for.
+Temporary AWS credentials for your users, and the role that the credentials are for.
 
 :meth:`TokenSession.get_credentials() <cognito_devtoken.TokenSession.get_credentials>` exchanges a
 user's token for such credentials.

@@ -18,6 +18,7 @@ from ._events.log import LoggingHook
 
 
 __all__ = [
+    "ClientsNotShared",
     "ClockStepped",
     "Event",
     "Evicted",
@@ -76,7 +77,7 @@ class FetchStarted(Event):
 
         reason: Why the fetch was started.
 
-        queued: How many seconds the fetch was queued.
+        queued: How many seconds the fetch waited in the queue.
     """
 
     key: str
@@ -224,12 +225,13 @@ class StoreFailed(Event):
     An operation of the shared store failed. Callers do not notice.
 
     Attributes:
-        operation: The store's method that failed; ``listen`` or ``renew`` if an error outside the
-            store interrupted the thread that reads the invalidation log or renews locks.
+        operation: The store's method that failed. If an error outside the store interrupted a
+            thread in the background: ``listen`` for the thread that reads the invalidation log,
+            ``renew`` for the thread that renews locks.
 
         error: The name of the error's class.
 
-        skipped_for: How many seconds the store is not used from now on; 0 if it is still used.
+        skipped_for: For how many seconds from now the store is not used; 0 if it is still used.
 
         hint: What to do about the error, from its notes; None if it has none.
     """
@@ -358,6 +360,22 @@ class ClockStepped(Event):
     """
 
     seconds: float
+
+
+class ClientsNotShared(Event):
+    """
+    Users do not share AWS clients, because the installed release of botocore does not permit it.
+
+    Each user gets a client of their own, which works, but takes about 1,000 times as long to make.
+
+    Attributes:
+        library: The library and its release, such as ``botocore 1.31.0``.
+
+        error: The name of the class of the error that the check ended with.
+    """
+
+    library: str
+    error: str
 
 
 class HookFailed(Event):

@@ -71,7 +71,7 @@ class DevTokenError(Exception):
     Args:
         message: One sentence that says what happened.
 
-        hint: One sentence that says what to do, in place of the class's own.
+        hint: One sentence that says what to do. It replaces the hint of the class.
     """
 
     _hint: str | None = None
@@ -139,8 +139,8 @@ class InvalidRequestError(DevTokenError, ValueError):
 
 class ConfigurationError(DevTokenError):
     """
-    The configuration is incomplete or wrong: AWS credentials, a region, a profile, an
-    environment variable, an extra of this package. The message names it.
+    A part of the configuration is missing or wrong. The message names it: for example AWS
+    credentials, a region, a profile, an environment variable or an extra of this package.
     """
 
 
@@ -195,7 +195,7 @@ class InvalidParameterError(ServiceError):
 class ResourceNotFoundError(ServiceError):
     """The identity pool or the identity does not exist in this account and region."""
 
-    _hint = "Check the id, the AWS account and the region the request went to."
+    _hint = "Check the id, and the AWS account and region that the request went to."
 
 
 class NotAuthorizedError(ServiceError):
@@ -206,13 +206,13 @@ class NotAuthorizedError(ServiceError):
 
 class StaleTokenError(NotAuthorizedError):
     """
-    AWS no longer accepts the OpenID token: it has expired, or AWS does not know its key.
+    AWS no longer accepts the OpenID token: it has expired, or AWS does not know its signing key.
 
     Before a session raises this error, it tries once more with a new token.
     """
 
     retryable = True
-    _hint = "Get a new token. If AWS refuses it too, check that the token is of this identity pool."
+    _hint = "Get a new token. If AWS refuses that, too, check that it is from this identity pool."
 
 
 class ResourceConflictError(ServiceError):
@@ -234,7 +234,7 @@ class DeveloperUserAlreadyRegisteredError(ServiceError):
 
 
 class TooManyRequestsError(ServiceError):
-    """Cognito throttles. The default quota is 50 calls per second in each account and region."""
+    """Cognito throttles calls. The default quota is 50 per second in each account and region."""
 
     retryable = True
     _hint = (
@@ -264,14 +264,14 @@ class CallerDeniedError(ServiceError):
 
 class DeveloperProviderError(ServiceError, ConfigurationError):
     """
-    The identity pool does not know the developer provider of the request. This is a mistake in the
-    configuration, because of which the requests of all users fail.
+    The identity pool does not know the developer provider of the request. This mistake in the
+    configuration makes the requests of all users fail.
     """
 
     _hint = (
-        "Set COGNITO_DEVTOKEN_DEVELOPER_PROVIDER, or the developer provider that is passed, to the "
-        "name in the identity pool: 'aws cognito-identity describe-identity-pool' shows it as "
-        "DeveloperProviderName."
+        "Set COGNITO_DEVTOKEN_DEVELOPER_PROVIDER, or the developer_provider that you pass, to the "
+        "name in the identity pool. 'aws cognito-identity describe-identity-pool' shows that name "
+        "as DeveloperProviderName."
     )
 
 
@@ -282,9 +282,10 @@ class IdentityPoolRolesError(ServiceError, ConfigurationError):
     """
 
     _hint = (
-        "Give the identity pool a role for authenticated identities, and have the role trust "
-        "cognito-identity.amazonaws.com: sts:AssumeRoleWithWebIdentity, with the pool's id as aud "
-        "and 'authenticated' as amr, and sts:TagSession if you use principal tags."
+        "Give the identity pool a role for authenticated identities. The role's trust policy must "
+        "allow the principal cognito-identity.amazonaws.com to use sts:AssumeRoleWithWebIdentity, "
+        "if aud is the pool's id and amr is 'authenticated', and sts:TagSession if you use "
+        "principal tags."
     )
 
 
@@ -295,9 +296,9 @@ class RoleDeniedError(ServiceError, ConfigurationError):
     """
 
     _hint = (
-        "Have the role trust cognito-identity.amazonaws.com: sts:AssumeRoleWithWebIdentity, with "
-        "the identity pool's id as aud and 'authenticated' as amr, and sts:TagSession if you use "
-        "principal tags."
+        "Have the role's trust policy allow the principal cognito-identity.amazonaws.com to use "
+        "sts:AssumeRoleWithWebIdentity, if aud is the identity pool's id and amr is "
+        "'authenticated', and sts:TagSession if you use principal tags."
     )
 
 
@@ -308,11 +309,11 @@ class RegionDisabledError(ServiceError, ConfigurationError):
 
 
 class SessionPolicyError(ServiceError):
-    """STS refuses the session policy: it is malformed, or too large once it is packed."""
+    """STS refuses the session policy: it is malformed, or too large in its packed form."""
 
     _hint = (
-        "Check the policy with 'aws accessanalyzer validate-policy'. AWS packs all policies and "
-        "tags together: shorten the policy, or use the ARN of a managed one."
+        "Check the policy with 'aws accessanalyzer validate-policy'. If all policies and tags "
+        "together are too large, shorten the policy, or use the ARN of a managed policy instead."
     )
 
 
@@ -359,4 +360,4 @@ class TokenUnavailableError(DevTokenError):
 class SessionClosedError(DevTokenError, RuntimeError):
     """The client, session or store has been closed."""
 
-    _hint = "Keep it open for as long as the application runs."
+    _hint = "Keep the session, client or store open for as long as the application runs."

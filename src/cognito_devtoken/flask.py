@@ -42,16 +42,17 @@ def init_app(
     verify: bool = False,
 ) -> None:
     """
-    Open a session for an application. It is closed when the application or the process ends.
+    Open a session for an application. The session is closed when the application or the process
+    ends.
 
     If the application already has a session, the new one replaces it, and the old one is closed.
 
     Args:
         app: The application. Its session is ``app.extensions["cognito_devtoken"]``.
 
-        session_factory: Opens the session. The default reads ``COGNITO_DEVTOKEN_*``, as
-            :meth:`~cognito_devtoken.TokenSession.from_env` does, from ``app.config`` first and
-            then from the environment. None in ``app.config`` selects the default of a setting.
+        session_factory: Opens the session. The default reads ``COGNITO_DEVTOKEN_*`` as
+            :meth:`~cognito_devtoken.TokenSession.from_env` does, but looks in ``app.config`` before
+            the environment. None in ``app.config`` selects the default of a setting.
 
         verify: Whether to call :meth:`~cognito_devtoken.TokenSession.check` at start-up, which
             raises an error if the pool, the developer provider or the AWS credentials are wrong.
@@ -68,7 +69,7 @@ def init_app(
     app.extensions[_KEY] = session
     if before is not None and before is not session:
         before.close()
-    # An application context ends with each request, not with the application.
+    # Not at the end of an application context, because it ends with each request.
     weakref.finalize(app, session.close)
 
 
@@ -83,7 +84,9 @@ def _settings(app: Flask) -> dict[str, str]:
 
 def current_session() -> TokenSession:
     """
-    Return the current application's session: in a request, a command or ``app.app_context()``.
+    Return the session of the current application.
+
+    Call this function in a request, in a command, or inside ``app.app_context()``.
 
     Raises:
         LookupError: If there is no session; the message names the likely mistakes.
@@ -94,8 +97,8 @@ def current_session() -> TokenSession:
         session: TokenSession = current_app.extensions[_KEY]
     except KeyError:
         raise unwired(
-            "Call cognito_devtoken.flask.init_app(app) where the application is created, in its "
-            "factory if it has one; an application created for a test needs it, too"
+            "Call cognito_devtoken.flask.init_app(app) where the application is created, for "
+            "example in its factory. An application that a test creates needs this call, too"
         ) from None
     return session
 
@@ -104,8 +107,8 @@ def register_error_handlers(app: Flask | Blueprint) -> None:
     """
     Respond to errors with problem details for the client.
 
-    The status is 400, 403 or 409, or 429 or 503 with ``Retry-After``. Errors that a client cannot
-    act on stay errors of the application.
+    The status is 400, 403, 409, 429 or 503. With 429 and 503, the response has ``Retry-After``.
+    Errors that a client cannot act on stay errors of the application.
 
     Args:
         app: The application. With a blueprint, only errors of the blueprint's views are handled.

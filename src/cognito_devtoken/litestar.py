@@ -13,25 +13,32 @@ A session for the life of a Litestar application, and the dependency ``token_ses
         [cognito_token], plugins=[DevTokenPlugin()], exception_handlers=exception_handlers
     )
 
+A user's AWS credentials are a dependency, too. It needs one of the application's own, named
+``user_id``, that returns your own id of the user::
+
+    dependencies={"user_id": Provide(current_user), "credentials": Provide(credentials_for())}
+
 In a test, ``app.plugins.get(DevTokenPlugin).session_factory = lambda: session``.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
 from litestar import Litestar, Request, Response
 from litestar.config.app import AppConfig
-from litestar.di import Provide
+from litestar.di import NamedDependency, Provide
 from litestar.plugins import InitPlugin
 
 from ._session.sessions import AsyncTokenSession
+from ._values.trade import check_role
 from ._web import ANSWERS, TYPE, answer_to, open_with, unwired
+from .credentials import AssumeRole, AwsCredentials
 
 
-__all__ = ["DevTokenPlugin", "exception_handlers"]
+__all__ = ["DevTokenPlugin", "credentials_for", "exception_handlers"]
 
 
 class DevTokenPlugin(InitPlugin):
@@ -43,7 +50,7 @@ class DevTokenPlugin(InitPlugin):
 
     Args:
         session_factory: Opens the session. The default reads ``COGNITO_DEVTOKEN_*``; if a
-            variable is missing or wrong, it fails at start-up with the variable's name.
+            variable is missing or wrong, start-up fails with an error that names the variable.
 
         verify: Whether to call :meth:`~cognito_devtoken.AsyncTokenSession.check` at start-up, which
             raises an error if the pool, the developer provider or the AWS credentials are wrong.
@@ -63,8 +70,8 @@ class DevTokenPlugin(InitPlugin):
 
     def on_app_init(self, app_config: AppConfig) -> AppConfig:
         """Called by Litestar."""
-        # Not kept in the application's state, because Litestar may copy the state, and a session
-        # cannot be copied.
+        # Do not keep the session in the application's state, because Litestar may copy the state,
+        # and a session cannot be copied.
         opened: list[AsyncTokenSession] = []
 
         @asynccontextmanager
@@ -81,18 +88,45 @@ class DevTokenPlugin(InitPlugin):
         def token_session() -> AsyncTokenSession:
             if not opened:
                 raise unwired(
-                    "Its lifespan has not run: enter the test client with a with statement; do "
-                    "not turn off the server's lifespan; an application that mounts this one "
-                    "must run its lifespan"
+                    "Its lifespan has not run. In a test, enter the test client with a with "
+                    "statement. Do not turn off the server's lifespan. An application that mounts "
+                    "this one must run the lifespan of this one"
                 )
             return opened[-1]
 
-        app_config.lifespan.append(lifespan)  # pyright: ignore[reportUnknownMemberType]  # its own
+        app_config.lifespan.append(lifespan)  # pyright: ignore[reportUnknownMemberType]  # Litestar's
         provide = Provide(token_session, sync_to_thread=False)
         app_config.dependencies.setdefault("token_session", provide)
-        # For handlers that import the class under TYPE_CHECKING only.
-        app_config.signature_namespace.setdefault("AsyncTokenSession", AsyncTokenSession)
+        # For handlers that import the classes under TYPE_CHECKING only.
+        for kind in (AsyncTokenSession, AwsCredentials):
+            app_config.signature_namespace.setdefault(kind.__name__, kind)
         return app_config
+
+
+def credentials_for(
+    *, role: str | AssumeRole | None = None
+) -> Callable[..., Awaitable[AwsCredentials]]:
+    """
+    Make a dependency that returns the user's AWS credentials, for HTTP and WebSocket handlers.
+
+    It uses the dependency ``token_session`` of the plugin, and a dependency ``user_id`` of the
+    application, which authenticates the user, and returns your own id of the user.
+
+    Args:
+        role: As for :meth:`~cognito_devtoken.TokenSession.get_credentials`.
+
+    Raises:
+        InvalidRequestError: If *role* violates a limit.
+    """
+    check_role(role)  # here, where the application starts, and not in each request
+
+    # NamedDependency, because a client could set a plain parameter in the query of its request.
+    async def get_credentials(
+        user_id: NamedDependency[str], token_session: NamedDependency[AsyncTokenSession]
+    ) -> AwsCredentials:
+        return await token_session.get_credentials(user_id, role=role)
+
+    return get_credentials
 
 
 def _answer(request: Request[Any, Any, Any], error: Exception) -> Response[dict[str, str | int]]:
@@ -106,7 +140,7 @@ exception_handlers: dict[Any, Any] = dict.fromkeys(ANSWERS, _answer)
 For ``exception_handlers=…`` of an application, a router or a handler: respond to errors with
 problem details for the client.
 
-The status is 400, 403 or 409, or 429 or 503 with ``Retry-After``. Errors that a client cannot act
-on stay errors of the application. Litestar calls exception handlers for HTTP only: it closes a
-WebSocket with 4500, whatever the error.
+The status is 400, 403, 409, 429 or 503. With 429 and 503, the response has ``Retry-After``. Errors
+that a client cannot act on stay errors of the application. Litestar calls exception handlers only
+for HTTP, and closes a WebSocket with 4500, whatever the error.
 """

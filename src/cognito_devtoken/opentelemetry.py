@@ -43,8 +43,8 @@ class OpenTelemetryMetrics:
         session = TokenSession(pool_id, developer_provider=provider, on_event=[metrics])
         metrics.watch(session)
 
-    No attribute names a user, a key or a token. Create only one per process: the instruments of
-    a second one would have the same names.
+    No attribute names a user, a key or a token. Create only one of these objects per process: the
+    instruments of a second object would have the same names.
 
     Args:
         meter_provider: Where to create the instruments; None uses the global provider, which

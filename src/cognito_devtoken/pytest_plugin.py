@@ -1,8 +1,8 @@
 """
 Fixtures and a marker for pytest: a local Cognito, sessions that use it, and a manual clock.
 
-pytest loads this plugin wherever the package is installed. The plugin itself imports only the
-package. The emulator, which needs the extra ``emulator``, starts when a test first requests it.
+pytest loads this plugin wherever the package is installed. The plugin itself needs no extra. The
+emulator needs the extra ``emulator``, and starts when a test first requests it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import os
 import threading
 import time
 import warnings
-from collections.abc import Collection, Generator
+from collections.abc import Collection, Generator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
@@ -39,7 +39,7 @@ __all__ = [
     "token_session",
 ]
 
-_OF_EMULATOR = {"behavior", "calls_per_second", "latency"}
+_OF_EMULATOR = {"behavior", "calls_per_second", "latency", "roles"}
 _REGION = "us-east-1"
 _IN_REAL_TIME = pytest.StashKey[bool]()
 _Session = TypeVar("_Session", TokenSession, AsyncTokenSession)
@@ -49,10 +49,11 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers",
         "cognito(*, identity_pool_id, developer_provider, public_providers, "
-        "allow_unauthenticated, behavior, latency, calls_per_second, fail): configure the "
+        "allow_unauthenticated, authenticated_role, unauthenticated_role, allow_classic_flow, "
+        "roles, behavior, latency, calls_per_second, fail): configure the "
         "cognito_emulator of a test with arguments of Pool and Emulator; fail is an error code, "
-        "or a tuple of a code and the number of calls that fail with it. Can mark tests, classes "
-        "and modules; if several set the same keyword, the closest one wins.",
+        "or a tuple of a code and the number of calls that fail with it. Tests, classes and "
+        "modules can be marked; if several marks set the same keyword, the closest mark wins.",
     )
 
 
@@ -64,7 +65,8 @@ def cognito_emulator(
     A local Cognito on HTTP, configured by @pytest.mark.cognito().
 
     One server runs for all tests, but each test starts fresh. Pass its endpoint_url to boto3. Its
-    identity pool is pools[0], calls counts the calls, and fail_next() makes the next calls fail.
+    pools[0] is the identity pool, its calls counts the calls by operation, and its fail_next()
+    makes the next calls fail.
     """
     from .emulator import Behavior, Pool
 
@@ -97,8 +99,8 @@ def token_session(
     """
     An open TokenSession for the identity pool of cognito_emulator.
 
-    It has its own AWS credentials, reads nothing from the environment, and makes one attempt
-    for each token.
+    The session has its own AWS credentials, reads nothing from the environment, and makes one
+    attempt for each token.
     """
     session = _cognito.open(TokenSession, _cognito_clock)
     yield session
@@ -109,7 +111,7 @@ def token_session(
 def async_token_session(
     cognito_emulator: Emulator, _cognito: _Cognito, _cognito_clock: ManualClock | None
 ) -> Generator[AsyncTokenSession]:
-    """An open AsyncTokenSession for any event loop runner; otherwise like token_session."""
+    """An open AsyncTokenSession for any async plugin of pytest; otherwise like token_session."""
     session = _cognito.open(AsyncTokenSession, _cognito_clock)
     yield session
     session._close()
@@ -120,7 +122,7 @@ def manual_clock(request: pytest.FixtureRequest) -> ManualClock:
     """
     A ManualClock that stands still at the present time until you move it.
 
-    In a test that requests it, the sessions and the emulator use it.
+    If a test requests this clock, the sessions and the emulator of the test use it.
     """
     from .testing import ManualClock
 
@@ -138,8 +140,8 @@ def cognito_environ(cognito_emulator: Emulator, monkeypatch: pytest.MonkeyPatch)
     """
     The environment for an application that calls cognito_emulator through from_env() or boto.
 
-    During the test, it replaces all AWS_* and COGNITO_DEVTOKEN_* variables. It returns the
-    variables that it sets.
+    During the test, this fixture replaces all AWS_* and COGNITO_DEVTOKEN_* variables. It returns
+    the variables that it sets.
     """
     pool = cognito_emulator.pools[0]
     environ = _environ(cognito_emulator.endpoint_url, pool.region) | {
@@ -205,7 +207,7 @@ class _Cognito:
 
 
 class _Fetcher:
-    """Makes the calls of a session. When its test is over, end() waits for the pending calls."""
+    """Makes the calls of a session. After the test, end() waits for the pending calls."""
 
     patience = 30.0  # in seconds: twice as long as a call may take
 
@@ -264,10 +266,11 @@ class _Client(DevTokenClient):
     def __init__(self, endpoint_url: str) -> None:
         super().__init__(_REGION, endpoint_url=endpoint_url)
         self._environ = _environ(endpoint_url, _REGION)
-        self._client_for(_REGION)  # make it now, and not later in a thread beside the test
+        # Make the client now: this changes the environment for a moment, so no test may run.
+        self._client_for(_REGION)
 
     def _up_to_date(self) -> MadeClients:
-        return self._made  # never new ones: the credentials stay the same if a test refuses them
+        return self._made  # never new clients: even after a refusal, the credentials are the same
 
     def _make_client(self, made: MadeClients, kind: ClientKind) -> BaseClient:
         with pytest.MonkeyPatch.context() as patch:
@@ -302,21 +305,28 @@ def _put(environ: dict[str, str], patch: pytest.MonkeyPatch) -> None:
 
 def _marked(node: pytest.Item, behavior: type) -> dict[str, Any]:
     """Return the merged keywords of a test's markers."""
-    # Keyword: its type, and the type in words.
+    # For each keyword: its type, and that type in words.
     known: dict[str, tuple[Any, str]] = {
         "identity_pool_id": (str, "REGION:GUID"),
         "developer_provider": (str, "a provider name"),
         "public_providers": (Collection, "provider names"),
         "allow_unauthenticated": (bool, "True or False"),
+        "authenticated_role": ((str, type(None)), "the ARN of a role"),
+        "unauthenticated_role": ((str, type(None)), "the ARN of a role"),
+        "allow_classic_flow": (bool, "True or False"),
+        "roles": (Collection, "a collection of Role"),
         "behavior": (behavior, "a Behavior"),
         "latency": (int | float, "a number of seconds"),
-        "calls_per_second": (int | float | None, "a number"),
+        "calls_per_second": (
+            (int, float, Mapping, type(None)),
+            "a number, or numbers by operations",
+        ),
         "fail": (object, "anything"),  # checked where it is used
     }
     settings: dict[str, Any] = {}
     for mark in reversed(list(node.iter_markers("cognito"))):  # the closest comes last
         if mark.args:
-            _fail(f"it takes only keyword arguments, not {mark.args[0]!r}.")
+            _fail(f"use keyword arguments only, not {mark.args[0]!r}.")
         for name, value in mark.kwargs.items():
             if name not in known:
                 from difflib import get_close_matches

@@ -50,7 +50,7 @@ def lifespan(
 
     Args:
         session_factory: Opens the session. The default reads ``COGNITO_DEVTOKEN_*``; if a
-            variable is missing or wrong, it fails at start-up with the variable's name.
+            variable is missing or wrong, start-up fails with an error that names the variable.
 
         wraps: The application's own lifespan. It runs while the session is open, and the
             state that it yields is kept.
@@ -84,9 +84,9 @@ def get_token_session(connection: HTTPConnection) -> AsyncTokenSession:
         session: AsyncTokenSession = connection.scope["state"][_STATE]
     except KeyError:
         raise unwired(
-            "Pass lifespan=cognito_devtoken's lifespan() to the outermost application, whose "
-            "lifespan is the only one that runs; enter the test client with a with statement; "
-            "do not turn off the server's lifespan"
+            "Pass lifespan=lifespan() of cognito_devtoken to the outermost application, because "
+            "only its lifespan runs. In a test, enter the test client with a with statement. Do "
+            "not turn off the server's lifespan"
         ) from None
     return session
 
@@ -111,7 +111,7 @@ exception_handlers: dict[Any, Any] = dict.fromkeys(ANSWERS, _answer)
 """
 For ``Starlette(exception_handlers=…)``: respond to errors with problem details for the client.
 
-The status is 400, 403 or 409, or 429 or 503 with ``Retry-After``. A WebSocket that is not accepted
-yet gets the same response. An accepted WebSocket is closed with 1013 (try again later) or 1008.
-Errors that a client cannot act on stay errors of the application.
+The status is 400, 403, 409, 429 or 503. With 429 and 503, the response has ``Retry-After``. A
+WebSocket that is not accepted yet gets the same response. An accepted WebSocket is closed with 1013
+(try again later) or 1008. Errors that a client cannot act on stay errors of the application.
 """

@@ -38,7 +38,7 @@ def register(
 
     The session is registered with a ping, which raises a
     :class:`~cognito_devtoken.exceptions.TokenUnavailableError` while calls to Cognito fail. The
-    ping itself makes no call. A session whose calls fail still serves its cached tokens.
+    ping itself does not call Cognito. A session whose calls fail still serves its cached tokens.
 
     Args:
         registry: Where to register the session, under its class:
@@ -48,7 +48,7 @@ def register(
         session_factory: Opens the session. The default reads ``COGNITO_DEVTOKEN_*``; for code
             that runs in threads, pass ``TokenSession.from_env``.
 
-        verify: Whether to call :meth:`~cognito_devtoken.TokenSession.check` at once, which blocks,
+        verify: Whether to call :meth:`~cognito_devtoken.TokenSession.check` at once. This blocks,
             and raises an error if the pool, the developer provider or the AWS credentials are
             wrong.
 

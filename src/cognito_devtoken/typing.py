@@ -39,7 +39,7 @@ class TokenFetcher(Protocol):
         """
         Get a new token.
 
-        A cache calls it from several threads at once.
+        A cache calls this method from several threads at once.
 
         Args:
             request: What to request.
@@ -54,7 +54,7 @@ class CredentialsFetcher(TokenFetcher, Protocol):
     """
     A token fetcher that also exchanges tokens for AWS credentials, without a cache.
 
-    :class:`~cognito_devtoken.DevTokenClient` is the one that calls AWS.
+    :class:`~cognito_devtoken.DevTokenClient` is the fetcher that calls AWS.
     """
 
     def fetch_credentials(
@@ -63,13 +63,13 @@ class CredentialsFetcher(TokenFetcher, Protocol):
         """
         Exchange a token.
 
-        A cache calls it from several threads at once.
+        A cache calls this method from several threads at once.
 
         Args:
             token: The token to exchange.
 
-            role: None is the role of the identity pool. An ARN is another role that the pool's
-                rules allow. An AssumeRole is any role that trusts the pool.
+            role: None means the role of the identity pool. An ARN means another role that the
+                pool's rules allow. An AssumeRole means any role that trusts the pool.
 
         Raises:
             StaleTokenError: If AWS no longer accepts the token.
@@ -90,9 +90,9 @@ class EventHook(Protocol):
         """
         Handle an event.
 
-        It is called outside every lock, in one of the session's own threads or in the next thread
-        that calls the session. That may be the thread of an event loop, so a hook must be quick
-        and must not ask the session for a token. Exceptions are swallowed, and counted.
+        The hook is called outside every lock, in one of the session's own threads or in the next
+        thread that calls the session. That may be the thread of an event loop, so a hook must be
+        quick and must not ask the session for a token. Exceptions are swallowed, and counted.
 
         Args:
             event: What happened.
@@ -108,7 +108,7 @@ class Stored(NamedTuple):
 
 
 class LogPage(NamedTuple):
-    """A part of a store's log: the id of the log, and positions and messages in order."""
+    """A part of a store's log: the id of the log, and its messages in order, with positions."""
 
     log: str
     messages: Sequence[tuple[int, bytes]]
@@ -116,7 +116,7 @@ class LogPage(NamedTuple):
 
 class TokenStore(Protocol):
     """
-    Shares tokens between hosts, such as :class:`~cognito_devtoken.stores.redis.RedisStore`.
+    Shares tokens between hosts, as :class:`~cognito_devtoken.stores.redis.RedisStore` does.
 
     A store does not know what its names and values mean. Names are digests in hexadecimal, and
     values are sealed with :attr:`keys` before the store gets them. A name may have a value, a lock
@@ -179,7 +179,8 @@ class TokenStore(Protocol):
             seconds: In how many seconds from now the lock expires, unless it is renewed again.
 
         Returns:
-            Whether the lock was still the owner's. If it had expired, do not take it again.
+            Whether the lock was still the owner's. If it had expired, the store must not take it
+            again.
         """
         ...
 
@@ -195,8 +196,9 @@ class TokenStore(Protocol):
             value: The value, about 2 kB.
 
             remaining: A function that returns in how many seconds the value expires, counted from
-                the call of the function. Read a clock first, then call the function, and add the
-                two: the value must expire at that instant, however late the write takes effect.
+                the call of the function. Read a clock first, then call the function, and add its
+                result to the reading. The sum is the instant at which the value must
+                expire, however late the write takes effect.
                 This order matters, because the process may be frozen between any two instructions,
                 and a value must not seem to live longer than it does.
 
@@ -226,7 +228,7 @@ class TokenStore(Protocol):
         Args:
             message: The message, up to 5 kB.
 
-            seconds: How long to keep the log from now on, at least.
+            seconds: How many seconds to keep the log from now on, at least.
 
             keep: How many of the latest messages to keep, at least.
 
@@ -243,21 +245,21 @@ class TokenStore(Protocol):
         Read the log, and start one if there is none.
 
         Args:
-            start: The position to start at. If this message is no longer kept, start at the oldest
-                message that is left. None reads the latest messages.
+            start: The position to start at. If the message there is no longer kept, start at the
+                oldest message that is left. None reads the latest messages.
 
-            seconds: How long to keep the log from now on, at least.
+            seconds: How many seconds to keep the log from now on, at least.
 
         Returns:
-            The id of the log, and its messages with their positions, in order. These may be only
-            the first of the messages, as many as can be read within 100 ms. They may be empty only
-            if the log has no message at *start* or after it.
+            The id of the log, and its messages with their positions, in order. The store may leave
+            out later messages that cannot be read within 100 ms. It must return at least one if
+            the log has a message at *start* or after it.
         """
         ...
 
     def mark(self, name: str, log: str, position: int, seconds: float) -> None:
         """
-        Set the mark of a name, unless it has a later one of the same log.
+        Set the mark of a name, unless the name has a later mark of the same log.
 
         Args:
             name: The name.
@@ -266,7 +268,7 @@ class TokenStore(Protocol):
 
             position: The position in the log.
 
-            seconds: How long to keep the mark from now on, at least.
+            seconds: How many seconds to keep the mark from now on, at least.
         """
         ...
 
@@ -278,6 +280,6 @@ class TokenStore(Protocol):
             names: A few names.
 
         Returns:
-            For each name the id of the log and the position, or None if it has no mark.
+            For each name, the id of the log and the position; None for a name without a mark.
         """
         ...

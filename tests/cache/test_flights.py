@@ -104,7 +104,8 @@ def test_a_caller_that_gives_up_does_not_cancel_the_flight(
     with pytest.raises(TokenUnavailableError, match="No token arrived in time") as caught:
         cache.get(request_for(), timeout=0)
 
-    assert caught.value.__notes__ == ["Try again, or allow more time; the fetch continues."]
+    hint = "Try again, or pass a longer timeout; the fetch continues in the background."
+    assert caught.value.__notes__ == [hint]
     threads.run_all()
     assert cache.get(request_for(), timeout=0).token
     assert len(fetcher.calls) == 1

@@ -36,6 +36,14 @@ def test_ten_callers_that_invalidate_the_same_token_cause_one_call(
     assert cache.stats().invalidations_ignored == 9
 
 
+def test_the_text_of_a_token_is_refused_without_showing_it(cache: TokenCache) -> None:
+    text: Any = "eyJcanary"
+    with pytest.raises(TypeError, match=r"invalidate\(\) takes an OpenIdToken, not str") as caught:
+        cache.invalidate(text)
+
+    assert not find_leaks(caught.value, text)
+
+
 def test_a_token_is_invalidated_by_value_and_an_unknown_one_is_ignored(
     cache: TokenCache, fetcher: FakeFetcher
 ) -> None:

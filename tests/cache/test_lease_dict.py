@@ -57,6 +57,9 @@ def test_a_crash_reporter_sees_no_user_id(leases: LeaseDict[OpenIdToken]) -> Non
 
     assert "ann" not in texts
     assert not leases.plain.keys()
+    assert list(leases.plain) == []
+    assert len(leases.plain) == 0
+    assert leases.plain.size() == 2
 
 
 @pytest.mark.parametrize("key", [ANN, TAGGED])

@@ -191,9 +191,9 @@ def test_a_valid_token_is_returned_if_none_that_lives_longer_is_available(
     ("arguments", "error", "message"),
     [
         ({"min_remaining": 900}, ValueError, "min_remaining must be less than .* of 900 s"),
-        ({"min_remaining": -1}, ValueError, "min_remaining must be 0 s or more, .* not -1 s"),
+        ({"min_remaining": -1}, ValueError, "min_remaining must be from 0 s to .* not -1 s"),
         ({"min_remaining": "5"}, TypeError, "min_remaining must be seconds or a timedelta"),
-        ({"timeout": -1}, ValueError, "timeout must be 0 s or more"),
+        ({"timeout": -1}, ValueError, "timeout must be from 0 s to"),
         ({"timeout": "5"}, TypeError, "timeout must be seconds or a timedelta, not str"),
     ],
 )

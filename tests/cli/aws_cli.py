@@ -26,12 +26,12 @@ def ours(arguments: Sequence[str]) -> Outcome:
     return _outcome(lambda: main(["cognito-identity", *arguments]))
 
 
-def theirs(arguments: Sequence[str]) -> Outcome:
+def theirs(arguments: Sequence[str], service: str = "cognito-identity") -> Outcome:
     clidriver = module("awscli.clidriver")
 
     def run() -> int:
         # A new driver for each run, because a driver keeps the options of earlier runs.
-        code: int = clidriver.create_clidriver().main(["cognito-identity", *arguments])
+        code: int = clidriver.create_clidriver().main([service, *arguments])
         return code
 
     with quietly():

@@ -20,6 +20,9 @@ CASES = [
     ("get-", {OPERATION, "get-token"}),
     ("get-token --id", {"--identity-pool-id", "--identity-id"}),
     ("exec --cred", {"--credentials"}),
+    ("exec --role", {"--role-arn", "--role-session-name"}),
+    ("credentials --cac", {"--cache"}),
+    ("credentials --policy-arns arn=x arn=y --dur", {"--duration-seconds"}),
     ("emulator --po", {"--port"}),
     ("completion ", {"bash", "zsh", "fish"}),
     # The value of an option, and what is not one.

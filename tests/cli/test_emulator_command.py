@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import IO
 
+import jwt
 import pytest
 from cli_process import COMMAND, ended
 
@@ -87,6 +89,58 @@ def test_it_says_that_a_proxy_is_in_front_of_it() -> None:
     ]
 
 
+@pytest.mark.external
+def test_it_serves_https_as_its_own_issuer_and_checks_signatures(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--port=0", "--tls", "--issuer", "self", "--check-signatures"]
+    environ = os.environ | {"AWS_ACCESS_KEY_ID": "AKIATEST", "AWS_SECRET_ACCESS_KEY": "right"}
+    process = subprocess.Popen(
+        [*COMMAND, "emulator", *options], env=environ, stdout=subprocess.PIPE, text=True
+    )
+    pool = ["--identity-pool-id", "us-east-1:00000000-0000-4000-8000-000000000000"]
+
+    with ended(process):
+        assert process.stdout is not None
+        lines = list(iter(process.stdout.readline, "\n"))
+        found = dict(re.split(r"  +", line.strip(), maxsplit=1) for line in lines)
+        exports = [process.stdout.readline().split() for _ in range(2)]
+        url, bundle = found["endpoint url"], found["CA bundle"]
+        arguments = ["get-token", *pool, "--logins", "login.example.com=ana"]
+        arguments += ["--endpoint-url", url, "--ca-bundle", bundle]
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIATEST")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
+        refused = main(arguments)
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "right")
+        accepted = main([*arguments, "--query", "Token", "--output", "text"])
+        process.terminate()
+        process.communicate(timeout=PATIENCE)
+
+    assert url.startswith("https://127.0.0.1:")
+    assert found["issuer"] == url
+    assert exports == [
+        ["export", f"AWS_ENDPOINT_URL_COGNITO_IDENTITY={url}"],
+        ["export", f"AWS_CA_BUNDLE={bundle}"],
+    ]
+    assert (refused, accepted, process.returncode) == (254, 0, 0)
+    out, err = capsys.readouterr()
+    assert "InvalidSignatureException" in err
+    assert jwt.decode(out.strip(), options={"verify_signature": False})["iss"] == url
+
+
+@pytest.mark.parametrize("missing", ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"])
+def test_it_cannot_check_signatures_without_credentials(
+    missing: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIATEST")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    monkeypatch.delenv(missing)
+
+    assert main(["emulator", "--check-signatures"]) == 252
+
+    assert f"--check-signatures needs {missing}, which is not set." in capsys.readouterr().err
+
+
 @pytest.fixture
 def this_process() -> Iterator[None]:
     """Restore what the command changes in its process: a signal handler and descriptor 1."""
@@ -147,14 +201,15 @@ def test_it_ends_when_its_output_is_no_longer_read(
     ("arguments", "code", "text"),
     [
         (["--identity-pool-id", "nonsense"], 252, "--identity-pool-id must be REGION:GUID"),
-        (["--port", "99999"], 252, "--port is out of range: 99999."),
+        (["--port", "99999"], 252, "--port must be 0 to 65535, not 99999."),
         (["--port", "x"], 252, "invalid int value"),
         (["--host", ""], 252, "--host must not be empty."),
         (["--host", "é..x"], 252, "--host is not a host name."),
         (["--developer-provider", ""], 252, "--developer-provider must be 1 to 128"),
-        (["--latency", "-1"], 252, "--latency is out of range: -1.0."),
-        (["--latency", "nan"], 252, "--latency is out of range: nan."),
-        (["--calls-per-second", "0"], 252, "--calls-per-second is out of range: 0.0."),
+        (["--latency", "-1"], 252, "--latency must be 0 s or more, and finite, not -1.0."),
+        (["--latency", "nan"], 252, "--latency must be 0 s or more, and finite, not nan."),
+        (["--calls-per-second", "0"], 252, "--calls-per-second must be more than 0, not 0.0."),
+        (["--issuer", "me"], 252, "--issuer must be a URL, or self, not 'me'."),
     ],
 )
 def test_bad_input_is_reported(
@@ -175,7 +230,7 @@ def test_a_port_in_use_is_reported(emulator: Emulator, capsys: pytest.CaptureFix
 
     assert capsys.readouterr().err == (
         f"\ncognito-devtoken: [ERROR]: Port {port} of 127.0.0.1 is in use.\n"
-        "Choose another one with --port, or 0 for a free one.\n"
+        "Choose another port with --port; 0 picks a free one.\n"
     )
 
 

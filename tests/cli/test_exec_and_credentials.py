@@ -1,22 +1,27 @@
 """``exec`` and ``credentials``: they put the token where a program expects it, and nowhere else."""
 
+import fcntl
 import json
 import os
 import signal
+import socket
 import stat
 import subprocess
 import sys
-from datetime import datetime
+from collections.abc import Sequence
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 from botocore.session import Session
-from cli_process import COMMAND, run
+from cli_process import COMMAND, ended, run
 from pytest_httpserver import HTTPServer
 
+from calling import ROLE
 from cognito_devtoken.cli import main
-from cognito_devtoken.cli._trade import Credentials
 from cognito_devtoken.emulator import Emulator, Pool
 from patience import PATIENCE
 from pools import POOL
@@ -227,21 +232,17 @@ class TestCredentials:
         assert "refers to its own profile.\nPass --profile" in told
 
     @pytest.mark.parametrize(
-        ("answer", "lacking"),
+        "answer",
         [
-            ({}, "AccessKeyId, SecretKey, SessionToken, Expiration"),
-            ({"Credentials": None}, "AccessKeyId, SecretKey, SessionToken, Expiration"),
-            (
-                {"Credentials": {"AccessKeyId": "a", "SecretKey": "canary", "SessionToken": 1}},
-                "SessionToken, Expiration",
-            ),
+            {},
+            {"Credentials": None},
+            {"Credentials": {"AccessKeyId": "a", "SecretKey": "canary", "SessionToken": 1}},
         ],
     )
     @pytest.mark.parametrize("command", [["credentials", *ASK], EXEC])
-    def test_missing_members_of_the_response_are_named(
+    def test_an_incomplete_response_is_refused(
         self,
         answer: dict[str, Any],
-        lacking: str,
         command: list[str],
         httpserver: HTTPServer,
         capfd: pytest.CaptureFixture[str],
@@ -254,10 +255,12 @@ class TestCredentials:
 
         assert main(command) == 255
 
-        assert capfd.readouterr() == (
-            "",
-            f"\ncognito-devtoken: [ERROR]: The credentials from Cognito lack {lacking}.\n",
+        out, err = capfd.readouterr()
+        assert out == ""
+        assert err.startswith(
+            "\ncognito-devtoken: [ERROR]: The credentials do not fit the token: they lack a member."
         )
+        assert "canary" not in err
 
     def test_their_file_is_readable_by_its_owner_only(self, tmp_path: Path) -> None:
         path = tmp_path / "credentials"
@@ -267,15 +270,167 @@ class TestCredentials:
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         assert json.loads(path.read_text())["Version"] == 1
 
-    def test_no_secret_is_in_their_repr(self) -> None:
-        shown = repr(
-            Credentials(
-                access_key_id="id",
-                secret_access_key="canary",
-                session_token="canary",
-                expiration="",
-            )
-        )
 
-        assert "canary" not in shown
-        assert "id" in shown
+POLICY = '{"Statement": {"Effect": "Allow", "Action": "s3:*", "Resource": "canary-policy"}}'
+BASIC = ("--role-arn", ROLE, "--duration-seconds", "900", "--policy", POLICY)
+
+
+class TestRole:
+    @pytest.mark.parametrize(
+        ("words", "operation", "seconds"),
+        [
+            ((), "GetCredentialsForIdentity", 3600),
+            (("--custom-role-arn", ROLE), "GetCredentialsForIdentity", 3600),
+            (BASIC, "AssumeRoleWithWebIdentity", 900),
+        ],
+    )
+    @pytest.mark.parametrize("command", ["credentials", "exec"])
+    def test_the_options_decide_the_exchange(
+        self,
+        words: Sequence[str],
+        operation: str,
+        seconds: int,
+        command: str,
+        emulator: Emulator,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", emulator.endpoint_url)
+        if command == "credentials":
+            done = run("credentials", *ASK, *words)
+            expiration = json.loads(done.stdout)["Expiration"]
+        else:
+            done = run("exec", "--credentials", *ASK, *words, "--", sys.executable, "-c", SHOW)
+            expiration = json.loads(done.stdout)[0]["AWS_CREDENTIAL_EXPIRATION"]
+
+        assert (done.returncode, done.stderr) == (0, "")
+        assert emulator.calls[operation] == 1
+        left = datetime.fromisoformat(expiration) - datetime.now(UTC)
+        assert timedelta(seconds=seconds - PATIENCE) < left <= timedelta(seconds=seconds)
+
+    def test_sts_gets_the_role_unsigned_and_the_endpoint_of_cognito_does_not_apply(
+        self,
+        emulator: Emulator,
+        httpserver: HTTPServer,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        refusal = (
+            "<ErrorResponse><Error><Code>MalformedPolicyDocument</Code></Error></ErrorResponse>"
+        )
+        httpserver.expect_request("/").respond_with_data(refusal, 400, content_type="text/xml")
+        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", httpserver.url_for("/"))
+        arns = ("--policy-arns", f"arn={ROLE}", f"arn={ROLE}2")
+        words = (*BASIC, *arns, "--role-session-name", "app", "--debug")
+
+        assert main(["credentials", *ASK, *words, "--endpoint-url", emulator.endpoint_url]) == 254
+
+        ((sent, _),) = httpserver.log
+        assert "Authorization" not in sent.headers
+        members = dict(parse_qsl(sent.get_data(as_text=True)))
+        token = members.pop("WebIdentityToken")
+        assert members == {
+            "Action": "AssumeRoleWithWebIdentity",
+            "Version": "2011-06-15",
+            "RoleArn": ROLE,
+            "RoleSessionName": "app",
+            "DurationSeconds": "900",
+            "Policy": POLICY,
+            "PolicyArns.member.1.arn": ROLE,
+            "PolicyArns.member.2.arn": f"{ROLE}2",
+        }
+        err = capsys.readouterr().err
+        assert "(MalformedPolicyDocument) when calling the AssumeRoleWithWebIdentity" in err
+        for secret in (token, "canary-policy", os.environ["AWS_SECRET_ACCESS_KEY"]):
+            assert secret not in err
+
+    @pytest.mark.parametrize("command", [["credentials"], ["exec", "--credentials"]])
+    def test_no_secret_is_in_the_debug_log(
+        self,
+        command: list[str],
+        emulator: Emulator,
+        monkeypatch: pytest.MonkeyPatch,
+        tmp_path: Path,
+    ) -> None:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", emulator.endpoint_url)
+        program = ("--", sys.executable, "-c", SHOW) if command[0] == "exec" else ()
+        path = tmp_path / "policy"
+        path.write_text(POLICY)
+        words = (*BASIC[:-1], f"file://{path}", "--debug")
+
+        done = run(*command, *ASK, *words, *program)
+
+        found = json.loads(done.stdout)
+        if program:
+            environ, arguments = found
+            secrets = [environ[name] for name in ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")]
+            secrets.append(environ["COGNITO_IDENTITY_TOKEN"])
+        else:
+            secrets, arguments = [found["SecretAccessKey"], found["SessionToken"]], ""
+        assert "AssumeRoleWithWebIdentity answered" in done.stderr
+        for secret in (*secrets, "canary-policy", "user-42"):
+            assert secret not in done.stderr
+            assert secret not in arguments
+
+
+class TestCache:
+    @pytest.fixture(autouse=True)
+    def _home(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+    def test_processes_that_start_together_make_the_calls_of_one(self, emulator: Emulator) -> None:
+        command = [*COMMAND, "credentials", "--cache", *ASK]
+        with ExitStack() as stack:
+            started = [
+                stack.enter_context(
+                    ended(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
+                )
+                for _ in range(4)
+            ]
+            printed = {process.communicate(timeout=PATIENCE)[0] for process in started}
+
+        assert len(printed) == 1
+        assert json.loads(printed.pop())["AccessKeyId"].startswith("ASIA")
+        assert set(emulator.calls.values()) == {1}
+
+    def test_each_role_and_user_has_its_own_file(self, emulator: Emulator, tmp_path: Path) -> None:
+        other = (*ASK[:2], "--logins", f"{POOL.developer_provider}=user-43")
+        for arguments in (ASK, other, (*ASK, "--custom-role-arn", ROLE)) * 2:
+            assert main(["credentials", "--cache", *arguments]) == 0
+
+        assert emulator.calls["GetCredentialsForIdentity"] == 3
+        files = list((tmp_path / "cache" / "cognito-devtoken").iterdir())
+        assert len(files) == 6
+        assert not any("user" in path.name for path in files)
+        assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
+
+    def test_ctrl_c_leaves_no_part_of_a_file_and_no_lock(self, tmp_path: Path) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            silent.settimeout(PATIENCE)
+            url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+            command = [*COMMAND, "credentials", "--cache", *ASK, "--endpoint-url", url]
+            with ended(subprocess.Popen(command, stdout=subprocess.PIPE, text=True)) as process:
+                connection, _ = silent.accept()
+                process.send_signal(signal.SIGINT)
+                out, _ = process.communicate(timeout=PATIENCE)
+                connection.close()
+
+        assert (process.returncode, out) == (130, "")
+        (left,) = (tmp_path / "cache" / "cognito-devtoken").iterdir()
+        assert left.suffix == ".lock"
+        with left.open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    def test_nothing_is_logged_twice(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["credentials", "--cache", "--debug", *ASK]) == 0
+
+        assert capsys.readouterr().err.count("GetCredentialsForIdentity answered") == 1
+
+    def test_an_output_file_is_written_from_the_cache_too(
+        self, tmp_path: Path, emulator: Emulator
+    ) -> None:
+        paths = [tmp_path / "first", tmp_path / "second"]
+        for path in paths:
+            assert main(["credentials", "--cache", *ASK, "--output-file", str(path)]) == 0
+
+        assert paths[0].read_text() == paths[1].read_text()
+        assert emulator.calls["GetCredentialsForIdentity"] == 1

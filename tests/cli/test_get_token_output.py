@@ -169,6 +169,31 @@ class TestOutputFile:
         assert json.loads(path.read_text()).keys() == {"IdentityId", "Token"}
         assert [each.name for each in tmp_path.iterdir()] == ["token"]
 
+    @pytest.mark.parametrize(
+        ("query", "text"),
+        [
+            ("Token", "opaque"),
+            ("IdentityId", "us-east-1:0"),
+            ("[[Token], [Token]]", "opaque\n" * 2),
+        ],
+    )
+    def test_a_single_value_as_text_has_no_line_end_which_sdks_would_send(
+        self,
+        query: str,
+        text: str,
+        recording_server: HTTPServer,
+        tmp_path: Path,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        path = tmp_path / "token"
+        words = [*ASK, "--query", query, "--output", "text"]
+
+        assert main([*words, "--output-file", str(path)]) == 0
+        assert main(words) == 0
+
+        assert path.read_bytes() == text.encode()
+        assert capsys.readouterr().out == text.removesuffix("\n") + "\n"
+
     def test_an_unusable_path_is_refused_before_anything_is_sent(
         self, tmp_path: Path, emulator: Emulator, capsys: pytest.CaptureFixture[str]
     ) -> None:

@@ -12,9 +12,11 @@ from typing import Any
 
 import pytest
 import uvicorn
+from prometheus_client.parser import text_string_to_metric_families
 
-from calling import GET_TOKEN, USER, Clock, ask, boto, post, post_json, refusal
+from calling import GET_TOKEN, USER, Clock, ask, boto, post, post_form, post_json, refusal
 from cognito_devtoken.emulator import Behavior, Call, Emulator, Pool
+from cognito_devtoken.emulator._wire import HttpRequest, received
 from patience import PATIENCE
 from pools import OTHER_POOL, POOL
 
@@ -144,6 +146,54 @@ class TestLife:
         assert threading.active_count() == before
 
 
+class TestCounts:
+    def test_calls_are_counted_over_http_as_on_the_object(
+        self, emulator: Emulator, cognito: Any
+    ) -> None:
+        ask(cognito)
+        ask(cognito)
+        post_json(emulator, "{}", 'no"\\é')
+        post_form(emulator, "Action=two%0Alines")
+
+        status, headers, body = post(emulator, b"", {}, "GET", "/metrics")
+
+        assert (status, headers["content-type"]) == (
+            200,
+            "text/plain; version=0.0.4; charset=utf-8",
+        )
+        (family,) = text_string_to_metric_families(body.decode())
+        assert (family.name, family.type) == ("cognito_emulator_calls", "counter")
+        found = {sample.labels["operation"]: sample.value for sample in family.samples}
+        assert found == emulator.calls
+        assert found[GET_TOKEN] == 2
+
+    def test_its_repr_names_address_pools_and_calls(self, emulator: Emulator) -> None:
+        post_json(emulator, "{}")
+        assert repr(emulator) == (
+            f"<Emulator {emulator.endpoint_url}, pools: {POOL.identity_pool_id}, "
+            f"{OTHER_POOL.identity_pool_id}, calls: 1>"
+        )
+
+    def test_its_repr_shows_no_credentials_and_needs_no_server(self) -> None:
+        emulator = Emulator(POOL, credentials={"AKIATEST": "canary-secret"})
+
+        assert repr(emulator) == (
+            f"<Emulator not running, pools: {POOL.identity_pool_id}, calls: 0>"
+        )
+
+    def test_an_emulator_that_is_refused_has_a_repr_too(self) -> None:
+        emulator = Emulator.__new__(Emulator)
+        with pytest.raises(ValueError, match="port"):
+            Emulator.__init__(emulator, port=-1)
+
+        assert repr(emulator) == "<Emulator not running, pools: , calls: 0>"
+
+    def test_a_request_shows_no_secret(self) -> None:
+        request = HttpRequest("GET", "canary=1", {"authorization": "canary"}, b"canary")
+
+        assert "canary" not in f"{request} {received(request)}"
+
+
 class TestRenewal:
     @pytest.mark.external
     def test_a_renewed_emulator_keeps_only_its_address_and_keys(self) -> None:
@@ -191,9 +241,9 @@ class TestRenewal:
 
     def test_invalid_settings_change_nothing(self) -> None:
         emulator = Emulator(POOL)
-        with pytest.raises(ValueError, match="latency is out of range"):
+        with pytest.raises(ValueError, match="latency must be 0 s or more"):
             emulator._renew(OTHER_POOL, latency=-1)
-        with pytest.raises(ValueError, match="calls_per_second is out of range"):
+        with pytest.raises(ValueError, match="calls_per_second must be more than 0"):
             emulator._renew(OTHER_POOL, calls_per_second=0)
 
         assert (emulator.pools, emulator.latency) == ((POOL,), 0)
@@ -209,7 +259,7 @@ class TestSettings:
             Emulator(Pool(), Pool(developer_provider="other"))
 
     def test_an_invalid_address_is_refused(self) -> None:
-        with pytest.raises(ValueError, match="port is out of range: 65536"):
+        with pytest.raises(ValueError, match="port must be 0 to 65535, not 65536"):
             Emulator(port=65_536)
         with pytest.raises(ValueError, match="host must not be empty"):
             Emulator(host="")

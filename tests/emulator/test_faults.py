@@ -9,7 +9,19 @@ from typing import Any
 import pytest
 from botocore import UNSIGNED
 
-from calling import GET_TOKEN, ROLE, USER, Clock, ask, boto, post, post_form, post_json, refusal
+from calling import (
+    COGNITO,
+    GET_TOKEN,
+    ROLE,
+    USER,
+    Clock,
+    ask,
+    boto,
+    post,
+    post_form,
+    post_json,
+    refusal,
+)
 from cognito_devtoken._aws.errors import _BY_CODE
 from cognito_devtoken.emulator import Call, Emulator
 from patience import PATIENCE
@@ -48,6 +60,34 @@ class TestFaults:
             emulator.fail_next(stem)
             emulator.fail_next(f"{stem}Exception")
         emulator.fail_next("SomethingNewException")
+
+    def test_a_fault_of_an_operation_leaves_other_calls_alone(
+        self, emulator: Emulator, cognito: Any
+    ) -> None:
+        pool_id = POOL.identity_pool_id
+        emulator.fail_next("ResourceConflictException", operation="GetId")
+        emulator.fail_next("InternalErrorException", status=400)
+
+        assert refusal(ask, cognito)[0] == "InternalErrorException"
+        assert ask(cognito)["Token"]
+        assert refusal(cognito.get_id, IdentityPoolId=pool_id)[0] == "ResourceConflictException"
+        assert refusal(cognito.get_id, IdentityPoolId=pool_id)[0] == "NotAuthorizedException"
+
+    @pytest.mark.parametrize("fault", ["drop_next", "cut_next"])
+    def test_a_broken_connection_may_be_that_of_an_operation(
+        self, emulator: Emulator, fault: str
+    ) -> None:
+        getattr(emulator, fault)(operation="GetId")
+
+        assert post_json(emulator, "{}")[0] == 400
+        with pytest.raises((ConnectionError, http.client.HTTPException)):
+            post_json(emulator, "{}", "GetId")
+
+    def test_a_fault_of_an_unknown_operation_is_refused(self, emulator: Emulator) -> None:
+        with pytest.raises(ValueError, match=r"no operation GetID; did you mean GetId\?"):
+            emulator.drop_next(operation="GetID")
+        with pytest.raises(ValueError, match=r"The emulator has no operation Zzz\."):
+            emulator.fail_next("InternalErrorException", operation="Zzz")
 
     @pytest.mark.parametrize("times", [0, -1])
     def test_a_fault_that_never_occurs_is_refused(self, emulator: Emulator, times: int) -> None:
@@ -160,6 +200,39 @@ class TestFaults:
                 clock.at += 1
 
         assert codes == ["ValidationException", "TooManyRequestsException", "ValidationException"]
+
+    @pytest.mark.external
+    def test_each_operation_may_have_its_own_limit(self) -> None:
+        limits = {"GetCredentialsForIdentity": 1, "AssumeRoleWithWebIdentity": 1}
+        with Emulator(POOL, calls_per_second=limits, clock=Clock()) as emulator:
+            cognito, sts = (boto(each, emulator) for each in ("cognito-identity", "sts"))
+            token = [ask(cognito) for _ in range(3)][-1]
+            logins = {COGNITO: token["Token"]}
+
+            def trade() -> Any:
+                return cognito.get_credentials_for_identity(
+                    IdentityId=token["IdentityId"], Logins=logins
+                )
+
+            def assume() -> Any:
+                return sts.assume_role_with_web_identity(
+                    RoleArn=ROLE, RoleSessionName="app", WebIdentityToken=token["Token"]
+                )
+
+            assert trade()["Credentials"]
+            assert refusal(trade) == ("TooManyRequestsException", "Rate exceeded")
+            assert assume()["Credentials"]
+            assert refusal(assume) == ("Throttling", "Rate exceeded")
+            emulator.calls_per_second = None
+            assert assume()["Credentials"]
+
+    def test_a_limit_of_an_unknown_operation_or_out_of_range_is_refused(self) -> None:
+        with pytest.raises(ValueError, match=r"no operation GetIds; did you mean GetId\?"):
+            Emulator(calls_per_second={"GetIds": 1})
+        with pytest.raises(
+            ValueError, match=r"calls_per_second of GetId must be more than 0, not 0\."
+        ):
+            Emulator(calls_per_second={"GetId": 0})
 
     def test_a_response_takes_at_least_the_latency(self, emulator: Emulator) -> None:
         emulator.latency = 0.05

@@ -1,13 +1,14 @@
 """Which user has which identity: the rules of the developer guide, without I/O."""
 
-from collections.abc import Iterable
-
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cognito_devtoken.emulator import Behavior, Pool
-from cognito_devtoken.emulator._identities import Identity, Login, anonymous, resolve
+from cognito_devtoken.emulator._directory import Directory as Stored
+from cognito_devtoken.emulator._directory import Identity, Login, StoredPool
+from cognito_devtoken.emulator._identities import anonymous, resolve
 from cognito_devtoken.emulator._wire import Refusal
 
 
@@ -18,12 +19,11 @@ GOOGLE, GOOGLE_2, APPLE = Login("google", "1"), Login("google", "2"), Login("app
 MERGE = Behavior(public_login_of_another_identity="merge")
 
 
-class Directory:
-    """What the service stores between decisions."""
+class Directory(Stored):
+    """What the service stores, and the decisions on it."""
 
     def __init__(self) -> None:
-        self.identities: dict[str, Identity] = {}
-        self.owners: dict[tuple[Pool, Login], str] = {}
+        super().__init__([POOL, OTHER])
 
     def ask(
         self,
@@ -33,26 +33,22 @@ class Directory:
         behavior: Behavior = Behavior(),  # noqa: B008
     ) -> str:
         changed = resolve(
-            self.identities,
-            self.owners,
-            pool=pool,
+            self,
+            pool=self.pools[pool.identity_pool_id],
             identity_id=identity_id,
             logins=logins,
             behavior=behavior,
         )
-        self.store(changed)
+        self.save(changed, 0)
         return changed[0].identity_id
 
-    def store(self, changed: Iterable[Identity]) -> None:
-        for identity in changed:
-            self.identities[identity.identity_id] = identity
-            for login in identity.logins:
-                self.owners[identity.pool, login] = identity.identity_id
-
     def unauthenticated(self) -> str:
-        identity = anonymous(POOL, len(self.identities))
-        self.store([identity])
+        identity = anonymous(self, self.pools[POOL.identity_pool_id])
+        self.save([identity], 0)
         return identity.identity_id
+
+    def identity_of(self, login: Login) -> Identity:
+        return self.identities[self.owners[POOL.identity_pool_id, login]]
 
     def refused(self, *logins: Login, **options: object) -> str:
         before = dict(self.identities), dict(self.owners)
@@ -199,9 +195,58 @@ def test_a_login_never_has_two_identities(
             continue
         assert identity_id in (None, answer)
         assert directory.ask(*logins, identity_id=answer, behavior=behavior) == answer
-        assert {directory.owners[POOL, login] for login in logins} == {answer}
+        assert {directory.owners[POOL.identity_pool_id, login] for login in logins} == {answer}
 
     for identity in directory.identities.values():
         assert identity.enabled or not identity.logins
         for login in identity.logins:
-            assert directory.owners[POOL, login] == identity.identity_id
+            assert directory.owners[POOL.identity_pool_id, login] == identity.identity_id
+
+
+def test_a_user_whose_identity_was_deleted_gets_another_id_and_keeps_that(
+    directory: Directory,
+) -> None:
+    first = directory.ask(ANA)
+    directory.delete(directory.identities[first])
+
+    second = directory.ask(ANA)
+
+    assert second == directory.ask(ANA) != first
+    directory.delete(directory.identities[second])
+    assert directory.ask(ANA) not in (first, second)
+
+
+def test_an_identity_that_lost_its_last_login_is_open_to_nobody(directory: Directory) -> None:
+    ana = directory.ask(ANA)
+    directory.save([attrs.evolve(directory.identity_of(ANA), logins=frozenset())], 0)
+
+    assert directory.refused(ANA, identity_id=ana) == "NotAuthorizedException"
+    assert directory.ask(ANA) != ana
+
+
+def test_an_identity_is_dated_when_it_is_created_and_when_it_changes(directory: Directory) -> None:
+    def dates() -> tuple[float, float]:
+        identity = directory.identity_of(ANA)
+        return identity.created, identity.modified
+
+    directory.ask(ANA)
+    directory.save([directory.identity_of(ANA)], 5)
+    assert dates() == (0, 0)  # nothing has changed
+    directory.save([attrs.evolve(directory.identity_of(ANA), logins=frozenset([ANA, BOB]))], 6)
+    assert dates() == (0, 6)
+
+
+def test_a_pool_of_the_settings_has_the_providers_that_it_was_given() -> None:
+    names = {
+        "accounts.google.com",
+        "arn:aws:iam::123456789012:saml-provider/staff",
+        "cognito-idp.us-east-1.amazonaws.com/us-east-1_a",
+        "tenant.auth0.com",
+    }
+
+    pool = StoredPool.of(Pool(public_providers=names))
+
+    assert pool.public_providers == names
+    assert pool.members["OpenIdConnectProviderARNs"] == [
+        "arn:aws:iam::123456789012:oidc-provider/tenant.auth0.com"
+    ]

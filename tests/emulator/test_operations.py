@@ -4,8 +4,9 @@ import base64
 import json
 import re
 from typing import Any
-from xml.etree import ElementTree as ET
 
+import attrs
+import jwt as pyjwt
 import pytest
 
 from calling import (
@@ -15,11 +16,11 @@ from calling import (
     Clock,
     ask,
     boto,
+    caller_identity,
     jwt,
-    post_form,
     refusal,
 )
-from cognito_devtoken.emulator import Behavior, Emulator, Pool
+from cognito_devtoken.emulator import Behavior, Emulator, Pool, Role
 from pools import OTHER_POOL, POOL
 
 
@@ -74,6 +75,7 @@ class TestGetOpenIdTokenForDeveloperIdentity:
         [
             (jwt(iss="https://other.example", sub="a", aud="b", exp=2e9), "Issuer doesn't match"),
             (jwt(iss="https://idp.example", sub="a", exp=2e9), "Missing a required claim: aud"),
+            (jwt(iss="https://idp.example//", sub="a", aud="b", exp=2e9), "Issuer doesn't match"),
             (jwt(iss="idp.example", sub="a", aud="b", exp=1_600_000_000), ">= 1600000000"),
             (jwt(iss="idp.example", sub="a", aud="b", exp=2e9).replace(".", ".e30", 1), "Couldn't"),
         ],
@@ -135,6 +137,11 @@ class TestGetOpenIdTokenForDeveloperIdentity:
             IdentityPoolId=POOL.identity_pool_id, Logins={"idp.example": second}
         )
         assert by_google["IdentityId"] == identity_id
+
+    def test_an_issuer_that_ends_in_a_slash_is_named_without_it(self, cognito: Any) -> None:
+        token = jwt(iss="https://idp.example/", sub="ana", aud="app", exp=2e9)
+
+        assert ask(cognito, USER | {"idp.example": token})["Token"]
 
     @pytest.mark.parametrize("provider", [POOL.developer_provider, COGNITO])
     def test_a_cognito_token_is_not_accepted_as_a_login(self, cognito: Any, provider: str) -> None:
@@ -286,6 +293,80 @@ class TestGetCredentialsForIdentity:
             f"Access to Identity '{gone}' is forbidden.",
         )
 
+    @pytest.mark.external
+    def test_credentials_without_roles_are_an_invalid_configuration(self) -> None:
+        pool = attrs.evolve(POOL, authenticated_role=None)
+        with Emulator(pool) as emulator:
+            cognito = boto("cognito-identity", emulator)
+            answer = ask(cognito)
+
+            assert refusal(
+                self.credentials, cognito, answer["IdentityId"], token=answer["Token"]
+            ) == (
+                "InvalidIdentityPoolConfigurationException",
+                "Invalid identity pool configuration. Check assigned IAM roles for this pool.",
+            )
+
+    def test_a_role_may_be_chosen(self, cognito: Any, emulator: Emulator) -> None:
+        answer = ask(cognito)
+
+        def whoami(**members: str) -> str:
+            got = cognito.get_credentials_for_identity(
+                IdentityId=answer["IdentityId"], Logins={COGNITO: answer["Token"]}, **members
+            )
+            return str(caller_identity(emulator, got["Credentials"])["Arn"])
+
+        assumed = "arn:aws:sts::123456789012:assumed-role"
+        assert whoami() == f"{assumed}/authenticated/CognitoIdentityCredentials"
+        assert whoami(CustomRoleArn=ROLE) == f"{assumed}/app/CognitoIdentityCredentials"
+        code, _ = refusal(whoami, CustomRoleArn="arn:aws:iam::123456789012:user/app")
+        assert code == "InvalidParameterException"
+
+    @pytest.mark.external
+    def test_only_a_role_of_the_pool_may_be_chosen_if_configured(self) -> None:
+        with Emulator(POOL, behavior=Behavior(custom_role="of_pool")) as emulator:
+            cognito = boto("cognito-identity", emulator)
+            answer = ask(cognito)
+
+            def trade(role: str | None) -> Any:
+                return cognito.get_credentials_for_identity(
+                    IdentityId=answer["IdentityId"],
+                    Logins={COGNITO: answer["Token"]},
+                    CustomRoleArn=role,
+                )
+
+            assert trade(POOL.authenticated_role)["Credentials"]
+            assert refusal(trade, ROLE) == (
+                "NotAuthorizedException",
+                f"Access to Role '{ROLE}' is forbidden.",
+            )
+
+    def test_a_guest_gets_the_role_of_guests(self, cognito: Any, emulator: Emulator) -> None:
+        guest = cognito.get_id(IdentityPoolId=OTHER_POOL.identity_pool_id)["IdentityId"]
+
+        got = cognito.get_credentials_for_identity(IdentityId=guest)["Credentials"]
+
+        assert "/unauthenticated/" in caller_identity(emulator, got)["Arn"]
+
+    @pytest.mark.external
+    @pytest.mark.parametrize("forwards", [True, False])
+    def test_a_role_without_tag_session_refuses_tags_if_they_are_forwarded(
+        self, forwards: bool
+    ) -> None:
+        role = Role(str(POOL.authenticated_role), allows_tag_session=False)
+        with Emulator(POOL, roles=[role], behavior=Behavior(forwards_tags=forwards)) as emulator:
+            cognito = boto("cognito-identity", emulator)
+            plain, tagged = ask(cognito), ask(cognito, PrincipalTags={"team": "blue"})
+
+            assert self.credentials(cognito, plain["IdentityId"], token=plain["Token"])
+            if forwards:
+                code, _ = refusal(
+                    self.credentials, cognito, tagged["IdentityId"], token=tagged["Token"]
+                )
+                assert code == "InvalidIdentityPoolConfigurationException"
+            else:
+                assert self.credentials(cognito, tagged["IdentityId"], token=tagged["Token"])
+
     def test_an_unknown_identity_is_not_found(self, cognito: Any) -> None:
         assert refusal(self.credentials, cognito, "us-east-1:0") == (
             "ResourceNotFoundException",
@@ -293,85 +374,125 @@ class TestGetCredentialsForIdentity:
         )
 
 
-class TestAssumeRoleWithWebIdentity:
-    def assume(self, sts: Any, token: str, **members: Any) -> Any:
-        return sts.assume_role_with_web_identity(
-            RoleArn=ROLE, RoleSessionName="app", WebIdentityToken=token, **members
+class TestGetOpenIdToken:
+    def token(self, cognito: Any, identity_id: str, **logins: str) -> Any:
+        logins = {COGNITO if name == "token" else name: text for name, text in logins.items()}
+        return cognito.get_open_id_token(IdentityId=identity_id, Logins=logins)
+
+    def test_a_guest_gets_a_token_of_ten_minutes_that_sts_takes(
+        self, cognito: Any, sts: Any
+    ) -> None:
+        guest = cognito.get_id(IdentityPoolId=OTHER_POOL.identity_pool_id)["IdentityId"]
+
+        got = self.token(cognito, guest)
+
+        claims = pyjwt.decode(got["Token"], options={"verify_signature": False})
+        assert got["IdentityId"] == claims["sub"] == guest
+        assert claims["amr"] == ["unauthenticated"]
+        assert claims["exp"] - claims["iat"] == 600
+        assumed = sts.assume_role_with_web_identity(
+            RoleArn=ROLE, RoleSessionName="app", WebIdentityToken=got["Token"]
         )
+        assert assumed["SubjectFromWebIdentityToken"] == guest
 
-    def test_a_token_is_exchanged_for_credentials(self, cognito: Any, sts: Any) -> None:
-        answer = ask(cognito)
+    def test_a_public_login_gets_a_token_that_names_its_provider(self, cognito: Any) -> None:
+        logins = {"idp.example": "ana"}
+        identity_id = cognito.get_id(IdentityPoolId=POOL.identity_pool_id, Logins=logins)
 
-        got = self.assume(sts, answer["Token"], DurationSeconds=900)
+        got = self.token(cognito, identity_id["IdentityId"], **logins)
 
-        assert got["SubjectFromWebIdentityToken"] == answer["IdentityId"]
-        assert got["Audience"] == POOL.identity_pool_id
-        assert got["Provider"] == COGNITO
-        assert got["AssumedRoleUser"]["Arn"] == "arn:aws:sts::123456789012:assumed-role/app/app"
-        assert got["Credentials"]["Expiration"].utcoffset() is not None
-
-    def test_a_token_not_signed_by_the_emulator_is_refused(self, sts: Any) -> None:
-        assert refusal(self.assume, sts, "nonsense")[0] == "InvalidIdentityToken"
+        claims = pyjwt.decode(got["Token"], options={"verify_signature": False})
+        assert claims["amr"][:2] == ["authenticated", "idp.example"]
 
     @pytest.mark.external
-    def test_an_expired_token_is_refused(self) -> None:
-        clock = Clock()
-        with Emulator(POOL, clock=clock) as emulator:
-            token = ask(boto("cognito-identity", emulator), TokenDuration=1)["Token"]
-            clock.at += 1
+    def test_a_guest_who_logs_in_keeps_the_identity(self) -> None:
+        pool = attrs.evolve(POOL, allow_unauthenticated=True)
+        with Emulator(pool) as emulator:
+            cognito = boto("cognito-identity", emulator)
+            guest = cognito.get_id(IdentityPoolId=pool.identity_pool_id)["IdentityId"]
 
-            assert refusal(self.assume, boto("sts", emulator), token) == (
-                "ExpiredTokenException",
-                "Token expired: current date/time 1700000001 must be before the expiration "
-                "date/time 1700000001",
+            assert self.token(cognito, guest, **{"idp.example": "ana"})["IdentityId"] == guest
+            assert refusal(self.token, cognito, guest)[0] == "NotAuthorizedException"
+
+    def test_an_identity_with_logins_requires_one(self, cognito: Any) -> None:
+        identity_id = ask(cognito)["IdentityId"]
+
+        assert refusal(self.token, cognito, identity_id) == (
+            "NotAuthorizedException",
+            f"Access to Identity '{identity_id}' is forbidden.",
+        )
+
+    def test_a_guest_is_refused_once_the_pool_does_not_allow_them(self, cognito: Any) -> None:
+        pool_id = OTHER_POOL.identity_pool_id
+        guest = cognito.get_id(IdentityPoolId=pool_id)["IdentityId"]
+        cognito.update_identity_pool(
+            IdentityPoolId=pool_id,
+            IdentityPoolName="closed",
+            AllowUnauthenticatedIdentities=False,
+            AllowClassicFlow=True,
+        )
+
+        for call in (self.token, TestGetCredentialsForIdentity().credentials):
+            assert refusal(call, cognito, guest) == (
+                "NotAuthorizedException",
+                "Unauthenticated access is not supported for this identity pool.",
             )
 
     @pytest.mark.external
-    def test_credentials_live_as_long_as_requested(self) -> None:
-        with Emulator(POOL, clock=Clock()) as emulator:
-            token = ask(boto("cognito-identity", emulator))["Token"]
-            got = self.assume(boto("sts", emulator), token, DurationSeconds=900)
+    def test_a_pool_without_the_classic_flow_refuses(self) -> None:
+        with Emulator(attrs.evolve(OTHER_POOL, allow_classic_flow=False)) as emulator:
+            cognito = boto("cognito-identity", emulator)
+            guest = cognito.get_id(IdentityPoolId=OTHER_POOL.identity_pool_id)["IdentityId"]
 
-        assert got["Credentials"]["Expiration"].timestamp() == Clock.at + 900
+            assert refusal(self.token, cognito, guest) == (
+                "InvalidParameterException",
+                "Basic (classic) flow is not enabled, please use enhanced flow.",
+            )
 
-    def test_characters_not_allowed_in_xml_are_replaced(
-        self, cognito: Any, emulator: Emulator
-    ) -> None:
-        fields = f"RoleArn={ROLE}&RoleSessionName=a%00b&WebIdentityToken={ask(cognito)['Token']}"
-
-        status, _, body = post_form(emulator, f"Action=AssumeRoleWithWebIdentity&{fields}")
-
-        assert status == 200
-        assert ET.fromstring(body).findtext(".//{*}Arn", "").endswith("/a?b")
-
-    def test_a_form_with_too_many_fields_is_refused(self, emulator: Emulator) -> None:
-        status, _, body = post_form(emulator, "a=1&" * 1000)
-
-        assert (status, b"<Code>InvalidAction</Code>" in body) == (400, True)
-
-    @pytest.mark.parametrize(
-        "seconds", ["899", "43201", "1h", "9" * 5000, "00090000000000000000000"]
-    )
-    def test_a_duration_out_of_range_is_refused(
-        self, cognito: Any, emulator: Emulator, seconds: str
-    ) -> None:
-        token = ask(cognito)["Token"]
-        fields = f"RoleArn={ROLE}&RoleSessionName=a&WebIdentityToken={token}"
-        fields += f"&DurationSeconds={seconds}"
-
-        status, headers, body = post_form(emulator, f"Action=AssumeRoleWithWebIdentity&{fields}")
-
-        assert status == 400
-        assert headers["content-type"] == "text/xml"
-        assert b"<Code>ValidationError</Code>" in body
-
-    def test_a_missing_member_is_a_validation_error(self, emulator: Emulator) -> None:
-        _, _, body = post_form(emulator, "Action=AssumeRoleWithWebIdentity&RoleArn=a")
-
-        assert b"at 'roleSessionName' failed to satisfy constraint: Member must not" in body
-
-    def test_another_sts_operation_is_refused(self, sts: Any) -> None:
-        assert refusal(sts.get_caller_identity) == (
-            "InvalidAction",
-            "Could not find operation GetCallerIdentity for version 2011-06-15",
+    def test_an_unknown_identity_is_not_found(self, cognito: Any) -> None:
+        assert refusal(self.token, cognito, "us-east-1:0") == (
+            "ResourceNotFoundException",
+            "Identity 'us-east-1:0' not found.",
         )
+
+    def test_a_developers_name_or_token_is_refused(self, cognito: Any) -> None:
+        answer = ask(cognito)
+
+        assert refusal(
+            self.token, cognito, answer["IdentityId"], **{POOL.developer_provider: "user-42"}
+        ) == ("InvalidParameterException", "Please provide a valid public provider")
+        assert refusal(self.token, cognito, answer["IdentityId"], token=answer["Token"]) == (
+            "NotAuthorizedException",
+            "Invalid login token. Can't pass in a Cognito token.",
+        )
+
+    @pytest.mark.external
+    def test_a_developers_token_is_accepted_if_configured(self) -> None:
+        behavior = Behavior(
+            own_login_in_classic_flow="accept", public_login_of_another_identity="merge"
+        )
+        with Emulator(POOL, behavior=behavior) as emulator:
+            cognito = boto("cognito-identity", emulator)
+            answer = ask(cognito)
+            other = ask(cognito, {POOL.developer_provider: "user-43"})
+
+            got = self.token(cognito, answer["IdentityId"], token=answer["Token"])
+
+            old, new = (
+                pyjwt.decode(each["Token"], options={"verify_signature": False})
+                for each in (answer, got)
+            )
+            assert (new["sub"], new["amr"]) == (old["sub"], old["amr"])
+            assert new["exp"] - new["iat"] == 600
+            code, _ = refusal(self.token, cognito, answer["IdentityId"])
+            assert code == "NotAuthorizedException"
+            code, _ = refusal(self.token, cognito, answer["IdentityId"], token=other["Token"])
+            assert code == "NotAuthorizedException"
+            cognito.merge_developer_identities(
+                IdentityPoolId=POOL.identity_pool_id,
+                DeveloperProviderName=POOL.developer_provider,
+                SourceUserIdentifier="user-43",
+                DestinationUserIdentifier="user-42",
+            )
+            code, message = refusal(self.token, cognito, other["IdentityId"], token=other["Token"])
+            assert message == f"Access to Identity '{other['IdentityId']}' is forbidden."

@@ -3,14 +3,14 @@
 from datetime import UTC, datetime
 
 import pytest
-from botocore.auth import SigV4Auth
+from botocore.auth import SigV4Auth, SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cognito_devtoken.emulator._sigv4 import check_signature
-from cognito_devtoken.emulator._wire import Refusal
+from cognito_devtoken.emulator._sigv4 import Caller, check_signature
+from cognito_devtoken.emulator._wire import HttpRequest, Refusal
 
 
 KEY, SECRET = "AKIAEXAMPLE", "secret/key+example"
@@ -38,9 +38,14 @@ def now() -> float:
     return datetime.now(UTC).timestamp()
 
 
+def check(known: dict[str, str], headers: dict[str, str], body: bytes, at: float) -> None:
+    request = HttpRequest("POST", "", headers, body)
+    check_signature(request, "cognito-identity", known.get, at)
+
+
 def code(headers: dict[str, str], body: bytes = b"{}", *, later: float = 0) -> str | None:
     try:
-        check_signature(KNOWN, headers=headers, body=body, now=now() + later)
+        check(KNOWN, headers, body, now() + later)
     except Refusal as refusal:
         assert refusal.status == 400
         return refusal.code
@@ -79,12 +84,12 @@ def test_a_changed_body_is_refused() -> None:
 
 def test_another_secret_is_refused() -> None:
     with pytest.raises(Refusal, match="InvalidSignatureException"):
-        check_signature({KEY: "another"}, headers=signed(b"{}"), body=b"{}", now=now())
+        check({KEY: "another"}, signed(b"{}"), b"{}", now())
 
 
 def test_an_unknown_key_is_refused() -> None:
     with pytest.raises(Refusal, match="UnrecognizedClientException"):
-        check_signature({}, headers=signed(b"{}"), body=b"{}", now=now())
+        check({}, signed(b"{}"), b"{}", now())
 
 
 def test_a_missing_signature_is_refused() -> None:
@@ -141,3 +146,33 @@ def test_an_incomplete_signature_is_refused(changes: dict[str, str]) -> None:
 )
 def test_a_clock_may_be_off_by_five_minutes(later: float, wanted: str | None) -> None:
     assert code(signed(b"{}"), later=later) == wanted
+
+
+@pytest.mark.parametrize("query", ["", "Action=GetCallerIdentity&Version=2011-06-15&a=b%20c%2B&e="])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_the_method_and_the_fields_in_the_address_are_part_of_the_signature(
+    method: str, query: str
+) -> None:
+    request = AWSRequest(method, f"http://127.0.0.1:9229/?{query}")
+    SigV4Auth(Credentials(KEY, SECRET), "sts", "us-east-1").add_auth(request)
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    headers["host"] = "127.0.0.1:9229"
+
+    check_signature(HttpRequest(method, query, headers, b""), "sts", KNOWN.get, now())
+    for changed in (
+        HttpRequest("PUT", query, headers, b""),
+        HttpRequest(method, f"{query}&x=y", headers, b""),
+    ):
+        with pytest.raises(Refusal, match="InvalidSignatureException"):
+            check_signature(changed, "sts", KNOWN.get, now())
+
+
+def test_a_caller_is_named_by_the_header_or_by_a_signed_address() -> None:
+    url = "http://127.0.0.1:9229/?Action=GetCallerIdentity"
+    presigned = AWSRequest("GET", url)
+    SigV4QueryAuth(Credentials(KEY, SECRET), "sts", "eu-west-1").add_auth(presigned)
+    query = str(presigned.url).partition("?")[2]
+
+    assert Caller.of(HttpRequest("POST", "", signed(b""), b"")) == Caller(KEY, "us-east-1")
+    assert Caller.of(HttpRequest("GET", query, {}, b"")) == Caller(KEY, "eu-west-1")
+    assert Caller.of(HttpRequest("GET", "", {"authorization": "Basic a"}, b"")) == Caller()

@@ -12,8 +12,8 @@ import pytest
 
 from cognito_devtoken import DevTokenClient, TokenRequest
 from cognito_devtoken.emulator import Behavior, Emulator, Pool
-from cognito_devtoken.emulator._identities import Login
-from cognito_devtoken.emulator._tokens import claims_of
+from cognito_devtoken.emulator._directory import Login, StoredPool
+from cognito_devtoken.emulator._tokens import amr_of, claims_of
 from pools import OTHER_POOL, POOL
 
 
@@ -95,11 +95,10 @@ def test_header_and_claims_have_cognitos_order_and_no_spaces(emulator: Emulator)
 def test_claims_have_the_observed_shape() -> None:
     pool = Pool("us-east-1:aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee", developer_provider="login.app")
     identity_id = "us-east-1:11111111-2222-3333-4444-555555555555"
-    logins = [Login("login.app", "user-42")]
+    stored = StoredPool.of(pool)
+    amr = amr_of(stored, [Login("login.app", "user-42")], Behavior())
 
-    assert claims_of(
-        pool, identity_id, logins, {"team": "blue"}, 900, 1_700_000_000, Behavior()
-    ) == {
+    assert claims_of(stored, identity_id, amr, {"team": "blue"}, 900, 1_700_000_000, ISSUER) == {
         "sub": identity_id,
         "aud": pool.identity_pool_id,
         "amr": ["authenticated", "login.app", f"login.app:{pool.identity_pool_id}:user-42"],
@@ -113,14 +112,41 @@ def test_claims_have_the_observed_shape() -> None:
     }
 
 
-@pytest.mark.parametrize(("setting", "entries"), [("developer", 3), ("all", 5)])
-def test_amr_contains_public_providers_only_if_configured(setting: Any, entries: int) -> None:
-    logins = [Login("idp.example", "ana"), Login(POOL.developer_provider, "user-42")]
+ANA, USER_42 = Login("idp.example", "ana"), Login(POOL.developer_provider, "user-42")
+OF_ANA = ["idp.example", "arn:aws:iam::123456789012:oidc-provider/idp.example:OIDC:ana"]
+OF_USER_42 = [
+    "login.example.com",
+    f"login.example.com:{POOL.identity_pool_id}:user-42",
+]
 
-    claims = claims_of(POOL, "i", logins, None, 900, 0, Behavior(amr=setting))
 
-    assert len(claims["amr"]) == entries
-    assert "https://aws.amazon.com/tags" not in claims
+@pytest.mark.parametrize(
+    ("setting", "logins", "wanted"),
+    [
+        ("developer", [ANA, USER_42], ["authenticated", *OF_USER_42]),
+        ("all", [ANA, USER_42], ["authenticated", *OF_ANA, *OF_USER_42]),
+        ("developer", [ANA], ["authenticated", *OF_ANA]),
+        ("developer", [], ["unauthenticated"]),
+    ],
+)
+def test_amr_contains_public_providers_beside_a_developer_only_if_configured(
+    setting: Any, logins: list[Login], wanted: list[str]
+) -> None:
+    assert amr_of(StoredPool.of(POOL), logins, Behavior(amr=setting)) == wanted
+
+
+def test_amr_of_a_provider_without_an_arn_names_the_pool() -> None:
+    pool = StoredPool.of(Pool("us-east-1:0", public_providers=["graph.facebook.com"]))
+
+    amr = amr_of(pool, [Login("graph.facebook.com", "1")], Behavior())
+
+    assert amr == ["authenticated", "graph.facebook.com", "graph.facebook.com:us-east-1:0:1"]
+
+
+def test_a_guests_token_has_neither_tags_nor_the_arn_of_the_pool() -> None:
+    claims = claims_of(StoredPool.of(POOL), "i", ["unauthenticated"], None, 600, 0, ISSUER)
+
+    assert list(claims) == ["sub", "aud", "amr", "iss", "exp", "iat"]
 
 
 @pytest.mark.parametrize("seconds", [1, 1800, 86_400])

@@ -129,7 +129,7 @@ def test_the_emulator_tells_each_mistake_apart_and_creates_nothing(emulator: Emu
                 session.check()
 
     check(pool, provider)
-    assert emulator._service._identities == {}
+    assert emulator._front.service.world.directory.identities == {}
     with pytest.raises(DeveloperProviderError):
         check(pool, "login.typo")
     with pytest.raises(ResourceNotFoundError, match="IdentityPool"):

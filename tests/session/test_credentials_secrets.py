@@ -24,7 +24,7 @@ from pools import POOL
 
 
 USER = "canary-user-id"
-POLICY = '{"Statement": "canary-policy"}'
+POLICY = '{"Statement": {"Effect": "Allow", "Action": "s3:*", "Resource": "canary-policy"}}'
 ROLES = [None, ROLE, AssumeRole(ROLE, policy=POLICY)]
 
 

@@ -1,7 +1,6 @@
 """Credentials from a session: cached, refreshed and invalidated as tokens are."""
 
 import threading
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
@@ -10,41 +9,21 @@ import pytest
 
 from caching import POOL_ID, PROVIDER, Recorder, wait_until
 from calling import ROLE
-from cognito_devtoken import DevTokenClient, RefreshPolicy, TokenRequest, TokenSession
+from cognito_devtoken import DevTokenClient, TokenRequest, TokenSession
 from cognito_devtoken._session import base, credentials
 from cognito_devtoken.credentials import AssumeRole, AwsCredentials
-from cognito_devtoken.events import FetchFailed, FetchStarted, FetchSucceeded, Forgotten, HookFailed
+from cognito_devtoken.events import FetchStarted, FetchSucceeded, HookFailed
 from cognito_devtoken.exceptions import (
     ConfigurationError,
-    InternalServiceError,
     InvalidRequestError,
-    NotAuthorizedError,
-    RoleDeniedError,
     SessionClosedError,
-    StaleTokenError,
-    TokenUnavailableError,
 )
-from cognito_devtoken.testing import FakeFetcher, ManualClock, MemoryStore
+from cognito_devtoken.testing import FakeFetcher, ManualClock
 from cognito_devtoken.typing import TokenFetcher
 from patience import PATIENCE
 
 
 USER = "user-42"
-
-
-class StaleOnce(FakeFetcher):
-    """Refuses the first tokens that it is to exchange."""
-
-    def __init__(self, clock: ManualClock, times: int = 1) -> None:
-        super().__init__(clock)
-        self.times = times
-
-    def fetch_credentials(self, token: Any, role: Any = None) -> AwsCredentials:
-        made = super().fetch_credentials(token, role)
-        if self.times:
-            self.times -= 1
-            raise StaleTokenError("Invalid login token. Token expired: 2 >= 1")
-        return made
 
 
 def test_a_second_request_for_a_user_returns_the_cached_credentials(
@@ -198,303 +177,6 @@ def test_as_many_users_as_threads_do_not_block_each_other(
         found = list(pool.map(session.get_credentials, map(str, range(20))))
 
     assert len({each.access_key_id for each in found}) == 20
-
-
-def test_a_stale_token_is_replaced_once(open_session: Any, clock: ManualClock) -> None:
-    fetcher = StaleOnce(clock)
-    session = open_session(client=fetcher)
-
-    credentials = session.get_credentials(USER)
-
-    first, second = (token for token, _ in fetcher.exchanges)
-    assert first != second
-    assert len(fetcher.calls) == 2
-    assert session.get_credentials(USER) is credentials
-    stats = session.stats()
-    assert stats.invalidations_applied == 1
-    assert stats.credentials.fetches_started == stats.credentials.fetches_succeeded == 1
-    session.close()
-
-
-def test_a_second_stale_token_is_an_error(open_session: Any, clock: ManualClock) -> None:
-    fetcher = StaleOnce(clock, times=2)
-    session = open_session(client=fetcher)
-
-    with pytest.raises(StaleTokenError):
-        session.get_credentials(USER)
-
-    assert (len(fetcher.calls), len(fetcher.exchanges)) == (2, 2)
-    clock.advance(1)
-    assert session.get_credentials(USER)
-    session.close()
-
-
-def test_a_token_that_is_invalidated_in_the_middle_of_an_exchange_costs_one_retry(
-    open_session: Any, clock: ManualClock
-) -> None:
-    class Invalidated(FakeFetcher):
-        def fetch_credentials(self, token: Any, role: Any = None) -> AwsCredentials:
-            made = super().fetch_credentials(token, role)
-            if len(self.exchanges) == 1:
-                session.session._cache.invalidate(token)
-                raise StaleTokenError("Invalid login token.")
-            return made
-
-    fetcher = Invalidated(clock)
-    session = open_session(client=fetcher)
-
-    session.get_credentials(USER)
-
-    assert (len(fetcher.calls), len(fetcher.exchanges)) == (2, 2)
-    session.close()
-
-
-@pytest.mark.parametrize(
-    ("policy_grace", "duration", "age", "calls"),
-    [(0, 900, 839, 1), (0, 900, 841, 2), (0, 60, 29, 1), (0, 60, 31, 2), (90, 900, 811, 2)],
-)
-def test_a_token_that_expires_soon_is_not_exchanged(
-    policy_grace: int,
-    duration: int,
-    age: float,
-    calls: int,
-    open_session: Any,
-    fetcher: FakeFetcher,
-    clock: ManualClock,
-) -> None:
-    policy = RefreshPolicy(grace=policy_grace, refresh_ahead=policy_grace or 1)
-    session = open_session(policy=policy, token_duration=duration)
-    session.get_token(USER)
-    clock.advance(age)
-
-    session.get_credentials(USER)
-
-    assert len(fetcher.calls) == calls
-    assert fetcher.exchanges[0][0] == session.get_token(USER)
-    session.close()
-
-
-def test_a_token_shorter_than_requested_is_exchanged(open_session: Any, clock: ManualClock) -> None:
-    session = open_session(client=FakeFetcher(clock, lifetime=30))
-
-    assert session.get_credentials(USER).access_key_id
-    session.close()
-
-
-@pytest.mark.parametrize("broken", ["error", "exchange_error"])
-def test_an_outage_of_240_seconds_of_either_service_fails_no_call(
-    broken: str, open_session: Any, fetcher: FakeFetcher, clock: ManualClock, recorder: Recorder
-) -> None:
-    session = open_session()
-    due = session.get_credentials(USER)._due
-    clock.advance(due - 1)
-    setattr(fetcher, broken, InternalServiceError("down"))
-
-    for _ in range(240):
-        clock.advance(1)
-        session.get_credentials(USER)
-    recorder.wait_for(FetchFailed)
-    setattr(fetcher, broken, None)
-
-    def recovers() -> bool:
-        clock.advance(1)
-        session.get_credentials(USER)
-        return bool(session.stats().credentials.fetches_succeeded == 2)
-
-    wait_until(recovers)
-
-    assert session.stats().credentials.errors == 0
-    session.close()
-
-
-def test_what_cognito_refuses_a_user_is_refused_for_credentials_too(
-    session: Any, fetcher: FakeFetcher, clock: ManualClock, recorder: Recorder
-) -> None:
-    session.get_credentials(USER)
-    clock.advance(2500)
-    fetcher.error = NotAuthorizedError("Logins don't match.")
-
-    session.get_credentials(USER)
-    recorder.wait_for(FetchFailed, 2)
-
-    with pytest.raises(NotAuthorizedError):
-        session.get_credentials(USER)
-
-
-def test_a_denied_role_leaves_credentials_in_use(
-    session: Any, fetcher: FakeFetcher, clock: ManualClock, recorder: Recorder
-) -> None:
-    credentials = session.get_credentials(USER)
-    fetcher.exchange_error = RoleDeniedError("AccessDenied: no")
-    clock.advance(2500)
-
-    session.get_credentials(USER)
-    recorder.wait_for(FetchFailed)
-
-    assert session.get_credentials(USER) == credentials
-    health = session.health()
-    assert (health.ok, health.last_error) == (False, "RoleDeniedError")
-    with pytest.raises(RoleDeniedError):
-        session.get_credentials("another")
-
-
-def test_health_is_that_of_the_tokens_first(
-    session: Any, fetcher: FakeFetcher, clock: ManualClock
-) -> None:
-    session.get_credentials(USER)
-    assert session.health().ok
-    fetcher.error = InternalServiceError("down")
-
-    with pytest.raises(InternalServiceError):
-        session.get_credentials("another")
-
-    assert session.health().last_error == "InternalServiceError"
-
-
-def test_min_remaining_and_timeout_are_those_of_the_credentials(
-    session: Any, fetcher: FakeFetcher, clock: ManualClock
-) -> None:
-    session.get_credentials(USER)
-    clock.advance(100)
-
-    assert session.get_credentials(USER, min_remaining=3550).expires_in() == timedelta(hours=1)
-    assert len(fetcher.exchanges) == 2
-
-
-def test_a_caller_may_give_up(session: Any, fetcher: FakeFetcher) -> None:
-    with (
-        fetcher.held(),
-        pytest.raises(TokenUnavailableError, match="No credentials arrived in time"),
-    ):
-        session.get_credentials(USER, timeout=0)
-
-    assert session.get_credentials(USER)
-
-
-def test_a_wait_for_a_token_does_not_exceed_the_deadline_of_the_exchange(
-    fetcher: FakeFetcher, clock: ManualClock
-) -> None:
-    session: Any
-    with TokenSession(POOL_ID, developer_provider=PROVIDER, client=fetcher, clock=clock) as session:
-
-        def get() -> None:
-            with pytest.raises(TokenUnavailableError):
-                session.get_credentials(USER)
-
-        caller = threading.Thread(target=get)
-        with fetcher.held():
-            caller.start()
-            wait_until(lambda: bool(fetcher.calls))
-            clock.advance(15)
-            # Its worker gives up, although the call of the other worker never returns.
-            wait_until(lambda: session.stats().credentials.fetches_failed == 1)
-        caller.join(PATIENCE)
-        assert not caller.is_alive()
-        assert not fetcher.exchanges
-
-
-def test_invalidating_credentials_leaves_the_token(session: Any, fetcher: FakeFetcher) -> None:
-    credentials = session.get_credentials(USER)
-
-    session.invalidate(credentials)
-    session.invalidate(credentials)
-
-    assert session.get_credentials(USER) != credentials
-    assert (len(fetcher.calls), len(fetcher.exchanges)) == (1, 2)
-    stats = session.stats().credentials
-    assert (stats.invalidations_applied, stats.invalidations_ignored) == (1, 1)
-    assert session.stats().invalidations_applied == 0
-
-
-def test_invalidating_a_token_leaves_the_credentials(session: Any) -> None:
-    credentials = session.get_credentials(USER)
-
-    session.invalidate(session.get_token(USER))
-
-    assert session.get_credentials(USER) is credentials
-
-
-@pytest.mark.parametrize(
-    "forget",
-    [
-        lambda session, _: session.forget(USER),
-        lambda session, each: session.forget_identity(each.identity_id),
-        lambda session, _: session.clear(),
-    ],
-)
-def test_forgetting_a_user_forgets_tokens_and_credentials(
-    forget: Callable[[Any, Any], None], session: Any, fetcher: FakeFetcher, recorder: Recorder
-) -> None:
-    credentials = session.get_credentials(USER)
-    for_role = session.get_credentials(USER, role=ROLE)
-
-    forget(session, credentials)
-
-    assert session.stats().entries == session.stats().credentials.entries == 0
-    assert [event.lease for event in recorder.of(Forgotten)] == ["token", "credentials"]
-    assert session.get_credentials(USER) != credentials
-    assert session.get_credentials(USER, role=ROLE) != for_role
-    assert len(fetcher.calls) == 2
-
-
-@pytest.mark.parametrize(
-    "forget",
-    [
-        lambda session: session.forget(USER),
-        lambda session: session.forget_identity(POOL_ID),
-        lambda session: session.clear(),
-    ],
-)
-def test_forgetting_works_before_there_are_credentials(
-    forget: Callable[[Any], None], session: Any
-) -> None:
-    session.get_token(USER)
-
-    forget(session)
-
-    assert session.stats().credentials is None
-
-
-def test_credentials_that_are_exchanged_while_their_user_is_forgotten_are_not_kept(
-    fetcher: FakeFetcher, clock: ManualClock
-) -> None:
-    with TokenSession(POOL_ID, developer_provider=PROVIDER, client=fetcher, clock=clock) as session:
-        session.get_token(USER)
-        with fetcher.held(), ThreadPoolExecutor(1) as pool:
-            first = pool.submit(session.get_credentials, USER)
-            wait_until(lambda: bool(fetcher.exchanges))
-            session.forget(USER)
-            fetcher._open.set()
-            credentials = first.result(PATIENCE)
-
-        assert session.get_credentials(USER) != credentials
-        assert fetcher.exchanges[0][0] != fetcher.exchanges[1][0]
-
-
-@pytest.mark.parametrize(
-    "forget",
-    [
-        lambda session, _: session.forget(USER),
-        lambda session, each: session.forget_identity(each.identity_id),
-        lambda session, _: session.clear(),
-    ],
-)
-def test_what_another_host_forgets_is_forgotten_here(
-    forget: Callable[[Any, Any], None],
-    fetcher: FakeFetcher,
-    clock: ManualClock,
-    store: MemoryStore,
-) -> None:
-    arguments: Any = {"client": fetcher, "clock": clock, "store": store}
-    with (
-        TokenSession(POOL_ID, developer_provider=PROVIDER, **arguments) as here,
-        TokenSession(POOL_ID, developer_provider=PROVIDER, **arguments) as there,
-    ):
-        credentials = here.get_credentials(USER)
-        assert there.get_token(USER).identity_id == credentials.identity_id
-
-        forget(there, credentials)
-        wait_until(lambda: here.stats().credentials.entries == 0)  # type: ignore[union-attr]
 
 
 def test_events_say_that_they_concern_credentials(

@@ -262,5 +262,5 @@ def test_a_server_without_tls_or_that_is_too_slow_is_logged_with_what_to_do_abou
         new_host(store=open_store(url, timeout=0.01)).get(request_for())
 
     hints = [event.hint or "" for event in recorder.of(StoreFailed)]
-    assert hints[0].startswith("Use rediss:// for TLS and redis:// without")
+    assert hints[0].startswith("Begin the store's URL with rediss:// for TLS")
     assert "within the store's timeout" in hints[-1]

@@ -286,6 +286,11 @@ class Page:
             seconds,
         )
 
+    def called(self) -> list[str]:
+        """Return the URLs that the page has requested so far."""
+        found = "return performance.getEntriesByType('resource').map((entry) => entry.name)"
+        return list(self.run(found))
+
     def fetch(self, path: str, method: str = "GET") -> Any:
         """Return the status and the body of a response from the backend."""
         return self.run(

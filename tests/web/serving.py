@@ -57,13 +57,16 @@ class Cognito(Emulator):
         self.fetches = 0
         self._open = threading.Event()
         self._open.set()
+        operate = self._front._operate
 
-    async def _post(self, request: Request) -> StarletteResponse:
-        self.fetches += request.headers["amz-sdk-request"].startswith("attempt=1")
-        self.arrived.release()
-        if not self._open.is_set():
-            await asyncio.to_thread(self._open.wait)
-        return await super()._post(request)
+        async def hold(request: Request) -> StarletteResponse:
+            self.fetches += request.headers["amz-sdk-request"].startswith("attempt=1")
+            self.arrived.release()
+            if not self._open.is_set():
+                await asyncio.to_thread(self._open.wait)
+            return await operate(request)
+
+        self._front._operate = hold  # type: ignore[method-assign]
 
     @contextmanager
     def held(self) -> Generator[None]:
@@ -148,7 +151,13 @@ def settings(emulator: Emulator) -> dict[str, str]:
     }
 
 
-def ask(url: str, users: Sequence[str], then: Callable[[], None] | None = None) -> list[Response]:
+def ask(
+    url: str,
+    users: Sequence[str],
+    then: Callable[[], None] | None = None,
+    *,
+    path: str = "/cognito-token",
+) -> list[Response]:
     """
     Request the tokens of users, all at once.
 
@@ -158,11 +167,13 @@ def ask(url: str, users: Sequence[str], then: Callable[[], None] | None = None) 
         users: The user ids.
 
         then: Called once all requests are in flight.
+
+        path: The route of the application.
     """
 
     async def one(client: ClientSession, user: str) -> Response:
         headers = {"X-User": user}
-        async with client.post(f"{url}/cognito-token", headers=headers) as response:
+        async with client.post(f"{url}{path}", headers=headers) as response:
             body = await response.json(content_type=None)
             return Response(user, response.status, response.headers, body)
 
@@ -221,16 +232,29 @@ def idle_connection(url: str) -> Generator[socket.socket]:
 
 
 def wait_until_it_stops(idle: socket.socket) -> None:
-    """Wait until a server closes an idle connection or its listening socket."""
+    """
+    Wait until a server closes an idle connection or its listening socket.
+
+    Opens no connection, which the server might accept too late to close it.
+    """
     address = idle.getpeername()
     pause = threading.Event()
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
         if select.select([idle], [], [], 0)[0]:
             return
-        try:
-            socket.create_connection(address).close()
-        except ConnectionError:
+        if is_free(address):
             return
         pause.wait(0.01)
     raise AssertionError(f"The server did not begin to stop within {PATIENCE} s.")
+
+
+def is_free(address: tuple[str, int]) -> bool:
+    """Tell whether no socket listens at an address."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(address)
+        except OSError:
+            return False
+    return True

@@ -23,6 +23,8 @@ from cognito_devtoken.emulator import Pool
 
 REFUSED = r"the server responded with a status of (429|503)"
 PHONE = (360, 740)
+# In seconds; no parameter changes it.
+CREDENTIALS_LIFETIME = 3600
 NAMES = (f"user-{number}" for number in count())
 
 
@@ -130,6 +132,68 @@ def test_revoking_makes_the_backend_forget_a_token_that_cognito_still_accepts(pa
     assert page.text("identity") == identity
 
 
+def test_the_sdk_gets_credentials_of_the_user_from_the_backend(page: Page) -> None:
+    endpoint, exchanged = page.fetch("/demo")[1]["endpoint"], page.text("access-key")
+    calls = page.called().count(f"{endpoint}/")
+
+    page.click("provide")
+
+    page.wait_for_answer("The backend returned credentials.")
+    assert re.fullmatch(r"ASIA\w\w…", page.text("backend-key"))
+    assert page.text("backend-key") != exchanged, "the page exchanged a token for others"
+    assert re.fullmatch(r"\d\d:\d\d:\d\d", page.text("backend-until"))
+    assert page.fetch("/aws-credentials", "POST")[1]["identityId"] == page.text("identity")
+    assert page.called().count(f"{endpoint}/") == calls, "the page has not called Cognito"
+
+
+def test_the_sdk_asks_the_backend_again_five_minutes_before_credentials_expire(
+    page: Page,
+) -> None:
+    page.click("provide")
+    page.wait_for_answer("The backend returned credentials.")
+
+    page.advance_clock(CREDENTIALS_LIFETIME - 330)
+    page.click("provide")
+    page.wait_for_answer("The same credentials, from the SDK's memory.")
+    assert page.called().count(f"{page.url}/aws-credentials") == 1
+
+    page.advance_clock(60)
+    page.click("provide")
+    page.wait_for_answer("The backend returned credentials.")
+    assert page.called().count(f"{page.url}/aws-credentials") == 2
+
+
+def test_a_page_waits_for_credentials_from_the_backend_until_cognito_is_back(page: Page) -> None:
+    page.expected = REFUSED
+    page.click("outage")
+    page.wait_for_answer("Cognito is down.")
+
+    with page.holding_countdowns():
+        page.click("provide")
+        page.wait_for_answer("No token is available right now. Try again later.")
+        assert page.text("refusal") == "503 Service Unavailable"
+        assert page.text("backend-key") == NOTHING
+        page.click("outage")
+        page.wait_for_entry("Cognito is up again.")
+    page.wait_for_answer("The backend returned credentials.")
+    assert page.text("backend-key") != NOTHING
+
+
+def test_revoking_makes_the_backend_and_the_sdk_forget_credentials(page: Page) -> None:
+    page.click("provide")
+    page.wait_for_answer("The backend returned credentials.")
+    key = page.fetch("/aws-credentials", "POST")[1]["accessKeyId"]
+
+    page.click("revoke")
+    page.wait_for_entry("The backend has forgotten your token")
+    assert page.text("backend-key") == NOTHING
+    page.wait_for(lambda: page["provide"].get_attribute("aria-disabled") == "false")
+    page.click("provide")
+
+    page.wait_for_answer("The backend returned credentials.")
+    assert page.fetch("/aws-credentials", "POST")[1]["accessKeyId"] != key
+
+
 def test_a_throttled_page_retries_after_the_time_in_the_response(page: Page) -> None:
     page.expected = REFUSED
     token, identity = page.text("fingerprint"), page.text("identity")
@@ -212,8 +276,11 @@ def test_a_token_expires_and_the_next_can_be_requested(browser: Chrome, example:
     browser.delete_all_cookies()
 
 
-def test_the_token_is_only_in_the_memory_of_the_page(page: Page) -> None:
+def test_secrets_are_only_in_the_memory_of_the_page(page: Page) -> None:
+    page.click("provide")
+    page.wait_for_answer("The backend returned credentials.")
     token = page.fetch("/cognito-token", "POST")[1]["Token"]
+    credentials = page.fetch("/aws-credentials", "POST")[1]
 
     held = page.run(
         "return indexedDB.databases().then((databases) => JSON.stringify("
@@ -223,13 +290,14 @@ def test_the_token_is_only_in_the_memory_of_the_page(page: Page) -> None:
     html = page.run("return document.documentElement.outerHTML")
     assert held == json.dumps([{}, {}, [], "", f"{page.url}/"], separators=(",", ":"))
     assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Strict")
-    for part in (token, *token.split(".")):
+    secrets = [credentials[name] for name in ("secretAccessKey", "sessionToken")]
+    for part in (token, *token.split("."), *secrets):
         assert len(part) > 20
         assert part not in html + cookie["value"]
 
 
 def test_the_page_calls_only_its_backend_and_cognito(page: Page) -> None:
-    called = page.run("return performance.getEntriesByType('resource').map((entry) => entry.name)")
+    called = page.called()
     endpoint = page.fetch("/demo")[1]["endpoint"]
 
     assert f"{endpoint}/" in called
@@ -277,11 +345,11 @@ def test_the_page_can_be_used_with_a_keyboard(signed_out: Page) -> None:
     signed_out.wait_for_entry("Cognito returned credentials")
     assert focused() == "token-title"
     order = []
-    for _ in range(6):
+    for _ in range(7):
         press(Keys.TAB)
         order.append(focused())
-    assert order == ["ask", "refresh", "revoke", "throttle", "outage", "log"]
-    press(Keys.SHIFT + Keys.TAB * 4)
+    assert order == ["ask", "refresh", "revoke", "provide", "throttle", "outage", "log"]
+    press(Keys.SHIFT + Keys.TAB * 5)
     before = signed_out.text("fingerprint")
     signed_out.wait_for_another_second()
     assert focused() == "refresh"
@@ -291,7 +359,8 @@ def test_the_page_can_be_used_with_a_keyboard(signed_out: Page) -> None:
 
 
 def test_every_control_has_an_accessible_name(page: Page) -> None:
-    for id_ in ("ask", "refresh", "revoke", "throttle", "outage", "sign-out", "log", "bar"):
+    named = ("ask", "refresh", "revoke", "provide", "throttle", "outage", "sign-out", "log", "bar")
+    for id_ in named:
         assert page[id_].accessible_name, id_
     assert page["log"].aria_role == "log"
     page.click("sign-out")

@@ -15,9 +15,15 @@ from cognito_devtoken.exceptions import (
     ConfigurationError,
     DeveloperProviderError,
     DevTokenError,
+    IdentityPoolRolesError,
+    RegionDisabledError,
     ResourceNotFoundError,
+    RoleDeniedError,
     SessionClosedError,
+    SessionPolicyError,
+    StaleTokenError,
     TokenUnavailableError,
+    TooManyRequestsError,
 )
 from cognito_devtoken.testing import FakeFetcher
 
@@ -261,6 +267,65 @@ def test_a_server_side_error_stays_an_error_of_the_application(
     assert answer.status == 500
     assert "arn:" not in answer.text
     assert re.fullmatch(framework.server_error, answer.text)
+
+
+def test_requests_share_the_credentials_of_their_user_and_of_no_other(
+    framework: Any, upstream: FakeFetcher
+) -> None:
+    with framework.running(framework.app(upstream)) as client:
+        first, second, other = map(client.get, ["credentials/ana"] * 2 + ["credentials/bob"])
+
+    assert first.status == second.status == other.status == 200
+    assert first.json() == second.json()
+    assert first.json()["accessKeyId"] != other.json()["accessKeyId"]
+    assert [token.identity_id for token, _ in upstream.exchanges] == [
+        each.json()["identityId"] for each in (first, other)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (TokenUnavailableError(QUOTED), 503),
+        (StaleTokenError(QUOTED), 503),
+        (TooManyRequestsError(QUOTED), 429),
+    ],
+)
+def test_a_client_is_told_when_to_ask_for_credentials_again(
+    framework: Any, upstream: FakeFetcher, error: DevTokenError, status: int
+) -> None:
+    upstream.exchange_error = error
+
+    with framework.running(framework.app(upstream)) as client:
+        answers = [client.get("credentials/ana") for _ in range(2)]
+        token = client.get("ana")
+
+    for answer in answers:  # while the session remembers the failure, too
+        assert answer.status == status
+        assert int(answer.headers["Retry-After"]) > 0
+        assert answer.headers["Cache-Control"] == "no-store"
+        assert answer.headers["Content-Type"].startswith("application/problem+json")
+        assert "arn:" not in answer.text
+    assert token.status == 200
+
+
+# The mistakes in roles and policies, as Cognito and STS answer them.
+@pytest.mark.parametrize(
+    "kind", [IdentityPoolRolesError, RoleDeniedError, RegionDisabledError, SessionPolicyError]
+)
+def test_a_mistake_in_a_role_is_an_error_of_the_application_logged_with_what_to_do(
+    framework: Any, upstream: FakeFetcher, kind: type[DevTokenError], logged: list[str]
+) -> None:
+    upstream.exchange_error = kind(QUOTED)
+
+    with framework.running(framework.app(upstream)) as client:
+        answers = [client.get("credentials/ana") for _ in range(2)]
+
+    assert [answer.status for answer in answers] == [500, 500]
+    assert not any("arn:" in answer.text for answer in answers)
+    (line,) = [line for line in logged if line.startswith("FetchFailed")]
+    for text in ("lease=credentials", kind.__name__, upstream.exchange_error.__notes__[0]):
+        assert text in line
 
 
 @only(*WEBSOCKETS)

@@ -20,6 +20,7 @@ from litestar.config.app import AppConfig
 from litestar.di import NamedDependency, Provide
 from litestar.exceptions import (
     ImproperlyConfiguredException,
+    NotAuthorizedException,
     WebSocketDisconnect,
     WebSocketException,
 )
@@ -29,9 +30,10 @@ import adapters.litestar
 import cognito_devtoken
 from adapters.litestar import app_of
 from caching import POOL_ID, PROVIDER
+from cognito_devtoken.credentials import AssumeRole
 from cognito_devtoken.emulator import Emulator
-from cognito_devtoken.exceptions import TokenUnavailableError
-from cognito_devtoken.litestar import DevTokenPlugin
+from cognito_devtoken.exceptions import InvalidRequestError, TokenUnavailableError
+from cognito_devtoken.litestar import DevTokenPlugin, credentials_for
 from cognito_devtoken.testing import FakeFetcher
 from serving import UVICORN, served
 
@@ -141,6 +143,47 @@ def test_handlers_may_import_the_class_for_type_checkers_only(session_factory: A
 
     with TestClient(app_of(DevTokenPlugin(session_factory))) as client:
         assert client.get("/ana").status_code == 200
+
+
+async def no_one() -> str:
+    raise NotAuthorizedException
+
+
+def credentials_app(**dependencies: Any) -> Litestar:
+    mine = {name: Provide(each) for name, each in dependencies.items()}
+    handler = litestar.get("/mine", dependencies=mine)(adapters.litestar.get_credentials.fn)
+    return Litestar([handler], plugins=[DevTokenPlugin(lambda: session_of(FakeFetcher()))])
+
+
+def test_credentials_need_a_dependency_that_authenticates_the_user() -> None:
+    with pytest.raises(ImproperlyConfiguredException, match="dependency 'user_id'"):
+        credentials_app(credentials=credentials_for())
+
+
+def test_a_client_cannot_choose_whose_credentials_it_gets() -> None:
+    app = credentials_app(user_id=no_one, credentials=credentials_for())
+
+    with TestClient(app) as client:
+        assert client.get("/mine?user_id=ana").status_code == 401
+
+
+def test_credentials_of_a_role_are_those_of_that_role(upstream: FakeFetcher) -> None:
+    role = AssumeRole("arn:aws:iam::123456789012:role/reports", duration=900)
+
+    async def ana() -> str:
+        return "ana"
+
+    app = credentials_app(user_id=ana, credentials=credentials_for(role=role))
+    app.plugins.get(DevTokenPlugin).session_factory = lambda: session_of(upstream)
+
+    with TestClient(app) as client:
+        assert client.get("/mine").status_code == 200
+    assert [role for _, role in upstream.exchanges] == [role]
+
+
+def test_an_invalid_role_is_refused_where_the_application_is_made() -> None:
+    with pytest.raises(InvalidRequestError, match="role must have"):
+        credentials_for(role="reports")
 
 
 def test_an_application_without_the_plugin_does_not_start() -> None:

@@ -3,13 +3,14 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from urllib.request import urlopen
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import pytest
 
 from adapters import require
 from patience import PATIENCE
-from serving import UVICORN, Cognito, Server, served, stop_in_mid_flight, storm
+from serving import UVICORN, Cognito, Server, ask, served, stop_in_mid_flight, storm
 
 
 pytestmark = pytest.mark.external
@@ -59,6 +60,13 @@ SERVERS = {
     "starlette": (["starlette"], [*UVICORN, "starlette_app:app"]),
 }
 
+JS_CREDENTIALS = {
+    "accessKeyId",
+    "expiration",
+    "identityId",
+    "secretAccessKey",
+    "sessionToken",
+}
 Start = Callable[[], Server]
 
 
@@ -101,6 +109,32 @@ def test_a_storm_of_requests_causes_one_call_per_user_and_process(
     # Only the servers with several processes name the process that has answered.
     asked = {(response.headers.get("X-Pid"), response.user) for response in responses}
     assert upstream.fetches == len(asked)
+
+
+def test_each_user_gets_credentials_that_nothing_on_the_way_may_store(
+    server: Start, upstream: Cognito
+) -> None:
+    users = ["ana", "bob"] * 2
+
+    responses = ask(server().url, users, path="/aws-credentials")
+
+    assert {response.status for response in responses} == {200}
+    assert {response.headers["Cache-Control"] for response in responses} == {"no-store"}
+    bodies = [response.body for response in responses]
+    assert all(body.keys() == JS_CREDENTIALS for body in bodies)
+    assert len({(user, body["identityId"]) for user, body in zip(users, bodies, strict=True)}) == 2
+
+
+@pytest.mark.parametrize("path", ["/cognito-token", "/aws-credentials"])
+def test_a_client_that_is_not_signed_in_is_refused(
+    server: Start, upstream: Cognito, path: str
+) -> None:
+    with pytest.raises(HTTPError) as caught:
+        urlopen(Request(f"{server().url}{path}?user_id=ana", method="POST"), timeout=PATIENCE)
+
+    caught.value.close()
+    assert caught.value.code == 401
+    assert upstream.fetches == 0
 
 
 def test_a_health_check_makes_no_call(server: Start, upstream: Cognito) -> None:

@@ -3,25 +3,26 @@
 import threading
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 
 
 pytest.importorskip("fastapi", reason="FastAPI is not installed")
 
-from fastapi import FastAPI, WebSocket
+from fastapi import Depends, FastAPI, Header, HTTPException, WebSocket
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.routing import Mount, WebSocketRoute
 from starlette.testclient import TestClient, WebSocketDenialResponse
 from starlette.websockets import WebSocketDisconnect
 
-from adapters.starlette import fastapi_app, starlette_app
+from adapters.starlette import CredentialsDep, fastapi_app, starlette_app
 from caching import POOL_ID, PROVIDER
 from cognito_devtoken import AsyncTokenSession, fastapi, starlette
-from cognito_devtoken.exceptions import TokenUnavailableError
-from cognito_devtoken.fastapi import TokenSessionDep
+from cognito_devtoken.credentials import AssumeRole, AwsCredentials
+from cognito_devtoken.exceptions import InvalidRequestError, TokenUnavailableError
+from cognito_devtoken.fastapi import TokenSessionDep, credentials_for
 from cognito_devtoken.testing import FakeFetcher
 
 
@@ -114,6 +115,71 @@ def test_an_overridden_dependency_needs_no_lifespan(session_factory: Any) -> Non
     with TestClient(app) as client:
         assert client.get("/ana").status_code == 200
         client.portal.call(session.aclose)  # type: ignore[union-attr]  # which needs it to be open
+
+
+def credentials_app(dependency: Any, session_factory: Any) -> FastAPI:
+    app = FastAPI(lifespan=fastapi.lifespan(session_factory))
+
+    @app.get("/mine")
+    async def mine(credentials: Annotated[AwsCredentials, Depends(dependency)]) -> str:
+        return credentials.identity_id
+
+    return app
+
+
+@pytest.mark.parametrize("query", ["", "?user_id=ana"])
+def test_a_client_that_is_not_signed_in_gets_no_credentials(
+    session_factory: Any, upstream: FakeFetcher, query: str
+) -> None:
+    async def no_one() -> str:
+        raise HTTPException(401)
+
+    with TestClient(credentials_app(credentials_for(no_one), session_factory)) as client:
+        assert client.get(f"/mine{query}").status_code == 401
+    assert not upstream.calls
+
+
+def test_the_applications_dependency_may_be_sync_and_have_dependencies_of_its_own(
+    session_factory: Any,
+) -> None:
+    def user(x_user: Annotated[str, Header()]) -> str:
+        return x_user
+
+    def user_id(user: Annotated[str, Depends(user)]) -> str:
+        return user.lower()
+
+    with TestClient(credentials_app(credentials_for(user_id), session_factory)) as client:
+        first, second = (client.get("/mine", headers={"X-User": name}) for name in ("ana", "ANA"))
+        assert first.json() == second.json()
+        assert client.get("/mine").status_code == 422
+
+
+def test_a_websocket_has_the_credentials_of_its_user(session_factory: Any) -> None:
+    app = FastAPI(lifespan=fastapi.lifespan(session_factory))
+
+    @app.websocket("/ws/{user_id}")
+    async def talk(websocket: WebSocket, credentials: CredentialsDep) -> None:
+        await websocket.accept()
+        await websocket.send_json(credentials.to_js())
+
+    with TestClient(app) as client, client.websocket_connect("/ws/ana") as websocket:
+        assert websocket.receive_json()["accessKeyId"].startswith("ASIA")
+
+
+def test_credentials_of_a_role_are_those_of_that_role(
+    session_factory: Any, upstream: FakeFetcher
+) -> None:
+    role = AssumeRole("arn:aws:iam::123456789012:role/reports", duration=900)
+    dependency = credentials_for(lambda: "ana", role=role)
+
+    with TestClient(credentials_app(dependency, session_factory)) as client:
+        assert client.get("/mine").status_code == 200
+    assert [role for _, role in upstream.exchanges] == [role]
+
+
+def test_an_invalid_role_is_refused_where_the_application_is_made() -> None:
+    with pytest.raises(InvalidRequestError, match="role must have"):
+        credentials_for(lambda: "ana", role="reports")
 
 
 def test_a_lifespan_that_a_test_replaces_does_not_run(session_factory: Any) -> None:

@@ -103,7 +103,7 @@ def test_an_invalid_session_factory_is_refused() -> None:
         pass
 
     with svcs.Registry() as registry:
-        with pytest.raises(TypeError, match="AsyncTokenSession or TokenSession, and not async"):
+        with pytest.raises(TypeError, match="AsyncTokenSession or TokenSession, and must not"):
             register(registry, open_later)  # type: ignore[arg-type]
 
 

@@ -1,4 +1,4 @@
-// The page's request to Cognito.
+// The first way: the page gets a token, and exchanges it with Cognito itself.
 
 import {
   CognitoIdentityClient,

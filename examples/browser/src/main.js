@@ -1,13 +1,16 @@
 // The page. It keeps the token and the credentials in memory only, and never shows them.
 
+import { CognitoIdentityClient } from "@aws-sdk/client-cognito-identity";
 import { Refused, ask, askForToken } from "./backend.js";
 import { getCredentials } from "./cognito.js";
+import { fromBackend } from "./credentials.js";
 import { setUpDemo } from "./demo.js";
 import {
   $,
   clock,
   hideWaiting,
   note,
+  showBackendCredentials,
   showBusy,
   showLife,
   showTokens,
@@ -18,6 +21,8 @@ import {
 let endpoint;
 let token;
 let credentials;
+let client; // of the AWS SDK, which gets its credentials from the backend
+let provided;
 let busy = false;
 let waiting;
 
@@ -104,18 +109,39 @@ const refresh = () =>
     "The same token: Cognito reissues it within one second.",
   );
 
+async function fromBackendWithNote() {
+  const got = await fromBackend();
+  note("POST /aws-credentials", 200, "The backend returned credentials.");
+  return got;
+}
+
+/** Get the credentials of a client of the SDK, as it does itself before each request to AWS. */
+async function provide() {
+  client ??= new CognitoIdentityClient({ region: "us-east-1", credentials: fromBackendWithNote });
+  const got = await client.config.credentials();
+  if (got === provided) note("AWS SDK", null, "The same credentials, from the SDK's memory.");
+  provided = got;
+  showBackendCredentials(provided);
+}
+
+function forget() {
+  hold();
+  client = provided = undefined;
+  showBackendCredentials();
+}
+
 async function revoke() {
   await ask("DELETE", "/cognito-token");
   note("DELETE /cognito-token", 204, "The backend has forgotten your token, and so has this page.");
   const old = token;
-  hold();
+  forget();
   if (!old) return;
   const until = clock(old.expiresAt);
   await exchange(old, `Cognito still accepts the old token, until ${until}.`);
 }
 
 function enter(user) {
-  hold();
+  forget();
   showUser(user);
 }
 
@@ -143,6 +169,7 @@ $("sign-out").addEventListener("click", signOut);
 $("ask").addEventListener("click", () => act(get));
 $("refresh").addEventListener("click", () => act(refresh));
 $("revoke").addEventListener("click", () => act(revoke));
+$("provide").addEventListener("click", () => act(provide));
 $("stop").addEventListener("click", stopTrying);
 setInterval(() => showLife(token), 1000);
 

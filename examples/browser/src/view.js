@@ -39,6 +39,11 @@ export function showTokens(token, credentials) {
   showLife(token);
 }
 
+export function showBackendCredentials(credentials) {
+  setText("backend-key", credentials ? `${credentials.accessKeyId.slice(0, 6)}…` : "–");
+  setText("backend-until", credentials ? clock(credentials.expiration) : "–");
+}
+
 /** The state that the backend's session sees: its windows are shares of a token's life. */
 function stateOf(token, share) {
   if (!token) return "none";
@@ -63,7 +68,7 @@ export function showLife(token) {
 
 // Not "disabled": the button would lose the focus.
 export function showBusy(busy) {
-  for (const id of ["ask", "refresh", "revoke"]) $(id).setAttribute("aria-disabled", busy);
+  for (const id of ["ask", "refresh", "revoke", "provide"]) $(id).setAttribute("aria-disabled", busy);
 }
 
 export function showWaiting(refusal, seconds) {
@@ -77,9 +82,12 @@ export function hideWaiting() {
   $("waiting").hidden = true;
 }
 
-/** Log the outcome of a call, latest first. Status 0 means that no response came. */
+/**
+ * Log the outcome of a call, latest first. Status 0 means that no response came, null that no
+ * request was needed.
+ */
 export function note(call, status, sentence) {
-  const good = status >= 200 && status < 300;
+  const good = status === null || (status >= 200 && status < 300);
   const line = element("p", "call", "");
   line.append(
     element("span", good ? "good" : "bad", status || "–"),

@@ -6,16 +6,31 @@ from django.views import View
 from cognito_devtoken.django import get_session
 
 
+def current_user(request: HttpRequest) -> str | None:
+    # Your own sign-in goes here. This one accepts everyone.
+    return request.headers.get("X-User")
+
+
 class CognitoToken(View):
     """The token that the user's app exchanges for AWS credentials."""
 
     def post(self, request: HttpRequest) -> HttpResponse:
-        # Your own sign-in goes here. This one accepts everyone.
-        user_id = request.headers.get("X-User")
+        user_id = current_user(request)
         if not user_id:
             return HttpResponse(status=401)
         token = get_session().get_token(user_id)
         return JsonResponse(token.to_aws(), headers={"Cache-Control": "no-store"})
+
+
+class AwsCredentials(View):
+    """AWS credentials for an app that does not exchange the token itself."""
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        user_id = current_user(request)
+        if not user_id:
+            return HttpResponse(status=401)
+        credentials = get_session().get_credentials(user_id)
+        return JsonResponse(credentials.to_js(), headers={"Cache-Control": "no-store"})
 
 
 def health(request: HttpRequest) -> JsonResponse:

@@ -1,5 +1,5 @@
 """
-The client of Cognito: apart from the command line, the only code that imports botocore.
+The client of Cognito. Only this package, ``_clients`` and the command line import botocore.
 
 This package may import values and exceptions, but not the cache or the sessions. ``client`` makes
 the calls, and ``client_factory`` makes botocore's clients for them. ``errors`` turns what botocore

@@ -21,7 +21,7 @@ class Asked(Protocol):
 
 def call(client: BaseClient, operation: str, asked: Asked) -> dict[str, Any]:
     """
-    Make the call. If a tracing library raises an error of its own, make the call without it.
+    Make the call. If a tracing library raises an error of its own, call without that library.
 
     Tracing libraries wrap a method of botocore. The wrapper of AWS X-Ray raises an error if it
     finds no segment to record the call in, or if the segment has ended.

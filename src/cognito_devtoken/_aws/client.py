@@ -36,11 +36,11 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 
-# How many seconds must pass before clients whose credentials were refused are replaced: as long as
-# a session backs off at least if it has no token.
+# Clients whose AWS credentials were refused are replaced after this many seconds at the earliest. A
+# session without a token backs off for at least as long.
 _REPLACED_AFTER = 1.0
 
-# Modules that would otherwise be imported by the first call.
+# Imported early, because otherwise the first call would import them.
 _NEEDED = (
     "botocore.retries.standard",
     "botocore.session",
@@ -66,22 +66,22 @@ class DevTokenClient:
     ``TooManyRequestsException``).
 
     The sum of the two times, 7 s, limits each attempt as a whole, from the DNS look-up to the last
-    byte of the response, however slowly the server sends. Then the connection is closed. So a call
-    takes at most 15 s: two attempts of 7 s, and a pause of up to 1 s between them. A response of
-    more than 1 MiB is refused. These limits do not apply to a *boto_client*, whose time-outs only
-    limit the wait for the next byte.
+    byte of the response, however slowly the server sends. After that, the connection is closed. So
+    a call takes at most 15 s: two attempts of 7 s, and a pause of up to 1 s between them.
+    A response of more than 1 MiB is refused. These limits do not apply to a *boto_client*, whose
+    time-outs only limit the wait for the next byte.
 
     Getting AWS credentials takes additional time. Each request that botocore makes for them (STS,
     SSO) has the same limits; a ``credential_process`` has none.
 
     The AWS credentials need ``cognito-identity:GetOpenIdTokenForDeveloperIdentity`` on the identity
     pool. They are looked up at the first call. If AWS refuses them, or there are none, the next
-    call looks them up again, at most once a second. So it finds what another program has written to
-    the shared credentials file, or to a profile, in the meantime. A *boto_client* keeps the
+    call looks them up again, at most once a second. So it finds credentials that another program
+    has meanwhile written to the shared credentials file, or to a profile. A *boto_client* keeps the
     credentials that it has.
 
     Any number of threads may share one client. A forked child makes its own connections, but
-    would share a *boto_client* with its parent, so give each process its own.
+    would share a *boto_client* with its parent, so give each process its own *boto_client*.
 
     Args:
         region_name: The region to call. None uses that of *config*, or else the region of each
@@ -92,14 +92,14 @@ class DevTokenClient:
 
         profile_name: The profile to read from the AWS config files.
 
-        config: Overrides the defaults above.
+        config: A botocore config that overrides the defaults above.
 
         boto_client: A ``cognito-identity`` client of botocore or boto3 to use instead of all
             the above. :meth:`close` leaves it open.
 
     Raises:
-        ConfigurationError: If *boto_client* is for another service, or is given together
-            with one of the others.
+        ConfigurationError: If *boto_client* is for another service, its calls must be
+            awaited, or it is given together with another argument.
     """
 
     def __init__(
@@ -120,7 +120,8 @@ class DevTokenClient:
         self._closed = False
         # Import modules, and initialise OpenSSL with a first context, here and not in the thread of
         # the first call. If the process forked during an import, the child would have a
-        # half-imported module; if it forked while OpenSSL initialises, a lock that stays locked.
+        # half-imported module. If it forked while OpenSSL initialises, the child would have a lock
+        # that stays locked.
         import ssl
 
         for module in _NEEDED:
@@ -140,8 +141,8 @@ class DevTokenClient:
             raise ConfigurationError(
                 "boto_client must be a client of botocore or boto3, not of aiobotocore or "
                 "aioboto3, whose calls must be awaited.",
-                hint="Leave it out: AsyncTokenSession never blocks, because it calls Cognito on "
-                "threads of its own.",
+                hint="Leave boto_client out. An AsyncTokenSession does not block the event loop, "
+                "because it calls Cognito on threads of its own.",
             )
         if not known:
             raise ConfigurationError(
@@ -206,7 +207,7 @@ class DevTokenClient:
         request: HasLogins,
         operation: str | None = None,
     ) -> R:
-        """Make a call. No secret is logged, and errors are translated into ours."""
+        """Make a call. No secret is logged, and errors become errors of this library."""
         from .errors import OPERATION, translate
         from .log_filter import our_call
 
@@ -215,8 +216,8 @@ class DevTokenClient:
                 return run()
         except BaseException as error:  # noqa: BLE001  # Ctrl-C has frames too
             failure = error
-        # Outside the handler, so that botocore's error does not become the context: the locals
-        # of its frames hold the request and the response.
+        # Done outside the handler, so that botocore's error does not become the context of ours:
+        # the locals in its frames hold the request and the response.
         failure = translate(failure, request, operation or OPERATION, made.sessions.get(COGNITO))
         if isinstance(failure, CallerDeniedError) or (
             # A ConfigurationError that is a ServiceError, too, is about the pool or a role.
@@ -260,10 +261,10 @@ class DevTokenClient:
         Args:
             token: The token to exchange.
 
-            role: None assumes the role of the identity pool (``GetCredentialsForIdentity``). An
-                ARN is another role that the pool's rules allow the user. An
-                :class:`~cognito_devtoken.credentials.AssumeRole` is any role that trusts the pool
-                (``AssumeRoleWithWebIdentity``).
+            role: None means the role of the identity pool (``GetCredentialsForIdentity``). An ARN
+                means another role that the pool's rules allow the user. An
+                :class:`~cognito_devtoken.credentials.AssumeRole` means any role that trusts the
+                pool (``AssumeRoleWithWebIdentity``).
 
         Returns:
             Credentials for the identity of the token.
@@ -275,11 +276,11 @@ class DevTokenClient:
 
             TypeError: If *token* is not an OpenIdToken.
 
-        It raises the same errors as :meth:`fetch`, too.
+        It also raises the errors that :meth:`fetch` raises.
         """
         if not isinstance(token, OpenIdToken):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers may be untyped
             kind = type(token).__name__
-            del token  # it may be the text of one
+            del token  # it may be the text of a token
             raise TypeError(f"fetch_credentials() takes an OpenIdToken, not {kind}.")
         from .._values.trade import Trade, check_role
 
@@ -308,7 +309,8 @@ class DevTokenClient:
         return self._client_of(self._made, ClientKind(*kind))
 
     def _client_of(self, made: MadeClients, kind: ClientKind) -> Any:
-        # The user's own client is for Cognito. It does not sign calls that are never signed.
+        # A given client is only for Cognito. It serves unsigned calls, too, because botocore never
+        # signs GetCredentialsForIdentity.
         given = self._given if kind.service == COGNITO else None
         client = given or made.by_kind.get(kind)
         if client is None or self._closed:
@@ -344,7 +346,7 @@ class DevTokenClient:
         session = made.sessions[service] = BoundedSession(profile=self._profile_name)
         session.set_default_client_config(Config(**TIME_LIMITS))
         if service == STS:
-            # In a botocore session of its own: the other one also uses STS, to get AWS credentials.
+            # Only in this session, not in the one for Cognito, which calls STS for AWS credentials.
             prefer_regional_sts(session)
         return session
 
@@ -363,7 +365,7 @@ class DevTokenClient:
 
     def _after_fork(self, *, in_child: bool) -> None:
         if in_child:
-            # The clients of the parent: their connections stay open, and are never used here.
+            # Keep the parent's clients, so that their connections stay open; do not use them.
             self._inherited = self._made
             self._renew()
 

@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 # credentials.
 TIME_LIMITS: Any = {"connect_timeout": 2, "read_timeout": 5}
 _ENDPOINT_HINT = (
-    "It must be of the form http://HOST:PORT or https://HOST:PORT. It comes from endpoint_url, "
-    "AWS_ENDPOINT_URL_COGNITO_IDENTITY, AWS_ENDPOINT_URL or the profile."
+    "Correct the endpoint, which must have the form http://HOST:PORT or https://HOST:PORT, in "
+    "endpoint_url, AWS_ENDPOINT_URL_COGNITO_IDENTITY, AWS_ENDPOINT_URL_STS, AWS_ENDPOINT_URL "
+    "or the profile."
 )
 
 
@@ -107,7 +108,7 @@ def make_client(
             profile says otherwise.
 
     Raises:
-        ConfigurationError: If botocore cannot make a client from these.
+        ConfigurationError: If botocore cannot make a client from these arguments.
     """
     from botocore import UNSIGNED
     from botocore.config import Config
@@ -123,8 +124,8 @@ def make_client(
         # Any, because the stubs lack some of its members.
         merged: Any = Config(
             **TIME_LIMITS,
-            # With botocore's default of 10, more calls at once would discard connections and log
-            # a warning.
+            # With botocore's default of 10, more than 10 calls at once would discard connections
+            # and log a warning.
             max_pool_connections=50,
             # TokenRequest and AssumeRole have checked more than botocore would.
             parameter_validation=False,
@@ -143,12 +144,12 @@ def make_client(
             config=merged,
         )
     except BotoCoreError:
-        raise  # some of them are ValueErrors; translate() handles them
+        raise  # some are ValueErrors, too; translate() handles them
     except (AttributeError, TypeError, ValueError) as error:
         if found := unusable(error):
             raise found from None
-        # An argument of the wrong type, a bad endpoint_url, a bad number in the environment.
-        # Any other text may contain a secret.
+        # The cause is an argument of the wrong type, a bad endpoint_url or a bad number in the
+        # environment. Only the texts that start as below are shown: others may contain a secret.
         text = one_line(str(error))
         address = text.startswith(("Invalid endpoint:", "Invalid IPv6 URL"))
         known = address or text.startswith("invalid literal for int")
@@ -178,14 +179,14 @@ def _check_endpoint(url: str) -> None:
 
 
 def _retries(session: Session, given: Any, attempts: int) -> Any:
-    """Return *given*, with our defaults for what it, the environment and the profile do not set."""
+    """Return the *given* retry settings. Add our defaults if no other source sets a value."""
     retries: dict[str, Any] = dict(given or {})
     if (
         not {"max_attempts", "total_max_attempts"} & retries.keys()
         and session.get_config_variable("max_attempts") is None
     ):
         retries["total_max_attempts"] = attempts
-    # botocore's own default makes its config variable look set, so read the sources.
+    # botocore's default for retry_mode makes the variable look set, so read its sources.
     if not (os.environ.get("AWS_RETRY_MODE") or session.get_scoped_config().get("retry_mode")):
         retries.setdefault("mode", "standard")
     return retries
@@ -194,7 +195,7 @@ def _retries(session: Session, given: Any, attempts: int) -> Any:
 def prefer_regional_sts(session: Session) -> None:
     """Have STS called in the region of the client, unless the AWS configuration says otherwise."""
     name = "sts_regional_endpoints"
-    # Older versions of botocore have "legacy" as their default, so read the sources.
+    # Older versions of botocore default to "legacy", which looks set, so read the sources.
     if not (os.environ.get("AWS_STS_REGIONAL_ENDPOINTS") or session.get_scoped_config().get(name)):
         session.set_config_variable(name, "regional")
 
@@ -203,9 +204,9 @@ def _user_agent(session: Session, config: Config | None) -> str | None:
     """
     Return botocore's user agent with our name in front.
 
-    It is made once. botocore would make it twice for each call, in a tenth of the call's CPU time.
+    It is made once. botocore would make it twice per call, and spend a tenth of the CPU time on it.
     """
     given = getattr(config, "user_agent_appid", None)
     if given or session.get_config_variable("user_agent_appid"):
-        return None  # botocore adds the application id itself, which our string would lack
+        return None  # our string would lack the application id, which botocore adds
     return f"cognito-devtoken/{__version__} {session.user_agent()}"

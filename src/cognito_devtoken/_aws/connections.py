@@ -1,5 +1,5 @@
 """
-botocore connections that bound an attempt as a whole: in time, and in the size of the response.
+botocore connections that limit an attempt as a whole: its time, and the size of its response.
 
 botocore's time-outs only limit the wait for the next byte. So a server that sends a byte now and
 then could occupy a thread for ever.
@@ -28,7 +28,7 @@ MAX_RESPONSE = 1 << 20
 """How many bytes a response may have: many times what Cognito sends."""
 
 
-# A time-out in seconds that has practically passed.
+# A time-out, in seconds, that ends almost at once.
 _AT_ONCE = 0.001
 
 
@@ -51,7 +51,7 @@ class _Bounded:
         self._inherited.settimeout(timeout)
 
     def gettimeout(self) -> float | None:
-        """Return the limit of a TLS handshake. TLS calls this, and cannot handle an error here."""
+        """Return the limit of a TLS handshake. Python's TLS cannot handle an error raised here."""
         try:
             return time_left(self._timeout)
         except TimeoutError:
@@ -102,8 +102,8 @@ def _bounded(sock: Any) -> Any:
     if type(sock) is socket.socket:
         sock = _Socket(sock.family, sock.type, sock.proto, sock.detach())
     elif type(sock) is ssl.SSLSocket:
-        # Change its class: an SSLSocket cannot be made from another one, and urllib3 may have made
-        # the context that would make one.
+        # Change the class of the socket: an SSLSocket cannot be made from another one. Its context
+        # could make a _TLSSocket at once, but urllib3 may have made that context.
         sock.__class__ = _TLSSocket
     else:
         return sock
@@ -135,11 +135,11 @@ class _Connection:
         self.sock = _bounded(self.sock)
 
 
-class _HTTPConnection(_Connection, AWSHTTPConnection):  # type: ignore[misc]  # botocore's own
+class _HTTPConnection(_Connection, AWSHTTPConnection):  # type: ignore[misc]  # bases clash
     pass
 
 
-class _HTTPSConnection(_Connection, AWSHTTPSConnection):  # type: ignore[misc]  # the same
+class _HTTPSConnection(_Connection, AWSHTTPSConnection):  # type: ignore[misc]  # as above
     pass
 
 
@@ -171,8 +171,8 @@ class BoundedSession(Session):
     """
     A botocore session whose clients bound each attempt.
 
-    An attempt takes at most the connect and the read time-out together. This holds for the clients
-    that botocore makes to get AWS credentials, too.
+    An attempt takes at most the sum of the connect and the read time-out. This holds for the
+    clients that botocore makes to get AWS credentials, too.
     """
 
     def create_client(self, *args: Any, **kwargs: Any) -> Any:

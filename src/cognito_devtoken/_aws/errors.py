@@ -46,8 +46,9 @@ if TYPE_CHECKING:
 
 OPERATION = "GetOpenIdTokenForDeveloperIdentity"
 
-# The code decides, because nearly all errors have the HTTP status 400. Some endpoints leave out the
-# suffix "Exception", others add it. The status decides only if the code is missing or unknown.
+# The code decides the class, because nearly all errors have the HTTP status 400. Some endpoints
+# leave out the suffix "Exception", others add it. The status decides only if the code is missing or
+# unknown.
 _CLASSES: Mapping[type[ServiceError], tuple[str, ...]] = {
     InvalidParameterError: ("InvalidParameter", "Validation", "ValidationError"),
     ResourceNotFoundError: ("ResourceNotFound",),
@@ -85,7 +86,8 @@ _CLASSES: Mapping[type[ServiceError], tuple[str, ...]] = {
 _BY_CODE = {code: cls for cls, codes in _CLASSES.items() for code in codes}
 
 _NAME_HINT = (
-    "Name the login after the issuer of its token: its iss, without https:// and a final slash."
+    "Name each login after the issuer of its token: use the iss without https:// and without a "
+    "final slash."
 )
 # The most frequent messages, and the hint for each.
 _HINTS = {
@@ -94,7 +96,7 @@ _HINTS = {
         "Omit the identity id, or add a login that is linked to it."
     ),
     "Token is not from a supported provider": (
-        "Add that provider to the identity pool, under exactly the name used in logins."
+        "Add the provider of the token to the identity pool, under exactly the name used in logins."
     ),
     "Issuer doesn't match providerName": _NAME_HINT,
     "Please provide a valid public provider": _NAME_HINT,
@@ -104,18 +106,19 @@ _HINTS = {
     ),
     "IdentityPool '": (
         "Check the identity pool id, the account of the AWS credentials and the region of the "
-        "call: Cognito looks for the pool there."
+        "call: Cognito looks for the pool in that account and region."
     ),
     "Access to Identity '": (
         "The identity is disabled, for example because it was merged into another. Omit the "
         "identity id to get the present identity of the logins."
     ),
     "Identity '": (
-        "The identity has been deleted, or belongs to another pool. Delete the stored id, and omit "
-        "the identity id: Cognito returns the identity that the logins have now."
+        "The identity has been deleted, or belongs to another pool. Delete the id if you store it, "
+        "and omit the identity id to get the identity that the logins have now."
     ),
 }
-# What Cognito says about a pool that lacks the developer provider. The code is not known.
+# What Cognito says about a pool that lacks the developer provider. The code of this error is not
+# known.
 _NO_SUCH_PROVIDER = (
     "does not support the specified developer provider",
     "does not have identity providers configured",
@@ -123,7 +126,7 @@ _NO_SUCH_PROVIDER = (
 _PARSERS = "botocore.parsers"
 _RETRIES = ("RetryAttempts", "MaxAttemptsReached")
 _REQUEST_ID = re.compile(r"[\w-]{1,128}", re.ASCII)
-# The code in a body that is not JSON because its end is missing.
+# Finds the code in a JSON body whose end is missing.
 _CODE_IN_BODY = re.compile(r'"__type"\s*:\s*"([^"]{1,200})')
 _CODE_HEADER = "x-amzn-errortype"
 
@@ -146,7 +149,7 @@ def translate(
         return error.with_traceback(None)
     try:
         return _translated(error, request, operation, session)
-    except Exception:  # noqa: BLE001  # a subclass of botocore's with another constructor
+    except Exception:  # noqa: BLE001  # such as an error class with another constructor
         return _from_elsewhere(error, request, operation)
 
 
@@ -169,7 +172,7 @@ def _translated(
 
 
 def _from_answer(error: ClientError, request: HasLogins, operation: str) -> ServiceError:
-    # A response may have other types than botocore promises.
+    # The members of a response may be of other types than botocore promises.
     details = _mapping(error.response, "Error")
     metadata = _mapping(error.response, "ResponseMetadata")
     code, said = details.get("Code"), window(details.get("Message"))
@@ -189,7 +192,7 @@ def _from_answer(error: ClientError, request: HasLogins, operation: str) -> Serv
     if cls is ServiceError:  # the code is unknown, so it may contain anything
         code = clean(code, request) or "Unknown"
         cls = _by_status(status)
-    # Only for these codes: a ValidationException quotes values of the request, which may say this.
+    # Only for these codes: a ValidationException quotes values, which may contain these words.
     if stem in ("NotAuthorized", "InvalidParameter") and any(
         text in said for text in _NO_SUCH_PROVIDER
     ):
@@ -241,7 +244,7 @@ def _code_elsewhere(body: str, metadata: Mapping[str, Any]) -> str | None:
 
 
 def _described(status: object, body: object) -> str:
-    """Describe a response that is not a complete error of the service, without its body."""
+    """Describe a response that is not a complete error of the service, without quoting it."""
     try:
         phrase = HTTPStatus(cast("int", status)).phrase
     except ValueError:
@@ -275,7 +278,8 @@ def _from_elsewhere(error: Exception, request: HasLogins, operation: str) -> Dev
         return found
     return TokenUnavailableError(
         f"The call failed with {type(error).__name__}{place}.",
-        hint="This is a bug in a hook on the botocore client, in botocore or in this library.",
+        hint="Look for a bug in your hooks on the botocore client. If you find none, report this "
+        "error as a bug of botocore or of this library.",
     )
 
 

@@ -34,7 +34,7 @@ def credentials_of(client: Any) -> Any:
 
 
 def method_of(provider: Any) -> str:
-    """Return botocore's name of a source of AWS credentials; "" if it is not known."""
+    """Return botocore's name for a source of AWS credentials; "" if it is not known."""
     return str(getattr(provider, "METHOD", None) or getattr(provider, "method", ""))
 
 
@@ -45,7 +45,7 @@ def profile_of(provider: Any) -> str | None:
 
 
 def local_of(error: BaseException, function: str, name: str) -> Any:
-    """Return a local of the innermost frame of a function; None if there is none."""
+    """Return a local variable of the innermost frame of a function; None if there is none."""
     found = None
     for frame, _ in walk_tb(error.__traceback__):
         if frame.f_code.co_name == function:

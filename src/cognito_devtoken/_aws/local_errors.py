@@ -1,7 +1,8 @@
 """
 Translates the errors that botocore raises without a response from Cognito.
 
-Such an error is about the network, and then the next call may succeed, or about the configuration.
+Such an error is about the network or the configuration. After a network error, the next call may
+succeed.
 """
 
 from __future__ import annotations
@@ -41,12 +42,13 @@ _NO_CREDENTIALS = (
 
 
 def _known(names: Iterable[str]) -> tuple[type[BotoCoreError], ...]:
-    """Return the classes that this version of botocore has."""
+    """Return the classes among these names that this version of botocore has."""
     return tuple(cls for name in names if (cls := getattr(boto, name, None)))
 
 
 # Errors whose text consists only of names and addresses. The text of another error may quote a
-# header or a program's output, and with it an AWS secret: only its _PLAIN_FIELDS are shown.
+# header or a program's output, and with it an AWS secret. Of such an error, only the _PLAIN_FIELDS
+# are shown.
 _PLAIN_TEXT = (
     boto.EndpointConnectionError,
     boto.ConnectionClosedError,
@@ -76,15 +78,16 @@ _PLAIN_TEXT = (
 )
 _PLAIN_FIELDS = frozenset({"provider"})
 _CONFIGURATION_HINT = (
-    "Check the AWS configuration: the variables, such as AWS_PROFILE, and the AWS config file."
+    "Check the AWS environment variables, such as AWS_PROFILE, and the AWS config file."
 )
 _MISSING_HINT = (
     "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or use a profile or a role. The emulator "
     "accepts any values."
 )
 _OWN_ENDPOINT_HINT = (
-    "Check that a server, such as the emulator, listens there. The address comes from "
-    "endpoint_url, AWS_ENDPOINT_URL_COGNITO_IDENTITY, AWS_ENDPOINT_URL or the profile."
+    "Check that a server, such as the emulator, listens at the endpoint's address. It is set by "
+    "endpoint_url, AWS_ENDPOINT_URL_COGNITO_IDENTITY, AWS_ENDPOINT_URL_STS, AWS_ENDPOINT_URL "
+    "or the profile."
 )
 _PLAIN_HTTP_HINT = "The endpoint speaks plain HTTP: begin its address with http://."
 _CERTIFICATE_HINT = (
@@ -98,14 +101,14 @@ LIMITS = {
         "This process has reached its limit of open file descriptors. Raise the limit (ulimit -n, "
         "LimitNOFILE in systemd), or find out what keeps files and connections open."
     ),
-    errno.ENFILE: "The whole system has reached its limit of open files (fs.file-max on Linux).",
-    errno.ENOMEM: "The system is out of memory.",
+    errno.ENFILE: "Raise the system's limit of open files (fs.file-max on Linux), or close files.",
+    errno.ENOMEM: "Free memory on this host, or give it more.",
 }
 
 
 def from_botocore(error: BotoCoreError, session: Session | None) -> DevTokenError:
     """
-    Return the error for one of botocore's own.
+    Return our error in place of one of botocore's own errors.
 
     Args:
         error: What botocore raised.
@@ -151,7 +154,7 @@ def _hint(error: BotoCoreError, session: Session | None) -> str | None:
         return hint
     if error.kwargs.get("provider") == "custom-process":
         return says_more(str(error.kwargs.get("error_msg"))) or (
-            "Run the credential_process of the profile by itself: it must print AWS credentials."
+            "Run the credential_process of the profile by hand: it must print AWS credentials."
         )
     if isinstance(error, boto.NoCredentialsError | boto.PartialCredentialsError):
         return _MISSING_HINT
@@ -168,7 +171,7 @@ def _from_unsent(error: BotoCoreError, inner: Exception) -> DevTokenError:
         agent = name.lower() == "user-agent"
         return ConfigurationError(
             f"The header {printable(name)} contains a character that cannot be sent.",
-            hint="Check AWS_EXECUTION_ENV, which is part of it." if agent else CREDENTIALS_HINT,
+            hint="Check AWS_EXECUTION_ENV, a part of this header." if agent else CREDENTIALS_HINT,
         )
     # The endpoint's address has been checked before, so the error is about the proxy's.
     text = str(inner)
@@ -187,8 +190,8 @@ def _network_hint(error: BotoCoreError) -> str | None:
         host = urlsplit(endpoint_of(error)).hostname or ""
         return _OWN_ENDPOINT_HINT if host and ".amazonaws." not in host else None
     return loopback_hint(endpoint_of(error)) or (
-        "Check that the proxy is running, and HTTP_PROXY and HTTPS_PROXY. NO_PROXY lists the hosts "
-        "to call without it."
+        "Check that the proxy is running, and that HTTP_PROXY and HTTPS_PROXY name it. NO_PROXY "
+        "lists the hosts to call without a proxy."
     )
 
 
@@ -218,11 +221,11 @@ def from_system(error: OSError) -> DevTokenError:
     if isinstance(error, TooLargeError):
         return TokenUnavailableError(
             f"The response is larger than {MAX_RESPONSE} bytes.",
-            hint="Check that the endpoint is Cognito's, and not a proxy's or another server's.",
+            hint="Check that the endpoint belongs to Cognito, not to a proxy or another server.",
         )
     number = error.errno or 0
     return TokenUnavailableError(
         f"The call failed with {type(error).__name__} "
         f"{errno.errorcode.get(number, number)}: {os.strerror(number)}.",
-        hint=LIMITS.get(number, "The operating system refused it, not Cognito."),
+        hint=LIMITS.get(number, "Look for the cause on this host: the system refused the call."),
     )

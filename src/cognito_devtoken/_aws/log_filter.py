@@ -13,7 +13,7 @@ import threading
 
 class _OurCall(threading.local):
     """
-    Inside ``with our_call:``, marks everything that this thread does as one of our calls.
+    Inside ``with our_call:``, marks everything that this thread does as part of one of our calls.
 
     Attributes:
         unfiltered: The names of loggers that are not filtered, because they log no secret.

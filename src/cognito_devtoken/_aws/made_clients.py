@@ -1,9 +1,9 @@
 """
-The botocore clients that the library makes. They are replaced together, with their session.
+The botocore clients that the library makes. All are replaced at once, together with their sessions.
 
 botocore reads profiles and AWS credentials once, and keeps them in its session. If another program
 writes new credentials to a file, the session keeps the old ones, even after they have expired. Only
-a new session reads the new ones. A client is not closed while a call uses it.
+a new session reads the new ones. A replaced client is closed when no call uses it any longer.
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ class ClientKind(NamedTuple):
 
 class MadeClients:
     """
-    A botocore session for each service, and their clients.
+    A botocore session for each service, and the clients of these sessions.
 
     Args:
-        since: When these clients replaced others, by a monotonic clock.
+        since: When these clients came into use, by a monotonic clock.
 
     Attributes:
         sessions: The sessions by service. Each is made when a client of it is first needed.
 
         by_kind: The clients.
 
-        making: A lock that is held while a client is made. This includes looking up AWS
-            credentials.
+        making: A lock that is held while a client is made, and while AWS credentials are looked up
+            for it.
 
         refused: Whether AWS has refused the credentials of these clients, or botocore has found
             none.

@@ -14,11 +14,11 @@ from .._values.secret import HIDDEN
 from .._values.text import LOOKED_AT, one_line
 
 
-# How many characters a login must have to be found inside a word, too.
+# A login of at least this many characters is also found inside a word.
 _LONG = 8
 # How many of the first characters of a long login are enough to find it.
 _CUT = 16
-# In the message of an InvalidSignatureException (Cognito) or a SignatureDoesNotMatch (STS).
+# Words in the message of an InvalidSignatureException (Cognito) or a SignatureDoesNotMatch (STS).
 _SIGNED = re.compile(r"canonical string|string-to-sign|x-amz-security-token", re.IGNORECASE)
 # What may be a secret in the output of a program: a long word of letters and digits, as keys and
 # tokens are, and the text after a name such as "password".
@@ -37,7 +37,7 @@ class HasLogins(Protocol):
 
 
 def window(text: object) -> str:
-    """Return the beginning of a foreign text, which is all that is read; "" if it is not text."""
+    """Return the beginning of a foreign text, which is all that is used; "" if it is not text."""
     return text[:LOOKED_AT] if isinstance(text, str) else ""
 
 
@@ -50,7 +50,7 @@ def clean(text: object, request: HasLogins) -> str:
     """
     seen = window(text)
     is_cut = isinstance(text, str) and len(text) > len(seen)
-    # A login that begins at the end of the window is not recognised if the rest is cut off.
+    # Drop the end of a cut text: a login that begins there cannot be recognised.
     length = len(seen) - _CUT if is_cut else len(seen)
     hidden = [False] * length
     for login in request.logins.values():
@@ -108,7 +108,7 @@ def program_line(text: str) -> str:
 
 
 def says_more(text: str) -> str:
-    """Return the second line of a message of our own command line, which is its hint; else ""."""
+    """Return the hint in a message of our own command line, its second line; else ""."""
     first, _, rest = window(text).strip().partition("\n")
     return program_line(rest) if first.startswith(_OURS) else ""
 

@@ -1,4 +1,4 @@
-"""Detects calls to this machine that would go through a proxy, which usually cannot reach it."""
+"""Detects calls to this machine that would go through a proxy, where they usually fail."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from urllib.request import getproxies, proxy_bypass
 
 
 def loopback_hint(url: str) -> str | None:
-    """Return what to do if calls to a URL of this machine would go through a proxy."""
+    """Return what to do if calls to a URL of this machine would go through a proxy; else None."""
     address = urlsplit(url)
     host = address.hostname or ""
     try:

@@ -22,7 +22,7 @@ _AT_AWS: Any = {"ignore_configured_endpoint_urls": True}  # the stubs lack it
 
 def keys_url(session: Session, region: str, endpoint_url: str | None, config: Config) -> str:
     """
-    Return where the public keys are: at the endpoint if one is configured, else at AWS.
+    Return the URL of the public keys: at the endpoint if one is configured, else at AWS.
 
     Args:
         session: Provides the configuration.
@@ -39,7 +39,7 @@ def keys_url(session: Session, region: str, endpoint_url: str | None, config: Co
     """
     if endpoint_url is None:
         # Only botocore knows whether the environment or the profile sets an endpoint. So compare
-        # the URL that it calls with the one that it calls if it ignores them.
+        # the URL that it calls with the URL that it calls when it ignores both.
         at_aws = config.merge(Config(**_AT_AWS))
         default, endpoint_url = (
             make_client(session, region, config=each).meta.endpoint_url for each in (at_aws, config)
@@ -64,12 +64,12 @@ def get(
 
         url: The document's address.
 
-        config: As above.
+        config: As for :func:`keys_url`.
 
         verify: False accepts any certificate; a path names the CA certificates to verify with.
 
     Raises:
-        TokenUnavailableError: If the response is not a document.
+        TokenUnavailableError: If the response does not have the status 200.
 
         BotoCoreError: If there is no response.
     """

@@ -1,7 +1,8 @@
 """
 Say what is wrong with AWS credentials, and where they come from, without showing them.
 
-Nothing has been sent when these errors occur, so trying again does not help.
+These errors occur before anything is sent. Their cause is on this host, so trying again does not
+help.
 """
 
 from __future__ import annotations
@@ -25,11 +26,11 @@ CREDENTIALS_HINT = (
     "not expired, and that the system clock is correct. Test them with "
     "'aws sts get-caller-identity'."
 )
-_RENEWED_HINT = "Set it again, with nothing before or after the value."
+_RENEWED_HINT = "Set the value again, with nothing before or after it."
 
 _VARIABLES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 _PARTS = ("The access key id", "The secret access key", "The session token")
-# By botocore's name of a source: what the source calls the parts of the credentials, and where they
+# For each source, by botocore's name: what it calls the parts of the credentials, and where they
 # are.
 _KEYS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
 _NAMES: Mapping[str, tuple[tuple[str, str, str], str]] = {
@@ -52,8 +53,8 @@ def flaw_in(credentials: Any) -> str | None:
         # Read "_name" first: in credentials that expire, "name" is a property that may renew them.
         value = held.get("_" + attribute, held.get(attribute))
         if isinstance(value, str) and (flaw := _flaw(value)):
-            # Look at the variable, too: if botocore uses it to assume a role, the method of the
-            # credentials does not name it.
+            # Look at the environment variable, too: if botocore uses it to assume a role, the
+            # method of the credentials does not say so.
             return f"{variable if os.environ.get(variable) == value else name + where} {flaw}"
     return None
 
@@ -81,7 +82,7 @@ def unusable(error: Exception) -> ConfigurationError | None:
     if provider is None:
         return None
     method = method_of(provider)
-    if isinstance(error, RuntimeError):  # botocore's own, of constant text
+    if isinstance(error, RuntimeError):  # botocore raises this with a constant text
         return ConfigurationError(
             f"The AWS credentials from {printable(method)} have expired, and no newer ones are "
             "available.",
@@ -91,7 +92,7 @@ def unusable(error: Exception) -> ConfigurationError | None:
         profile = printable(profile_of(provider) or "")
         return ConfigurationError(
             f"The credential_process of the profile {profile} {_process_flaw(error)}.",
-            hint="Run it by itself: it must print AWS credentials as JSON.",
+            hint="Run the credential_process by hand: it must print AWS credentials as JSON.",
         )
     if method == "container-role":
         return _container_error(error)
@@ -109,7 +110,7 @@ def unusable(error: Exception) -> ConfigurationError | None:
 
 
 def unreadable(error: OSError) -> ConfigurationError:
-    """Return the error for a file with AWS credentials, or a program that prints them."""
+    """Return the error for a credentials file or program that the system cannot read or run."""
     provider = provider_of(error)
     found = f"{type(error).__name__}: {error.strerror}: {error.filename}"
     if method_of(provider) == _PROCESS:
@@ -119,7 +120,7 @@ def unreadable(error: OSError) -> ConfigurationError:
 
 def _process_flaw(error: Exception) -> str:
     if isinstance(error, json.JSONDecodeError | UnicodeDecodeError):
-        return "printed something else than JSON"
+        return "printed something other than JSON"
     if isinstance(error, IndexError):
         return "is empty"
     if str(error) == "No closing quotation":
@@ -134,18 +135,19 @@ def _container_error(error: Exception) -> ConfigurationError:
         return ConfigurationError(f"{name} is not text.", hint=_RENEWED_HINT)
     if "header value" in str(error):
         return ConfigurationError(
-            f"{name} contains a line end.", hint="Write it without a line end: printf %s TOKEN."
+            f"{name} contains a line end.",
+            hint="Write the token without a line end, for example with: printf %s TOKEN",
         )
     uri = one_line(os.environ.get(_CONTAINER_URI, ""))
     return ConfigurationError(
         f"The AWS credentials cannot be read from {_CONTAINER_URI}={uri} ({type(error).__name__}).",
-        hint="It must be an https:// URL, or one of a loopback, ECS or EKS address.",
+        hint=f"Set {_CONTAINER_URI} to an https:// URL, or to a loopback, ECS or EKS address.",
     )
 
 
 def log_in_hint(error: Exception, session: Session | None) -> str | None:
-    """Return what to do about an error of a profile that needs a log-in; None if it does not."""
-    # By name: an older botocore lacks some of them.
+    """Return how to log in, for an error of a profile that needs a log-in; else None."""
+    # Compared by name, because an older botocore lacks some of these classes.
     members: tuple[str, ...]
     kinds = {cls.__name__ for cls in type(error).__mro__}
     if kinds & {"SSOError", "TokenRetrievalError"}:
@@ -159,7 +161,7 @@ def log_in_hint(error: Exception, session: Session | None) -> str | None:
 
 
 def _source_profile(session: Session | None, members: tuple[str, ...]) -> str | None:
-    """Return the profile with one of these members that the session's profile leads to."""
+    """Follow source_profile from the session's profile to one that has one of these members."""
     if session is None:
         return None
     config = cast("Mapping[str, Any]", session.full_config)

@@ -1,8 +1,8 @@
 """
 Errors of the exchange of a token for credentials, where they differ from those of other calls.
 
-The exchange is not signed. So a code that elsewhere means that the caller's AWS credentials are
-wrong means here that the token or the role is wrong.
+The exchange is not signed. So a code that blames the caller's AWS credentials elsewhere blames the
+token or the role here.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ _HINTS: Mapping[str, str] = {
     "InvalidIdentityToken": _UNTRUSTED,
     **dict.fromkeys(
         ("TooManyRequests", "Throttling"),
-        "Ask AWS to raise the quota of the operation; the one of GetCredentialsForIdentity is 200 "
-        "calls per second by default.",
+        "Ask AWS to raise the quota of the operation; the default of GetCredentialsForIdentity is "
+        "200 calls per second.",
     ),
 }
 _TOO_LONG = "MaxSessionDuration"
@@ -58,7 +58,7 @@ def error_of_trade(
     operation: str, stem: str, said: str
 ) -> tuple[type[ServiceError] | None, str | None]:
     """
-    Return the class and the hint of an error of the exchange; None for what does not differ.
+    Return the class and the hint of an error of the exchange. Each is None if it is the usual one.
 
     Args:
         operation: The name of the operation that failed.

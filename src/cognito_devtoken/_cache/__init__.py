@@ -1,7 +1,7 @@
 """
 The cache of leases: single flight, refresh ahead, grace period, back-off, negative cache.
 
-A *flight* is one attempt to get one lease; all callers that want this lease wait for it.
+A *flight* is one attempt to get one lease. All callers that want this lease share the flight.
 
 ``cache`` puts the parts together around one ``state``. ``lookup`` decides what a caller gets or
 waits for. It also starts every refresh: there is no timer. ``workers`` are the threads that run
@@ -9,7 +9,7 @@ waits for. It also starts every refresh: there is no timer. ``workers`` are the 
 says how long to back off. ``rate_limiter`` slows fetches down after Cognito has throttled one.
 ``stats`` counts, and emits events without secrets. ``invalidation`` says what to remove.
 
-This package may import values, events and exceptions, but not botocore, stores, frameworks or
-asyncio (except to await). ``_sharing``, the sessions and the modules that integrations share import
-this package.
+This package may import values, events, exceptions and ``_runtime``, but not botocore, stores,
+frameworks or asyncio (except to await). ``_sharing``, the sessions and the modules that
+integrations share import this package.
 """

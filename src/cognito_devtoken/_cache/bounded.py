@@ -22,9 +22,9 @@ V = TypeVar("V")
 
 class BoundedDict(Generic[V]):
     """
-    At most *max_items* items by key, in a dictionary that readers use without a lock.
+    Holds at most *max_items* items by key, in a dictionary that readers use without a lock.
 
-    The index is a cache of cachetools, which decides what to evict: expired items first, then those
+    The index is a cachetools cache, which decides what to evict: expired items first, then those
     that were stored longest ago. Storing an item again makes it the newest.
 
     Nothing here takes a lock or reads a clock: the callers do both.
@@ -34,7 +34,7 @@ class BoundedDict(Generic[V]):
 
         expires: Returns when an item expires, by the monotonic clock.
 
-        items: The dictionary, if it is not a plain one.
+        items: The dictionary to hold the items in; None makes a plain one.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class BoundedDict(Generic[V]):
         return index
 
     def sweep(self, now: Instant) -> int:
-        """Remove every expired item. Returns how many there were."""
+        """Remove every expired item. Returns how many items were removed."""
         self._now = now.monotonic
         if not self.items:
             return 0
@@ -86,9 +86,9 @@ class BoundedDict(Generic[V]):
         return len(expired)
 
     def store(self, key: Key, value: V) -> tuple[Key, V] | None:
-        """Store an item. Returns the key and the value of an item that was evicted to make room."""
+        """Store an item. Returns the key and the value of the item evicted for it, if any."""
         expires = self._expires(value)
-        if expires <= self._now:  # an expired item is not stored, but removes the one it replaces
+        if expires <= self._now:  # do not store an expired item, but remove the old one
             self.drop(key)
             return None
         index = self._take_index()

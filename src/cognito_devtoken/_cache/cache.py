@@ -1,4 +1,4 @@
-"""The cache of any kind of lease: state, lookup, source and workers, put together."""
+"""Puts state, lookup, source and workers together: a cache for any kind of lease."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ L = TypeVar("L", bound=Lease)
 
 class LeaseCache(Generic[R, L]):
     """
-    Leases by request. Each is fetched once, however many callers want it.
+    Holds leases by request. Each is fetched once, however many callers want it.
 
     Args:
         describe: Returns the key of a request, and the longest life of its lease, in seconds.
@@ -77,7 +77,7 @@ class LeaseCache(Generic[R, L]):
 
     def invalidate(self, lease: L) -> None:
         """
-        Remove exactly this lease, here if it is the cached one, and on other hosts in any case.
+        Remove exactly this lease: here, if it is the cached one; on other hosts, in any case.
 
         Other hosts may hold the lease even if this host has refreshed or evicted it, or never held
         it.
@@ -98,14 +98,14 @@ class LeaseCache(Generic[R, L]):
         recorder.run_deferred()
 
     def discard(self, invalidation: Invalidation) -> None:
-        """Remove what matches, here and on other hosts, even if a flight returns it later."""
+        """Remove matching leases, here and on other hosts, and keep none that a flight brings."""
         with self.state.lock:
             self.state.check_open()
             self.state.recorder.emit(Forgotten, self._remove(invalidation))
         self.state.recorder.run_deferred()
 
     def follow(self, scopes: Sequence[InvalidationScope], matches: Matches) -> None:
-        """Remove what other hosts have invalidated. Called by the cache that has learned of it."""
+        """Remove what other hosts have invalidated. Called by the cache that heard of it."""
         with self.state.lock:
             removed = invalidate(self.state, scopes, matches)
             self.state.recorder.emit(InvalidatedElsewhere, removed)

@@ -35,17 +35,18 @@ class Entries(Generic[L]):
     """
 
     def __init__(self, max_entries: int) -> None:
-        # Expired by the monotonic clock only. A lease that has expired by the wall clock stays
-        # here, but is not served.
+        # Leases are removed once they have expired by the monotonic clock. A lease that has expired
+        # only by the wall clock stays here, but is not served.
         self.leases: LeaseDict[L] = LeaseDict()
         self._leases: BoundedDict[L] = BoundedDict(max_entries, _end_of_lease, self.leases)
-        # At least _MIN_FAILURES: if many keys fail at once, each must be remembered to back off.
+        # At least _MIN_FAILURES: if many keys fail at once, each failure must be remembered, or its
+        # key would not back off.
         self._failures: BoundedDict[RememberedFailure] = BoundedDict(
             max(max_entries, _MIN_FAILURES), _end_of_failure
         )
 
     def sweep(self, now: Instant) -> int:
-        """Remove every expired lease and failure. Returns how many leases there were."""
+        """Remove every expired lease and failure. Returns how many leases were removed."""
         self._failures.sweep(now)
         return self._leases.sweep(now)
 
@@ -70,8 +71,8 @@ class Entries(Generic[L]):
         if key is None:  # it comes from no cache, but may be equal to a lease that is held here
             return next((key for key, held in self.leases.items() if held == lease), None)
         held = self.leases.get(key)
-        # Two fetches within the same second return the same text. If the caller rejects the older
-        # lease, the newer one was not rejected.
+        # Two fetches within the same second return the same text, so their leases are equal. But
+        # to reject the older one must not reject the newer one: compare when they were sent, too.
         same = held == lease and (shared or getattr(held, "_monotonic", None) == lease._monotonic)
         return key if same else None
 

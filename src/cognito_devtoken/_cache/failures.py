@@ -2,8 +2,8 @@
 What a failed fetch means: whether a valid lease is still served, and how long to back off.
 
 This is the negative cache: the last failure of each key is remembered. While fetches for the key
-back off, callers get this failure again, without a call to Cognito. If there is no valid lease,
-they get it for at most 5 s, so that a fix of the cause soon takes effect.
+back off, callers that need a new lease get this failure again, without a call to Cognito. If there
+is no valid lease, that lasts at most 5 s, so that a fix of the cause soon takes effect.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ class Failure(Enum):
     """What the failure of a fetch means for the callers that want the lease."""
 
     TRANSIENT = "transient"
-    """The next attempt may succeed: a valid lease is served."""
+    """The next attempt may succeed. Until then, a valid lease is served."""
 
     THROTTLED = "throttled"
-    """The next attempt may succeed, after a longer pause: a valid lease is served."""
+    """The next attempt may succeed, after a longer pause. Until then, a valid lease is served."""
 
     REFUSED = "refused"
     """
-    The backend's AWS credentials or configuration are at fault: a valid lease is served; without
-    one, the error is raised.
+    The backend's AWS credentials or configuration are at fault. A valid lease is still served; if
+    there is none, the error is raised.
     """
 
     TERMINAL = "terminal"
@@ -95,7 +95,7 @@ class RememberedFailure(NamedTuple):
 
         since: When the fetch failed.
 
-        wait: How many seconds to back off from then on.
+        wait: How many seconds to back off after *since*.
 
         usable: Whether there was a valid lease that could be served meanwhile.
     """
@@ -146,7 +146,7 @@ def copy_of(error: E) -> E:
 
 
 def strip_frames(error: BaseException) -> None:
-    """Remove the tracebacks of an error and of its causes: the frames in them hold the request."""
+    """Remove the tracebacks of an error and its causes, because their frames hold the request."""
     seen: set[int] = set()
     while id(error) not in seen:  # a cause may refer to itself
         seen.add(id(error))

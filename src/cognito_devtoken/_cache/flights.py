@@ -4,10 +4,10 @@ Single flight: one attempt to get one lease, joined by every caller that wants t
 Law of this module: a flight belongs to no caller. A caller that waits for it may give up, be
 cancelled or lose its event loop; the flight continues.
 
-The table and its queues are used under the cache's lock. This lock is never held during a fetch, a
-hook, a clock reading or a wait. An exception may be raised at any point, for example by a signal
-handler. Changes are therefore ordered so that an interrupted one is harmless, or is repaired by the
-next.
+The table of flights and its queues are used under the cache's lock. This lock is never held during
+a fetch, a hook, a clock reading or a wait. An exception may be raised at any point, for example by
+a signal handler. Changes are therefore ordered so that an interrupted change is harmless, or that
+the next change repairs it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ L = TypeVar("L", bound=Lease)
 # A fetch that takes longer than this, in seconds, is abandoned. botocore, as this library
 # configures it, makes 2 attempts of at most 7 s, with a pause of at most 1 s between them.
 DEADLINE = 15.0
-# How many queued flights that no caller waits for are checked in one call.
+# One look for overdue flights checks at most this many flights of each queue.
 _AT_ONCE = 100
 
 
@@ -60,19 +60,20 @@ class Flight(Generic[R, L]):
 
         min_life: How many seconds the lease should live, if possible.
 
-        stale: Whether its key was invalidated after it was sent, so that its lease must not be
-            kept.
+        stale: Whether its key was invalidated after the flight was sent. If so, the lease must not
+            be kept.
 
-        is_invalidated: Set if the lease came from a shared store. Returns, under the lock, whether
-            the lease was invalidated after it was read from the store.
+        is_invalidated: A function, set if the lease came from a shared store. Called under the
+            lock, it returns whether the lease was invalidated after it was read from the store.
 
         forgotten: Identities and tokens that were invalidated after the flight was sent, in the
-            form in which they are announced to other hosts. Its lease must not be among them.
+            form in which they are announced to other hosts. If the lease is one of these tokens,
+            or belongs to one of these identities, it must not be kept.
 
         successor: The flight for the same key that starts when this one ends.
 
         waiters: Functions that wake the waiting callers. Each is called once, after *done* is
-            set: add one first, then check *done*.
+            set. So add a function before you check *done*.
 
         done: Whether it has ended, with a *lease* or an *error*.
     """
@@ -123,7 +124,7 @@ Steps = Generator[tuple[Flight[R, L], float], None, L]
 
 
 class Flights(Generic[R, L]):
-    """The flights of a cache: at most one per key runs, and at most *max_concurrent* at once."""
+    """The flights of a cache. At most one per key and *max_concurrent* in all run at once."""
 
     def __init__(self, max_concurrent: int) -> None:
         self.by_key: dict[Key, Flight[R, L]] = {}
@@ -156,8 +157,8 @@ class Flights(Generic[R, L]):
 
             awaited: Whether a caller waits for the flight.
 
-            newer: Whether a lease requested before now is not enough, so that the flight must be
-                one that has not been sent yet.
+            newer: Whether the lease must be requested after now. If so, a flight that has been sent
+                already is not enough.
         """
         flight = self.by_key.get(key)
         if flight is None:
@@ -166,7 +167,7 @@ class Flights(Generic[R, L]):
             self._put(made)
             return made, True
         if flight.sent and (newer or flight.stale):
-            # The new flight starts after the present one, so that a key never has two at once.
+            # The new flight starts after the present one: two flights of a key never run at once.
             is_new = flight.successor is None
             flight.successor = flight.successor or Flight(key, request, Reason.FORCED, now)
             flight.successor.awaited = True
@@ -175,11 +176,11 @@ class Flights(Generic[R, L]):
             flight.reason = Reason.FORCED  # a token that was requested earlier is not enough
         if awaited and not flight.awaited:
             flight.awaited = True
-            self._enqueue(flight)  # among the misses, too; the queue of refreshes will skip it
+            self._enqueue(flight)  # now in the queue of misses, too; that of refreshes will skip it
         return flight, False
 
     def _put(self, flight: Flight[R, L]) -> None:
-        self._enqueue(flight)  # first, because a queued flight that is not in the table is skipped
+        self._enqueue(flight)  # first: the queues skip it until it is in the table
         self.by_key[flight.key] = flight
 
     def _enqueue(self, flight: Flight[R, L]) -> None:
@@ -209,11 +210,11 @@ class Flights(Generic[R, L]):
         """
         Tell whether to abandon a flight.
 
-        A flight that was sent is overdue after DEADLINE, or if its worker no longer exists.
+        A flight that was sent is overdue after DEADLINE, or once its worker has ended.
 
         A flight that is still queued is overdue after DEADLINE if no caller waits for it. If a
-        caller does, it is overdue only if no other flight has returned within DEADLINE: as long as
-        the queue moves, the flight keeps its place.
+        caller waits, the flight keeps its place for as long as the queue moves: it is overdue only
+        if, in addition, no flight has brought a lease for DEADLINE seconds.
         """
         if flight.sent:
             return self.is_orphaned(flight) or flight.sent.age(now) >= DEADLINE
@@ -224,9 +225,9 @@ class Flights(Generic[R, L]):
 
     def overdue_flights(self, now: Instant) -> list[Flight[R, L]]:
         """
-        Return overdue flights that no caller may be watching.
+        Return the overdue flights, except queued ones that a waiting caller checks itself.
 
-        Checks only a limited number of queued flights in one call.
+        One call checks only a limited number of queued flights.
         """
         found = [
             flight
@@ -261,14 +262,14 @@ class Flights(Generic[R, L]):
 
     def finish(self, flight: Flight[R, L], now: Instant, *, arrived: bool) -> bool:
         """
-        Remove a flight that has returned. Returns False if it had been abandoned before.
+        Remove a flight whose fetch has ended. Returns False if the flight had been abandoned.
 
         Args:
             flight: The flight.
 
             now: The present instant.
 
-            arrived: Whether it brought a lease.
+            arrived: Whether the flight brought a lease.
         """
         if arrived:
             self._last_arrival = now
@@ -279,7 +280,7 @@ class Flights(Generic[R, L]):
         """
         Record that the queue moves.
 
-        A flight that had to wait long calls this, so that the queued flights are not abandoned.
+        Called when a flight had to wait long, so that the flights queued behind it are kept.
         """
         self._last_arrival = now
 

@@ -1,7 +1,5 @@
 """How the last calls to Cognito went, for a health check that makes no call itself."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 from typing import Self
 
@@ -31,7 +29,7 @@ class Health:
 
         hint: What to do about the last failure, without any text from AWS.
 
-        retry_at: Until when fetches back off for the user whose fetch was the last to fail.
+        retry_at: When the back-off ends for the user whose fetch was the last to fail.
     """
 
     last_success: datetime | None = None
@@ -46,7 +44,7 @@ class Health:
         return self.failing_since is None
 
     def to_dict(self) -> dict[str, bool | str | None]:
-        """Return everything for JSON, with times in ISO 8601. It contains no secret."""
+        """Return all members for JSON, with times in ISO 8601. None of them is a secret."""
         members = attrs.asdict(self, recurse=False)
         return {"ok": self.ok} | {
             name: value.isoformat() if isinstance(value, datetime) else value
@@ -60,8 +58,8 @@ class Health:
     def after_failure(self, error: Exception, wait: float, now: Instant) -> Self:
         """Return the health after a failed fetch, whose key backs off for *wait* seconds."""
         terminal = Failure.of(error) is Failure.TERMINAL
-        # A terminal error is about one user, except that this one may mean that the pool does not
-        # exist. If the pool exists, the next token clears the failure.
+        # A terminal error is about one user. Only ResourceNotFoundError may mean, instead, that the
+        # pool does not exist. If the pool exists after all, the next token clears the failure.
         if terminal and not isinstance(error, ResourceNotFoundError):
             return self
         return attrs.evolve(

@@ -1,7 +1,7 @@
 """
 Keeps flights moving: abandons those that are overdue, so that no caller waits for them.
 
-There is no thread for this. Every look-up does it as well, under the cache's lock.
+There is no thread for this: every look-up and every worker does it, under the cache's lock.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def supervise(state: CacheState[R, L], flight: Flight[R, L], now: Instant) -> No
     abandon_overdue(state, now)
     if flight.done:
         return
-    # If it is not in the table, an exception came between its removal and its end.
+    # If the flight is not in the table, an exception was raised between its removal and its end.
     if not state.flights.holds(flight):
         state.settle_lost(flight, now)
     elif not flight.sent and not state.flights.slots.active():
@@ -53,7 +53,7 @@ def abandon_if_overdue(state: CacheState[R, L], flight: Flight[R, L], now: Insta
 
 
 def abandon_overdue(state: CacheState[R, L], now: Instant) -> None:
-    """Abandon every overdue flight, whether a caller waits for it or not."""
+    """Abandon the overdue flights, except queued ones that a waiting caller checks itself."""
     for flight in state.flights.overdue_flights(now):
         _abandon(state, flight, now)
 

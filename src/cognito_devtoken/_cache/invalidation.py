@@ -1,7 +1,7 @@
 """
 What is invalidated: one token, all tokens of a user or an identity, or all tokens.
 
-Law of this module: no repr and no traceback shows whose tokens they are.
+Law of this module: no repr and no traceback shows whose tokens are invalidated.
 """
 
 from __future__ import annotations
@@ -56,21 +56,21 @@ class Invalidation(NeverPickled):
 
     @classmethod
     def of_everything(cls) -> Invalidation:
-        """Every token."""
+        """Return the invalidation of every token."""
         return cls(lambda _key, _token: True, EVERYTHING)
 
     @classmethod
     def of_token(cls, token: Lease, key: Key) -> Invalidation:
-        """One token, and the key that it is held under."""
+        """Return the invalidation of one token, which is held under *key*."""
         return cls(lambda other, _: other == key, token_scope(token), key)
 
     @classmethod
     def of_identity(cls, identity_id: str) -> Invalidation:
         """
-        Every token of a Cognito identity.
+        Return the invalidation of every token of a Cognito identity.
 
         Raises:
-            TypeError: If *identity_id* is not a string, such as a token.
+            TypeError: If *identity_id* is not a string, but for example a token.
 
             InvalidRequestError: If it is longer than an identity id can be.
         """
@@ -89,7 +89,7 @@ class Invalidation(NeverPickled):
     @classmethod
     def of_user(cls, user_id: str, developer_provider: str | None) -> Invalidation:
         """
-        Every token of a user, by the login of the developer provider.
+        Return the invalidation of every token of a user, by the login of the developer provider.
 
         Raises:
             ConfigurationError: If there is no *developer_provider*.
@@ -126,7 +126,7 @@ def invalidate(
     only: Key | None = None,
 ) -> int:
     """
-    Remove leases. If a flight that was sent before now returns one of them, it is not kept.
+    Remove leases. If a flight that was sent before now brings such a lease, it is not kept.
 
     Called under the cache's lock.
 
@@ -137,7 +137,7 @@ def invalidate(
 
         matches: Tells whether *scopes* concern a key and its lease.
 
-        only: The one key that may match, so that the other entries are not checked.
+        only: The one key that may match, so that only its entry is checked; None checks them all.
 
     Returns:
         How many leases were removed.
@@ -154,7 +154,7 @@ def invalidate(
 
 
 def keep_out(state: CacheState[R, L], scopes: Iterable[InvalidationScope]) -> None:
-    """Note for flights that were sent before now which tokens are invalid and must not be kept."""
+    """Tell the flights that were sent before now which tokens they must not keep."""
     by_token = [scope for scope in scopes if scope[0] in BY_TOKEN]
     for flight in state.flights.in_the_air():
         flight.forgotten.update(by_token)
@@ -164,7 +164,7 @@ def keep_out(state: CacheState[R, L], scopes: Iterable[InvalidationScope]) -> No
 
 
 def matching(scopes: Iterable[InvalidationScope], developer_provider: str | None) -> Matches:
-    """Return a function that matches any of these scopes, in one pass over the tokens."""
+    """Return a function that tells whether any of these scopes concerns a key and its token."""
     wanted = set(scopes)
     kinds = {kind for kind, _ in wanted}
 
@@ -174,7 +174,7 @@ def matching(scopes: Iterable[InvalidationScope], developer_provider: str | None
         if "user" in kinds and not wanted.isdisjoint(user_scopes(key, developer_provider)):
             return True
         if token is None:
-            return "identity" in kinds  # it may be one of these
+            return "identity" in kinds  # the token may turn out to be of such an identity
         if "identity" in kinds and identity_scope(token.identity_id) in wanted:
             return True
         return "token" in kinds and token_scope(token) in wanted

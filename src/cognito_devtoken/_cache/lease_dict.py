@@ -19,7 +19,7 @@ L = TypeVar("L", bound=Lease)
 
 
 class _ByUser(NeverPickled, dict[str | None, L]):
-    """Leases by user id. To whoever walks it, such as a crash reporter, it is empty."""
+    """Leases by user id. Code that iterates over it, such as a crash reporter, finds it empty."""
 
     __slots__ = ()
 
@@ -34,6 +34,12 @@ class _ByUser(NeverPickled, dict[str | None, L]):
 
     values = items = keys
 
+    def leases(self) -> list[L]:
+        return list(super().values())
+
+    def size(self) -> int:
+        return super().__len__()
+
     def __repr__(self) -> str:
         return HIDDEN
 
@@ -42,13 +48,13 @@ class LeaseDict(MutableMapping[Key, L]):
     """
     Leases by key.
 
-    Most requests name a user and nothing else. Their leases are held under the user id alone,
-    which is the caller's own string, so that a hit builds no key.
+    Most requests are plain: they name a user and nothing else. Their leases are held under the user
+    id alone, which is the caller's own string, so that a hit builds no key.
 
     A forked child inherits its parent's leases. Each is given a jitter of its own when somebody
-    first looks it up, so that a fork does not take longer the more leases there are.
+    first looks it up, so that a fork takes no longer if there are many leases.
 
-    Nothing here takes a lock: its callers do.
+    Nothing here takes a lock: the callers do.
 
     Attributes:
         plain: The leases of plain requests, by user id.
@@ -57,20 +63,20 @@ class LeaseDict(MutableMapping[Key, L]):
     """
 
     def __init__(self) -> None:
-        self.plain: dict[str | None, L] = _ByUser()
+        self.plain: _ByUser[L] = _ByUser()
         self.others: dict[Key, L] = {}
         self._plain_rest: bytes | None = None
         self._inherited: dict[Key, L] = {}
-        self._renew: Callable[[L, Key], L] = _unchanged
+        self._renew: Callable[[L, Key], L]
 
     def set_plain(self, rest: bytes) -> None:
-        """Say what the keys of plain requests have in common. There must be no leases yet."""
+        """Set what the keys of all plain requests have in common. There must be no leases yet."""
         self._plain_rest = rest
 
     def inherit(self, renew: Callable[[L, Key], L]) -> None:
-        """Give each lease a jitter of its own, by *renew*, when it is first looked up."""
+        """Have *renew* give each lease a jitter of its own when the lease is first looked up."""
         self._renew = renew
-        plain = {cast("Key", lease._key): lease for lease in dict.values(self.plain)}
+        plain = {cast("Key", lease._key): lease for lease in self.plain.leases()}
         self._inherited |= plain | self.others
         self.plain.clear()
         self.others.clear()
@@ -110,18 +116,14 @@ class LeaseDict(MutableMapping[Key, L]):
         return isinstance(key, Key) and self.get(key) is not None
 
     def __iter__(self) -> Iterator[Key]:
-        plain = (cast("Key", lease._key) for lease in dict.values(self.plain))
+        plain = (cast("Key", lease._key) for lease in self.plain.leases())
         # A copy, because looking an inherited lease up moves it.
         return iter([*plain, *self.others, *self._inherited])
 
     def __len__(self) -> int:
-        return dict.__len__(self.plain) + len(self.others) + len(self._inherited)
+        return self.plain.size() + len(self.others) + len(self._inherited)
 
     def clear(self) -> None:
         """Remove everything."""
         for leases in (self.plain, self.others, self._inherited):
             leases.clear()
-
-
-def _unchanged(lease: L, key: Key) -> L:
-    return lease

@@ -31,9 +31,9 @@ L = TypeVar("L", bound=Lease)
 # How many seconds a caller without a timeout waits at most: as long as two fetches may take, one
 # that is already running and the one after it.
 LONGEST_WAIT = 2 * DEADLINE
-# How many seconds a caller waits for a refresh where threads are frozen between requests.
+# If threads are frozen between requests, a caller waits at most this many seconds for a refresh.
 _INLINE = 1.0
-_TOO_SHORT = "Request a longer token_duration: Cognito's dates may be off by up to a second."
+_TOO_SHORT = "Request a longer token_duration; up to 1 s of it is lost to rounding by Cognito."
 _REASONS = {
     Freshness.GRACE: Reason.GRACE,
     Freshness.EXPIRED: Reason.EXPIRED,
@@ -49,9 +49,9 @@ class Wait(NamedTuple, Generic[R, L]):
 
         seconds: How many seconds to wait at most.
 
-        or_present: Whether the caller gets the cached lease if the flight fails.
+        or_present: Whether the caller gets the cached lease if the flight fails or takes too long.
 
-        counts_as: The field of Stats that the call counts as.
+        counts_as: The field of Stats in which the call is counted.
     """
 
     flight: Flight[R, L]
@@ -68,7 +68,7 @@ class Lookup(Generic[R, L]):
         state: The state of the cache.
 
         describe: Returns the key of a request, and the longest life of its lease, in seconds.
-            Raises TypeError if it is not a request.
+            Raises TypeError if the argument is not a request.
     """
 
     def __init__(self, state: CacheState[R, L], describe: Callable[[R], tuple[Key, float]]) -> None:
@@ -129,7 +129,7 @@ class Lookup(Generic[R, L]):
     def _wait_for(
         self, flight: Flight[R, L], asked: Instant, patience: float
     ) -> Generator[tuple[Flight[R, L], float], None, None]:
-        """Yield a flight, and how long to wait for it, until it is done or the patience ends."""
+        """Until the flight is done or time is up, yield it and how many seconds to wait."""
         state, supervised = self._state, True  # _decide() has just supervised the flights
         while not flight.done:
             now = state.now()
@@ -185,7 +185,7 @@ class Lookup(Generic[R, L]):
         if backing_off:
             recorder.counts["back_offs"] += 1
             return self._serve_in_grace(key, lease, failure, now)
-        # The present lease must not expire while its caller waits for a better one.
+        # The present lease must not expire while the caller waits for a better one.
         patience = remaining_of(lease, now) / 2
         return Wait(self._join(key, request, reason, now), patience, or_present=True)
 
@@ -273,5 +273,5 @@ class Lookup(Generic[R, L]):
             raise copy_of(error)
         raise TokenUnavailableError(
             f"No {recorder.lease} arrived in time.",
-            hint="Try again, or allow more time; the fetch continues.",
+            hint="Try again, or pass a longer timeout; the fetch continues in the background.",
         )

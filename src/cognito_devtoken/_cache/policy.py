@@ -12,8 +12,6 @@ a fixed window of several minutes would be the whole life of a short token::
                                  jitter        refresh window, up to T
 """
 
-from __future__ import annotations
-
 from datetime import timedelta
 from enum import Enum
 
@@ -22,7 +20,7 @@ import attrs
 from .._values.arguments import Seconds, as_seconds, check_kind
 
 
-# AWS says about TokenDuration of this operation: "Please provide for a small grace period, usually
+# AWS says in the documentation of TokenDuration: "Please provide for a small grace period, usually
 # no more than 5 minutes, to account for clock skew."
 MAX_GRACE = timedelta(minutes=5)
 
@@ -112,7 +110,7 @@ class RefreshPolicy:
         if self.refresh_ahead < self.grace:
             raise ValueError(
                 f"refresh_ahead must be at least the grace of {self.grace}, "
-                f"not {self.refresh_ahead}: every refresh would make a caller wait."
+                f"not {self.refresh_ahead}; otherwise, a caller would wait for every refresh."
             )
 
     def refresh_window(self, lifetime: float) -> float:
@@ -120,7 +118,7 @@ class RefreshPolicy:
         return min(lifetime * _WINDOW_SHARE, self.refresh_ahead.total_seconds())
 
     def grace_period(self, lifetime: float) -> float:
-        """Return how many seconds before its expiry callers begin to wait for a new lease."""
+        """Return the seconds of the grace period, in which callers wait for a new lease."""
         return min(lifetime * _GRACE_SHARE, self.grace.total_seconds())
 
     def due_age(self, lifetime: float, draw: float) -> float:
@@ -136,7 +134,7 @@ class RefreshPolicy:
         return lifetime - window - draw * window * _JITTER_SHARE
 
     def hard_age(self, lifetime: float) -> float:
-        """Return the age in seconds from which on a caller waits for a new lease."""
+        """Return the age in seconds from which callers wait for a new lease."""
         return lifetime - self.grace_period(lifetime)
 
     def state(
@@ -152,8 +150,8 @@ class RefreshPolicy:
 
             due_age: What :meth:`due_age` returned for the lease.
 
-            min_remaining: How many seconds of life this caller needs. This replaces the grace
-                period.
+            min_remaining: How many seconds of life this caller needs; None uses the grace period
+                instead.
         """
         if age >= lifetime:
             return Freshness.EXPIRED

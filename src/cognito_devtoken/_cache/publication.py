@@ -2,8 +2,8 @@
 How a flight ends: with a lease that is kept, with one that is discarded, or with an error.
 
 Laws of this module: a lease is kept only if its key has not been invalidated since the lease was
-requested, and if it lives at least as long as the present one. A failure leaves the present lease
-unchanged.
+requested, and if the lease does not expire before the present one. A failure leaves the present
+lease unchanged.
 
 Everything here runs under the cache's lock.
 """
@@ -57,8 +57,8 @@ def publish(state: CacheState[R, L], flight: Flight[R, L], lease: L, now: Instan
         state.recorder.emit(TokenDiscarded, flight.key, lease)
         fetched = not adopted and flight.reason is not Reason.FORCED
         if in_time and fetched:
-            # Back off. Otherwise each call would fetch another lease that lives no longer.
-            error = TokenUnavailableError(f"The new {what} would not outlive the old.")
+            # Back off. Otherwise each call would fetch a lease that expires no later.
+            error = TokenUnavailableError(f"The new {what} would not outlive the cached {what}.")
             remember_failure(state, flight, error, now)
     else:
         _store(state, flight, lease, now)
@@ -131,7 +131,7 @@ def remember_failure(
 ) -> float:
     """Remember a failure. Returns how many seconds the key backs off."""
     if flight.stale:
-        return 0.0  # the fetch was sent before the invalidation
+        return 0.0  # the key was invalidated after the fetch was sent
     entries = state.entries
     before = entries.failure(flight.key)
     kind = Failure.of(error)

@@ -16,10 +16,10 @@ from .._values.clock import Instant
 _SETTLE = 1.0
 # The lowest rate, in fetches per second.
 _SLOWEST = 0.5
-# Each second without throttling, the rate grows by this factor, so that it doubles in 7 s. It is a
-# factor, because with a fixed gain on each of fifty hosts, Cognito would throttle every second.
+# Each second without throttling, the rate grows by this factor, so that it doubles in 7 s. If fifty
+# hosts each added a fixed amount instead, Cognito would throttle every second.
 _GROWTH = 1.1
-# At this rate, in fetches per second, the limit is lifted: it is far above the usual quota.
+# The limit is lifted at this many fetches per second, which is far above the usual quota.
 _FREE = 200.0
 
 

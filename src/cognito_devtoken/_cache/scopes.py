@@ -1,5 +1,6 @@
 """
-What an invalidation concerns, as hosts announce it: everything, a user, an identity or a token.
+What an invalidation concerns, as hosts announce it to each other: everything, a user, an identity
+or a token.
 
 Law of this module: a scope contains a digest, so it is short even if the id or token is long.
 """
@@ -19,7 +20,7 @@ InvalidationScope = tuple[str, str]
 # whether it may concern the token that arrives.
 Matches = Callable[[Key, Lease | None], bool]
 EVERYTHING: InvalidationScope = ("all", "")
-# Kinds for which the key is not enough: only the token itself shows whether it is concerned.
+# For these kinds, the key is not enough: only a token itself shows whether it is concerned.
 BY_TOKEN = frozenset({"identity", "token"})
 
 
@@ -54,7 +55,7 @@ def token_scope(token: Lease) -> InvalidationScope:
 
 
 def _digest(*texts: str) -> str:
-    """Return 32 hex digits, however long the texts are. Different lists have different digests."""
+    """Return a digest of 32 hex digits. Different lists of texts have different digests."""
     digest = blake2b(digest_size=16)
     for text in texts:
         data = text.encode()

@@ -34,12 +34,12 @@ class Source(Protocol[R, L]):
     shared: bool
 
     def reserve(self, now: Instant) -> float:
-        """Return, under the lock, how many seconds to wait before taking the next flight."""
+        """Return how many seconds to wait before taking the next flight. Called under the lock."""
         ...
 
     def bring(self, flight: Flight[R, L]) -> L:
         """
-        Return the lease of a flight, stamped for this cache. Called without the lock.
+        Return the lease of a flight, after ``CacheState.stamp()``. Called without the lock.
 
         Raises:
             DevTokenError: If no lease is available.
@@ -58,7 +58,7 @@ class Source(Protocol[R, L]):
         ...
 
     def after_fork(self) -> Callable[[], None] | None:
-        """Start afresh in a forked child. Returns what to do once everything else is ready."""
+        """Start afresh in a child. Returns a function to call once all else is ready, or None."""
         ...
 
     def close(self) -> None:
@@ -66,12 +66,12 @@ class Source(Protocol[R, L]):
         ...
 
     def flush(self) -> None:
-        """Announce what has not been announced yet, without waiting long. Called after close()."""
+        """Announce what is still queued, without waiting long. Called after close()."""
         ...
 
 
 class FetcherSource(Generic[R, L]):
-    """The fetcher itself: every flight is a call to Cognito."""
+    """Gets every lease from the fetcher: every flight is a call to Cognito."""
 
     shared = False
 

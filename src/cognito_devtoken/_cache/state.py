@@ -1,8 +1,8 @@
 """
-What every part of the cache shares: one lock, and what it guards.
+What every part of the cache shares: one lock, and what the lock guards.
 
-Law of this module: no threads and no I/O. Publication, lookup, sharing and the workers use this
-state. The state does not know the workers, only a function that starts one.
+Law of this module: it starts no thread and does no I/O. Publication, lookup, sharing and the
+workers use this state. The state does not know the workers, only a function that starts one.
 """
 
 from __future__ import annotations
@@ -47,9 +47,9 @@ class CacheState(Generic[R, L]):
 
         random_fraction: Returns a random number from 0 to 1, for jitter.
 
-        followers: Functions of other caches, such as that of the AWS credentials for which these
-            tokens are exchanged. They are called without the lock, with what other hosts have
-            invalidated, and with a function that matches it.
+        followers: Functions of other caches, such as the cache of the AWS credentials that these
+            tokens are exchanged for. Each is called without the lock, with what other hosts have
+            invalidated, and with a function that tells whether a lease is concerned.
     """
 
     def __init__(
@@ -91,17 +91,17 @@ class CacheState(Generic[R, L]):
 
     def check_open(self) -> None:
         """
-        Refuse to work once the cache is closed.
+        Raise an error if the cache is closed.
 
         Raises:
             SessionClosedError: If the cache is closed.
         """
         if self.closed:
-            self.close()  # again, in case a signal handler interrupted it with an exception
+            self.close()  # again, in case an exception interrupted the first call
             raise session_closed()
 
     def sweep(self, now: Instant) -> None:
-        """Notice whether the wall clock was set, and remove expired leases."""
+        """Count a step of the wall clock, if there was one, and remove expired leases."""
         offset = now.wall - now.monotonic
         step = 0.0 if self._wall_offset is None else offset - self._wall_offset
         self._wall_offset = offset
@@ -134,10 +134,10 @@ class CacheState(Generic[R, L]):
 
     def close(self) -> None:
         """
-        Remove everything. Every waiting caller gets a SessionClosedError. No thread is waited for.
+        Remove everything. Every waiting caller gets a SessionClosedError. This waits for no thread.
 
         If a signal handler closes the cache while a thread changes it under the lock, that thread
-        must call this again.
+        must call this method again after the change.
         """
         self.closed = True
         self.entries.clear()

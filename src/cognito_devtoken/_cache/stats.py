@@ -1,7 +1,5 @@
 """What a cache has done: counts for ``stats()``, events for the hooks."""
 
-from __future__ import annotations
-
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
 from contextvars import copy_context
@@ -38,7 +36,7 @@ class Stats:
         grace_hits: Calls answered with a token in its grace period, or with less remaining life
             than the caller needed, because no new one was available.
 
-        misses: Calls that needed another token, from Cognito or from a shared store, or that
+        misses: Calls that needed a new token, from Cognito or from a shared store, and calls that
             failed.
 
         errors: Calls that raised an error.
@@ -92,7 +90,7 @@ class Stats:
 
         entries: Tokens held now.
 
-        in_flight: Keys with a fetch sent or queued now.
+        in_flight: Keys for which a fetch is in flight or queued now.
 
         credentials: The same counts for the session's cache of AWS credentials; None if
             ``get_credentials()`` has not been called.
@@ -125,7 +123,7 @@ class Stats:
     hook_errors: int = 0
     entries: int = 0
     in_flight: int = 0
-    credentials: Stats | None = None
+    credentials: "Stats | None" = None
 
 
 # Where users import it from, as repr(), help() and tracebacks show it.
@@ -149,7 +147,7 @@ class StatsRecorder:
     """
 
     def __init__(
-        self, hooks: Iterable[EventHook], log: EventHook | None = None, lease: str = "token"
+        self, hooks: "Iterable[EventHook]", log: "EventHook | None" = None, lease: str = "token"
     ) -> None:
         self.lease = lease
         self.health = Health()
@@ -171,7 +169,8 @@ class StatsRecorder:
 
     def emit(self, kind: type[Event], *members: object) -> None:
         """
-        Defer an event to the hooks. It contains the digest of a key, and a lease's fingerprint.
+        Make an event, and defer the calls of the hooks. In the event, keys become digests, and
+        leases become fingerprints.
 
         The hooks run in a copy of the present context, whichever thread calls them later.
         """
@@ -181,10 +180,10 @@ class StatsRecorder:
             for hook in hooks:
                 self.defer(partial(copy_context().run, partial(self._call, hook, event)))
 
-    def _hooks_of(self, kind: type[Event]) -> tuple[EventHook, ...]:
+    def _hooks_of(self, kind: type[Event]) -> "tuple[EventHook, ...]":
         return self._hooks_of_warnings if kind.__name__ in WARNINGS else self._hooks
 
-    def _call(self, hook: EventHook, event: Event) -> None:
+    def _call(self, hook: "EventHook", event: Event) -> None:
         try:
             hook(event)
         except KeyboardInterrupt:
@@ -193,7 +192,7 @@ class StatsRecorder:
             self.counts["hook_errors"] += 1
             self._report(hook, type(error).__name__)
 
-    def _report(self, hook: EventHook, error: str) -> None:
+    def _report(self, hook: "EventHook", error: str) -> None:
         """Tell the other hooks that one has failed, once for each class of error."""
         name = getattr(hook, "__qualname__", type(hook).__qualname__)
         failed = HookFailed(name, error)._about(self.lease)
@@ -208,7 +207,7 @@ class StatsRecorder:
         self._deferred.extend(actions)
 
     def defer_first(self, *actions: Callable[[], object]) -> None:
-        """Defer actions, but before everything else, so that no caller waits for a hook."""
+        """Defer actions, ahead of all that are deferred already: no caller waits for a hook."""
         self._deferred.extendleft(actions)
 
     def run_deferred(self) -> None:

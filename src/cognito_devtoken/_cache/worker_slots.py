@@ -1,9 +1,9 @@
 """
 The workers of a cache, and how many more may be started.
 
-Law of this module: no count is kept, because an exception could leave it wrong. A worker takes a
-slot for as long as the object exists, and only its thread refers to it. So if the thread never
-starts or ends, whatever was raised, the slot is free again.
+Law of this module: no count is kept, because an exception could leave it wrong. A Worker takes a
+slot for as long as the object exists, and only its thread refers to it. So whatever was raised, the
+slot becomes free again when the thread ends, or if it never starts.
 
 Everything here is used under the cache's lock.
 """
@@ -24,13 +24,13 @@ class Ends(Protocol):
 F = TypeVar("F", bound=Ends)
 
 # If a fetch never returns, its worker stays behind, and another worker takes its place. There are
-# at most this many workers for each fetch that may run at once.
+# at most this many times *max_concurrent* workers.
 _WORKERS_PER_FETCH = 4
 
 
 class Worker(Generic[F]):
     """
-    Runs flights: in a thread of its own, or in the thread of a caller if none can be started.
+    Runs flights in a thread of its own, or in a caller's thread if no thread can be started.
 
     Attributes:
         gate: Released to wake the worker while it is idle.
@@ -64,7 +64,7 @@ class Worker(Generic[F]):
 
     @property
     def active(self) -> bool:
-        """Whether it is available, and its flight has not been abandoned."""
+        """Whether the worker is available, and its flight, if any, has not been abandoned."""
         return self.available and not (self.flight and self.flight.done)
 
 
@@ -94,7 +94,7 @@ class WorkerSlots(Generic[F]):
         return len(self._refs) > self._max_concurrent < self.active()
 
     def reserve(self) -> Worker[F] | None:
-        """Wake an idle worker for a queued flight, or return a new one that must be started."""
+        """Wake an idle worker for a queued flight, or return a new one to start if allowed."""
         workers = self.workers()
         for worker in workers:
             if worker.idle:

@@ -29,7 +29,7 @@ from .worker_slots import Worker
 R = TypeVar("R")
 L = TypeVar("L", bound=Lease)
 
-# How long a worker waits for more work before it ends: longer than most pauses between misses.
+# How many seconds an idle worker waits before it ends: more than most pauses between misses.
 _IDLE = 10.0
 
 
@@ -40,7 +40,7 @@ class WorkerPool(Generic[R, L]):
     Attributes:
         start_thread: Runs a function in a thread of its own.
 
-        wait: Waits until a gate is released, for at most so many seconds. Returns whether it was.
+        wait: Waits up to a number of seconds for a gate to be released. Returns whether it was.
 
         idle_seconds: How many seconds a worker waits for more work; with 0, it ends at once.
     """
@@ -83,12 +83,13 @@ class WorkerPool(Generic[R, L]):
         with state.lock:
             worker.available = False
             if flights.slots.active():
-                return None  # one of the active workers will take it
+                return None  # one of the active workers will take the flight
             for flight in [f for f in flights.by_key.values() if self._can_wait(f, now)]:
                 error = TokenUnavailableError("No thread could be started.")
                 remember_failure(state, flight, error, now)
                 end_abandoned(state, flight, error, now)
-            # Take only one flight: supervise() has the callers that wait for others do the same.
+            # Take only one flight. Through supervise(), callers that wait for other flights do the
+            # same.
             return flights.take(worker, now)
 
     def _can_wait(self, flight: Flight[R, L], now: Instant) -> bool:
@@ -101,7 +102,7 @@ class WorkerPool(Generic[R, L]):
         return not flight.awaited or (present and serves)
 
     def _work(self, worker: Worker[Flight[R, L]]) -> None:
-        worker.ended = False  # an exception may have made the start of this thread look failed
+        worker.ended = False  # True if _start_worker() was interrupted after the start
         try:
             while self._next_job(worker):
                 pass
@@ -112,8 +113,8 @@ class WorkerPool(Generic[R, L]):
         """
         Run one flight, or wait for one. Returns whether the worker continues.
 
-        A worker that decides to end is marked as ended under the same lock, so that no new flight
-        counts on it.
+        A worker that decides to end is marked as ended before the lock is released, so that no new
+        flight counts on it.
         """
         state, flights = self._state, self._state.flights
         now = state.now()
@@ -128,7 +129,7 @@ class WorkerPool(Generic[R, L]):
         if idle:
             return self._wait_for_flight(worker)
         if delay:
-            self.wait(worker.gate, delay)  # the full pause: nothing releases the gate
+            self.wait(worker.gate, delay)  # in full, because nothing releases the gate
             now = state.now()
             with state.lock:
                 flight = flights.take(worker, now)
@@ -138,7 +139,7 @@ class WorkerPool(Generic[R, L]):
         return True
 
     def _wait_for_flight(self, worker: Worker[Flight[R, L]]) -> bool:
-        """Wait until the worker is woken. Returns whether it was."""
+        """Wait to be woken, for at most *idle_seconds*. Returns whether the worker was woken."""
         if self.wait(worker.gate, self.idle_seconds):
             worker.idle = False
             return True
@@ -178,7 +179,7 @@ class WorkerPool(Generic[R, L]):
         except BaseException as failure:  # noqa: BLE001  # SystemExit too: callers must know
             error = TokenUnavailableError(
                 f"The fetcher failed with {type(failure).__name__}.",
-                hint="This is a bug in the fetcher: it must raise a DevTokenError.",
+                hint="Change the fetcher so that the only errors it raises are DevTokenErrors.",
             )
             error.__cause__ = failure
         if error:

@@ -2,7 +2,7 @@
 The base class of all events.
 
 Law of this module: defining a class of events must cost next to nothing, because importing the
-package defines all of them. attrs would compile methods for each class.
+package defines all of them. So attrs is not used: it would compile methods for each class.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class _Signature:
-    """Makes the signature of a class of events when it is read."""
+    """Makes the signature of an event class only when somebody reads the signature."""
 
     def __get__(self, event: Event | None, kind: type[Event]) -> Signature:
         from inspect import Parameter, Signature
@@ -85,5 +85,5 @@ class Event:
         return f"{type(self).__name__}({members})"
 
 
-# Where users import it from, as repr(), help() and tracebacks show it.
+# repr(), help() and tracebacks show the module that users import it from.
 Event.__module__ = "cognito_devtoken.events"

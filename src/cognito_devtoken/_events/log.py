@@ -19,37 +19,38 @@ if TYPE_CHECKING:
     from .base import Event
 
 
-# The events that are logged at WARNING, by name, and what the line says to do, unless the event
-# has a hint of its own.
+# The names of the events that are logged at WARNING, each with the hint to log unless the event has
+# a hint of its own.
 WARNINGS: Mapping[str, str | None] = {
     "FetchFailed": None,
-    "FetchAbandoned": "Find out what between this host and Cognito neither answers nor refuses.",
-    "ServedInGrace": "Find out why it cannot be refreshed: once it expires, its user fails.",
-    "StoreFailed": "Check that the store is reachable; until it is, every host calls Cognito.",
-    "StoredValueRefused": "Give every host the same keys; let nothing else write to the store.",
-    "StoreKeysDiffer": "Give every host the same keys, or each fleet a prefix of its own.",
-    "StoreLockExpired": "Find out whether this host is frozen at times, or the store is slow.",
+    "FetchAbandoned": "Find out why calls to Cognito hang; a firewall may be dropping them.",
+    "ServedInGrace": "Find out why the token cannot be refreshed; once it expires, calls fail.",
+    "StoreFailed": "Check that the store is reachable; until then, every host calls Cognito.",
+    "StoredValueRefused": "Give all hosts the same keys, and let nothing else write to the store.",
+    "StoreKeysDiffer": "Give all hosts the same store keys, or give each fleet its own prefix.",
+    "StoreLockExpired": "Find out whether this host freezes at times, or the store is slow.",
     "Throttled": "Request a longer token_duration, share a store, or ask AWS for a higher quota.",
-    "ClockStepped": "Check the host's clock synchronisation, unless it is frozen at times.",
-    "HookFailed": "Have the hook raise nothing; more errors of this class are only counted.",
+    "ClockStepped": "Check the host's clock synchronisation, unless the host freezes at times.",
+    "ClientsNotShared": "Install another release of it; until then, clients take longer to make.",
+    "HookFailed": "Fix the hook; its further errors of this class are counted, but not logged.",
     "RequestFailed": None,
 }
 INFO_EVENTS = frozenset({"Evicted", "Invalidated", "InvalidatedElsewhere", "Forgotten"})
-# For how many seconds a warning is not repeated: the longest back-off.
+# A warning is not repeated within this many seconds, which is as long as the longest back-off.
 _QUIET = 60.0
 _MAX_REMEMBERED = 1000
 _MAX_TEXT = 500
-# Two warnings are the same if these members are: not the key, the request id or the message, which
-# may differ for each user.
-_SAME = ("lease", "error", "code", "hint", "operation", "why", "hook")
+# Two warnings are the same if all of these members are equal. The key, the request id and the
+# message are not among them, because they may differ for each user.
+_SAME = ("lease", "error", "code", "hint", "operation", "why", "hook", "library")
 
 
 class LoggingHook:
     """
-    Logs every event, one line each. The session then logs nothing itself.
+    Logs every event, one line each. A session with this hook logs nothing itself.
 
-    What needs attention is logged at WARNING, removed tokens at INFO, the rest at DEBUG. A line
-    has the form of logfmt: the event, then ``name=value`` for each of its members.
+    Events that need attention are logged at WARNING, removals of tokens at INFO, all others at
+    DEBUG. A line has the form of logfmt: the event, then ``name=value`` for each of its members.
 
     Args:
         logger: Where to log; None uses the logger ``cognito_devtoken``.
@@ -76,11 +77,11 @@ class LoggingHook:
 
 class WarningLog:
     """
-    Logs warnings, and each of them at most once a minute, so that an outage does not fill the log.
+    Logs the same warning at most once a minute, so that an outage does not fill the log.
 
     Args:
-        monotonic: Returns the time in seconds. It is not the session's clock, because what fills
-            a log is real time.
+        monotonic: Returns the time in seconds. The session's clock is not used, because a log
+            fills up in real time.
     """
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
@@ -89,7 +90,7 @@ class WarningLog:
         self._logged: dict[tuple[object, ...], float] = {}
 
     def __call__(self, event: Event) -> None:
-        """Log an event, unless the same one has just been logged."""
+        """Log an event, unless the same warning was logged within the last minute."""
         same = type(event), *(getattr(event, name, None) for name in _SAME)
         now, last = self._monotonic(), self._logged.get(same)
         if last is not None and 0 <= now - last < _QUIET:

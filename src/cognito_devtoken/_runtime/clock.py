@@ -1,5 +1,5 @@
 """
-A monotonic clock for deadlines and event loops, which test tools do not replace.
+A monotonic clock that test tools do not replace, for deadlines and event loops.
 
 freezegun replaces ``time.monotonic`` wherever it finds that function, even in code that is imported
 while time is frozen. Anything that waits by the replaced clock waits for ever. freezegun does not

@@ -52,8 +52,8 @@ NO_CALLER = CallerContext(Context())
 
 
 def _xray() -> tuple[Any, Any]:
-    """Return X-Ray's recorder and its thread-local storage, if the program uses it."""
-    # Looked up, not imported: a program that uses X-Ray has imported it.
+    """Return X-Ray's recorder and its thread-local storage; (None, None) if it is not used."""
+    # Looked up, not imported: a program that uses X-Ray has already imported the module.
     recorder = getattr(sys.modules.get("aws_xray_sdk.core"), "xray_recorder", None)
     local = getattr(getattr(recorder, "context", None), "_local", None)
     # X-Ray's AsyncContext keeps the segment in a task, which no other thread may touch.
@@ -61,7 +61,7 @@ def _xray() -> tuple[Any, Any]:
 
 
 def _segment_of_this_thread() -> Any:
-    # Not by get_trace_entity(), which logs an error or raises one if there is no segment.
+    # get_trace_entity() is not called: without a segment, it logs an error or raises one.
     _, local = _xray()
     entities = getattr(local, "entities", None)
     return entities[-1] if entities else None
@@ -76,8 +76,8 @@ def _in_segment(segment: Any, recorder: Any, local: Any) -> Generator[None]:
         if getattr(segment, "in_progress", False):
             recorder.set_trace_entity(segment)
         elif recorder.context.context_missing is not None:
-            # A dummy segment, which is not sent. The context for AWS Lambda has no context_missing,
-            # and needs no segment from here: it finds the segment itself.
+            # Set a dummy segment, which is not sent. X-Ray's context for AWS Lambda has no
+            # context_missing, and needs no dummy: it finds the segment itself.
             models: Any = sys.modules["aws_xray_sdk.core.models.dummy_entities"]
             recorder.set_trace_entity(models.DummySegment())
     try:

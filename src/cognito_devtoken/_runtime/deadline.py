@@ -45,7 +45,7 @@ def within(seconds: float | None) -> Generator[None]:
 
 def time_left(timeout: float | None) -> float | None:
     """
-    Return how long a socket call may wait: until its own time-out or the deadline, if earlier.
+    Return how long a socket call may wait: until its own time-out or the deadline.
 
     Raises:
         TimeoutError: If the deadline of the operation has passed.
@@ -80,7 +80,8 @@ class Connecting:
 
     def wait(self, seconds: float | None) -> socket.socket:
         """
-        Return the socket. If no thread can be started, connect in this one, without a deadline.
+        Return the socket. If no thread can be started, connect in this thread, without a
+        deadline.
 
         Raises:
             TimeoutError: If connecting takes longer than *seconds*.

@@ -33,8 +33,9 @@ if TYPE_CHECKING:
             """
             Take the locks of this object, so that no other thread is in the middle of a change.
 
-            It must give up after a moment: the forking thread holds logging's lock, and perhaps
-            others, for which the owner of a lock may be waiting.
+            Give up after a moment, to avoid a deadlock: the forking thread holds the lock of
+            logging and perhaps others, and the thread that owns this object's locks may be waiting
+            for those.
             """
             ...
 
@@ -42,7 +43,8 @@ if TYPE_CHECKING:
             """
             Release the locks. In a child, also replace what belongs to the parent.
 
-            Returns a function to call once this method has been called on every object.
+            Returns a function to call once this method has been called on every object, or
+            None.
             """
 
 
@@ -51,7 +53,7 @@ class Forks:
 
     def __init__(self, patience: float = FORK_WAIT) -> None:
         self._patience = patience
-        # Reentrant, because only its owner can release it: see after().
+        # An RLock, because only the thread that holds it can release it: see after().
         self._lock = threading.RLock()
         self._watched: weakref.WeakSet[Forkable] = weakref.WeakSet()
         self._mine = threading.local()  # two threads may fork at the same time
@@ -72,8 +74,8 @@ class Forks:
         """
         Let every object continue after the fork.
 
-        That works even if a signal handler raised an exception in before(): Python ignores it, and
-        forks.
+        This works even if a signal handler raised an exception in before(): Python ignores the
+        exception, and forks.
         """
         forking: list[Forkable] = getattr(self._mine, "forking", [])
         self._mine.forking = []

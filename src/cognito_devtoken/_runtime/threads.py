@@ -9,12 +9,12 @@ from collections.abc import Callable
 
 def random_fraction() -> float:
     """Return a random number from 0 to 1."""
-    # From the operating system: a generator's state would be copied to every forked child.
+    # From the operating system, because every forked child would copy the state of a generator.
     return int.from_bytes(os.urandom(6), "big") / 2**48
 
 
 def wait(gate: threading.Lock, seconds: float) -> bool:
-    """Wait until a gate is released. Returns whether it was."""
+    """Wait until a gate is released, for at most *seconds*. Returns whether it was released."""
     return gate.acquire(timeout=seconds)
 
 

@@ -1,8 +1,8 @@
 """
 The sessions that users open: the token cache, both sessions, their settings.
 
-This package may import every package below it, but no framework. ``cache`` assembles cache, source
-and store; ``credentials`` assembles a second cache, for the credentials that tokens are exchanged
-for. ``base`` has what both ``sessions`` share, and ``settings`` reads the environment. The
-integrations, the command line and the pytest plugin import this package.
+This package may import every package below it, but no framework. ``cache`` assembles a cache, its
+source and its store. ``credentials`` assembles a second cache, for the credentials that tokens are
+exchanged for. ``base`` has what both ``sessions`` share, and ``settings`` reads the environment.
+The integrations, the command line and the pytest plugin import this package.
 """

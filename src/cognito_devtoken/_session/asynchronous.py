@@ -1,4 +1,4 @@
-"""The session for event loops. It differs from the one for threads only in how callers wait."""
+"""The session for event loops. Only how callers wait differs from the session for threads."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ class AsyncTokenSession(Session):
             token = await session.get_token("user-42")
 
     Open one session for as long as the application runs, and share it between any number of tasks,
-    loops and threads. It calls Cognito on its own threads, so no event loop blocks on the network.
-    Cancelling a task does not affect other tasks that wait for the same token.
+    loops and threads. The session calls Cognito in its own threads, so the network blocks no event
+    loop. Cancelling a task does not affect other tasks that wait for the same token.
 
-    It takes the same arguments as :class:`TokenSession`.
+    This class takes the same arguments as :class:`TokenSession`.
     """
 
     @keywords(GetOptions)
@@ -80,7 +80,7 @@ class AsyncTokenSession(Session):
     ) -> AwsCredentials:
         """Get AWS credentials for a user, as :meth:`TokenSession.get_credentials` does."""
         if not options:
-            # The same code as in TokenSession.get_credentials(), for the same reason.
+            # The same code as in TokenSession.get_credentials(), because shared code is slower.
             try:
                 found: AwsCredentials = self._credentials[user_id]
             except (KeyError, TypeError):
@@ -105,28 +105,28 @@ class AsyncTokenSession(Session):
         await in_thread(self._check)
 
     async def invalidate(self, token: OpenIdToken | AwsCredentials) -> None:
-        """Discard a rejected token or credentials, as :meth:`TokenSession.invalidate` does."""
+        """Discard what a service rejected, as :meth:`TokenSession.invalidate` does."""
         try:
             self._invalidate(token)
         finally:
-            del token  # it may be the text of one
+            del token  # it may be the text of a token
 
     async def forget(self, user_id: str) -> None:
-        """Discard every token and all credentials of a user, whatever else was requested."""
+        """Discard what is cached for a user, as :meth:`TokenSession.forget` does."""
         try:
             self._forget(user_id)
         finally:
             del user_id
 
     async def forget_identity(self, identity_id: str) -> None:
-        """Discard every token and all credentials of a Cognito identity."""
+        """Discard what is cached for an identity, as :meth:`TokenSession.forget_identity` does."""
         try:
             self._forget_identity(identity_id)
         finally:
             del identity_id  # it may be a user id in the wrong place
 
     async def clear(self) -> None:
-        """Discard every token and all credentials."""
+        """Discard everything that is cached, as :meth:`TokenSession.clear` does."""
         self._clear()
 
     async def aclose(self) -> None:

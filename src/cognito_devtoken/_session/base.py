@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, NoReturn, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self, cast
 
 import attrs
 
@@ -44,9 +44,6 @@ _MAX_ROLES = 1000
 class Session:
     """The base of both sessions."""
 
-    # The cache of credentials; None until it is needed.
-    _credentials_cache: CredentialsCache | None = None
-
     def __init__(
         self,
         identity_pool_id: str,
@@ -61,7 +58,7 @@ class Session:
         clock: Clock | None = None,
         on_event: Iterable[EventHook] = (),
     ) -> None:
-        self._closed = True  # until it is open
+        self._closed = True  # until the session is open
         plain = request_of_anyone(identity_pool_id, developer_provider, token_duration)
         self._pool, self._provider = identity_pool_id, developer_provider
         self._client = DevTokenClient() if client is None else client
@@ -82,11 +79,13 @@ class Session:
         tokens = self._cache._state.entries.leases
         if developer_provider is not None:
             tokens.set_plain(Key.of(plain, developer_provider).rest)
-        # Copied here, because a hit needs them.
+        # These are copied here, because a hit needs them.
         self._hits = 0
         self._tokens: Any = tokens.plain
-        # The same for credentials, and the digests of roles; empty until credentials are cached.
+        # A hit for credentials needs these. They are empty until credentials are cached.
         self._credential_hits = 0
+        # Empty, or with that cache. An attribute that is added later would slow every hit down.
+        self._of_credentials: dict[str, CredentialsCache] = {}
         self._credentials: Any = {}
         self._credentials_by_role: Any = {}
         self._role_digests: dict[object, bytes] = {}
@@ -107,18 +106,20 @@ class Session:
         ``COGNITO_DEVTOKEN_TOKEN_DURATION``         whole seconds, 1 to 86,400
         ``COGNITO_DEVTOKEN_MAX_ENTRIES``            how many tokens to hold
         ``COGNITO_DEVTOKEN_MAX_CONCURRENT_FETCHES`` how many calls to make at once
-        ``COGNITO_DEVTOKEN_GRACE``                  seconds, of :class:`RefreshPolicy`
-        ``COGNITO_DEVTOKEN_REFRESH_AHEAD``          seconds, of :class:`RefreshPolicy`
-        ``COGNITO_DEVTOKEN_STRICT_GRACE``           ``true`` or ``false``
-        ``COGNITO_DEVTOKEN_STORE_URL``              of a :class:`~.stores.redis.RedisStore`, which
-                                                    is closed with the session
-        ``COGNITO_DEVTOKEN_STORE_KEYS``             its keys, separated by commas, or ``file:PATH``
+        ``COGNITO_DEVTOKEN_GRACE``                  seconds: *grace* of :class:`RefreshPolicy`
+        ``COGNITO_DEVTOKEN_REFRESH_AHEAD``          seconds: *refresh_ahead* of the policy
+        ``COGNITO_DEVTOKEN_STRICT_GRACE``           ``true`` or ``false``: *strict_grace* of the
+                                                    policy
+        ``COGNITO_DEVTOKEN_STORE_URL``              the URL of a :class:`~.stores.redis.RedisStore`,
+                                                    which is closed with the session
+        ``COGNITO_DEVTOKEN_STORE_KEYS``             the store's keys, separated by commas, or
+                                                    ``file:PATH``
         =========================================== ============================================
 
         AWS credentials, region, profile and endpoint come from boto's own variables.
 
         Args:
-            environ: The environment to read; None reads that of the process.
+            environ: The environment to read; None reads the environment of the process.
 
             arguments: Further arguments of the class, which take precedence over the environment.
 
@@ -164,7 +165,7 @@ class Session:
     ) -> Steps[TokenRequest, OpenIdToken]:
         """Return the steps of a caller that wants the token of a request."""
         if getattr(request, "identity_pool_id", self._pool) != self._pool:
-            limit = f"must be the session's, {self._pool}"
+            limit = f"must be the session's identity pool, {self._pool}"
             raise InvalidRequestError([Violation("identity_pool_id", limit)])
         return self._cache._leases.lookup.steps(request, min_remaining, timeout)
 
@@ -196,10 +197,11 @@ class Session:
 
     def _credentials_hit(self, user_id: str, options: CredentialsOptions) -> AwsCredentials | None:
         """Return cached credentials if they are fresh and *role* is the only option; else None."""
-        if options.keys() != {"role"} or options["role"] is None:
+        role = options.get("role")
+        if role is None or len(options) > 1:
             return None
         try:
-            digest = self._role_digests[options["role"]]
+            digest = self._role_digests[role]
             found: AwsCredentials = self._credentials_by_role[user_id, digest]
         except (KeyError, TypeError):
             return None
@@ -209,6 +211,11 @@ class Session:
         self._credential_hits += 1
         return found
 
+    @property
+    def _credentials_cache(self) -> CredentialsCache | None:
+        """The cache of credentials, once one is needed."""
+        return self._of_credentials.get("cache")
+
     def _cache_for_credentials(self) -> CredentialsCache:
         """Return the cache of credentials. The first caller makes it."""
         if self._credentials_cache is not None:
@@ -216,30 +223,31 @@ class Session:
         from .credentials import CredentialsCache
 
         made = CredentialsCache(self._cache, self._client, self._provider, self._plain)
-        # setdefault() is one step, so threads that come at the same time share one cache.
-        cache: CredentialsCache = vars(self).setdefault("_credentials_cache", made)
+        # setdefault() is one step, so concurrent threads share one cache.
+        cache = self._of_credentials.setdefault("cache", made)
         if cache is not made:
             made.close()
             return cache
         cache.follow()
         leases = cache.leases.state.entries.leases
         self._credentials, self._credentials_by_role = leases.plain, leases.others
-        if self._closed:  # meanwhile
+        if self._closed:  # the session was closed meanwhile
             cache.close()
         return cache
 
     def _invalidate(self, lease: Any) -> None:
         """Discard a rejected token, or rejected credentials."""
-        invalidate: Callable[[Any], None] = self._cache.invalidate
-        if isinstance(lease, Lease) and not isinstance(lease, OpenIdToken):
-            invalidate = self._cache_for_credentials().leases.invalidate
-        try:
-            invalidate(lease)  # pyright: ignore[reportArgumentType]  # of its kind
-        finally:
-            del lease  # it may be the text of one
+        if isinstance(lease, OpenIdToken):
+            self._cache.invalidate(lease)
+        elif isinstance(lease, Lease):
+            self._cache_for_credentials().leases.invalidate(cast("AwsCredentials", lease))
+        else:
+            kind = type(lease).__name__
+            del lease  # it may be the text of a token
+            raise TypeError(f"invalidate() takes an OpenIdToken or AwsCredentials, not {kind}.")
 
     def _caches(self) -> list[TokenCache | CredentialsCache]:
-        """Return the caches, that of tokens first: an exchange meanwhile must get a new token."""
+        """Return the caches, tokens first, so that a concurrent exchange gets a new token."""
         return [self._cache, *([self._credentials_cache] if self._credentials_cache else [])]
 
     def _forget(self, user_id: str) -> None:
@@ -271,13 +279,13 @@ class Session:
 
     def health(self) -> Health:
         """
-        Tell how the last calls went, for a health check. It makes no call.
+        Tell how the last calls went, for a health check. This method makes no call.
 
-        This reports the calls for tokens. If they succeed, it reports the exchanges of tokens for
+        It reports on the calls for tokens or, if those succeed, on the exchanges of tokens for
         credentials.
 
         A session whose calls fail still serves its cached tokens, so do not take a host out of
-        service because of that.
+        service only because calls fail.
         """
         health = self._cache.health()
         if health.ok and self._credentials_cache is not None:
@@ -321,14 +329,14 @@ class Session:
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         name = type(self).__name__
-        raise TypeError(f"A {name} cannot be copied or pickled; open one in each process.")
+        raise TypeError(f"A {name} cannot be copied or pickled; open a new one in each process.")
 
     def __repr__(self) -> str:
         state = "closed" if self._closed else "open"
         return f"<{type(self).__name__} of {self._pool}, {state}>"
 
     def __del__(self) -> None:
-        # Attributes are missing if the arguments were wrong.
+        # If the arguments were wrong, attributes are missing.
         if (
             not getattr(self, "_closed", True)
             and self._cache._state.recorder.counts["fetches_started"]

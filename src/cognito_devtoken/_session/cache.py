@@ -1,4 +1,4 @@
-"""The token cache under both sessions, for programs that assemble their own."""
+"""The token cache that both sessions are built on, for programs that assemble their own."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from ..typing import Clock, EventHook, TokenFetcher, TokenStore
 
 class TokenCache:
     """
-    Tokens by request. Each is fetched once, however many callers want it.
+    Tokens by request. Concurrent requests for the same token share one fetch.
 
     :class:`TokenSession` and :class:`AsyncTokenSession` are built on this class, and most programs
     need only a session. Any number of threads and event loops may share one cache.
@@ -37,7 +37,7 @@ class TokenCache:
             not close it.
 
         developer_provider: The provider whose login is your own id of the user. :meth:`forget`
-            needs it. The cache keeps this login in clear text, and only digests of other logins.
+            needs it. The cache keeps this login in clear text, but only digests of other logins.
 
         policy: When tokens are refreshed; None uses the defaults.
 
@@ -94,7 +94,9 @@ class TokenCache:
                     "cognito_devtoken.typing."
                 )
             if iscoroutinefunction(value if method == "__call__" else found):
-                raise TypeError(f"{name} must be a plain function, not async: it is not awaited.")
+                raise TypeError(
+                    f"{name} must be a plain function, not async, because it is not awaited."
+                )
         # A LoggingHook logs the warnings, too.
         logs = any(isinstance(hook, LoggingHook) for hook in hooks)
         log = None if logs else WarningLog()
@@ -138,8 +140,8 @@ class TokenCache:
         Raises:
             ServiceError: If Cognito returns an error.
 
-            TokenUnavailableError: If no token is available right now: Cognito cannot be reached,
-                does not answer in time, or failed just before.
+            TokenUnavailableError: If no token is available right now, because Cognito cannot be
+                reached or does not answer in time, or because a call has just failed.
 
             InvalidTokenResponseError: If the response does not fit the request.
 
@@ -147,7 +149,7 @@ class TokenCache:
 
             SessionClosedError: If the cache is closed.
 
-            ValueError: If *min_remaining* is as long as the token lives, or negative.
+            ValueError: If *min_remaining* is negative, or not less than the life of the token.
         """
         return wait_blocking(self._leases.lookup.steps(request, min_remaining, timeout))
 
@@ -158,22 +160,22 @@ class TokenCache:
         min_remaining: Seconds | None = None,
         timeout: Seconds | None = None,
     ) -> OpenIdToken:
-        """Like :meth:`get`, awaited."""
+        """Await a token. Otherwise, this method does the same as :meth:`get`."""
         return await wait_async(self._leases.lookup.steps(request, min_remaining, timeout))
 
     def refresh(self, request: TokenRequest, *, timeout: Seconds | None = None) -> OpenIdToken:
         """
         Get a new token, whatever is cached.
 
-        Concurrent refreshes of the same token share a fetch, if it starts after they were called.
-        This method raises the same errors as :meth:`get`.
+        Concurrent refreshes of the same token share a fetch, but never one that started before the
+        refresh was requested. This method raises the same errors as :meth:`get`.
         """
         return wait_blocking(self._leases.lookup.steps(request, None, timeout, forced=True))
 
     async def arefresh(
         self, request: TokenRequest, *, timeout: Seconds | None = None
     ) -> OpenIdToken:
-        """Like :meth:`refresh`, awaited."""
+        """Await a new token. Otherwise, this method does the same as :meth:`refresh`."""
         return await wait_async(self._leases.lookup.steps(request, None, timeout, forced=True))
 
     def invalidate(self, token: OpenIdToken) -> None:
@@ -182,10 +184,13 @@ class TokenCache:
 
         The token is discarded only if it is the cached one. So if ten callers report the same
         rejected token, the first discards it, and all of them get the same new token.
+
+        AWS accepts the token, and credentials that it was exchanged for, until they
+        expire.
         """
         if not isinstance(token, OpenIdToken):  # pyright: ignore[reportUnnecessaryIsInstance]
             kind = type(token).__name__
-            del token  # it may be the text of one
+            del token  # it may be the text of a token
             raise TypeError(f"invalidate() takes an OpenIdToken, not {kind}.")
         self._leases.invalidate(token)
 
@@ -193,10 +198,12 @@ class TokenCache:
         """
         Discard every token of a user, identified by the developer provider's login.
 
+        AWS accepts them, and credentials that they were exchanged for, until they expire.
+
         Raises:
             ConfigurationError: If the cache was made without a *developer_provider*.
 
-            InvalidRequestError: If *user_id* is longer than a login can be: 50,000 characters.
+            InvalidRequestError: If *user_id* is longer than 50,000 characters, as no login can be.
         """
         try:
             invalidation = Invalidation.of_user(user_id, self._developer_provider)
@@ -208,9 +215,11 @@ class TokenCache:
         """
         Discard every token of a Cognito identity.
 
+        AWS accepts them, and credentials that they were exchanged for, until they expire.
+
         Raises:
-            InvalidRequestError: If *identity_id* is longer than an identity id can be: 55
-                characters.
+            InvalidRequestError: If *identity_id* is longer than 55 characters, as no identity id
+                can be.
         """
         try:
             invalidation = Invalidation.of_identity(identity_id)
@@ -219,7 +228,7 @@ class TokenCache:
         self._leases.discard(invalidation)
 
     def clear(self) -> None:
-        """Discard every token."""
+        """Discard every token. AWS accepts them until they expire."""
         self._leases.discard(Invalidation.of_everything())
 
     def stats(self) -> Stats:
@@ -227,11 +236,11 @@ class TokenCache:
         return self._leases.stats()
 
     def health(self) -> Health:
-        """Tell how the last calls to Cognito went. It makes no call."""
+        """Tell how the last calls to Cognito went. This method makes no call."""
         return self._state.recorder.health
 
     def _record_check(self, error: DevTokenError | None) -> None:
-        """Have health() report a call that was made without the cache."""
+        """Make health() report a call that was made without the cache."""
         state, now = self._state, self._state.now()
         with state.lock:
             health = state.recorder.health
@@ -260,7 +269,7 @@ def _source(
     developer_provider: str | None,
     state: CacheState[TokenRequest, OpenIdToken],
 ) -> Source[TokenRequest, OpenIdToken]:
-    """Return the fetcher, or the store in front of it."""
+    """Return a source that calls the fetcher, after it has looked in the store if there is one."""
     source = FetcherSource(
         state,
         # Look the method up at each call, because a tracer, for example, may replace it later.

@@ -1,9 +1,9 @@
 """
-One call that proves identity pool, developer provider and AWS credentials.
+One call that proves that identity pool, developer provider and AWS credentials are right.
 
-The call asks for a token of an identity that cannot exist. Cognito refuses it, and so creates
-nothing. It says that the *identity* is not found only after it has accepted the AWS credentials and
-found the pool. If it returns another error, users would get this error, too.
+The call asks for a token of an identity that cannot exist, so Cognito refuses it and creates
+nothing. Cognito checks the AWS credentials and the pool before the identity. So an error about the
+*identity* proves that they are right; any other error is one that users would get, too.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ..typing import TokenFetcher
 _USER = "cognito-devtoken-check"
 _GUID = "00000000-0000-0000-0000-000000000000"
 # Parts of the messages with which Cognito refuses an identity id after it has found the pool. Users
-# have reported that it sends the first here; the second would prove as much.
+# have reported the first one for such a call; the second one would prove the same.
 _ABOUT_THE_IDENTITY = ("Identity '", "Logins don't match")
 
 
@@ -36,7 +36,7 @@ def check(fetcher: TokenFetcher, identity_pool_id: str, developer_provider: str)
 
 
 async def in_thread(run: Callable[[], None]) -> None:
-    """Await a function that blocks. It runs in a daemon thread, which a caller may leave behind."""
+    """Run a blocking function in a daemon thread. A caller that is cancelled does not end it."""
     import asyncio
     from contextlib import suppress
 

@@ -23,22 +23,22 @@ from ..typing import CredentialsFetcher, TokenFetcher
 from .cache import TokenCache
 
 
-# How many seconds a token must still be valid when it is exchanged.
+# For how many more seconds a token must be valid when it is exchanged.
 _LEAST = 60.0
 
 
 class CredentialsCache:
     """
-    Credentials by request. Each takes one exchange, however many callers want it.
+    AWS credentials by request. Concurrent requests for the same credentials share one exchange.
 
-    It works as the cache of tokens does, and has its own threads, entries and counts. Only when an
-    exchange is due, it requests a token from the cache of tokens.
+    This cache works as the cache of tokens does, and has its own threads, entries and counts. It
+    requests a token from the cache of tokens only when an exchange is due.
 
     Args:
         tokens: The cache of tokens.
 
-        client: Exchanges the tokens, if it has ``fetch_credentials()``; otherwise, a
-            DevTokenClient of this cache does.
+        client: Exchanges the tokens if it has ``fetch_credentials()``. If not, this cache makes a
+            DevTokenClient for that.
 
         developer_provider: The provider whose login is the user id.
 
@@ -62,11 +62,10 @@ class CredentialsCache:
             recorder=tokens._new_recorder("credentials"),
             **tokens._limits,
         )
-        if developer_provider is not None:
-            self.leases.state.entries.leases.set_plain(self.key(CredentialsRequest(plain)).rest)
+        self.leases.state.entries.leases.set_plain(self.key(CredentialsRequest(plain)).rest)
 
     def follow(self) -> None:
-        """From now on, also remove what other hosts invalidate."""
+        """From now on, remove credentials that other hosts invalidate."""
         self._tokens._state.followers.append(self.leases.follow)
 
     def steps(
@@ -96,7 +95,7 @@ class CredentialsCache:
     def _token(self, request: TokenRequest, began: Instant) -> OpenIdToken:
         """Get a token that lives long enough, before the deadline of the flight that needs it."""
         token = self._wait(request, None, began)
-        least = min(_LEAST, token._seconds / 2)  # it may live for less than a minute
+        least = min(_LEAST, token._seconds / 2)  # the token may live less than a minute
         if remaining_of(token, self.leases.state.now()) < least:
             token = self._wait(request, least, began)
         return token

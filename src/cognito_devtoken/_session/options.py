@@ -1,4 +1,4 @@
-"""The keyword arguments of the sessions' methods, kept out of the methods to make hits faster."""
+"""The keyword arguments of the sessions' methods, defined apart from them to make hits faster."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ def keywords(options: type) -> Callable[[_Method], _Method]:
     """
     Show the keyword arguments of a method in help(), in editors and in the documentation.
 
-    The method itself takes ``**options``: named arguments with defaults would make a hit a fifth
-    slower.
+    The method itself takes ``**options``, because named arguments with defaults would make a hit a
+    fifth slower.
     """
 
     def show(method: _Method) -> _Method:

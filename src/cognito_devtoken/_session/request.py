@@ -25,7 +25,7 @@ def request_of(
     """
     Return the request for a user.
 
-    *plain* has the pool and the duration of the session; *provider* is its developer provider.
+    *plain* has the session's pool and duration; *provider* is the session's developer provider.
     """
     if provider is None:
         del user_id, logins
@@ -54,10 +54,10 @@ def request_of(
 
 
 def no_provider() -> ConfigurationError:
-    """Return the error of a session that is asked for a user's token without a provider."""
+    """Return the error for a user id that is passed to a session without a provider."""
     return ConfigurationError(
-        "This session has no developer_provider, which a user id needs.",
-        hint="Open it with the name that the identity pool knows your backend by.",
+        "This session has no developer_provider, so it cannot take a user id.",
+        hint="Open the session with the developer provider name of the identity pool.",
     )
 
 
@@ -73,7 +73,7 @@ def request_of_anyone(
     else:
         if developer_provider is None or DEVELOPER_PROVIDER.fullmatch(developer_provider):
             return request
-        limit = "must be 1 to 128 letters, digits and ._-, as the identity pool names it"
+        limit = "must be 1 to 128 letters, digits, dots, underscores or hyphens"
         copy = "Copy the developer provider name from the identity pool."
         hint = REMOVE_QUOTES if in_quotes(developer_provider) else copy
         violations = [Violation("developer_provider", limit, hint=hint)]
@@ -81,5 +81,5 @@ def request_of_anyone(
 
 
 def _renamed(violation: Violation, member: str, argument: str) -> Violation:
-    """Return a violation that names the caller's argument, if it is about that member."""
+    """Return the violation; if it is about *member*, it names the caller's argument instead."""
     return attrs.evolve(violation, member=argument) if violation.member == member else violation

@@ -42,7 +42,7 @@ class TokenSession(Session):
         identity_pool_id: The identity pool, ``REGION:GUID``.
 
         developer_provider: The developer provider name of the pool, 1 to 128 characters. User ids
-            are logins of this provider. None if you only use :meth:`get`.
+            are logins of this provider. You may pass None if you only use :meth:`get`.
 
         token_duration: How long tokens live unless a call says otherwise: whole seconds or a
             timedelta, 1 s to 86,400 s (24 hours). None uses Cognito's default of 900 s.
@@ -59,9 +59,9 @@ class TokenSession(Session):
         max_entries: How many tokens to hold at most. The limit applies separately to credentials.
             10,000 tokens take about 15 MB.
 
-        max_concurrent_fetches: How many calls for a token to make at once. The limit applies
+        max_concurrent_fetches: How many calls for tokens to make at once. The limit applies
             separately to exchanges of tokens for credentials. Cognito's default quota is 50 calls
-            for a token per second, for each account and region.
+            for tokens per second, for each account and region.
 
         clock: Measures the age of tokens; None uses this machine's clocks.
 
@@ -93,7 +93,7 @@ class TokenSession(Session):
 
             principal_tags: Tags for the AWS session that the token is exchanged for.
 
-            token_duration: How long the token lives; None uses the session's.
+            token_duration: How long the token lives; None uses the session's *token_duration*.
 
             min_remaining: How much life the token must have left, in seconds or as a timedelta. If
                 the cached token has less, a new one is fetched. For this call, this value replaces
@@ -108,8 +108,8 @@ class TokenSession(Session):
 
             ServiceError: If Cognito returns an error.
 
-            TokenUnavailableError: If no token is available right now: Cognito cannot be reached,
-                does not answer in time, or failed just before.
+            TokenUnavailableError: If no token is available right now, because Cognito cannot be
+                reached or does not answer in time, or because a call has just failed.
 
             InvalidTokenResponseError: If the response does not fit the request.
 
@@ -118,17 +118,17 @@ class TokenSession(Session):
 
             SessionClosedError: If the session is closed.
 
-            ValueError: If *min_remaining* is as long as the token lives, or negative.
+            ValueError: If *min_remaining* is negative, or not less than the life of the token.
         """
         if not options:
             try:
                 token: OpenIdToken = self._tokens[user_id]
             except (KeyError, TypeError):
-                pass  # a miss, or not a user id
+                pass  # a miss, or the argument is not a user id
             else:
                 wall = self._time()
                 if wall < token._due_wall and self._monotonic() - wall < token._ahead:
-                    # No lock is needed, because no other thread interrupts such an addition.
+                    # This needs no lock, because no other thread interrupts such an addition.
                     self._hits += 1
                     return token
         try:
@@ -148,14 +148,14 @@ class TokenSession(Session):
         Get a token for a request: the cached one, or a new one.
 
         Args:
-            request: What to request. It must name the session's identity pool. The session's other
-                settings, such as its *token_duration*, do not apply to it.
+            request: What to request. The request must name the session's identity pool. Other
+                settings of the session, such as *token_duration*, do not apply.
 
             min_remaining: As for :meth:`get_token`.
 
             timeout: As for :meth:`get_token`.
 
-        It raises the same errors as :meth:`get_token`.
+        This method raises the same errors as :meth:`get_token`.
         """
         steps = self._get_steps(request, min_remaining, timeout)
         del request  # it may be a user id in the wrong place
@@ -166,9 +166,9 @@ class TokenSession(Session):
         """
         Get a new token for a user, whatever is cached.
 
-        Concurrent refreshes of the same token share a call to Cognito, if it starts after they were
-        called. This method takes the same arguments as :meth:`get_token`, except *min_remaining*,
-        and raises the same errors.
+        Concurrent refreshes of the same token share a call to Cognito, but never one that started
+        before the refresh was requested. This method takes the same arguments as :meth:`get_token`,
+        except *min_remaining*, and raises the same errors.
         """
         try:
             steps = self._steps(user_id, options, forced=True)
@@ -190,9 +190,9 @@ class TokenSession(Session):
         Args:
             user_id: Your own id of the user, 1 to 50,000 characters.
 
-            role: None assumes the role of the identity pool. An ARN is another role that the
-                pool's rules allow the user. An
-                :class:`~cognito_devtoken.credentials.AssumeRole` is any role that trusts the pool.
+            role: The role to assume: None for the role of the identity pool; an ARN for another
+                role that the pool's rules allow the user; or an
+                :class:`~cognito_devtoken.credentials.AssumeRole` for any role that trusts the pool.
 
             logins: As for :meth:`get_token`.
 
@@ -200,11 +200,11 @@ class TokenSession(Session):
 
             principal_tags: Tags for the AWS session.
 
-            min_remaining: As for :meth:`get_token`, of the credentials.
+            min_remaining: As for :meth:`get_token`, but for the credentials.
 
             timeout: As for :meth:`get_token`.
 
-        This method raises the same errors as :meth:`get_token`, and those of the exchange:
+        This method raises the same errors as :meth:`get_token`, and the errors of an exchange:
 
         Raises:
             IdentityPoolRolesError: If the identity pool has no role that the user may assume.
@@ -240,17 +240,16 @@ class TokenSession(Session):
 
         The call bypasses the cache, and only the client limits its time: a
         :class:`DevTokenClient` makes two attempts of at most 7 s. The call asks for an identity
-        that does not exist, so Cognito refuses it and creates nothing. An emulator that returns a
-        token all the same may create the user ``cognito-devtoken-check``. :meth:`health` reports
-        the outcome.
+        that does not exist, so Cognito refuses it and creates nothing. An emulator that accepts the
+        call may create the user ``cognito-devtoken-check``. :meth:`health` reports the outcome.
 
         Raises:
             DeveloperProviderError: If the pool does not know the developer provider.
 
             ResourceNotFoundError: If the pool does not exist in this account and region.
 
-            CallerDeniedError: If AWS does not accept the AWS credentials, or they lack the
-                permission.
+            CallerDeniedError: If AWS does not accept the AWS credentials, or if they lack the
+                permission to make the call.
 
             ConfigurationError: If there are no AWS credentials, or no *developer_provider*.
 
@@ -268,30 +267,38 @@ class TokenSession(Session):
         rejected token, the first discards it, and all of them get the same new token. Credentials
         are handled in the same way.
 
-        AWS accepts discarded credentials until they expire. That is also true after :meth:`forget`,
-        :meth:`forget_identity` and :meth:`clear`.
+        AWS accepts both, and credentials exchanged for the token, until they expire. That
+        is also true after :meth:`forget`, :meth:`forget_identity` and :meth:`clear`.
         """
         try:
             self._invalidate(token)
         finally:
-            del token  # it may be the text of one
+            del token  # it may be the text of a token
 
     def forget(self, user_id: str) -> None:
-        """Discard every token and all credentials of a user, whatever else was requested."""
+        """
+        Discard all tokens and credentials of a user, whatever else their requests contained.
+
+        AWS accepts them until they expire.
+        """
         try:
             self._forget(user_id)
         finally:
             del user_id
 
     def forget_identity(self, identity_id: str) -> None:
-        """Discard every token and all credentials of a Cognito identity."""
+        """
+        Discard every token and all credentials of a Cognito identity.
+
+        AWS accepts them until they expire.
+        """
         try:
             self._forget_identity(identity_id)
         finally:
             del identity_id  # it may be a user id in the wrong place
 
     def clear(self) -> None:
-        """Discard every token and all credentials."""
+        """Discard every token and all credentials. AWS accepts them until they expire."""
         self._clear()
 
     def close(self) -> None:

@@ -23,7 +23,7 @@ def _flag(text: str) -> bool:
     return {"true": True, "false": False}[text.lower()]
 
 
-# Each variable: how to convert it, and what it must be.
+# For each variable: how to convert its text, and what it must be.
 _SESSION: Mapping[str, tuple[Callable[[str], Any], str]] = {
     "IDENTITY_POOL_ID": (str, "REGION:GUID"),
     "DEVELOPER_PROVIDER": (str, "a provider name"),
@@ -38,13 +38,13 @@ _POLICY: Mapping[str, tuple[Callable[[str], Any], str]] = {
 }
 _STORE = ("STORE_URL", "STORE_KEYS")
 VARIABLES = (*_SESSION, *_POLICY, *_STORE)
-"""The settings, without the prefix."""
+"""The names of the settings, without the prefix."""
 # What to do if a required setting is missing.
 REQUIRED = {
-    "IDENTITY_POOL_ID": "Set it to the id of the identity pool, REGION:GUID.",
+    "IDENTITY_POOL_ID": "Use the id of the identity pool, REGION:GUID.",
     "DEVELOPER_PROVIDER": (
-        "Set it to the developer provider name of the identity pool. An application that passes "
-        "complete requests to get(), and needs none, opens the session itself."
+        "Use the developer provider name of the identity pool. If your application needs no "
+        "provider, because it only passes complete requests to get(), open the session yourself."
     ),
 }
 # How similar, from 0 to 1, the name of another variable must be to count as a misspelling.
@@ -53,7 +53,7 @@ _SIMILAR = 0.8
 
 def session_arguments(environ: Mapping[str, str], given: Container[str]) -> dict[str, Any]:
     """
-    Read ``COGNITO_DEVTOKEN_*``, except for arguments that are given.
+    Return the arguments that ``COGNITO_DEVTOKEN_*`` set, except those in *given*.
 
     Raises:
         ConfigurationError: If a variable is missing, wrong or unknown; the message names it.
@@ -83,14 +83,14 @@ def session_arguments(environ: Mapping[str, str], given: Container[str]) -> dict
 
 
 def not_set(name: str, environ: Iterable[str]) -> ConfigurationError:
-    """Return the error for a required variable that is not among the names of an environment."""
+    """Return the error for a required variable that is missing from an environment's names."""
     from difflib import get_close_matches
 
     variable = f"{PREFIX}{name}"
     # A misspelt variable that begins with the prefix has already been refused as unknown.
     others = [each for each in environ if not each.startswith(PREFIX)]
     similar = get_close_matches(variable, others, 1, _SIMILAR)
-    guess = f" {similar[0]} is set: did you mean it?" if similar else ""
+    guess = f" {similar[0]} is set; is that a misspelling?" if similar else ""
     return ConfigurationError(f"{variable} is not set.", hint=REQUIRED[name] + guess)
 
 
@@ -137,7 +137,7 @@ def _read(
     variables: Mapping[str, tuple[Callable[[str], Any], str]],
     given: Container[str],
 ) -> dict[str, Any]:
-    """Return the variables that are set and not empty, as arguments."""
+    """Return arguments from the variables that are set and not empty."""
     arguments: dict[str, Any] = {}
     for name, (convert, limit) in variables.items():
         text = texts[name]

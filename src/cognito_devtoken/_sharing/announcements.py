@@ -20,7 +20,8 @@ from .invalidation_index import InvalidationIndex, LogPosition
 from .log_reader import KEEP, LOG_LIFE
 
 
-# If a host has more invalidations to announce, it announces that everything is invalid instead.
+# A host that has more invalidations than this to announce announces instead that everything is
+# invalid.
 _MOST = 10_000
 # How many invalidations go into one message, at most.
 _AT_ONCE = 100
@@ -87,8 +88,8 @@ class Announcements:
             finally:
                 with self._state.lock:
                     self._sending = []
-                    # If it failed, queue it again: last and in smaller messages, because this
-                    # message itself may be what the store refuses.
+                    # If the message was not sent, queue its invalidations again, at the end and for
+                    # smaller messages, because the store may have refused this very message.
                     self._queued.update(dict.fromkeys(scopes))
                     self._at_once = max(len(scopes) // 2, 1) if scopes else _AT_ONCE
             sent += 1
@@ -100,13 +101,13 @@ class Announcements:
         with self._state.lock:
             self._index.announced(scopes, at, text, now)
             self._unmarked.extend((scope, at) for scope in scopes)
-            if len(self._unmarked) > 2 * _MOST:  # the store accepts messages, but no marks
+            if len(self._unmarked) > 2 * _MOST:  # the store accepts messages but refuses marks
                 self._unmarked.clear()
                 self.add([EVERYTHING])
 
     def mark(self, most: int) -> None:
         """
-        Set up to *most* marks, for hosts that start when the log no longer has the messages.
+        Set marks, at most *most* of them. Hosts need them once the log has dropped the messages.
 
         Raises:
             StoreFailedError: If the store fails.

@@ -2,7 +2,7 @@
 A thread in the background: started on demand, ended when there is nothing left to do.
 
 Laws of this module: the thread does not keep its owner alive. If a round raises anything, the
-thread reports it, pauses, and runs the next round. However the thread ended, the next call of
+thread reports it, pauses, and runs the next round. Whatever has ended the thread, the next call of
 ensure() starts another one.
 """
 
@@ -34,9 +34,9 @@ class BackgroundThread(Generic[T]):
             garbage-collected.
 
         run_round: Runs one round. Returns how many seconds to pause, or None to end the thread.
-            Before it returns None, it must call :meth:`ended`. If new work may arrive, it must
-            hold the lock while it finds that nothing is left to do and calls :meth:`ended`.
-            Otherwise the new work would wait for a thread that is about to end.
+            Before it returns None, it must call :meth:`ended`. If other threads may add work, it
+            must hold the lock from the moment it looks for work until it has called :meth:`ended`.
+            Otherwise new work might wait for a thread that is about to end.
 
         report: Reports an exception that was raised by a round, or by the pause before it.
 
@@ -60,8 +60,8 @@ class BackgroundThread(Generic[T]):
     def reset(self) -> None:
         """Start afresh in a forked child, which has no other threads."""
         self.running = False
-        # Not an Event, whose lock is not reentrant: a signal handler that closes the session may
-        # interrupt a thread that is setting the event.
+        # A signal handler that closes the session may interrupt a thread that is ending the pause.
+        # With an Event, whose lock is not reentrant, that thread would wait for itself.
         self.wake: SimpleQueue[None] = SimpleQueue()
 
     def ensure(self, *, first_pause: float) -> None:
@@ -97,14 +97,14 @@ class BackgroundThread(Generic[T]):
             while pause is not None:
                 with suppress(Empty):
                     wake.get(timeout=pause)
-                    while True:  # one round serves everything that ended the pause
+                    while True:  # one round serves all calls of end_pause()
                         wake.get_nowait()
                 owner = self._owner()
                 if owner is None:
                     return
                 pause = self._round(owner)
                 del owner
-        except BaseException as error:  # noqa: BLE001  # nobody is there to handle it
+        except BaseException as error:  # noqa: BLE001  # no caller could handle it
             self.running = False
             owner = self._owner()
             if owner is not None:
@@ -113,6 +113,6 @@ class BackgroundThread(Generic[T]):
     def _round(self, owner: T) -> float | None:
         try:
             return self._run_round(owner)
-        except BaseException as error:  # noqa: BLE001  # such as what a clock or a hook raises
+        except BaseException as error:  # noqa: BLE001  # for example, from a clock or a hook
             self._report(owner, error)
             return AFTER_FAILURE

@@ -11,8 +11,8 @@ from .._values.clock import Instant
 
 
 _FAILURES_TO_OPEN = 3
-# How many seconds the breaker stays open: first, and at most. The pause doubles each time, and is
-# less than 30 s even with jitter.
+# For how many seconds the breaker stays open: the first pause, and the longest. The pause doubles
+# each time until it is the longest, which is less than 30 s even with jitter.
 _SHORTEST, _LONGEST = 5.0, 25.0
 # The share of a pause that is added to it at random, so that the hosts do not all probe at once.
 _JITTER = 0.1
@@ -25,7 +25,7 @@ class CircuitBreaker:
         self.succeeded()
 
     def succeeded(self) -> None:
-        """Close: an operation succeeded."""
+        """Close the breaker, because an operation succeeded."""
         self._failures = 0  # in a row
         self._openings = 0
         self._since: Instant | None = None
@@ -52,7 +52,7 @@ class CircuitBreaker:
             draw: A random number from 0 to 1.
 
         Returns:
-            How many seconds the store is not used from now on; 0 if it is still used.
+            For how many seconds from now the store is not used; 0 if it may be used.
         """
         self._failures += 1
         if self._failures < _FAILURES_TO_OPEN or (self._since and not self._probing):

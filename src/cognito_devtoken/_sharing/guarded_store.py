@@ -67,7 +67,7 @@ class GuardedStore:
         raise StoreFailedError
 
     def attempt(self, operation: str, *arguments: Any) -> Any:
-        """Run an operation. Returns None if it fails, for callers that continue all the same."""
+        """Run an operation for a caller that can continue without it. Returns None if it fails."""
         with suppress(StoreFailedError):
             return self.use(operation, *arguments)
         return None
@@ -79,7 +79,7 @@ class GuardedStore:
             self._state.recorder.emit(StoreFailed, activity, type(error).__name__, 0.0)
 
     def refuse(self, key: Key | None, why: str) -> None:
-        """Record that a value cannot be used; without a key, that a message of the log cannot."""
+        """Record that a stored value (a message of the log, if *key* is None) cannot be used."""
         recorder = self._state.recorder
         with self._state.lock:
             recorder.counts["store_undecryptable"] += 1
@@ -128,7 +128,7 @@ def _whether(result: object) -> bool:
     return result
 
 
-# What each operation must return; anything else is a failure like any other.
+# What each operation must return; anything else counts as a failure of the store.
 _SHAPES: Mapping[str, Callable[[Any], Any]] = {
     "read": _stored,
     "claim": _claimed,

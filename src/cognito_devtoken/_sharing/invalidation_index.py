@@ -1,5 +1,6 @@
 """
-Remembers what was invalidated, here and on other hosts, so that it is not taken from the store.
+Remembers what was invalidated, here and on other hosts, so that no invalid token is taken from the
+store.
 
 Laws of this module: before a host fetches a token, it notes the present position of the log, and
 stores that position with the token. A token is refused if it was invalidated at a later position
@@ -18,8 +19,8 @@ from .._values.key import Key
 from .._values.token import OpenIdToken
 
 
-# How many invalidations are remembered. For tokens that were requested before these, the marks in
-# the store tell whether they are still valid.
+# How many invalidations are remembered. If a token was requested before the oldest of them, the
+# marks in the store tell whether it is still valid.
 REMEMBERED = 10_000
 # If the log is lost, hosts announce again every invalidation of the last TOLD_AGAIN seconds. So a
 # host that has read the whole log within the last HEARD seconds misses nothing.
@@ -27,7 +28,7 @@ HEARD, TOLD_AGAIN = 45.0, 90.0
 
 
 class LogPosition(NamedTuple):
-    """A position in the log, and the id of the log that it is in."""
+    """A position in a log, and the id of that log."""
 
     log: str
     position: int
@@ -47,14 +48,14 @@ class InvalidationIndex:
     def __init__(self, developer_provider: str | None) -> None:
         self._provider = developer_provider
         self._to_tell_again: dict[InvalidationScope, Instant] = {}
-        self._dropped: Instant | None = None  # when the one that was last dropped had been noted
+        self._dropped: Instant | None = None  # when the invalidation dropped last had been noted
         self._start("")
 
     def _start(self, log: str) -> None:
-        self.log = log  # its id; empty until it has been read
-        self.read = 0  # the position up to which it has been read
+        self.log = log  # the id of the log; empty until the log has been read
+        self.read = 0  # the position up to which the log has been read
         self._latest = 0  # the last known position
-        self._last = b""  # the message at the position up to which it has been read
+        self._last = b""  # the last message that has been read
         self._floor = 0  # invalidations up to this position may be unknown here
         self._noted: dict[InvalidationScope, tuple[int, Instant]] = {}
         self._own: dict[int, bytes] = {}  # own messages that have not been read back
@@ -67,9 +68,9 @@ class InvalidationIndex:
     @property
     def start(self) -> int | None:
         """
-        The position to read from; None to read only the latest messages, as a host that starts.
+        The position to read from; None to read the latest messages, if none have been read yet.
 
-        It is the position of the last message that was read, to see whether it is still there.
+        Reading starts at the last message that was read, to see whether the log still has it.
         """
         return self.read if self.log else None
 
@@ -80,7 +81,7 @@ class InvalidationIndex:
         if at.log == self.log:
             self._own[at.position] = text
             self._note(scopes, at.position, now)
-        else:  # in a log that this host has not read yet, and that may be lost before it does
+        else:  # this host has not read that log yet, and the log may be lost before it does
             self._to_tell_again.update(dict.fromkeys(scopes, now))
 
     def knows(self, scope: InvalidationScope) -> bool:
@@ -90,7 +91,7 @@ class InvalidationIndex:
     def has_lost(self, messages: Sequence[tuple[int, bytes]]) -> bool:
         """Tell whether the log has lost messages, given its messages from *start* on."""
         if self.read and not messages:
-            return True  # its positions went back
+            return True  # the positions of the log went back
         if self.read and messages[0][0] == self.read and messages[0][1] != self._last:
             return True
         there = dict(messages)
@@ -100,13 +101,13 @@ class InvalidationIndex:
         """
         Tell whether some of this host's own messages have not been read back.
 
-        Once the whole log has been read, these messages are lost.
+        If that is so after the whole log has been read, the log has lost these messages.
         """
         return bool(self._own)
 
     def begin(self, log: str, floor: int = 0) -> None:
         """
-        Go on with another log, which has none of the messages of the one before.
+        Switch to another log, which has none of the messages of the previous log.
 
         Args:
             log: The id of the new log.
@@ -126,7 +127,7 @@ class InvalidationIndex:
         return latest is not None and latest[1].age(now) < TOLD_AGAIN
 
     def untold(self, now: Instant) -> list[InvalidationScope]:
-        """Return what to announce again, once the whole new log has been read and lacks it."""
+        """Return the invalidations to announce again. Call this once the log is read to its end."""
         if not self._to_tell_again:
             return []
         recent = [
@@ -136,7 +137,7 @@ class InvalidationIndex:
         ]
         self._to_tell_again = {}
         if self._dropped and self._dropped.age(now) < TOLD_AGAIN:
-            return [EVERYTHING]  # there were more of them than are remembered
+            return [EVERYTHING]  # some of the recent ones are no longer remembered
         return recent
 
     def read_messages(self, messages: Iterable[Message], now: Instant) -> list[InvalidationScope]:
@@ -158,8 +159,8 @@ class InvalidationIndex:
     def _note(self, scopes: Iterable[InvalidationScope], position: int, now: Instant) -> None:
         self._latest = max(self._latest, position)
         for scope in scopes:
-            # This host notes its own message when it sends it, even if there are messages of other
-            # hosts before it that it has not read yet.
+            # Keep the later position: this host notes its own message when it sends it, and may
+            # read earlier messages of other hosts after that.
             known, _ = self._noted.pop(scope, (0, now))
             self._noted[scope] = max(position, known), now
             if len(self._noted) > REMEMBERED:

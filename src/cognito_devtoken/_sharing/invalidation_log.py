@@ -2,11 +2,11 @@
 How hosts announce their invalidations to each other: through a log in the shared store.
 
 Laws of this module: a host takes a token from the store only if it has announced its own
-invalidations, and has read those of the other hosts within the last seconds.
+invalidations, and has read those of the other hosts within the last few seconds.
 
-The log makes invalidations arrive quickly; correctness does not depend on it. It keeps only the
-latest messages; the marks replace older ones. If the log itself is lost, the hosts announce their
-recent invalidations again.
+The log makes invalidations arrive quickly; correctness does not depend on it. The log keeps only
+the latest messages; marks in the store stand in for older ones. If the log itself is lost, the
+hosts announce their recent invalidations again.
 """
 
 from __future__ import annotations
@@ -34,19 +34,20 @@ from .messages import mark_names
 LISTEN_EVERY = 2.0
 # A host that has not read the log for this long reads it before it takes a token from the store.
 _FRESH = 2 * LISTEN_EVERY
-# How many marks are set at once by a flight, for which a caller may wait, and by the listener.
+# How many marks are set at once: by a flight, which a caller may be waiting for, and by the
+# listener.
 _CALLERS_MARKS = 10
 _LISTENERS_MARKS = 200
 # How many seconds to wait while another thread exchanges messages with the store.
 EXCHANGE_WAIT = 1.0
-# The same while a session is being closed.
+# How many seconds to wait for it while a session is being closed.
 _LAST_WAIT = 0.3
-# How many messages, and how many marks, are written when a session is closed.
+# How many messages, and how many marks, are written at most when a session is closed.
 _LAST_MESSAGES = 3
 
 
 class InvalidationLog:
-    """The log as this host uses it: what it has to announce, and what it has read."""
+    """The log, and what this host still has to announce and has already read."""
 
     def __init__(
         self,
@@ -98,7 +99,7 @@ class InvalidationLog:
         Raises:
             StoreFailedError: If the store fails.
         """
-        # Also if the thread runs: it may hang, or the process may have been frozen.
+        # A running thread proves nothing: it may hang, or the process may have been frozen.
         fresh = self._up_to_date and self._reader.is_fresh(self._state.now(), _FRESH)
         if self._announcements.unsent or not (self.thread.running and fresh):
             self._exchange()
@@ -109,7 +110,7 @@ class InvalidationLog:
 
     def is_marked(self, key: Key, token: OpenIdToken, since: LogPosition) -> bool:
         """
-        Tell by the marks of the store whether a token was invalidated after it was requested.
+        Tell from the marks in the store whether a token was invalidated after it was requested.
 
         Raises:
             StoreFailedError: If the store fails.
@@ -123,7 +124,8 @@ class InvalidationLog:
         """Announce what is queued, read the log, and set some marks."""
         attempts = self._attempts
         try:
-            # Not for longer: there is little to exchange, so the store is slow, and callers wait.
+            # Do not wait longer: callers are waiting, and an exchange is long only if the store is
+            # slow.
             if not self._exchanging.acquire(timeout=EXCHANGE_WAIT):
                 raise StoreFailedError
             if attempts == self._attempts or self._announcements.unsent:
@@ -136,7 +138,7 @@ class InvalidationLog:
             elif not self._up_to_date:
                 raise StoreFailedError  # the exchange of the other thread failed
         finally:
-            # Even if a signal handler raised an exception right after the lock was taken.
+            # A signal handler may have raised an exception right after the lock was taken.
             release_if_owned(self._exchanging)
 
     def _send_and_read(self) -> None:
@@ -146,7 +148,7 @@ class InvalidationLog:
                 return
         self._announcements.send()
         self._read()
-        self._announcements.send()  # again, if the log turned out to be lost
+        self._announcements.send()  # what was queued because the log was lost
 
     def _read(self) -> None:
         lost = self._reader.read()
@@ -200,7 +202,7 @@ class InvalidationLog:
         """
         Report that a round of the listener has failed.
 
-        Until a round succeeds, no token is taken from the store.
+        No token is taken from the store until this host has read the log again.
         """
         self._up_to_date = False
         self._store.report("listen", error)
@@ -211,7 +213,7 @@ class InvalidationLog:
             self._state.recorder.counts["hook_errors"] += 1
 
     def close(self) -> None:
-        """Wake the listener, which ends when the session is closed. Called under the lock."""
+        """Wake the listener, so that it ends. Called under the lock, when the session is closed."""
         self.thread.end_pause()
 
     def announce_remaining(self) -> None:

@@ -3,7 +3,7 @@ Whether the hosts that share a store have a key in common.
 
 Hosts without a common key share nothing, because each looks for tokens under names derived from
 its own keys. Nothing fails, so they would not notice. Therefore one mark in the store holds the id
-of a key in use.
+of a key that a host uses.
 
 Law of this module: a host replaces the id in this mark only if it has the key with that id. So the
 mark follows a rotation step by step, and a host with other keys reports the difference at every
@@ -24,10 +24,12 @@ from .invalidation_index import LogPosition
 from .log_reader import LOG_LIFE
 
 
-# The name of that mark. It is the same on every host; every other name is derived from a key.
+# The name of the mark with the id of a key. It is the same on every host, unlike all other names,
+# which are derived from keys.
 NAME = sha256(b"cognito-devtoken keys in use").hexdigest()
-# How many seconds pass between two checks: normally, and after a failure. A host that found no id
-# and wrote its own checks again at once, because another host may have written at the same time.
+# How many seconds pass between two checks: normally, after a failure, and after this host found no
+# id and wrote one. It then checks again at once, because another host may have written another id
+# at the same time.
 EVERY, _AFTER_FAILURE, _AFTER_FIRST = MAX_DURATION / 2, 60.0, 0.0
 
 
@@ -39,11 +41,11 @@ class KeyCheck:
         self._store = store
         self._looked_at: Instant | None = None
         self._pause = 0.0
-        self._told: str | None = None  # the key that was last reported
+        self._told: str | None = None  # the id that was last reported
 
     def run(self) -> None:
         """
-        Compare, if the pause since the last time is over.
+        Compare the keys with the id, if the pause since the last check is over.
 
         Raises:
             StoreFailedError: If the store fails.
@@ -54,7 +56,7 @@ class KeyCheck:
             self._pause = self._look()
 
     def _look(self) -> float:
-        """Compare once. Returns how many seconds to pause before the next time."""
+        """Compare once. Returns how many seconds to pause before the next check."""
         own = self._store.keys.ids
         mark: LogPosition | None
         (mark,) = self._store.use("marks", [NAME])

@@ -2,8 +2,8 @@
 Locks of the shared store that this process holds, renewed for as long as they are needed.
 
 Laws of this module: a call that takes less than RENEW_EVERY costs no extra round trip. A lock is
-renewed for at most as long as its flight may take. If a lock expires while its flight still needs
-it, that is counted once.
+renewed for at most as long as its flight may take. A lock that expires while its flight still needs
+it is counted once.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class HeldLock:
     name: str
     owner: str
     taken: Instant
-    tried: Instant = attrs.field(init=False)  # when it was taken, or its renewal was last tried
+    tried: Instant = attrs.field(init=False)  # when it was taken, or when a renewal was last tried
     expired: bool = attrs.field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -59,7 +59,7 @@ class HeldLocks:
         self._held: set[HeldLock] = set()
 
     def reset(self) -> None:
-        """Hold nothing, as in a forked child: the parent renews its own locks."""
+        """Hold nothing in a forked child: the locks belong to the parent, which renews them."""
         self._held = set()
         self.thread.reset()
 
@@ -75,7 +75,7 @@ class HeldLocks:
             self._held.discard(lock)
 
     def expired(self, lock: HeldLock) -> None:
-        """Count a lock that expired under its holder."""
+        """Count a lock that expired while its flight held it."""
         now = self._state.now()
         with self._state.lock:
             if not lock.expired:
@@ -85,7 +85,7 @@ class HeldLocks:
                 self._state.recorder.emit(StoreLockExpired, lock.flight.key, held)
 
     def close(self) -> None:
-        """Wake the thread, so that it ends. Called under the lock, once every flight is settled."""
+        """Wake the thread to end it, under the cache's lock, once all flights are settled."""
         self.thread.end_pause()
 
     def renew_due(self) -> float | None:
@@ -95,8 +95,8 @@ class HeldLocks:
         Hooks are not called here, because a hook that hangs would hold up the next renewal.
 
         Returns:
-            The number of seconds until the next lock is due. None if no lock is held: then the
-            thread ends.
+            The number of seconds until the next lock is due; None, which ends the thread, if no
+            lock is held.
         """
         now = self._state.now()
         with self._state.lock:
@@ -113,7 +113,7 @@ class HeldLocks:
         return min(max(RENEW_EVERY - oldest, _SHORTEST_PAUSE), RENEW_EVERY)
 
     def report(self, error: BaseException) -> None:
-        """Report that a round has failed; the locks may expire before the next one."""
+        """Report that a round has failed; locks may expire before the next round."""
         self._store.report("renew", error)
 
     def _renew(self, lock: HeldLock) -> None:

@@ -1,5 +1,5 @@
 """
-How a host reads the invalidation log, whatever has happened to the log since the last time.
+How a host reads the invalidation log, whatever has happened to the log since it last did so.
 
 Laws of this module: a log is trusted only while its id is the same and the last message that this
 host read is still in it. A message that cannot be decrypted is counted, and never makes a host
@@ -24,7 +24,7 @@ from .guarded_store import GuardedStore, StoreFailedError
 from .invalidation_index import HEARD, InvalidationIndex, Message
 
 
-# How many seconds messages and marks are kept: longer than any token lives that they may concern.
+# For how many seconds messages and marks are kept: longer than any token that they concern lives.
 LOG_LIFE = MAX_DURATION + 3600.0
 # How many of the latest messages the log keeps.
 KEEP = 10_000
@@ -47,8 +47,8 @@ class LogReader:
         self._index = index
         self._provider = developer_provider
         self._read_at: Instant | None = None  # when the last complete reading began
-        # Kept until the log has been read to its end, which may take several attempts: whether
-        # messages were missing, and how many of those after the gap could be opened or not.
+        # Reading the log to its end may take several attempts. Until then, remember whether
+        # messages were missing, how many after the gap could be opened, and how many could not.
         self._missed = False
         self._opened = self._refused = 0
 
@@ -90,8 +90,8 @@ class LogReader:
                 continue
             if not found:
                 if self._missed and self._opened + self._refused < KEEP:
-                    # The log has fewer messages than it keeps, so the missing ones were not trimmed
-                    # but lost.
+                    # The log has fewer messages than it may keep, so the missing ones were not
+                    # trimmed but lost.
                     self._missed = False
                     self._count_log()
                     self._end_log()
@@ -102,9 +102,9 @@ class LogReader:
                 with state.lock:
                     index.missed(found[0][0])
             self._apply(found)
-        # Messages were trimmed before this host had read them, so it discards everything. But if
-        # most of the messages after the gap cannot be opened, someone without a key may have pushed
-        # the others out with nonsense, and must not be able to empty every cache in this way.
+        # If messages were trimmed before this host had read them, it discards everything. But if
+        # most messages after the gap cannot be opened, it keeps its tokens: otherwise, someone
+        # without a key could empty every cache by pushing messages out of the log with nonsense.
         if self._missed and self._opened >= self._refused:
             with state.lock:
                 self._invalidate([EVERYTHING])
@@ -114,7 +114,7 @@ class LogReader:
             return index.untold(began)
 
     def _end_log(self) -> None:
-        """Start another log, with an empty message. All hosts will notice, and go on with it."""
+        """Start another log, with an empty message. All hosts will notice, and switch to it."""
         text = messages.seal((), self._store.keys)
         self._store.use("publish", text, LOG_LIFE, KEEP, self._index.log)
 
@@ -144,6 +144,6 @@ class LogReader:
         matches = matching(scopes, self._provider)
         removed = invalidate(self._state, scopes, matches)
         recorder = self._state.recorder
-        # Call the followers before the hooks, but not now: they take locks of their own.
+        # Call the followers before the hooks, but not yet, because they take locks of their own.
         recorder.defer_first(*(partial(each, scopes, matches) for each in self._state.followers))
         recorder.emit(InvalidatedElsewhere, removed)

@@ -1,8 +1,8 @@
 """
 Messages of the invalidation log: sealed lists of what is invalid.
 
-Laws of this module: a message contains only digests, so that its size is bounded. Whatever a
-message contains, reading it raises only UnreadableError.
+Laws of this module: a message contains only digests, so that its size is bounded. Reading a message
+raises no error but UnreadableError, whatever the message contains.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ..stores import PlainText, StoreKeys
 from ..stores._sealing import CannotOpenError
 
 
-# A token is sealed for the digest of its cache key; every message is sealed for this.
+# The text that every message is sealed for. A token is sealed for the digest of its cache key.
 _MESSAGE = b"message"
 _LONGEST = 100  # how many characters a text in a message may have
 
@@ -36,10 +36,11 @@ def read(message: bytes, keys: StoreKeys | PlainText) -> list[InvalidationScope]
     """
     Return what a message announces.
 
-    A host with a later version of this library may announce kinds that this version ignores.
+    A host with a later version of this library may announce kinds of scopes that this version
+    ignores.
 
     Raises:
-        UnreadableError: If no host of this fleet sealed the message, or if it is malformed.
+        UnreadableError: If the message cannot be opened with *keys*, or if it is malformed.
     """
     try:
         opened: Any = json.loads(keys.open(message, _MESSAGE))
@@ -54,7 +55,7 @@ def read(message: bytes, keys: StoreKeys | PlainText) -> list[InvalidationScope]
 
 
 def _items(value: Any) -> list[Any]:
-    """Return a list; empty if it is something else."""
+    """Return the value if it is a list, else an empty list."""
     return cast("list[object]", value) if isinstance(value, list) else []
 
 

@@ -38,13 +38,14 @@ from .invalidation_log import InvalidationLog
 from .locks import LOCK_SECONDS, HeldLock, HeldLocks
 
 
-# How many seconds to wait for another host that renews its lock while it calls Cognito: as long
-# as the two attempts of the library's own client, of up to 5 s each, may take.
+# How many seconds to wait while another host calls Cognito and renews its lock. The library's own
+# client makes two attempts, and in each it waits up to 5 s for the response.
 LOCK_WAIT = 10.0
 # The wait ends this many seconds before the flight's deadline. Otherwise a last look at the store
 # might exceed the deadline, and the flight would be abandoned before it called Cognito.
 _RESERVE = 1.0
-# How many seconds to wait between two looks at the store: first, growing by this factor, at most.
+# How many seconds to wait between two looks at the store: the first pause, the factor by which each
+# pause grows, and the longest pause.
 _FIRST_PAUSE, _GROWTH, _LONGEST_PAUSE = 0.05, 1.5, 0.25
 
 _Flight = Flight[TokenRequest, OpenIdToken]
@@ -89,7 +90,8 @@ class SharedSource:
     Looks in the store first, then calls the fetcher.
 
     Attributes:
-        wait: Waits until a gate is released, for at most so many seconds. Returns whether it was.
+        wait: Waits until a gate is released or a number of seconds has passed. Returns whether
+            the gate was released.
     """
 
     def __init__(
@@ -108,7 +110,7 @@ class SharedSource:
         self.locks = HeldLocks(state, self._store)
 
     def reserve(self, now: Instant) -> float:
-        """Return 0: the token may be in the store, so only a call to Cognito is delayed."""
+        """Return 0: no delay, because the token may be in the store, which has no rate limit."""
         return 0.0
 
     def bring(self, flight: _Flight) -> OpenIdToken:
@@ -117,7 +119,8 @@ class SharedSource:
         flight.sent = self._state.now()
         # Call hooks and wake callers now, so that they do not wait for the store.
         self._state.recorder.run_deferred()
-        # Even if the store is unavailable: other hosts may invalidate the token that is fetched.
+        # Listen even if the store is unavailable, because other hosts may later invalidate the
+        # token that is fetched.
         self.log.ensure_listener()
         digest = digest_of(flight.key)
         lookup = _StoreLookup(flight, digest, self._store.keys.names(digest))
@@ -151,8 +154,8 @@ class SharedSource:
         self.locks.reset()
         if not self._state.entries.leases:
             return None
-        # Not at once: other libraries may not have handled the fork yet, and most forked children
-        # are short-lived.
+        # Do not start the listener at once: other libraries may not have handled the fork yet, and
+        # most forked children are short-lived.
         return partial(self.log.ensure_listener, at_once=False)
 
     # Using another host's token
@@ -165,7 +168,7 @@ class SharedSource:
         try:
             lookup.since, lookup.usable = self._begin(lookup.flight), True
             if lookup.flight.reason is Reason.FORCED:
-                return None  # the stored token was requested earlier
+                return None  # a stored token is older than this request
             token = self._read(lookup) or self._claim(lookup)
         except StoreFailedError:
             lookup.usable = False
@@ -219,11 +222,12 @@ class SharedSource:
                 return None
             if self._state.closed:
                 raise session_closed()
-            # The wait is the larger of what the clock and the pauses so far say: either may lag.
+            # Take the time by the clock or the sum of the pauses, whichever is larger, because
+            # either may lag.
             now = self._state.now()
             if max(waited, began.age(now)) >= patience:
                 with self._state.lock:
-                    # The flights queued behind this one keep their places.
+                    # The flights that are queued behind this one must not be abandoned.
                     self._state.flights.note_progress(now)
                 return None
             pause = min(max(pause * _GROWTH, _FIRST_PAUSE), _LONGEST_PAUSE, patience - waited)
@@ -249,7 +253,7 @@ class SharedSource:
         return token if remaining > least and token != present else None
 
     def _open(self, lookup: _StoreLookup, stored: Stored, asked: Instant) -> OpenIdToken | None:
-        """Return the token in a value; None if it is for another request, or was invalidated."""
+        """Return the token in a value, or None if the value has no usable token for the request."""
         state, flight = self._state, lookup.flight
         try:
             response = json.loads(self._store.keys.open(stored.value, lookup.digest).decode())
@@ -270,8 +274,9 @@ class SharedSource:
         ):
             why = "not a token for this request"
         else:
-            # The age comes from the store's clock, which says how long the value is still kept.
-            # It is counted from before the value was read: an error makes the token look older.
+            # The store says for how long it still keeps the value; that shows the token's age. The
+            # age is counted back from before the value was read, so that a token never looks
+            # younger than it is.
             age = max(token._seconds - stored.remaining, 0.0)
             sent = Instant(asked.monotonic - age, asked.wall - age)
             if self._is_invalid(flight, token, since):
@@ -286,7 +291,7 @@ class SharedSource:
         """
         Tell whether a stored token was invalidated after it was requested.
 
-        If not, the cache checks once more, under its lock, before it keeps the token.
+        If it was not, the cache checks once more, under its lock, before it keeps the token.
         """
         index = self.log.index
         with self._state.lock:
@@ -311,7 +316,7 @@ class SharedSource:
         with self._state.lock:
             delay = self._state.rate_limiter.reserve(now)
         if delay:
-            # The pause must not count towards the deadline, as if Cognito did not answer.
+            # The pause must not count towards the deadline, which limits the call to Cognito.
             lookup.flight.sent = Instant(now.monotonic + delay, now.wall + delay)
             self._pause(delay)
             lookup.flight.sent = self._state.now()
@@ -329,7 +334,8 @@ class SharedSource:
             response = json.dumps({**token.to_aws(), "Since": lookup.since})
             value = self._store.keys.seal(response.encode(), lookup.digest)
             owner = lookup.lock.owner if lookup.lock else None
-            # Pass a function, not a number: the process may be frozen before the store uses it.
+            # Pass the function, because a number would be too large if the process were frozen
+            # before the store used it.
             self._release_by(lookup, "write", lookup.names[0], value, remaining, owner)
 
     def _release(self, lookup: _StoreLookup) -> None:
@@ -337,7 +343,7 @@ class SharedSource:
             self._release_by(lookup, "release", lookup.lock.name, lookup.lock.owner)
 
     def _release_by(self, lookup: _StoreLookup, operation: str, *arguments: Any) -> None:
-        """Release the lock, if there is one, by an operation that tells whether it was held."""
+        """Run an operation that releases the flight's lock; count the lock if it had expired."""
         lock, lookup.lock = lookup.lock, None
         if lock:
             self.locks.stop_renewing(lock)

@@ -20,7 +20,8 @@ def as_seconds(name: str, value: object) -> float:
     Return a duration in seconds.
 
     Raises:
-        ValueError: If it is negative, longer than 31 years or not finite; the message names *name*.
+        ValueError: If it is negative, longer than 31 years or not finite; the message includes
+            *name*.
 
         TypeError: If it is neither a number nor a timedelta.
     """
@@ -29,16 +30,16 @@ def as_seconds(name: str, value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TypeError(f"{name} must be seconds or a timedelta, not {type(value).__name__}.")
     if not 0 <= value <= _LONGEST:
-        raise ValueError(f"{name} must be 0 s or more, up to {_LONGEST} s, not {value} s.")
+        raise ValueError(f"{name} must be from 0 s to {_LONGEST} s, not {value} s.")
     return float(value)
 
 
 def check_kind(name: str, value: object, kind: type) -> None:
     """
-    Refuse a value of another type.
+    Refuse a value that is not of the given type.
 
     Raises:
-        TypeError: If the value is of another type; the message names *name*.
+        TypeError: If the value is of another type; the message includes *name*.
     """
     if not isinstance(value, kind):
         raise TypeError(f"{name} must be of type {kind.__name__}, not {type(value).__name__}.")
@@ -49,7 +50,7 @@ def check_count(name: str, value: object) -> None:
     Refuse a value that is not a positive whole number.
 
     Raises:
-        ValueError: If it is less than 1; the message names *name*.
+        ValueError: If it is less than 1; the message includes *name*.
 
         TypeError: If it is not a whole number.
     """

@@ -11,7 +11,7 @@ from functools import partial
 from typing import NamedTuple, Protocol
 
 
-# How many seconds the wall clock may fall behind the monotonic clock before it counts as a step.
+# If the wall clock gains or loses more seconds than this against the monotonic clock, it was set.
 CLOCK_STEP = 2.0
 
 
@@ -20,15 +20,15 @@ class Clock(Protocol):
     A monotonic clock and a wall clock, which are read together.
 
     A monotonic clock may stand still while a serverless function is frozen, and a wall clock may be
-    set. So the age of a token is the larger of the two measurements.
+    set to another time. So the age of a token is the larger of the two times that they measure.
     """
 
     def monotonic(self) -> float:
-        """Return seconds since an arbitrary start; never steps back."""
+        """Return the seconds since an arbitrary start. They never decrease."""
         ...
 
     def time(self) -> float:
-        """Return seconds since the Unix epoch, by this machine's wall clock."""
+        """Return the seconds since the Unix epoch, by this machine's wall clock."""
         ...
 
 
@@ -50,7 +50,7 @@ class Instant(NamedTuple):
         return max(now.monotonic - self.monotonic, now.wall - self.wall)
 
 
-# Where users import them from, as repr(), help() and tracebacks show it.
+# repr(), help() and tracebacks show the module that users import these from.
 Clock.__module__ = Instant.__module__ = "cognito_devtoken.typing"
 
 
@@ -59,8 +59,8 @@ class SystemClock:
 
     __slots__ = ()
 
-    # CLOCK_BOOTTIME keeps counting while the machine is suspended or the function is frozen;
-    # CLOCK_MONOTONIC, which time.monotonic() reads on Linux, does not.
+    # CLOCK_BOOTTIME keeps counting while the machine is suspended or a serverless function is
+    # frozen; CLOCK_MONOTONIC, which time.monotonic() reads on Linux, does not.
     monotonic = staticmethod(
         partial(time.clock_gettime, time.CLOCK_BOOTTIME)
         if hasattr(time, "CLOCK_BOOTTIME")

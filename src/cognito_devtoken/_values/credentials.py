@@ -1,7 +1,5 @@
 """The credentials that a token is exchanged for: a temporary access key of AWS."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 
 import attrs
@@ -9,7 +7,8 @@ import attrs
 from .lease import Lease
 
 
-# Separates the two secrets of credentials, which are kept as one text. Neither contains it.
+# The secret access key and the session token are kept as one text, with a line end between them.
+# Neither of the two contains a line end.
 SEPARATOR = "\n"
 
 
@@ -21,13 +20,14 @@ class AwsCredentials(Lease):
     They are immutable and cannot be pickled. Their repr, str and format do not show the secrets,
     and neither does :func:`attrs.asdict`.
 
-    AWS cannot revoke single credentials. Forgetting them here or deleting the identity does not
-    revoke them, either. Only an IAM policy that denies by ``aws:TokenIssueTime`` stops them.
+    AWS cannot revoke individual credentials. Forgetting them here or deleting the identity does not
+    revoke them, either. Only an IAM policy stops them, by denying requests whose
+    ``aws:TokenIssueTime`` is before a certain time.
 
     Attributes:
         identity_id: The Cognito identity, ``REGION:GUID``.
 
-        access_key_id: The id of the access key, which is not a secret.
+        access_key_id: The id of the access key. This id is not a secret.
 
         expiration: When they expire, an aware datetime by the server's clock.
     """
@@ -42,7 +42,7 @@ class AwsCredentials(Lease):
 
     @property
     def session_token(self) -> str:
-        """The session token, which is a secret, too."""
+        """The session token. It is a secret, too."""
         return self._secret.partition(SEPARATOR)[2]
 
     def __repr__(self) -> str:
@@ -71,7 +71,8 @@ class AwsCredentials(Lease):
         Return ``{"accessKeyId": …, "secretAccessKey": …, "sessionToken": …, "expiration": …,
         "identityId": …}`` for the AWS SDK for JavaScript v3.
 
-        *expiration* is in ISO 8601, for JSON; the SDK wants ``new Date(expiration)``.
+        *expiration* is a string in ISO 8601, so that it can be sent as JSON. Pass
+        ``new Date(expiration)`` to the SDK.
         """
         return {
             "accessKeyId": self.access_key_id,

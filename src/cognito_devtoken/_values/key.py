@@ -17,14 +17,14 @@ from .secret import HIDDEN, NeverPickled
 
 class Key(NeverPickled, tuple[str | None, bytes]):
     """
-    The developer's user id, and a digest of everything else in the request.
+    The user id (the developer provider's login), and a digest of everything else in the request.
 
     The user id is the caller's own string in clear text, so that a hit need not compute a digest. A
-    public provider's token is only part of the digest.
+    public provider's token is not kept: it only goes into the digest.
 
     The key is a tuple, so that it equals the plain tuple that a hit looks up, and both are hashed
-    and compared in C. But code that iterates over it, such as a crash reporter, finds it empty. Its
-    members are read by name.
+    and compared in C. But code that iterates over it, such as a crash reporter, finds it empty.
+    Read its members by name.
     """
 
     __slots__ = ()
@@ -45,7 +45,7 @@ class Key(NeverPickled, tuple[str | None, bytes]):
         return cls((user_id, digest_of(_members(request, developer_provider))))
 
     def and_more(self, texts: Iterable[str]) -> Key:
-        """Return the key of the same request together with more members."""
+        """Return the key of the same request with additional members."""
         return Key((self.user_id, digest_of([self.rest.hex(), *texts])))
 
     @property
@@ -55,7 +55,7 @@ class Key(NeverPickled, tuple[str | None, bytes]):
 
     @property
     def rest(self) -> bytes:
-        """The digest of everything else."""
+        """The digest of everything but the user id."""
         return self[1]
 
     @property
@@ -79,7 +79,7 @@ def digest_of(texts: Iterable[str]) -> bytes:
 
 
 def _members(request: TokenRequest, developer_provider: str | None) -> Iterator[str]:
-    """Yield every member except the user id. Maps are sorted by name, after their size."""
+    """Yield every member except the user id. A map yields its size, then its items by name."""
     yield request.identity_pool_id
     yield request.identity_id or ""
     yield str(request.token_duration or "")
@@ -87,5 +87,5 @@ def _members(request: TokenRequest, developer_provider: str | None) -> Iterator[
         yield str(len(members))
         for name in sorted(members):
             yield name
-            # The empty text cannot be mistaken for a login, which has at least one character.
+            # An empty text replaces the user id. No login is empty, so the two cannot be confused.
             yield "" if members is request.logins and name == developer_provider else members[name]

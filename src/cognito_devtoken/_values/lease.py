@@ -1,7 +1,8 @@
 """
 A lease: a secret that is valid for a limited time, with the instant at which it was requested.
 
-The cache handles leases, and does not know what they are for. An OpenID token is a lease.
+The cache handles leases, and does not know what they are for. OpenID tokens and AWS credentials
+are leases.
 
 Law of this module: a lease may look older than it is, never younger.
 """
@@ -19,7 +20,7 @@ from .secret import NeverPickled, Secret
 
 
 class _Hidden(NeverPickled):
-    """The secret and the key, which are not fields, so that attrs.asdict() does not show them."""
+    """Holds the secret and the key outside the fields, so that attrs.asdict() cannot show them."""
 
     __slots__ = ("_key", "_secret")
 
@@ -40,12 +41,13 @@ class Lease(_Hidden):
     identity_id: str
     # How many seconds the lease is certainly valid, counted from when the request was sent.
     _seconds: float = attrs.field(alias="seconds")
-    # The next three: when the request was sent, by the monotonic clock; when the lease is due, by
-    # the wall clock; and how far the monotonic clock may be ahead of the wall clock: if it is
-    # further ahead, the wall clock was set back. With these, a hit takes only two comparisons.
-    # They imply that the lease has not expired by the monotonic clock either.
+    # When the request was sent, by the monotonic clock.
     _monotonic: float = attrs.field(alias="monotonic")
+    # When the lease is due, by the wall clock. A hit compares only this field and the next one with
+    # the clocks. If both fit, the lease has not expired by the monotonic clock, either.
     _due_wall: float = attrs.field(alias="due_wall")
+    # How far the monotonic clock may be ahead of the wall clock. If it is further ahead,
+    # the wall clock was set back.
     _ahead: float = attrs.field(alias="ahead")
     _clock: Clock = attrs.field(alias="clock")
 
@@ -86,7 +88,7 @@ class Lease(_Hidden):
             due: The age in seconds at which the lease is due.
         """
         if self._clock is clock and self._monotonic < sent.monotonic:
-            sent = self._sent  # it is older: the fetcher has a cache of its own
+            sent = self._sent  # requested earlier: the fetcher has a cache of its own
         slack = _slack(self._seconds)
         held = attrs.evolve(
             self,
@@ -101,7 +103,7 @@ class Lease(_Hidden):
 
     @property
     def fingerprint(self) -> str:
-        """The first 8 hex digits of the secret's SHA-256, to identify it in a log."""
+        """The first 8 hex digits of the secret's SHA-256, for logs, which must not show secrets."""
         import hashlib
 
         return hashlib.sha256(self._secret.encode()).hexdigest()[:8]
@@ -110,9 +112,9 @@ class Lease(_Hidden):
         """
         Return how long it is still valid; zero once it has expired.
 
-        The age is measured from when the request was sent, by whichever of this machine's two
-        clocks has moved further. It may look older than it is, never younger. A wrong local time
-        does not matter.
+        The time counts from when the request was sent, by the monotonic or the wall clock of this
+        machine, whichever has moved further. So the result may be too short, but never too long. A
+        wrong local time does not matter.
         """
         return timedelta(seconds=self._remaining(Instant.now(self._clock)))
 
@@ -147,6 +149,6 @@ def remaining_of(lease: Lease | None, now: Instant) -> float:
 def _slack(seconds: float) -> float:
     """
     Return how many seconds the wall clock may fall behind the monotonic clock during the life of a
-    lease, before that counts as set back.
+    lease. If it falls further behind, it was set back.
     """
     return min(CLOCK_STEP, seconds / 10)

@@ -1,13 +1,13 @@
 """
-Cognito's names in each partition and region of AWS: the only table of them.
+Cognito's names in each partition and region of AWS. No other module lists them.
 
 A partition is a separate AWS, such as the one in China, with its own ARNs, hosts and keys. What is
-true in one partition may be wrong in another, so a letter at each entry says where it comes from:
+true in one partition may be wrong in another, so a letter beside each entry names its source:
 
 - D: documented by AWS
 - C: the source of an AWS SDK, or botocore's data
 - R: reported by users
-- I: inferred. ``docs/operation.md`` calls it a guess, and the emulator has a setting for it.
+- I: inferred. ``docs/operation.md`` calls such entries guesses. The emulator has settings for them.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class CognitoNames:
     Attributes:
         partition: The partition in an ARN.
 
-        login_provider: The name in ``Logins`` under which Cognito takes its own tokens.
+        login_provider: The name in ``Logins`` under which Cognito accepts its own tokens.
 
         trust_principal: The federated principal in the trust policy of a role.
 
@@ -44,11 +44,11 @@ class CognitoNames:
 
     @property
     def keys_url(self) -> str:
-        """The URL of the public keys: at the issuer (R in the partition aws, I in the others)."""
+        """The URL of the public keys, below the issuer (source: R for partition aws, else I)."""
         return self.issuer + KEYS_PATH
 
 
-# By the beginning of a region's name. The first entry that fits is used.
+# The names, by how a region begins. The first entry that matches a region is used.
 _TABLE = {
     "cn-": CognitoNames(
         "aws-cn",  # D
@@ -56,13 +56,13 @@ _TABLE = {
         # where the service refuses the global name: "Issuer doesn't match providerName".
         _IN_CHINA,
         _IN_CHINA,  # R: cn-north-1
-        f"https://{_IN_CHINA}",  # I: from that refusal
+        f"https://{_IN_CHINA}",  # I: inferred from that refusal
     ),
     "us-gov-east-": CognitoNames(
         "aws-us-gov",  # D
         GLOBAL_PROVIDER,  # I; the AWS SDK for Android has another name only in China
         "cognito-identity.us-gov-east-1.amazonaws.com",  # D: GovCloud user guide, "Cognito"
-        _GLOBAL_ISSUER,  # I: the name in Logins
+        _GLOBAL_ISSUER,  # I: inferred from the name in Logins
     ),
     "us-gov-": CognitoNames(
         "aws-us-gov",  # D
@@ -86,6 +86,6 @@ _TABLE = {
 
 
 def cognito_names(region: str) -> CognitoNames:
-    """Return the names in a region."""
+    """Return Cognito's names in a region."""
     found = next(names for start, names in _TABLE.items() if region.startswith(start))
     return CognitoNames(*(text.replace("{region}", region) for text in attrs.astuple(found)))

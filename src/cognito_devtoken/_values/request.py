@@ -7,8 +7,6 @@ The tests compare them with the model in the installed botocore. botocore itself
 upper limits nor patterns.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
@@ -40,7 +38,7 @@ REMOVE_QUOTES = (
     "Remove the quotes: they are part of the value, for example because docker --env-file keeps "
     "them."
 )
-AS_TEXT = "Convert it to text, such as str(user.id)."
+AS_TEXT = "Convert the value to a string, for example with str(user.id)."
 
 _IN_QUOTES = r"(['\"]).*\1"
 # A message quotes the name of an unknown member only if it looks like a name. Anything else may be
@@ -70,13 +68,14 @@ class TokenRequest(NeverPickled):
     Args:
         identity_pool_id: The identity pool, ``REGION:GUID``, at most 55 characters.
 
-        logins: A map of 1 to 10 provider names to logins. For the pool's developer provider, the
-            login is your own id of the user; for a public provider, it is that provider's token.
-            Names have 1 to 128 characters, logins 1 to 50,000. Several logins are linked to one
-            identity.
+        logins: A map from provider names to logins, with 1 to 10 entries. For the pool's developer
+            provider, the login is your own id of the user. For a public provider, the login is
+            that provider's token.
+            Names have 1 to 128 characters, logins 1 to 50,000. If there are several logins,
+            Cognito links them to one identity.
 
         identity_id: An identity to link the logins to, in the same form as the pool id.
-            None finds or creates the identity of the logins.
+            If it is None, Cognito finds or creates the identity of the logins.
 
         principal_tags: Tags for the AWS session that the token is exchanged for, 1 to 50 of
             them. Names have 1 to 128 characters, values 1 to 256. None means no tags.
@@ -102,8 +101,8 @@ class TokenRequest(NeverPickled):
         principal_tags: Mapping[str, str] | None = None,
         token_duration: int | timedelta | None = None,
     ) -> None:
-        # The names are rebound, and deleted before an error is raised, because crash reporters
-        # print the locals of every frame: here logins, perhaps passed as the wrong argument.
+        # Crash reporters print the locals of every frame, and any of these may hold logins, passed
+        # as the wrong argument. So they are rebound here, and deleted before an error is raised.
         logins = _hidden(logins)
         principal_tags = _hidden(principal_tags)
         seconds = whole_seconds(token_duration)
@@ -145,7 +144,7 @@ class TokenRequest(NeverPickled):
         Make a request from members in the API's spelling: the inverse of :meth:`to_params`.
 
         Args:
-            params: ``IdentityPoolId``, ``Logins`` and optionally the others.
+            params: ``IdentityPoolId``, ``Logins`` and optionally the other members.
 
         Raises:
             InvalidRequestError: If a member is unknown, or violates a limit.
@@ -191,7 +190,7 @@ def _hidden(value: object) -> Any:
 
 
 def whole_seconds(value: object) -> Any:
-    """Return the number of seconds in a timedelta of whole seconds; anything else unchanged."""
+    """Convert a timedelta of whole seconds to an integer; return anything else unchanged."""
     if isinstance(value, timedelta) and not value % _SECOND:
         return value // _SECOND
     return value
@@ -255,7 +254,8 @@ def _map_violations(
     if not 1 <= len(value) <= max_entries:
         yield Violation(member, f"must have 1 to {max_entries} entries", str(len(value)))
     for number, (key, text) in enumerate(value.items(), start=1):
-        # A message names a refused key by its position: it may be a secret in the wrong place.
+        # A message gives the position of a refused key, not the key itself, which may be a secret
+        # in the wrong place.
         broken = tuple(text_violations(f"{member} key {number}", key, max_key))
         yield from broken
         place = f"{member} value {number}" if broken else f"{member}[{key!r}]"
@@ -265,7 +265,7 @@ def _map_violations(
 def text_violations(
     member: str, value: object, maximum: int, hint: str | None = None, *, minimum: int = 1
 ) -> Iterator[Violation]:
-    """Yield why a value is not a text of *minimum* to *maximum* characters, without the value."""
+    """Yield what is wrong with a value that must be a text of this length, without quoting it."""
     if not isinstance(value, str):
         found = "None" if value is None else type(value).__name__
         hint = None if value is None or isinstance(value, bytes) else hint
@@ -275,14 +275,14 @@ def text_violations(
     if not minimum <= len(value) <= maximum:
         yield Violation(member, f"must have {minimum} to {maximum} characters", str(len(value)))
     elif LONE_SURROGATE.search(value):
-        decode = "It was read from bytes that are not UTF-8: decode them with their own encoding."
+        decode = "Decode the bytes of this text with their actual encoding, which is not UTF-8."
         yield Violation(member, "must be valid Unicode", "text with lone surrogates", decode)
 
 
 def duration_violations(
     member: str, value: object, shortest: int, longest: int
 ) -> Iterator[Violation]:
-    """Yield why a value is not a whole number of seconds within these limits."""
+    """Yield what is wrong with a value that must be a whole number of seconds within limits."""
     limit = f"must be a whole number of seconds from {shortest} to {longest}"
     if isinstance(value, bool) or not isinstance(value, int):
         found = str(value) if isinstance(value, timedelta) else type(value).__name__
@@ -297,5 +297,5 @@ def duration_violations(
 def _in_wire_spelling(violation: Violation) -> Violation:
     wire = {name: wire for wire, name in _ARGUMENTS.items()}
     member = re.sub(r"^\w+", lambda name: wire[name[0]], violation.member)
-    hint = "Write it in quotes." if violation.hint == AS_TEXT else violation.hint
+    hint = "Write the value in quotes." if violation.hint == AS_TEXT else violation.hint
     return attrs.evolve(violation, member=member, hint=hint)

@@ -7,8 +7,6 @@ compare them with the model in the installed botocore. Two limits are only in th
 model, and are not compared: the number of policy ARNs, and the size of all policies together.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
@@ -40,15 +38,16 @@ class AssumeRole(NeverPickled):
     """
     A role to assume with a token, by ``AssumeRoleWithWebIdentity`` of AWS STS.
 
-    It is validated when it is made, and immutable. Two of them are equal if all members are. The
-    text of the policy appears in no repr and no message, and the object cannot be pickled.
+    It is validated when it is made, and immutable. Two such objects are equal if all their
+    members are equal. The text of the policy appears in no repr and no message, and the object
+    cannot be pickled.
 
     Args:
         role_arn: The ARN of the role, 20 to 2,048 characters. The role must trust the identity
             pool.
 
         session_name: The name of the AWS session, 2 to 64 letters, digits and ``_+=,.@-``.
-            CloudTrail records it, so it should identify no person. None uses the GUID of the
+            CloudTrail records it, so it should not identify a person. None uses the GUID of the
             Cognito identity.
 
         duration: How long the credentials live: whole seconds or a timedelta, 900 s to 43,200 s
@@ -79,8 +78,8 @@ class AssumeRole(NeverPickled):
         policy: str | None = None,
         policy_arns: Iterable[str] = (),
     ) -> None:
-        # The names are rebound, and deleted before an error is raised, because crash reporters
-        # print the locals of every frame.
+        # Crash reporters print the locals of every frame. So only a hidden policy is kept here, and
+        # every name is deleted before an error is raised.
         hidden = Secret(policy) if isinstance(policy, str) else policy
         del policy
         arns = _listed(policy_arns)
@@ -106,7 +105,7 @@ def _listed(value: object) -> Any:
 
 
 def arn_violations(member: str, value: object) -> Iterator[Violation]:
-    """Yield why a value is not the ARN of a role or a policy."""
+    """Yield what is wrong with a value that must be the ARN of a role or a policy."""
     broken = [*text_violations(member, value, MAX_ARN, minimum=MIN_ARN)]
     if not broken and not re.fullmatch(_ARN, str(value)):
         broken = [Violation(member, "must not contain control characters")]
@@ -125,8 +124,8 @@ def _violations(role: AssumeRole) -> Iterator[Violation]:
     texts = [role.policy if isinstance(role._policy, Secret) else "", *_texts(role.policy_arns)]
     size = sum(map(len, filter(None, texts)))
     if size > MAX_POLICY and len(texts) > 1:
-        limit = f"and policy must have at most {MAX_POLICY} characters together"
-        yield Violation("policy_arns", limit, str(size))
+        limit = f"must have at most {MAX_POLICY} characters together"
+        yield Violation("policy_arns and policy", limit, str(size))
 
 
 def _session_name_violations(value: object) -> Iterator[Violation]:
@@ -135,7 +134,8 @@ def _session_name_violations(value: object) -> Iterator[Violation]:
         yield Violation(
             "session_name",
             f"must match {SESSION_NAME.pattern} in full",
-            hint="Leave it out to use the GUID of the Cognito identity, whose id has a colon.",
+            hint="Omit session_name to use the GUID of the Cognito identity. The whole identity id "
+            "is not allowed, because it has a colon.",
         )
 
 
@@ -144,7 +144,7 @@ def _policy_violations(value: object) -> Iterator[Violation]:
     broken = tuple(text_violations("policy", text, MAX_POLICY))
     if not broken and not re.fullmatch(_POLICY, str(text)):
         limit = "must contain only characters up to U+00FF, and no control characters"
-        broken = (Violation("policy", limit, hint="Escape the others in JSON, as \\uXXXX."),)
+        broken = (Violation("policy", limit, hint="Escape the refused characters as \\uXXXX."),)
     yield from broken
 
 

@@ -14,8 +14,8 @@ class NeverPickled:
     """
     An immutable object that holds secrets.
 
-    A copy is the object itself. Pickling, which would carry the secrets to a file or another
-    process, is refused.
+    Copying it returns the object itself. Pickling it raises an error, because that would carry the
+    secrets to a file or another process.
     """
 
     __slots__ = ()

@@ -1,5 +1,5 @@
 """
-Foreign text, such as a message of a service, made safe to show.
+Makes foreign text, such as the message of a service, safe to show.
 
 A text is cut to size before anything else is done with it, because its sender decides how long it
 is.
@@ -26,7 +26,7 @@ def printable(text: str, keep: str = "") -> str:
     Escape the characters that a terminal or a log acts on instead of showing them.
 
     These are control characters, line separators, and characters that reverse the direction of
-    a text or take no space.
+    a text or take up no space.
 
     Args:
         text: Any text.
@@ -42,16 +42,17 @@ def printable(text: str, keep: str = "") -> str:
 
 def one_line(text: str, *, is_cut: bool = False) -> str:
     """
-    Return a text on one line, cut to length and printable, without the password of a URL.
+    Return a text on one line, cut to length and printable, without passwords in URLs.
 
     Args:
         text: Any text, of any length.
 
-        is_cut: Whether the text is only the start of another.
+        is_cut: Whether the text is only the start of a longer one.
     """
     is_cut = is_cut or len(text) > LOOKED_AT
     if is_cut:
-        # The end of a password may be missing: hide it as if it were there.
+        # The text may end in the middle of a URL's password. Add the @ that follows a password, so
+        # that the part that is there is hidden, too.
         text = text[:LOOKED_AT] + "@"
     masked = _SEGMENT.sub(_without_password, " ".join(text.split()))
     if is_cut:

@@ -1,4 +1,4 @@
-"""The token: a Cognito identity id, and an OpenID token for it."""
+"""What Cognito returns: an identity id, and an OpenID token for that identity."""
 
 from __future__ import annotations
 
@@ -36,7 +36,8 @@ class _Claims(Lease):
     """
     A slot for the claims, which are decoded on first use.
 
-    Not a cached_property: attrs would add a __getattr__, which slows down every access to a field.
+    A cached_property would not do: attrs would add a __getattr__ for it, which slows down every
+    access to a field.
     """
 
     __slots__ = ("_claims",)
@@ -83,8 +84,8 @@ class OpenIdToken(_Claims):
             clock: The clock that *obtained* was read from.
 
         Raises:
-            InvalidTokenResponseError: If the response lacks a member, is for another pool or
-                identity, or has no lifetime or a longer one than requested.
+            InvalidTokenResponseError: If the response lacks a member, or its token is for another
+                pool or identity, has no lifetime, or lives longer than requested.
         """
         identity_id, text = response.get("IdentityId"), response.get("Token")
         token = Secret(text) if isinstance(text, str) else Secret("")
@@ -185,7 +186,7 @@ OpenIdToken.__module__ = "cognito_devtoken"
 
 def _life(token: Secret, identity_id: object, request: TokenRequest) -> float | str:
     """
-    Return how many seconds the token is certainly valid, or a text that says what is wrong with it.
+    Return how many seconds the token is certainly valid, or what is wrong with the response.
 
     The text is not raised as an error here, because the frames of the error would hold the claims.
     """
@@ -203,28 +204,28 @@ def _life(token: Secret, identity_id: object, request: TokenRequest) -> float | 
     try:
         claims = decode_claims(token)
     except ValueError:
-        return f"its token has no readable claims of at most {MAX_CLAIMS_BYTES} bytes"
+        return f"the claims of its token cannot be read, or exceed {MAX_CLAIMS_BYTES} bytes"
     usual = request.token_duration or DEFAULT_DURATION
     if claims is None:
         return usual
     if claims.get("aud") != request.identity_pool_id:
         return "its token is not for the requested identity pool"
     if claims.get("sub") != identity_id:
-        return "its token is not for the identity that it names"
+        return "its token is for an identity other than its IdentityId"
     issued, expires = _date(claims.get("iat")), _date(claims.get("exp"))
     if issued is None or expires is None:
         return "its token has no valid iat or exp"
     longest = request.token_duration or MAX_DURATION
     seconds = expires - issued
     if not 0 < seconds <= longest:
-        return f"its token lives for {seconds:g} s, not for more than 0 s and up to {longest} s"
+        return f"its token lives for {seconds:g} s; over 0 s and at most {longest} s are allowed"
     return _certain(seconds, is_rounded=isinstance(issued, int))
 
 
 @lru_cache(maxsize=64)  # so that all tokens of a duration share one number
 def _certain(seconds: float, *, is_rounded: bool) -> float:
     """
-    Return how many of its seconds a token is certainly valid, counted from the request for it.
+    Return how many seconds a token is certainly valid, counted from when it was requested.
 
     Cognito rounds ``iat`` down to a whole second, and ``exp`` counts from that second. So the token
     may have been issued up to a second later than ``iat`` says, and then lives for that much less.
@@ -234,7 +235,7 @@ def _certain(seconds: float, *, is_rounded: bool) -> float:
 
 
 def _date(value: Any) -> float | None:
-    """Return a NumericDate (RFC 7519, section 2), if a datetime can hold it."""
+    """Return a NumericDate (RFC 7519, section 2); None if a datetime cannot hold it."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return value if 0 <= value <= _LAST_SECOND else None
@@ -248,7 +249,8 @@ def decode_claims(token: Secret) -> dict[str, Any] | None:
         The claims; None if the token is not a JWT, as with some other emulators.
 
     Raises:
-        ValueError: If it has the header of a JWT, but no readable claims of at most 16 kB.
+        ValueError: If it looks like a JWT, but its claims cannot be read, or its header or claims
+            are larger than 16 kB.
     """
     parts = token.reveal().split(".")
     if len(parts) != 3:

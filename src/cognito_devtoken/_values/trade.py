@@ -72,8 +72,8 @@ class CredentialsRequest(NeverPickled):
     Attributes:
         token_request: The request for the token that is exchanged.
 
-        role: None is the role of the identity pool. An ARN is another role that the pool's rules
-            allow. An AssumeRole is any role that trusts the pool.
+        role: None means the role of the identity pool. An ARN means another role that the pool's
+            rules allow. An AssumeRole means any role that trusts the pool.
     """
 
     token_request: TokenRequest
@@ -104,7 +104,7 @@ class Trade(NeverPickled):
 
     @property
     def region(self) -> str:
-        """The AWS region of the identity, which is that of its pool."""
+        """The AWS region of the identity and of its pool."""
         return self.token.identity_id.partition(":")[0]
 
     @property
@@ -152,7 +152,7 @@ class Trade(NeverPickled):
 
         Raises:
             InvalidTokenResponseError: If the response lacks a member, is for another identity, or
-                has expired already.
+                contains credentials that have already expired.
         """
         found = _mapping(response.get("Credentials"))
         secret_name = "SecretAccessKey" if self.operation == BASIC else "SecretKey"
@@ -167,7 +167,7 @@ class Trade(NeverPickled):
         if not (key_id and key and token and expiration):
             raise _misfit("they lack a member")
         if SEPARATOR in key.reveal():
-            raise _misfit("their secret access key is not one")
+            raise _misfit("their secret access key contains a line end")
         if identity_id not in (None, self.token.identity_id):
             raise _misfit("they are for another identity")
         if life <= 0:
@@ -209,7 +209,7 @@ def _life(expiration: datetime, response: Mapping[str, Any], sent: Instant) -> f
 
 
 def _date(value: object) -> datetime | None:
-    """Return a moment in UTC, if a datetime can hold it."""
+    """Return a datetime converted to UTC; None for anything that cannot be converted."""
     try:
         return value.astimezone(UTC) if isinstance(value, datetime) else None
     except (ValueError, OverflowError):
@@ -226,7 +226,7 @@ def _identity_id(value: object) -> str | None:
 
 
 def _text(value: object) -> Secret | None:
-    """Return a text of valid Unicode, hidden; None for anything else."""
+    """Return a text, hidden; None if it is empty, not valid Unicode, or not a text."""
     if not isinstance(value, str) or not value or LONE_SURROGATE.search(value):
         return None
     return Secret(value)

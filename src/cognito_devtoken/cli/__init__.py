@@ -62,7 +62,7 @@ COMMANDS = {
     "store-key": Command("store_key", "generate a key that encrypts tokens in a shared store"),
 }
 ALIASES = {"get-token": "get-open-id-token-for-developer-identity"}
-# Accepted so that a script with "aws cognito-identity get-…" only has to replace "aws".
+# This word is accepted so that a script with "aws cognito-identity get-…" only replaces "aws".
 SERVICE = "cognito-identity"
 # What follows the separator is the program that exec runs.
 _SEPARATOR, _RUNS_PROGRAM = "--", "exec"
@@ -109,7 +109,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def script() -> NoReturn:
     """
-    Run :func:`main` and exit at once: the installed command.
+    Run :func:`main` and exit at once. This function is the installed command.
 
     A normal exit would free all objects that botocore has made, which takes a sixth of a run.
     """
@@ -121,7 +121,8 @@ def script() -> NoReturn:
 
 
 def _run(argv: Sequence[str], arguments: argparse.Namespace) -> int:
-    # The rest belongs to another program, and argparse's handling of "--" differs by version.
+    # What follows "--" belongs to another program. It is split off here, because how
+    # argparse handles "--" depends on the version of Python.
     end = list(argv).index(_SEPARATOR) if _SEPARATOR in argv else len(argv)
     arguments.program = list(argv[end + 1 :])
     name, rest = _find_command(argv[:end])
@@ -136,7 +137,7 @@ def _run(argv: Sequence[str], arguments: argparse.Namespace) -> int:
     # Like the AWS CLI, accept a separator with nothing after it.
     if arguments.program and name != _RUNS_PROGRAM:
         raise ParameterError(f"Unknown options: {_SEPARATOR}", f"See '{PROG} {name} --help'.")
-    # Only exec returns an exit code, if the program cannot be run.
+    # Only exec returns an exit code, and only if the program cannot be run.
     return import_module(f".{COMMANDS[name].module}", __package__).run(arguments) or 0
 
 
@@ -152,7 +153,7 @@ def _find_command(words: Sequence[str]) -> tuple[str | None, list[str]]:
         return _find_command(rest)
     name = ALIASES.get(name, name)
     if name not in COMMANDS:
-        # If the command is missing, this word may be a login or a token.
+        # If the command was forgotten, this word may be a login or a token.
         shown = f" {name!r}" if re.fullmatch(r"[a-z-]{1,32}", name) else ""
         meant = did_you_mean([name], [*COMMANDS, *ALIASES, SERVICE])
         raise ParameterError(
@@ -162,7 +163,7 @@ def _find_command(words: Sequence[str]) -> tuple[str | None, list[str]]:
 
 
 def main_parser() -> Parser:
-    """The parser that finds the command."""
+    """Return the parser that finds the command."""
     lines = ["Amazon Cognito identities and OpenID tokens for your own users.", "", "commands:"]
     for name, command in COMMANDS.items():
         short = "".join(f" ({alias})" for alias, other in ALIASES.items() if other == name)
@@ -181,7 +182,7 @@ def main_parser() -> Parser:
 
 
 def parser_of(name: str) -> CommandParser:
-    """The parser of one of :data:`COMMANDS`."""
+    """Return the parser of one of :data:`COMMANDS`."""
     command = COMMANDS[name]
     module = import_module(f".{command.module}", __package__)
     globals_ = global_parser(prints_response=command.prints_response) if command.calls_aws else None

@@ -24,7 +24,7 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument(
         "--verify",
         action="store_true",
-        help="verify the signature with the public keys of Cognito, or of the endpoint",
+        help="verify the signature with the public keys of Cognito, or of a configured endpoint",
     )
     parser.add_argument(
         "--jwks",
@@ -34,7 +34,8 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument(
         "--identity-pool-id",
         metavar="REGION:GUID",
-        help="with --verify or --jwks: require a token of this pool (all pools share one key set)",
+        help="with --verify or --jwks: require a token of this pool; the signature alone does not "
+        "prove it, because all pools share their keys",
     )
 
 
@@ -55,7 +56,7 @@ def verify(
         OutputError: If the token is not genuine, is for another pool or has expired, or if
             the keys cannot be read.
 
-        ParameterError: If the keys have an invalid URL.
+        ParameterError: If the URL of the keys is invalid.
 
         ConfigurationError: If joserfc is missing, or botocore's configuration is wrong.
     """
@@ -86,7 +87,7 @@ def verify(
 
 
 def _read(source: str | None, pool_id: object, options: Options) -> tuple[str, bytes]:
-    """Read a key set from a file or a URL. Returns where it was, and its text."""
+    """Read a key set from a file or a URL. Returns the path or the URL, and the text."""
     if source is None or source.startswith(("http://", "https://")):
         from ._service import Service
 

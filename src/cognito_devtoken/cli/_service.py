@@ -1,4 +1,4 @@
-"""Calls to Cognito through botocore, made the way the AWS CLI makes them."""
+"""Calls to Cognito and STS through botocore, made the way the AWS CLI makes them."""
 
 from __future__ import annotations
 
@@ -10,8 +10,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 import attrs
 
+from .._values.clock import SYSTEM_CLOCK, Instant
+from .._values.credentials import AwsCredentials
+from .._values.request import TokenRequest
 from .._values.text import one_line
 from .._values.token import OpenIdToken
+from .._values.trade import BASIC, CredentialsRequest, Trade
 from ..exceptions import InvalidRequestError, TokenUnavailableError
 from ._errors import OutputError
 from ._input.members import violations
@@ -21,6 +25,8 @@ from ._output.debug_log import LOG, logging_of
 
 if TYPE_CHECKING:
     from botocore.session import Session
+
+    from .._aws.masking import HasLogins
 
 
 _OPERATION = "GetOpenIdTokenForDeveloperIdentity"
@@ -44,6 +50,10 @@ class Sent:
         logins = self.members.get("Logins")
         items = cast("dict[str, object]", logins).items() if isinstance(logins, dict) else ()
         return {name: value for name, value in items if isinstance(value, str)}
+
+    def to_params(self) -> dict[str, Any]:
+        """Return the members of the operation."""
+        return dict(self.members)
 
 
 class Service:
@@ -93,23 +103,32 @@ class Service:
             self._check(client, sent)
             if is_dry:
                 return {}
-            return self._call(client, _OPERATION, sent)
+            answer = self._call(client, _OPERATION, sent)
+            del answer["ResponseMetadata"]
+            return answer
 
-    def get_credentials(self, token: OpenIdToken, pool_id: str) -> dict[str, Any]:
+    def fetch(self, request: TokenRequest) -> OpenIdToken:
+        """
+        Get a token, checked against the request.
+
+        It raises what :meth:`.DevTokenClient.fetch` does.
+        """
+        return OpenIdToken.from_response(self.get_token(request.to_params()), request)
+
+    def fetch_credentials(self, token: OpenIdToken, request: CredentialsRequest) -> AwsCredentials:
         """
         Exchange a token for AWS credentials.
 
-        Returns:
-            The credentials with Cognito's member names, not validated.
-
-        Raises:
-            ServiceError, TokenUnavailableError, ConfigurationError: As above.
+        It raises what :meth:`.DevTokenClient.fetch_credentials` does.
         """
-        sent = Sent({"IdentityId": token.identity_id, "Logins": token.to_logins()})
-        name = "GetCredentialsForIdentity"
-        with self._guarded(sent, name):
-            answer = self._call(self._client(pool_id, signed=False), name, sent)
-        return cast("dict[str, Any]", answer.get("Credentials", {}))
+        trade = Trade(token, request.role)
+        with self._guarded(trade, trade.operation):
+            if trade.operation == BASIC:
+                client = self._sts_client(trade.region)
+            else:
+                client = self._client(request.token_request.identity_pool_id, signed=False)
+            sent = Instant.now(SYSTEM_CLOCK)
+            return trade.credentials(self._call(client, trade.operation, trade), sent=sent)
 
     def get_keys(self, pool_id: object, url: str | None = None) -> tuple[str, bytes]:
         """
@@ -164,16 +183,33 @@ class Service:
         return Config(**config)
 
     def _client(self, pool_id: object, *, signed: bool) -> Any:
+        options = self._options
+        region, endpoint_url = options.region_for(pool_id), options.endpoint_url
+        return self._make_client(self._session, region, signed=signed, endpoint_url=endpoint_url)
+
+    def _sts_client(self, region: str) -> Any:
+        """Make a client for STS, which ``--region`` and ``--endpoint-url`` do not apply to."""
+        from .._aws.client_factory import prefer_regional_sts
+        from .._aws.connections import BoundedSession
+        from .._aws.made_clients import STS
+
+        # A session of its own, because the other one may get the AWS credentials from STS.
+        session = BoundedSession(profile=self._options.profile)
+        prefer_regional_sts(session)
+        return self._make_client(session, region, signed=False, service=STS)
+
+    def _make_client(
+        self, session: Session, region: str | None, *, signed: bool, **which: Any
+    ) -> Any:
         from .._aws.client_factory import make_client
 
-        options = self._options
-        client = make_client(
-            self._session,
-            options.region_for(pool_id),
-            endpoint_url=options.endpoint_url,
+        client: Any = make_client(
+            session,
+            region,
             config=self._config(signed=signed),
-            verify=options.verify,
+            verify=self._options.verify,
             attempts=_ATTEMPTS,
+            **which,
         )
         endpoint = one_line(client.meta.endpoint_url)
         LOG.debug("Region %s, endpoint %s", client.meta.region_name, endpoint)
@@ -191,19 +227,19 @@ class Service:
             # botocore's own message quotes the values that it rejects.
             raise InvalidRequestError(violations(sent.members))
 
-    def _call(self, client: Any, operation: str, sent: Sent) -> dict[str, Any]:
-        from botocore import xform_name
+    def _call(self, client: Any, operation: str, sent: Sent | Trade) -> dict[str, Any]:
+        from .._aws.call import call
 
         try:
-            answer: dict[str, Any] = getattr(client, xform_name(operation))(**sent.members)
+            answer = call(client, operation, sent)
         finally:
             client.close()
-        metadata = answer.pop("ResponseMetadata")
-        LOG.debug("%s answered, request id %s", operation, metadata.get("RequestId"))
+        request_id = answer["ResponseMetadata"].get("RequestId")
+        LOG.debug("%s answered, request id %s", operation, request_id)
         return answer
 
     @contextmanager
-    def _guarded(self, sent: Sent, operation: str = _OPERATION) -> Generator[None]:
+    def _guarded(self, sent: HasLogins, operation: str = _OPERATION) -> Generator[None]:
         """Translate errors into the library's, and keep secrets out of the log."""
         try:
             with logging_of(debug=self._options.debug):

@@ -1,4 +1,4 @@
-"""YAML 1.2, read and written with the library that AWS CLI v2 uses. It needs the extra ``cli``."""
+"""Read and write YAML 1.2 with the library that AWS CLI v2 uses, from the extra ``cli``."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def read_yaml(text: str) -> Any:
     from ruamel.yaml.error import YAMLError
 
     try:
-        # Its warnings quote the text.
+        # The parser's warnings quote the text.
         with warnings.catch_warnings(action="ignore"):
             return yaml.load(text)
     except (YAMLError, *_UNREADABLE):

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import argparse
 import errno
+import os
+import shlex
 import signal
 import threading
+from typing import TYPE_CHECKING
 
 from ._errors import OutputError, ParameterError
 from ._input.parsing import in_option_spelling
 
 
+if TYPE_CHECKING:
+    from ..emulator import Emulator
+
 DESCRIPTION = """\
 Runs a local Amazon Cognito with one identity pool, and prints a line for each
 call. Press Ctrl-C to stop it. All data is kept in memory."""
+
+_KEY_ID, _SECRET = "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -54,7 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--calls-per-second",
         type=float,
         metavar="N",
-        help="throttle GetOpenIdTokenForDeveloperIdentity (AWS: 50); default: no limit",
+        help="throttle GetOpenIdTokenForDeveloperIdentity (AWS allows 50); default: no limit",
     )
     parser.add_argument(
         "--latency",
@@ -63,11 +71,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="how long to wait before each response; default: 0",
     )
+    parser.add_argument(
+        "--issuer",
+        metavar="URL|self",
+        help="the issuer of the tokens; self is the address of the emulator; default: Cognito's",
+    )
+    parser.add_argument(
+        "--tls",
+        action="store_true",
+        help="serve HTTPS, with a certificate made now, and print the path of its CA bundle",
+    )
+    parser.add_argument(
+        "--check-signatures",
+        action="store_true",
+        help=f"accept only signatures with {_KEY_ID} and {_SECRET} of the environment",
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:
-    from .._aws.proxies import loopback_hint
-    from ..emulator import Call, Emulator, Pool
+    from ..emulator import Behavior, Call, Emulator, Pool
 
     stop = threading.Event()
 
@@ -79,6 +101,7 @@ def run(arguments: argparse.Namespace) -> None:
         except BrokenPipeError:
             stop.set()  # the reader has closed the pipe
 
+    credentials = _credentials() if arguments.check_signatures else None
     try:
         pool = Pool(
             arguments.identity_pool_id,
@@ -90,34 +113,66 @@ def run(arguments: argparse.Namespace) -> None:
             pool,
             host=arguments.host,
             port=arguments.port,
+            tls=arguments.tls,
+            behavior=Behavior(issuer=arguments.issuer),
+            credentials=credentials,
             calls_per_second=arguments.calls_per_second,
             latency=arguments.latency,
             on_call=show,
         ).start()
-    except (TypeError, ValueError) as error:  # from the socket, if the host is not an address
+    except (TypeError, ValueError) as error:  # the socket's, if the host is not an address
         raise ParameterError(in_option_spelling(str(error), arguments)) from None
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             raise
         raise OutputError(
             f"Port {arguments.port} of {arguments.host} is in use.",
-            "Choose another one with --port, or 0 for a free one.",
+            "Choose another port with --port; 0 picks a free one.",
         ) from None
     signal.signal(signal.SIGTERM, lambda number, frame: stop.set())
-    hint = loopback_hint(emulator.endpoint_url)
     with emulator:
         try:
-            print(f"endpoint url        {emulator.endpoint_url}")
-            print(f"identity pool id    {pool.identity_pool_id}")
-            print(f"developer provider  {pool.developer_provider}")
-            print(f"public keys         {emulator.jwks_uri}")
-            print(
-                f"\nexport AWS_ENDPOINT_URL_COGNITO_IDENTITY={emulator.endpoint_url}\n"
-                "sends boto3 and this library here. Press Ctrl-C to stop.\n",
-                *([f"\n{hint}"] if hint else []),
-                sep="",
-                flush=True,
-            )
+            _announce(emulator, arguments)
             stop.wait()
         except KeyboardInterrupt:
             print()
+
+
+def _credentials() -> dict[str, str]:
+    """Return the AWS credentials of the environment: in an argument, everybody could read them."""
+    for name in (_KEY_ID, _SECRET):
+        if not os.environ.get(name):
+            raise ParameterError(
+                f"--check-signatures needs {name}, which is not set.",
+                f"Set {_KEY_ID} and {_SECRET} to what your clients sign with.",
+            )
+    return {os.environ[_KEY_ID]: os.environ[_SECRET]}
+
+
+def _announce(emulator: Emulator, arguments: argparse.Namespace) -> None:
+    from .._aws.proxies import loopback_hint
+
+    pool, url = emulator.pools[0], emulator.endpoint_url
+    lines = {
+        "endpoint url": url,
+        "identity pool id": pool.identity_pool_id,
+        "developer provider": pool.developer_provider,
+        "public keys": emulator.jwks_uri,
+    }
+    exports = [f"export AWS_ENDPOINT_URL_COGNITO_IDENTITY={url}"]
+    if arguments.issuer:
+        lines["issuer"] = url if arguments.issuer == "self" else arguments.issuer
+    if arguments.tls:
+        lines["CA bundle"] = emulator.ca_bundle
+        exports.append(f"export AWS_CA_BUNDLE={shlex.quote(emulator.ca_bundle)}")
+    hint = loopback_hint(url)
+    print(
+        *(f"{name:18}  {value}" for name, value in lines.items()),
+        "",
+        *exports,
+        "sends boto3 and this library here. Press Ctrl-C to stop.",
+        "",
+        *([hint] if hint else []),
+        sep="\n",
+        flush=True,
+    )

@@ -10,9 +10,10 @@ import sys
 from .._values.text import printable
 from ._errors import PROG, ParameterError
 from ._input import members as inputs
+from ._input import role as roles
 from ._input.options import Options
 from ._input.parsing import Parser
-from ._trade import checked_token, credentials_of
+from ._service import Service
 
 
 DESCRIPTION = """\
@@ -28,6 +29,13 @@ AWS_SESSION_TOKEN and AWS_CREDENTIAL_EXPIRATION to the user's credentials,
 instead of those used to request the token. The exit code is COMMAND's own, 127
 if COMMAND is not found, or 126 if it cannot be run."""
 
+# By the member of the credentials.
+_VARIABLES = {
+    "AWS_ACCESS_KEY_ID": "AccessKeyId",
+    "AWS_SECRET_ACCESS_KEY": "SecretAccessKey",
+    "AWS_SESSION_TOKEN": "SessionToken",
+    "AWS_CREDENTIAL_EXPIRATION": "Expiration",
+}
 _NOT_FOUND, _NOT_RUNNABLE = 127, 126
 # With any of these set, an SDK might not use the credentials in the environment.
 _CONFLICTING = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SECURITY_TOKEN")
@@ -41,17 +49,21 @@ def add_arguments(parser: Parser) -> None:
         action="store_true",
         help="also exchange the token for temporary AWS credentials",
     )
+    roles.add_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     options = Options.of(arguments)
-    members = inputs.read(arguments)
+    if not arguments.credentials:
+        roles.refuse(arguments)
+    request = roles.read(arguments)
     command: list[str] = arguments.program
     if not command:
         raise ParameterError(
             "No command to run.", f"Put the command after '--': {PROG} exec … -- COMMAND"
         )
-    token, service = checked_token(options, members)
+    service = Service(options)
+    token = service.fetch(request.token_request)
     environ = os.environ | {
         "COGNITO_IDENTITY_ID": token.identity_id,
         "COGNITO_IDENTITY_TOKEN": token.token,
@@ -60,13 +72,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.credentials:
         for name in _CONFLICTING:
             environ.pop(name, None)
-        found = credentials_of(service, token, members["IdentityPoolId"])
-        environ |= {
-            "AWS_ACCESS_KEY_ID": found.access_key_id,
-            "AWS_SECRET_ACCESS_KEY": found.secret_access_key,
-            "AWS_SESSION_TOKEN": found.session_token,
-            "AWS_CREDENTIAL_EXPIRATION": found.expiration,
-        }
+        found = service.fetch_credentials(token, request).to_aws()
+        environ |= {name: str(found[member]) for name, member in _VARIABLES.items()}
     return _replace_process(command, environ)
 
 

@@ -21,10 +21,10 @@ DESCRIPTION = """\
 Finds or creates the Cognito identity of a user and prints it with an OpenID
 token. Options, output and exit codes are those of AWS CLI v2.
 
-A MAP is NAME=VALUE[,NAME=VALUE...], with quotes around a value that contains a
-comma, or a JSON object. Use file://PATH to read the value from a file, or '-'
-to read it from standard input. Other users of the machine can see command-line
-arguments, so keep the token of a public provider in a file."""
+A MAP is either a JSON object or NAME=VALUE[,NAME=VALUE...]; put a VALUE that
+contains a comma in quotes. To read the whole MAP from a file, pass file://PATH;
+to read it from standard input, pass '-'. Other users of the machine can see
+command-line arguments, so keep the token of a public provider in a file."""
 
 _TITLE = "GetOpenIdTokenForDeveloperIdentity"
 
@@ -57,14 +57,18 @@ def run(arguments: argparse.Namespace) -> None:
     try:
         answer = service.get_token(members, is_dry=kind is not None)
     except ServiceError as error:
-        # Like the AWS CLI, this sends requests that exceed a limit: name the limits now.
+        # Like the AWS CLI, this command sends requests that exceed a limit, so name the limits now.
         if found := inputs.violations(members):
             error.__notes__ = [f"Correct the parameters: {'; '.join(map(redacted, found))}"]
         raise
     if kind is not None:
         answer = skeletons.OUTPUT
     color = "off" if arguments.output_file else options.color
-    deliver(rendered(_TITLE, _found(options, answer), output, color), arguments.output_file)
+    text = rendered(_TITLE, _found(options, answer), output, color)
+    if arguments.output_file and output == "text" and text.count("\n") == 1:
+        # An SDK sends the token in an AWS_WEB_IDENTITY_TOKEN_FILE with whatever follows it.
+        text = text.removesuffix("\n")
+    deliver(text, arguments.output_file)
 
 
 def _found(options: Options, answer: object) -> object:
@@ -76,13 +80,13 @@ def _found(options: Options, answer: object) -> object:
     try:
         return options.query.search(answer)
     except JMESPathTypeError as error:
-        # Its own text quotes the value, which may be the token.
+        # The error's own text quotes the value, which may be the token.
         why = (
             f"In function {error.function_name}(), invalid type for value: {HIDDEN}, "
             f'expected one of: {error.expected_types}, received: "{error.actual_type}"'
         )
-    except JMESPathError as error:  # quotes only the query
+    except JMESPathError as error:  # its text quotes only the query
         why = str(error)
-    except (ArithmeticError, TypeError, ValueError) as error:  # some functions let them through
+    except (ArithmeticError, TypeError, ValueError) as error:  # raised by some functions
         why = f"The query cannot be applied to the response: {type(error).__name__}"
     raise OutputError(why)

@@ -29,14 +29,15 @@ Explains a Cognito token without printing it: the identity, how the user was
 authenticated, and how long the token is valid. Without TOKEN, prompts for it if
 standard input is a terminal; if not, reads the token, or the JSON that
 get-token prints, from standard input. The claims are not verified unless you
-pass --verify or --jwks. The global options apply to fetching the keys.
+pass --verify or --jwks. The global options have an effect only if --verify or
+--jwks fetches public keys.
 
 Anyone who has the token can read the developer user id in it."""
 
 _WIDTH = 78
 _NAMES = 14
 _TAGS = "https://aws.amazon.com/tags"
-# After the issuer, which differs by partition.
+# The end of a claim's name. It follows the issuer, which differs by partition.
 _POOL_ARN = "/identity-pool-arn"
 _KNOWN = {"sub", "aud", "amr", "iss", "exp", "iat", _TAGS}
 _PROMPT = "Token (input is hidden): "
@@ -55,7 +56,7 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.identity_pool_id is not None and not is_verified:
         raise ParameterError(
             "--identity-pool-id requires --verify or --jwks.",
-            "Add one of them: the pool in a token means nothing until its signature is verified.",
+            "Add --verify or --jwks: the pool in a token means nothing without a valid signature.",
         )
     token = _token(arguments.token)
     try:

@@ -13,9 +13,9 @@ from ._output.file import add_output_file, check_target, deliver
 
 DESCRIPTION = """\
 Generates a key for COGNITO_DEVTOKEN_STORE_KEYS, or for the file that this
-variable points to. Anyone who has the key can read the tokens in the store: use
---output-file rather than shell redirection, which might let other users read
-the file. An existing file is not replaced."""
+variable points to. Anyone who has the key can read the tokens in the store, so
+use --output-file rather than shell redirection, which might let other users
+read the file. An existing file is not replaced."""
 
 
 def add_arguments(parser: Parser) -> None:
@@ -27,8 +27,8 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.output_file is not None and Path(arguments.output_file).exists():
         raise ParameterError(
             f"Bad value for --output-file: {arguments.output_file} exists, and may hold a key.",
-            "Without it, the tokens in the store cannot be read. To rotate keys, write the new "
-            "key to another file, and add it after the old one on every host. To replace the "
-            "file all the same, remove it first.",
+            "Without that key, the tokens in the store cannot be read. To rotate keys, write the "
+            "new key to another file, and add the new key after the old key on every host. To "
+            "replace the file anyway, remove it first.",
         )
     deliver(f"{StoreKeys.generate()}\n", arguments.output_file)

@@ -13,9 +13,9 @@ A session for a Django project.
     def cognito_token(request):
         return JsonResponse(get_session().get_token(request.user.username).to_aws())
 
-The keys are the names of the environment variables without ``COGNITO_DEVTOKEN_``. Missing keys
-are read from the environment, and None selects the default. ``OPTIONS`` holds further arguments
-of the sessions, such as ``on_event``, or a fake client in a test::
+The keys are the names of the environment variables without ``COGNITO_DEVTOKEN_``. A key that is
+missing is read from the environment; a key that is None selects the default. ``OPTIONS`` holds
+further arguments of the sessions, such as ``on_event``, or a fake client in a test::
 
     @override_settings(COGNITO_DEVTOKEN=settings.COGNITO_DEVTOKEN | {"OPTIONS": {"client": fake}})
 """
@@ -29,7 +29,7 @@ __all__ = ["get_async_session", "get_session"]
 
 def get_session() -> TokenSession:
     """
-    Return this process's session for code that runs in threads. The first call opens it.
+    Return this process's session for code that runs in threads. The first call opens the session.
 
     Raises:
         ConfigurationError: If a setting is missing, wrong or unknown; the message names it.
@@ -41,8 +41,8 @@ def get_session() -> TokenSession:
 
 def get_async_session() -> AsyncTokenSession:
     """
-    Return this process's session for code that runs in event loops. It has its own cache.
+    Return this process's session for code that runs in event loops.
 
-    Raises the same errors as :func:`get_session`.
+    This session has its own cache. The function raises the same errors as :func:`get_session`.
     """
     return session_of(AsyncTokenSession)

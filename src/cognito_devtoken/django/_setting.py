@@ -22,7 +22,7 @@ S = TypeVar("S", bound=Session)
 
 
 class SettingError(ConfigurationError):
-    """An error in the setting, and the system check that reports it."""
+    """An error in the setting, with the id of the system check message that reports it."""
 
     def __init__(self, message: str, *, hint: str = "", check: str = "") -> None:
         super().__init__(message, hint=hint)
@@ -40,14 +40,14 @@ def open_session(kind: type[S]) -> S:
     if given is None:
         given = {}
     if not isinstance(given, dict):
-        hint = f'{NAME} = {{"{_POOL}": "REGION:GUID", "{_PROVIDER}": "a provider name"}}'
+        hint = f'Write {NAME} = {{"{_POOL}": "REGION:GUID", "{_PROVIDER}": "a provider name"}}.'
         raise SettingError(f"{NAME} must be a dictionary.", hint=hint, check="E001")
     values = dict(cast("dict[str, Any]", given))
     options = values.pop(_OPTIONS, None)
     if options is None:
         options = {}
     variables = [name for name in os.environ if name.startswith(PREFIX)]
-    # How a message calls each setting: by its key in the setting, or by its environment variable.
+    # The name by which a message calls each value: its key in the setting, or its variable.
     names = {name.removeprefix(PREFIX): name for name in variables}
     names |= {name: _key(name) for name in values}
     texts = {f"{PREFIX}{name}": "" if v is None else str(v) for name, v in values.items()}
@@ -69,13 +69,14 @@ def open_session(kind: type[S]) -> S:
         advice = hint_of(error)
         for name in REQUIRED:
             if str(error) == f"{PREFIX}{name} is not set.":
-                hint = f"Set it here, or set the environment variable {PREFIX}{name}. {advice}"
+                where = f"in the Django settings, or set {PREFIX}{name} in the environment"
+                hint = f"Set it {where}. {advice}"
                 raise SettingError(f"{_key(name)} is not set.", hint=hint, check="E003") from None
         text = re.sub(rf"{PREFIX}(\w+)", lambda found: names.get(found[1], found[0]), str(error))
         hint = advice or "See help(cognito_devtoken.TokenSession.from_env) for the settings."
         raise SettingError(text, hint=hint, check="E004") from None
     except (TypeError, ValueError) as error:
-        hint = "Use only arguments of TokenSession and AsyncTokenSession."
+        hint = f"Put only arguments of TokenSession and AsyncTokenSession into {_OPTIONS}."
         raise SettingError(f"{_key(_OPTIONS)}: {error}", hint=hint, check="E005") from error
     finally:
         del environ  # it contains secrets, and a traceback shows the locals of its frames

@@ -12,8 +12,9 @@ class DevTokenErrorMiddleware(MiddlewareMixin):
     """
     Responds to errors of views with problem details for the client.
 
-    The status is 400, 403 or 409, or 429 or 503 with ``Retry-After``. Errors that a client cannot
-    act on stay errors of the project. The middleware works with sync and async views.
+    The status is 400, 403, 409, 429 or 503. With 429 and 503, the response has ``Retry-After``.
+    Errors that a client cannot act on stay errors of the project. The middleware works with sync
+    and async views.
     """
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> JsonResponse | None:

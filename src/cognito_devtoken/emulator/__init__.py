@@ -8,17 +8,18 @@ from ..exceptions import ConfigurationError
 
 
 try:
-    from ._emulator import Call, Emulator
+    from ._emulator import Emulator
+    from ._http import Call
 except ModuleNotFoundError as _error:
     raise ConfigurationError(
         f"The emulator needs {str(_error.name).partition('.')[0]}, which is not installed.",
         hint="Install the extra: pip install 'cognito-devtoken[emulator]'",
     ) from None
-from ._settings import Behavior, Pool
+from ._settings import Behavior, Pool, Role
 
 
-__all__ = ["Behavior", "Call", "Emulator", "Pool"]
+__all__ = ["Behavior", "Call", "Emulator", "Pool", "Role"]
 
 # Where users import them from, as repr(), help() and tracebacks show it.
-for _public in (Behavior, Call, Emulator, Pool):
+for _public in (Behavior, Call, Emulator, Pool, Role):
     _public.__module__ = __name__

@@ -1,76 +1,38 @@
-"""The emulator: the service over HTTP, and the faults it simulates."""
+"""The emulator: its settings, its life, and the faults that it is told to simulate."""
 
 from __future__ import annotations
 
-import json
 import math
 import re
 import threading
 import time
-import uuid
-from collections import Counter, deque
-from collections.abc import Callable, Mapping
-from typing import Any, Self, cast
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
+from typing import TYPE_CHECKING, Literal, Self
 
-import attrs
-from starlette.applications import Starlette
-from starlette.middleware import Middleware
-from starlette.middleware.cors import CORSMiddleware
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
-
-from ._faults import Fault, half_of, meant
-from ._responses import http_response, internal_error, no_such_page
+from ._faults import Fault, meant
+from ._http import Call, Front
+from ._operations import operation_named
+from ._operations.world import World
 from ._server import Server
 from ._service import Service
-from ._settings import Behavior, Pool, issuer_of
-from ._sigv4 import check_signature
+from ._settings import Behavior, Pool, Role
 from ._tokens import Keys
-from ._wire import (
-    Answer,
-    Refusal,
-    is_query,
-    json_answer,
-    json_refusal,
-    operation_of,
-    query_answer,
-    query_fields,
-    query_refusal,
-)
+from ._wire import Refusal
 
 
-_GET_TOKEN = "GetOpenIdTokenForDeveloperIdentity"  # noqa: S105  # a name
-_EXPOSED_HEADERS = ("x-amzn-RequestId", "x-amzn-ErrorType", "x-amzn-ErrorMessage", "Date")
-
-
-@attrs.frozen
-class Call:
-    """
-    A call that the emulator has executed or rejected.
-
-    Attributes:
-        operation: Its name, as the client sent it.
-
-        identity_id: The identity in the response, if there is one.
-
-        error_code: None if it succeeded.
-    """
-
-    operation: str
-    identity_id: str | None
-    error_code: str | None
+if TYPE_CHECKING:
+    from ._certificate import Certificates
 
 
 class Emulator:
     """
     A local Amazon Cognito for identity pools, on real HTTP.
 
-    It supports ``GetOpenIdTokenForDeveloperIdentity``, ``GetId``,
-    ``GetCredentialsForIdentity`` and, from STS, ``AssumeRoleWithWebIdentity``. It signs
-    tokens with its own keys and serves the public keys under ``/.well-known/jwks_uri``.
-    All data is kept in memory. An identity id depends only on the pool and the user, so it
-    is the same in every run.
+    It supports the operations on tokens, identities and pools, and those of STS that take its
+    tokens. It signs tokens with its own keys and serves the public keys under
+    ``/.well-known/jwks_uri``. All data is kept in memory. An identity id depends only on the pool
+    and the user, so it is the same in every run.
 
     Use it as a context manager, or call :meth:`start` and :meth:`stop`. Its methods and
     attributes can be used from any thread except its own.
@@ -82,54 +44,56 @@ class Emulator:
 
         port: The port to listen on; 0 picks a free one, which a restart keeps.
 
+        roles: The IAM roles that have limits; any other has none.
+
+        tls: Whether to serve HTTPS, with a certificate made at the start: see
+            :attr:`ca_bundle`.
+
         behavior: What to do where the service's behaviour is not known.
 
-        credentials: Secret access keys by access key ids. If given, a call for a token
-            must be signed with one of them; None accepts any signature, or none.
+        credentials: Secret access keys by access key ids. If given, a call that AWS wants signed
+            must be signed with one of them, or with credentials that the emulator has given out;
+            None accepts any signature, or none.
 
         calls_per_second: The limit on calls for a token per second, and on their burst; calls
-            beyond it get a ``TooManyRequestsException``. None means no limit.
+            beyond it get a ``TooManyRequestsException`` (``Throttling`` from STS). A mapping has
+            the limits of other operations, by their names. None means no limit.
 
         latency: How long to wait before each response, in seconds.
 
         clock: The time, in seconds since the epoch: for the issue and expiry of tokens, for
-            counting calls per second and for checking signatures.
+            the ``Date`` of responses, for counting calls per second and for checking signatures.
 
         on_call: Called with every call, in the server's thread.
 
     Raises:
-        ValueError: If a number is out of range, if the host is not a host name, or if two pools
-            have the same id.
+        ValueError: If a number is out of range, if the host is not a host name, if an operation
+            is not known, or if two pools have the same id.
     """
 
-    pools: tuple[Pool, ...]
-    """The identity pools."""
-
-    calls_per_second: float | None
-    """As given; can be changed while the emulator runs."""
-
-    latency: float
-    """As given, in seconds; can be changed while the emulator runs."""
-
-    calls: Counter[str]
-    """The number of calls by operation since the emulator was created or cleared."""
-
-    _service: Service
+    pools: tuple[Pool, ...] = ()
+    """The identity pools, without those that callers have created."""
 
     def __init__(
         self,
         *pools: Pool,
         host: str = "127.0.0.1",
         port: int = 0,
+        tls: bool = False,
+        roles: Collection[Role] = (),
         behavior: Behavior | None = None,
         credentials: Mapping[str, str] | None = None,
-        calls_per_second: float | None = None,
+        calls_per_second: float | Mapping[str, float] | None = None,
         latency: float = 0.0,
         clock: Callable[[], float] = time.time,
         on_call: Callable[[Call], None] | None = None,
     ) -> None:
+        # First what repr() needs, also of an emulator that is refused below.
+        self._server: Server | None = None
+        self._certificates: Certificates | None = None
+        self._front = Front(on_call, lambda: self._running)
         if not 0 <= port <= 65_535:
-            raise ValueError(f"port is out of range: {port}.")
+            raise ValueError(f"port must be 0 to 65535, not {port}.")
         if not host:
             raise ValueError("host must not be empty.")
         if not host.isascii():
@@ -138,16 +102,13 @@ class Emulator:
                 host.encode("idna")
             except UnicodeError:
                 raise ValueError("host is not a host name.") from None
-        self._host, self._port = host, port
+        self._host, self._port, self._tls = host, port, tls
         self._credentials = credentials
-        self._on_call = on_call
         self._keys: Keys = {}
-        self.calls = Counter()
-        self._faults: deque[Fault] = deque()
-        self._server: Server | None = None
         self._starting = threading.Lock()
         self._renew(
             *pools,
+            roles=roles,
             behavior=behavior,
             calls_per_second=calls_per_second,
             latency=latency,
@@ -157,22 +118,28 @@ class Emulator:
     def _renew(
         self,
         *pools: Pool,
+        roles: Collection[Role] = (),
         behavior: Behavior | None = None,
-        calls_per_second: float | None = None,
+        calls_per_second: float | Mapping[str, float] | None = None,
         latency: float = 0.0,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """Reset to a new emulator with these settings. Earlier requests have no effect."""
         if not 0 <= latency < math.inf:
-            raise ValueError(f"latency is out of range: {latency}.")
-        if calls_per_second is not None and not calls_per_second > 0:
-            raise ValueError(f"calls_per_second is out of range: {calls_per_second}.")
+            raise ValueError(f"latency must be 0 s or more, and finite, not {latency}.")
+        _check_limits(calls_per_second)
         pools = pools or (Pool(),)
-        service = Service(pools, behavior or Behavior(), clock, self._keys)
+        if len({pool.identity_pool_id for pool in pools}) < len(pools):
+            raise ValueError("Each pool needs its own identity_pool_id.")
+        world = World(
+            pools, roles, behavior or Behavior(), clock, self._keys, lambda: self.endpoint_url
+        )
+        service = Service(world, self._credentials)
 
         def begin() -> None:
-            self.pools, self.calls_per_second, self.latency = pools, calls_per_second, latency
-            self._service = service
+            self.pools = pools
+            self.calls_per_second, self.latency = calls_per_second, latency
+            self._front.service = service
             self.clear()
 
         with self._starting:
@@ -180,6 +147,34 @@ class Emulator:
                 begin()
             else:
                 self._server.interrupt(begin)
+
+    def __repr__(self) -> str:
+        address = self._server.url if self._server else "not running"
+        ids = ", ".join(pool.identity_pool_id for pool in self.pools)
+        return f"<Emulator {address}, pools: {ids}, calls: {self.calls.total()}>"
+
+    @property
+    def calls(self) -> Counter[str]:
+        """The number of calls by operation since the emulator was created or cleared."""
+        return self._front.calls
+
+    @property
+    def calls_per_second(self) -> float | Mapping[str, float] | None:
+        """As given; can be changed while the emulator runs."""
+        return self._front.calls_per_second
+
+    @calls_per_second.setter
+    def calls_per_second(self, limits: float | Mapping[str, float] | None) -> None:
+        self._front.calls_per_second = limits
+
+    @property
+    def latency(self) -> float:
+        """As given, in seconds; can be changed while the emulator runs."""
+        return self._front.latency
+
+    @latency.setter
+    def latency(self, seconds: float) -> None:
+        self._front.latency = seconds
 
     @property
     def endpoint_url(self) -> str:
@@ -196,6 +191,20 @@ class Emulator:
         """The URL of the tokens' public keys."""
         return f"{self.endpoint_url}/.well-known/jwks_uri"
 
+    @property
+    def ca_bundle(self) -> str:
+        """
+        The path of a file with the certificate that clients must trust, for ``AWS_CA_BUNDLE``.
+
+        It exists while the emulator runs.
+
+        Raises:
+            RuntimeError: If the emulator is not running, or without *tls*.
+        """
+        if self._certificates is None:
+            raise RuntimeError("The emulator is not running with tls=True.")
+        return str(self._certificates.authority)
+
     def start(self) -> Self:
         """
         Start the server. No effect if it is running.
@@ -205,9 +214,25 @@ class Emulator:
         """
         with self._starting:
             if self._server is None:
-                self._server = Server(self._application(), self._host, self._port)
+                self._server = self._new_server()
                 self._port = self._server.port
         return self
+
+    def _new_server(self) -> Server:
+        application = self._front.application()
+        if not self._tls:
+            return Server(application, self._host, self._port)
+        from ._certificate import Certificates
+
+        certificates = Certificates(self._host)
+        try:
+            context = certificates.server_context()
+            server = Server(application, self._host, self._port, tls=context)
+        except BaseException:
+            certificates.close()
+            raise
+        self._certificates = certificates
+        return server
 
     def stop(self) -> None:
         """Answer the pending requests and stop the server. No effect if it is not running."""
@@ -215,6 +240,9 @@ class Emulator:
             if self._server is not None:
                 self._server.stop()
                 self._server = None  # only now: a pending request needs it
+                if self._certificates is not None:
+                    self._certificates.close()
+                    self._certificates = None
 
     def __enter__(self) -> Self:
         return self.start()
@@ -223,16 +251,26 @@ class Emulator:
         self.stop()
 
     def clear(self) -> None:
-        """Remove identities, call counts and pending faults. Keys and settings stay."""
-        self._service.forget()
+        """
+        Remove identities, call counts and pending faults. Keys and settings stay.
+
+        The pools are again those that were given.
+        """
+        self._front.service.forget()
         self.calls.clear()
-        self._faults.clear()
+        self._front.faults.clear()
 
     def fail_next(
-        self, code: str, message: str = "", *, status: int | None = None, times: int = 1
+        self,
+        code: str,
+        message: str = "",
+        *,
+        status: int | None = None,
+        times: int = 1,
+        operation: str | None = None,
     ) -> None:
         """
-        Answer the next calls with an error, whatever their operation.
+        Answer the next calls with an error.
 
         Args:
             code: The error code, such as ``ResourceConflictException``.
@@ -244,9 +282,11 @@ class Emulator:
 
             times: How many calls.
 
+            operation: Only calls of this operation; None means all.
+
         Raises:
             ValueError: If the code or the status is not that of an error, if the code is nearly
-                that of another one, or if *times* is less than 1.
+                that of another one, if the operation is not known, or if *times* is less than 1.
         """
         if status is None:
             status = 500 if code == "InternalErrorException" else 400
@@ -254,20 +294,43 @@ class Emulator:
             raise ValueError(f"Not the code and status of an error: {code!r}, {status}.")
         if known := meant(code):
             raise ValueError(f"Unknown error code {code}; did you mean {known}?")
-        self._plan(Fault("refuse", Refusal(code, message, status)), times)
+        self._plan(Fault("refuse", Refusal(code, message, status), operation), times)
 
-    def drop_next(self, *, times: int = 1) -> None:
+    def drop_next(self, *, times: int = 1, operation: str | None = None) -> None:
         """Execute the next calls, and drop the connection instead of responding."""
-        self._plan(Fault("drop"), times)
+        self._plan(Fault("drop", operation=operation), times)
 
-    def cut_next(self, *, times: int = 1) -> None:
+    def cut_next(self, *, times: int = 1, operation: str | None = None) -> None:
         """Execute the next calls, and drop the connection in the middle of the response."""
-        self._plan(Fault("cut"), times)
+        self._plan(Fault("cut", operation=operation), times)
 
-    def _plan(self, fault: Fault, times: int) -> None:
+    def leave_undeleted(
+        self,
+        code: Literal["AccessDenied", "InternalServerError"] = "InternalServerError",
+        *,
+        times: int = 1,
+    ) -> None:
+        """
+        Have ``DeleteIdentities`` leave the next identities, and list them as unprocessed.
+
+        Args:
+            code: The error code beside their ids.
+
+            times: How many identities.
+
+        Raises:
+            ValueError: If there is no such code, or if *times* is less than 1.
+        """
+        if code not in ("AccessDenied", "InternalServerError"):
+            raise ValueError(f"code must be AccessDenied or InternalServerError, not {code!r}.")
         if times < 1:
             raise ValueError(f"times must be 1 or more, not {times}.")
-        self._faults.extend([fault] * times)
+        self._front.service.leave_undeleted(code, times)
+
+    def _plan(self, fault: Fault, times: int) -> None:
+        if fault.operation is not None:
+            operation_named(fault.operation)
+        self._front.faults.plan(fault, times)
 
     @property
     def _running(self) -> Server:
@@ -275,115 +338,12 @@ class Emulator:
             raise RuntimeError("The emulator is not running: use it in a with statement.")
         return self._server
 
-    def _application(self) -> Starlette:
-        return Starlette(
-            routes=[
-                Route("/", self._post, methods=["POST"]),
-                Route("/.well-known/jwks_uri", self._key_set),
-                Route("/.well-known/openid-configuration", self._discovery),
-            ],
-            middleware=[
-                Middleware(
-                    CORSMiddleware,
-                    allow_origins=["*"],
-                    allow_methods=["*"],
-                    allow_headers=["*"],
-                    expose_headers=_EXPOSED_HEADERS,
-                )
-            ],
-            exception_handlers={
-                404: no_such_page,
-                405: no_such_page,
-                Exception: internal_error,
-            },
-        )
 
-    async def _key_set(self, request: Request) -> Response:
-        return JSONResponse(self._service.signer.key_set())
-
-    async def _discovery(self, request: Request) -> Response:
-        base_url = str(request.base_url).rstrip("/")
-        issuer = issuer_of(self.pools[0], self._service.behavior)
-        return JSONResponse(self._service.signer.discovery(base_url, issuer))
-
-    async def _post(self, request: Request) -> Response:
-        service = self._service
-        try:
-            body = await request.body()
-        except ClientDisconnect:
-            return Response()  # the client is gone
-        if self.latency:
-            await self._running.wait(self.latency)
-        if service is not self._service:
-            return Response(status_code=503)  # the request came before _renew()
-        try:
-            fault = self._faults.popleft()
-        except IndexError:
-            fault = None
-        answer = self._answer(request.headers, body, fault)
-        if fault is not None and fault.kind != "refuse":
-            await self._break_off(request, fault, answer)
-        return http_response(answer)  # discarded if the connection is gone
-
-    async def _break_off(self, request: Request, fault: Fault, answer: Answer) -> None:
-        transport = self._running.transport_of(request)
-        if transport is None:
-            return  # the client has closed it
-        if fault.kind == "cut":
-            transport.write(half_of(answer))
-            transport.close()
-        else:
-            transport.abort()
-        await request.receive()  # until the connection is gone
-
-    def _answer(self, headers: Mapping[str, str], body: bytes, fault: Fault | None) -> Answer:
-        request_id = str(uuid.uuid4())
-        is_sts = is_query(headers)
-        fields = query_fields(body) if is_sts else {}
-        operation = fields.get("Action", "") if is_sts else operation_of(headers)
-        self.calls[operation] += 1
-        try:
-            if fault is not None and fault.refusal is not None:
-                raise fault.refusal
-            if is_sts:
-                result = self._call_sts(operation, fields)
-                answer = query_answer(operation, result, request_id)
-            else:
-                result = self._call_cognito(operation, headers, body)
-                answer = json_answer(result, request_id)
-            call = Call(operation, result.get("IdentityId"), None)
-        except Refusal as refusal:
-            answer = (query_refusal if is_sts else json_refusal)(refusal, request_id)
-            call = Call(operation, None, refusal.code)
-        if self._on_call is not None:
-            self._on_call(call)
-        return answer
-
-    def _call_cognito(
-        self, operation: str, headers: Mapping[str, str], body: bytes
-    ) -> dict[str, Any]:
-        service = self._service
-        if operation not in service.operations:
-            raise Refusal("UnknownOperationException", "")
-        if operation == _GET_TOKEN:
-            if self._credentials is not None:
-                check_signature(self._credentials, headers=headers, body=body, now=service.clock())
-            if self.calls_per_second is not None and not service.bucket.take(self.calls_per_second):
-                raise Refusal(
-                    "TooManyRequestsException", "Rate exceeded", service.behavior.throttled_status
-                )
-        try:
-            members: Any = json.loads(body)
-        except (ValueError, RecursionError):
-            raise Refusal("SerializationException", "The body is not JSON") from None
-        if not isinstance(members, dict):
-            raise Refusal("SerializationException", "The body is not a JSON object")
-        return service.call(operation, cast("dict[str, Any]", members))
-
-    def _call_sts(self, operation: str, fields: Mapping[str, str]) -> dict[str, Any]:
-        if operation != "AssumeRoleWithWebIdentity":
-            version = fields.get("Version")
-            raise Refusal(
-                "InvalidAction", f"Could not find operation {operation} for version {version}"
-            )
-        return self._service.assume_role_with_web_identity(fields)
+def _check_limits(limits: float | Mapping[str, float] | None) -> None:
+    by_operation = limits if isinstance(limits, Mapping) else {"": limits}
+    for name, limit in by_operation.items():
+        if name:
+            operation_named(name)
+        if limit is not None and not limit > 0:
+            shown = f" of {name}" if name else ""
+            raise ValueError(f"calls_per_second{shown} must be more than 0, not {limit}.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Literal
 
@@ -17,18 +18,24 @@ _CODES = (
     "DeveloperUserAlreadyRegisteredException",
     "ExpiredTokenException",
     "ExternalServiceException",
+    "IDPCommunicationError",
+    "IDPRejectedClaim",
     "IncompleteSignatureException",
     "InternalErrorException",
     "InternalFailure",
     "InternalServerErrorException",
     "InvalidClientTokenId",
     "InvalidIdentityPoolConfigurationException",
+    "InvalidIdentityToken",
     "InvalidParameterException",
     "InvalidSignatureException",
     "LimitExceededException",
+    "MalformedPolicyDocument",
     "MissingAuthenticationTokenException",
     "NotAuthorizedException",
     "OptInRequired",
+    "PackedPolicyTooLarge",
+    "RegionDisabledException",
     "RequestExpired",
     "RequestLimitExceeded",
     "RequestThrottledException",
@@ -73,15 +80,45 @@ class Fault:
             and send no response or half of it.
 
         refusal: The error to respond with.
+
+        operation: The name of the operation that it is for; None means any.
     """
 
     kind: Literal["refuse", "drop", "cut"]
     refusal: Refusal | None = None
+    operation: str | None = None
 
 
-def half_of(answer: Answer) -> bytes:
+class Faults:
+    """The faults of the next calls, in the order in which they were planned."""
+
+    def __init__(self) -> None:
+        self._planned: list[Fault] = []
+        self._lock = threading.Lock()
+
+    def plan(self, fault: Fault, times: int) -> None:
+        if times < 1:
+            raise ValueError(f"times must be 1 or more, not {times}.")
+        with self._lock:
+            self._planned += [fault] * times
+
+    def take(self, operation: str) -> Fault | None:
+        """Return the first fault that is for a call of this operation, and remove it."""
+        with self._lock:
+            for number, fault in enumerate(self._planned):
+                if fault.operation in (None, operation):
+                    return self._planned.pop(number)
+        return None
+
+    def clear(self) -> None:
+        with self._lock:
+            self._planned.clear()
+
+
+def half_of(answer: Answer, date: str) -> bytes:
     """Return an HTTP response that ends in the middle of its body."""
-    head = "".join(f"{name}: {value}\r\n" for name, value in answer.headers.items())
+    headers = {"Date": date, **answer.headers}
+    head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     length = len(answer.body)
     start = f"HTTP/1.1 {answer.status} OK\r\n{head}content-length: {length}\r\n\r\n"
     return start.encode("latin-1") + answer.body[: length // 2]

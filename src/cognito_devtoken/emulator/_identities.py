@@ -18,44 +18,18 @@ from collections.abc import Iterable, Mapping
 
 import attrs
 
-from ._settings import Behavior, Pool
+from ._directory import Directory, Identity, Login, StoredPool
+from ._settings import Behavior
 from ._wire import Refusal
 
 
-@attrs.frozen
-class Login:
-    """A user, as one provider knows them."""
-
-    provider: str
-    subject: str = attrs.field(repr=False)
-
-
-@attrs.frozen
-class Identity:
-    """
-    An identity of a pool.
-
-    Attributes:
-        identity_id: ``REGION:GUID``.
-
-        pool: The pool it belongs to.
-
-        logins: The linked logins. Without any, the identity is unauthenticated.
-
-        enabled: False once it has been merged into another.
-    """
-
-    identity_id: str
-    pool: Pool
-    logins: frozenset[Login] = frozenset()
-    enabled: bool = True
+MAX_LINKED_LOGINS = 20
 
 
 def resolve(
-    identities: Mapping[str, Identity],
-    owners: Mapping[tuple[Pool, Login], str],
+    directory: Directory,
     *,
-    pool: Pool,
+    pool: StoredPool,
     identity_id: str | None,
     logins: Iterable[Login],
     behavior: Behavior,
@@ -64,9 +38,7 @@ def resolve(
     Find, create, link, upgrade or merge identities.
 
     Args:
-        identities: All identities by their ids.
-
-        owners: The ids of the identities that logins are linked to.
+        directory: What is stored.
 
         pool: Where to look.
 
@@ -82,12 +54,13 @@ def resolve(
     Raises:
         Refusal: If the service would reject the call.
     """
-    owned = {login: owners.get((pool, login)) for login in logins}
+    pool_id, identities = pool.identity_pool_id, directory.identities
+    owned = {login: directory.owners.get((pool_id, login)) for login in logins}
     if identity_id is None:
         found = next((owner for owner in owned.values() if owner is not None), None)
-        identity = identities[found] if found else _new(pool, next(iter(owned)))
+        identity = identities[found] if found else _new(directory, pool, next(iter(owned)))
     else:
-        identity = named(identities, identity_id)
+        identity = named(directory, identity_id)
         _check_named(identity, pool, owned, behavior)
 
     others = [
@@ -97,29 +70,37 @@ def resolve(
     ]
     if others and behavior.public_login_of_another_identity == "conflict":
         raise Refusal("ResourceConflictException", behavior.conflict_message)
-    linked = identity.logins.union(owned, *(other.logins for other in others))
-    # Only the developer provider can have several logins of one identity.
-    of_provider = Counter(login.provider for login in linked)
-    del of_provider[pool.developer_provider]
-    if any(count > 1 for count in of_provider.values()):
+    changed = merged(identity, others, owned)
+    if has_two_logins_of_a_public_provider(changed[0], pool):
         raise Refusal("ResourceConflictException", behavior.conflict_message)
+    return changed
+
+
+def merged(
+    identity: Identity, others: Iterable[Identity], logins: Iterable[Login] = ()
+) -> tuple[Identity, ...]:
+    """Return an identity that has all the logins, and the others without any, and disabled."""
+    others = list(others)
+    linked = identity.logins.union(logins, *(other.logins for other in others))
     return (
-        attrs.evolve(identity, logins=linked),
+        attrs.evolve(identity, logins=linked, guest=identity.guest and not linked),
         *(attrs.evolve(other, logins=frozenset(), enabled=False) for other in others),
     )
 
 
+def has_two_logins_of_a_public_provider(identity: Identity, pool: StoredPool) -> bool:
+    # Only the developer provider can have several logins of one identity.
+    of_provider = Counter(login.provider for login in identity.logins)
+    return any(n > 1 for name, n in of_provider.items() if name != pool.developer_provider)
+
+
 def _check_named(
     identity: Identity,
-    pool: Pool,
+    pool: StoredPool,
     owned: Mapping[Login, str | None],
     behavior: Behavior,
 ) -> None:
-    if identity.pool != pool:
-        raise Refusal(
-            behavior.identity_of_another_pool_code,
-            f"Identity '{identity.identity_id}' not found.",
-        )
+    check_pool(identity, pool, behavior)
     if not identity.enabled:
         raise forbidden(identity)
     for login, owner in owned.items():
@@ -130,8 +111,17 @@ def _check_named(
             raise Refusal(
                 "DeveloperUserAlreadyRegisteredException", behavior.already_registered_message
             )
-    if identity.logins:
+    if not identity.guest:
         check_match(identity, owned)
+
+
+def check_pool(identity: Identity, pool: StoredPool, behavior: Behavior) -> None:
+    """Require an identity of this pool."""
+    if identity.pool_id != pool.identity_pool_id:
+        raise Refusal(
+            behavior.identity_of_another_pool_code,
+            f"Identity '{identity.identity_id}' not found.",
+        )
 
 
 def check_match(identity: Identity, logins: Iterable[Login]) -> None:
@@ -148,10 +138,10 @@ def mismatch() -> Refusal:
     )
 
 
-def named(identities: Mapping[str, Identity], identity_id: str) -> Identity:
-    if identity_id not in identities:
+def named(directory: Directory, identity_id: str) -> Identity:
+    if identity_id not in directory.identities:
         raise Refusal("ResourceNotFoundException", f"Identity '{identity_id}' not found.")
-    return identities[identity_id]
+    return directory.identities[identity_id]
 
 
 def forbidden(identity: Identity) -> Refusal:
@@ -160,16 +150,32 @@ def forbidden(identity: Identity) -> Refusal:
     )
 
 
-def _new(pool: Pool, login: Login) -> Identity:
-    # A user has the same identity id in every run, so that a test can rely on it.
-    return _named_after(pool, [login.provider, login.subject])
+def _new(directory: Directory, pool: StoredPool, login: Login) -> Identity:
+    return Identity(_unused(directory, pool, login.provider, login.subject), pool.identity_pool_id)
 
 
-def anonymous(pool: Pool, number: int) -> Identity:
-    """Return the *number*-th unauthenticated identity of a pool."""
-    return _named_after(pool, [number])
+def anonymous(directory: Directory, pool: StoredPool) -> Identity:
+    """Return a new unauthenticated identity of a pool."""
+    return Identity(
+        _unused(directory, pool, len(directory.used)), pool.identity_pool_id, guest=True
+    )
 
 
-def _named_after(pool: Pool, name: list[str] | list[int]) -> Identity:
+def _unused(directory: Directory, pool: StoredPool, *name: str | int) -> str:
+    """
+    Return a new id for a user.
+
+    A user has the same id in every run, so that a test can rely on it. Only if that was given out
+    before, and the user lost it, there is another.
+    """
+    again = 0
+    while (identity_id := _named_after(pool, [*name, *([again] if again else [])])) in (
+        directory.used
+    ):
+        again += 1
+    return identity_id
+
+
+def _named_after(pool: StoredPool, name: list[str | int]) -> str:
     guid = uuid.uuid5(uuid.NAMESPACE_URL, json.dumps([pool.identity_pool_id, *name]))
-    return Identity(f"{pool.region}:{guid}", pool)
+    return f"{pool.region}:{guid}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 import threading
 import warnings
 from collections.abc import AsyncGenerator, Callable
@@ -64,11 +65,19 @@ class Server:
 
         port: The port to bind; 0 picks a free one.
 
+        tls: The context of a server with TLS; None means none.
+
         patience: For how many seconds to wait for the server's thread.
     """
 
     def __init__(
-        self, app: Starlette, host: str, port: int, *, patience: float = _PATIENCE
+        self,
+        app: Starlette,
+        host: str,
+        port: int,
+        *,
+        tls: ssl.SSLContext | None = None,
+        patience: float = _PATIENCE,
     ) -> None:
         self._patience = patience
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -78,7 +87,7 @@ class Server:
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         shown = f"[{host}]" if ":" in host else host
         self.port: int = self._socket.getsockname()[1]
-        self.url = f"http://{shown}:{self.port}"
+        self.url = f"{'https' if tls else 'http'}://{shown}:{self.port}"
         app.router.lifespan_context = self._lifespan
         config = uvicorn.Config(
             app,
@@ -87,8 +96,11 @@ class Server:
             lifespan="on",
             log_config=None,  # leave the application's logging alone
             proxy_headers=False,
+            date_header=False,  # the emulator's own clock dates the responses
             timeout_graceful_shutdown=2,
         )
+        config.load()
+        config.ssl = tls  # not by its paths, which would be read later
         self._ready = threading.Event()
         self._server = _Uvicorn(config, self._ready)
         self._thread = threading.Thread(

@@ -1,15 +1,28 @@
-"""Settings: the pools, and what to do where the service's behaviour is unknown."""
+"""Settings: the pools, the roles, and what to do where the service's behaviour is unknown."""
 
-from __future__ import annotations
-
+import re
 from collections.abc import Iterable
 from typing import Literal
 
 import attrs
-from attrs.validators import in_
+from attrs.validators import in_, optional
 
 from .._values.partition import cognito_names
 from .._values.request import DEVELOPER_PROVIDER, ID_PATTERN, MAX_ID
+
+
+OWN_ADDRESS = "self"
+ROLE_ARN = re.compile(r"arn:([\w-]+):iam::(\d{12}):role/(?:[!-~]+/)?([\w+=,.@-]{1,64})", re.ASCII)
+ACCOUNT_ID = re.compile(r"\d{12}", re.ASCII)
+MAX_ARN = 2048
+MAX_SESSION_SECONDS = 43_200
+MIN_SESSION_SECONDS = 900
+DEFAULT_SESSION_SECONDS = 3600
+
+
+def _check_role(arn: str, name: str) -> None:
+    if not ROLE_ARN.fullmatch(arn) or len(arn) > MAX_ARN:
+        raise ValueError(f"{name} must be the ARN of an IAM role, not {arn!r}.")
 
 
 def _frozenset(names: Iterable[str]) -> frozenset[str]:
@@ -18,8 +31,28 @@ def _frozenset(names: Iterable[str]) -> frozenset[str]:
     return frozenset(names)
 
 
+class NamedPool:
+    """What follows from the id of an identity pool and its account."""
+
+    __slots__ = ()
+
+    identity_pool_id: str
+    account_id: str
+
+    @property
+    def region(self) -> str:
+        """The AWS region, with which the id begins."""
+        return self.identity_pool_id.partition(":")[0]
+
+    @property
+    def arn(self) -> str:
+        """The pool's Amazon Resource Name, which its tokens contain."""
+        name = f"{self.account_id}:identitypool/{self.identity_pool_id}"
+        return f"arn:{cognito_names(self.region).partition}:cognito-identity:{self.region}:{name}"
+
+
 @attrs.frozen
-class Pool:
+class Pool(NamedPool):
     """
     An identity pool.
 
@@ -38,6 +71,14 @@ class Pool:
 
         account_id: The AWS account in the pool's ARN.
 
+        authenticated_role: The ARN of the role whose credentials an identity with a login gets.
+            By default, a role of the account. If it is None, ``GetCredentialsForIdentity`` fails
+            with an ``InvalidIdentityPoolConfigurationException``.
+
+        unauthenticated_role: The same for an identity without a login.
+
+        allow_classic_flow: Whether ``GetOpenIdToken`` issues tokens.
+
     Raises:
         ValueError: If an attribute does not have that form.
     """
@@ -47,6 +88,13 @@ class Pool:
     public_providers: frozenset[str] = attrs.field(factory=frozenset[str], converter=_frozenset)
     allow_unauthenticated: bool = False
     account_id: str = "123456789012"
+    authenticated_role: str | None = attrs.field(
+        default=attrs.Factory(lambda pool: _default_role(pool, "authenticated"), takes_self=True)
+    )
+    unauthenticated_role: str | None = attrs.field(
+        default=attrs.Factory(lambda pool: _default_role(pool, "unauthenticated"), takes_self=True)
+    )
+    allow_classic_flow: bool = True
 
     def __attrs_post_init__(self) -> None:
         pool_id = self.identity_pool_id
@@ -60,19 +108,54 @@ class Pool:
                 "developer_provider must be 1 to 128 letters, digits and ._-, "
                 f"not {self.developer_provider!r}."
             )
+        if not ACCOUNT_ID.fullmatch(self.account_id):
+            raise ValueError(f"account_id must be 12 digits, not {self.account_id!r}.")
+        for name in ("authenticated_role", "unauthenticated_role"):
+            if (arn := getattr(self, name)) is not None:
+                _check_role(arn, name)
 
-    @property
-    def region(self) -> str:
-        """The AWS region, with which the id begins."""
-        return self.identity_pool_id.partition(":")[0]
 
-    @property
-    def arn(self) -> str:
-        """The pool's Amazon Resource Name, which its tokens contain."""
-        return (
-            f"arn:{cognito_names(self.region).partition}:cognito-identity:{self.region}"
-            f":{self.account_id}:identitypool/{self.identity_pool_id}"
-        )
+def _default_role(pool: Pool, name: str) -> str:
+    return f"arn:{cognito_names(pool.region).partition}:iam::{pool.account_id}:role/{name}"
+
+
+@attrs.frozen
+class Role:
+    """
+    An IAM role, for tests of what its settings refuse.
+
+    A role that an emulator does not know has no limits: it trusts every token, and a session of
+    it may last as long as STS allows.
+
+    Attributes:
+        arn: Its Amazon Resource Name.
+
+        max_session_duration: How many seconds a session from ``AssumeRoleWithWebIdentity`` may
+            last: 3600 to 43,200.
+
+        allows_tag_session: Whether its trust policy allows ``sts:TagSession``. If not, it refuses
+            tokens with principal tags.
+
+    Raises:
+        ValueError: If an attribute does not have that form.
+    """
+
+    arn: str
+    max_session_duration: int = attrs.field(default=DEFAULT_SESSION_SECONDS, kw_only=True)
+    allows_tag_session: bool = attrs.field(default=True, kw_only=True)
+
+    def __attrs_post_init__(self) -> None:
+        _check_role(self.arn, "arn")
+        if not DEFAULT_SESSION_SECONDS <= self.max_session_duration <= MAX_SESSION_SECONDS:
+            raise ValueError(
+                f"max_session_duration must be {DEFAULT_SESSION_SECONDS} to "
+                f"{MAX_SESSION_SECONDS} seconds, not {self.max_session_duration}."
+            )
+
+
+def _is_issuer(_: object, attribute: "attrs.Attribute[str]", value: str) -> None:
+    if value != OWN_ADDRESS and not value.startswith(("http://", "https://")):
+        raise ValueError(f"{attribute.name} must be a URL, or {OWN_ADDRESS}, not {value!r}.")
 
 
 @attrs.frozen(kw_only=True)
@@ -106,8 +189,8 @@ class Behavior:
             only the ``"developer"`` entries, or those of ``"all"`` providers.
 
         issuer: The ``iss`` of the tokens. None means the service's own in the pool's region,
-            which is known in the commercial partition only; set it to the emulator's address
-            for a verifier that requires OpenID Connect discovery at the issuer.
+            which is known in the commercial partition only; ``"self"`` means the emulator's
+            address, for a verifier that requires OpenID Connect discovery at the issuer.
 
         login_provider: The name in ``Logins`` under which ``GetCredentialsForIdentity`` takes
             the tokens. None means the one that ``OpenIdToken.to_logins()`` uses; the name in
@@ -116,6 +199,28 @@ class Behavior:
         legacy_keys: Whether the served keys have the modulus in padded standard base64
             with a leading zero byte, as the service's had in 2020, instead of the
             base64url of RFC 7518.
+
+        custom_role: Which ``CustomRoleArn`` a caller may choose: ``"any"`` role, or only one
+            ``"of_pool"``; any other is a ``NotAuthorizedException``.
+
+        forwards_tags: Whether ``GetCredentialsForIdentity`` passes the principal tags of a token
+            on to the role. If so, a role without ``sts:TagSession`` refuses the token.
+
+        own_login_in_classic_flow: Whether ``GetOpenIdToken`` takes a token of the pool as a login:
+            ``"refuse"`` or ``"accept"``.
+
+        trailing_line_end: What STS does with a token that ends in a line end, as a file
+            often does: ``"accept"`` or ``"refuse"``.
+
+        unlink_mismatch_code: The error code when ``UnlinkDeveloperIdentity`` names a user that
+            is not linked to the identity.
+
+        merge_refused_code: The error code when two identities cannot be merged, because
+            they have more than 20 logins, or two of one public provider.
+
+        deleting_unknown_identity: What ``DeleteIdentities`` does with an id that does not exist:
+            ``"ignore"``, or list it as unprocessed with the code ``"AccessDenied"`` or
+            ``"InternalServerError"``.
     """
 
     unknown_developer_provider_code: str = "NotAuthorizedException"
@@ -131,16 +236,23 @@ class Behavior:
     amr: Literal["developer", "all"] = attrs.field(
         default="developer", validator=in_(["developer", "all"])
     )
-    issuer: str | None = None
+    issuer: str | None = attrs.field(default=None, validator=optional(_is_issuer))
     login_provider: str | None = None
     legacy_keys: bool = False
-
-
-def issuer_of(pool: Pool, behavior: Behavior) -> str:
-    """Return the ``iss`` of a pool's tokens."""
-    return behavior.issuer or cognito_names(pool.region).issuer
-
-
-def login_provider_of(pool: Pool, behavior: Behavior) -> str:
-    """Return the name in ``Logins`` under which a pool's own tokens are taken."""
-    return behavior.login_provider or cognito_names(pool.region).login_provider
+    custom_role: Literal["any", "of_pool"] = attrs.field(
+        default="any", validator=in_(["any", "of_pool"])
+    )
+    forwards_tags: bool = True
+    own_login_in_classic_flow: Literal["refuse", "accept"] = attrs.field(
+        default="refuse", validator=in_(["refuse", "accept"])
+    )
+    trailing_line_end: Literal["refuse", "accept"] = attrs.field(
+        default="accept", validator=in_(["refuse", "accept"])
+    )
+    unlink_mismatch_code: str = "ResourceNotFoundException"
+    merge_refused_code: str = "ResourceConflictException"
+    deleting_unknown_identity: Literal["ignore", "AccessDenied", "InternalServerError"] = (
+        attrs.field(
+            default="ignore", validator=in_(["ignore", "AccessDenied", "InternalServerError"])
+        )
+    )

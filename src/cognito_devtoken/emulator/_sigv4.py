@@ -11,74 +11,103 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Self
+from urllib.parse import parse_qs, parse_qsl, quote
 
-from ._wire import Refusal
+import attrs
+
+from ._wire import AuthenticationRefusal, HttpRequest
 
 
 _AUTHORIZATION = re.compile(
     r"AWS4-HMAC-SHA256 Credential=(?P<key>[^/,]+)/(?P<scope>(?P<date>\d{8})/[^/,]+/[^,]+), ?"
     r"SignedHeaders=(?P<headers>[^,]+), ?Signature=(?P<signature>[0-9a-f]{64})"
 )
+_CREDENTIAL = re.compile(r"Credential=([^/,]+)/\d{8}/([\w-]{1,18})/", re.ASCII)
+_PRESIGNED = "X-Amz-Credential"
 _TIMESTAMP = re.compile(r"\d{8}T\d{6}Z", re.ASCII)
 _MAX_SKEW_SECONDS = 300
+_LONGEST = 2000
+
+
+@attrs.frozen
+class Caller:
+    """
+    Who calls, by the request's own account; whether it is true is another matter.
+
+    Attributes:
+        access_key_id: Of the credentials that signed the request, if it is signed.
+
+        region: The AWS region for which it is signed.
+    """
+
+    access_key_id: str | None = None
+    region: str | None = None
+
+    @classmethod
+    def of(cls, request: HttpRequest) -> Self:
+        """Return who has signed a request, in a header or in its address."""
+        presigned = parse_qs(request.query, max_num_fields=None).get(_PRESIGNED, [""])[0]
+        text = f"Credential={presigned}" if presigned else request.headers.get("authorization", "")
+        found = _CREDENTIAL.search(text[:_LONGEST])
+        return cls(found[1], found[2]) if found else cls()
 
 
 def check_signature(
-    secrets: Mapping[str, str],
-    *,
-    headers: Mapping[str, str],
-    body: bytes,
-    now: float,
+    request: HttpRequest, service: str, secret_of: Callable[[str], str | None], now: float
 ) -> None:
     """
-    Verify the signature of a ``POST /``.
+    Verify the signature of a request to ``/``.
 
     Args:
-        secrets: Secret access keys by access key ids.
+        request: The request.
 
-        headers: The request's headers, with lower-case names.
+        service: The service that it must be signed for.
 
-        body: The request's body.
+        secret_of: Returns the secret access key of an access key id, or None.
 
         now: The time, in seconds since the epoch.
 
     Raises:
-        Refusal: If AWS would reject the request before it reaches the service.
+        AuthenticationRefusal: If AWS would reject the request before it reaches the service.
     """
+    headers = request.headers
     authorization = headers.get("authorization")
     if authorization is None:
-        raise Refusal("MissingAuthenticationTokenException", "Missing Authentication Token")
+        raise AuthenticationRefusal(
+            "MissingAuthenticationTokenException", "Missing Authentication Token"
+        )
     parts = _AUTHORIZATION.fullmatch(authorization)
     timestamp = headers.get("x-amz-date", "")
     if parts is None or not _TIMESTAMP.fullmatch(timestamp):
-        raise Refusal(
+        raise AuthenticationRefusal(
             "IncompleteSignatureException",
             "The request lacks a complete Signature Version 4 with an X-Amz-Date.",
         )
-    secret = secrets.get(parts["key"])
+    secret = secret_of(parts["key"])
     if secret is None:
-        raise Refusal(
+        raise AuthenticationRefusal(
             "UnrecognizedClientException",
             "The security token included in the request is invalid.",
         )
-    if not parts["scope"].endswith("/cognito-identity/aws4_request"):
-        raise Refusal(
+    if not parts["scope"].endswith(f"/{service}/aws4_request"):
+        raise AuthenticationRefusal(
             "InvalidSignatureException",
-            "Credential should be scoped to correct service: 'cognito-identity'. ",
+            f"Credential should be scoped to correct service: '{service}'. ",
         )
     if parts["date"] != timestamp[:8] or not {"host", "x-amz-date"} <= {
         *parts["headers"].split(";")
     }:
-        raise Refusal(
+        raise AuthenticationRefusal(
             "IncompleteSignatureException",
             "The date of the credential scope must match X-Amz-Date, and 'host' and "
             "'x-amz-date' must be signed.",
         )
-    signature = _signature(secret, parts["scope"], parts["headers"], headers, timestamp, body)
+    signature = _signature(secret, parts["scope"], parts["headers"], timestamp, request)
     if not hmac.compare_digest(signature, parts["signature"]):
-        raise Refusal(
+        raise AuthenticationRefusal(
             "InvalidSignatureException",
             "The request signature we calculated does not match the signature you provided. "
             "Check your AWS Secret Access Key and signing method. Consult the service "
@@ -88,7 +117,7 @@ def check_signature(
     window = (now - _MAX_SKEW_SECONDS, now + _MAX_SKEW_SECONDS)
     earliest, latest = (f"{datetime.fromtimestamp(t, UTC):%Y%m%dT%H%M%SZ}" for t in window)
     if not earliest <= timestamp <= latest:
-        raise Refusal(
+        raise AuthenticationRefusal(
             "InvalidSignatureException",
             f"Signature expired: {timestamp} is not within 5 minutes of the server's time.",
         )
@@ -98,15 +127,26 @@ def _signature(
     secret: str,
     scope: str,
     signed_headers: str,
-    headers: Mapping[str, str],
     timestamp: str,
-    body: bytes,
+    request: HttpRequest,
 ) -> str:
     canonical_headers = "".join(
-        f"{name}:{' '.join(headers.get(name, '').split())}\n" for name in signed_headers.split(";")
+        f"{name}:{' '.join(request.headers.get(name, '').split())}\n"
+        for name in signed_headers.split(";")
+    )
+    fields = parse_qsl(request.query, keep_blank_values=True)
+    canonical_query = "&".join(
+        sorted(f"{quote(name, safe='-_.~')}={quote(value, safe='-_.~')}" for name, value in fields)
     )
     canonical_request = "\n".join(
-        ("POST", "/", "", canonical_headers, signed_headers, hashlib.sha256(body).hexdigest())
+        (
+            request.method,
+            "/",
+            canonical_query,
+            canonical_headers,
+            signed_headers,
+            hashlib.sha256(request.body).hexdigest(),
+        )
     )
     to_sign = "\n".join(
         (

@@ -12,11 +12,13 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet, RSAKey
 
 from .._values.partition import cognito_names
-from ._identities import Login
-from ._settings import Behavior, Pool, issuer_of
+from ._directory import Login, StoredPool
+from ._settings import Behavior
 
 
 ALGORITHM = "RS512"
+TAGS_CLAIM = "https://aws.amazon.com/tags"
+AUTHENTICATED, UNAUTHENTICATED = "authenticated", "unauthenticated"
 Keys: TypeAlias = dict[str, RSAKey]
 
 
@@ -41,38 +43,48 @@ class ExpiredTokenError(Exception):
 
 
 def claims_of(
-    pool: Pool,
+    pool: StoredPool,
     identity_id: str,
-    logins: Sequence[Login],
+    amr: Sequence[str],
     tags: Mapping[str, str] | None,
     duration: int,
     now: int,
-    behavior: Behavior,
+    issuer: str,
 ) -> dict[str, Any]:
     """Return the claims of a token, in the order in which the service writes them."""
     claims: dict[str, Any] = {
         "sub": identity_id,
         "aud": pool.identity_pool_id,
-        "amr": _amr(pool, logins, behavior),
+        "amr": list(amr),
     }
     if tags:
-        claims["https://aws.amazon.com/tags"] = {
-            "principal_tags": {name: [value] for name, value in tags.items()}
-        }
-    return claims | {
-        "iss": issuer_of(pool, behavior),
-        f"{cognito_names(pool.region).issuer}/identity-pool-arn": pool.arn,
-        "exp": now + duration,
-        "iat": now,
-    }
+        claims[TAGS_CLAIM] = {"principal_tags": {name: [value] for name, value in tags.items()}}
+    claims["iss"] = issuer
+    if amr[0] == AUTHENTICATED:  # a guest's token lacks it
+        claims[f"{cognito_names(pool.region).issuer}/identity-pool-arn"] = pool.arn
+    return claims | {"exp": now + duration, "iat": now}
 
 
-def _amr(pool: Pool, logins: Sequence[Login], behavior: Behavior) -> list[str]:
-    amr = ["authenticated"]
+def amr_of(pool: StoredPool, logins: Sequence[Login], behavior: Behavior) -> list[str]:
+    """
+    Return how the user has proved who they are.
+
+    Args:
+        pool: The pool.
+
+        logins: The verified logins; none for a guest.
+
+        behavior: Whether public logins beside a developer's are named.
+    """
+    if not logins:
+        return [UNAUTHENTICATED]
+    amr = [AUTHENTICATED]
+    has_developer = any(login.provider == pool.developer_provider for login in logins)
     for login in logins:
-        if login.provider == pool.developer_provider or behavior.amr == "all":
-            name = f"{login.provider}:{pool.identity_pool_id}:{login.subject}"
-            amr += [login.provider, name]
+        if login.provider == pool.developer_provider or not has_developer or behavior.amr == "all":
+            arn = pool.oidc_providers.get(login.provider)
+            name = f"{arn}:OIDC" if arn else f"{login.provider}:{pool.identity_pool_id}"
+            amr += [login.provider, f"{name}:{login.subject}"]
     return amr
 
 
@@ -91,12 +103,18 @@ class Signer:
     ) -> None:
         self._behavior = behavior
         self._now = now
+        self._known = keys
+        self._keys: Keys = {}
         for region in regions:
-            if region not in keys:
-                keys[region] = RSAKey.generate_key(
-                    2048, {"kid": f"{region}-1", "alg": ALGORITHM, "use": "sig"}
-                )
-        self._keys = {region: keys[region] for region in regions}
+            self.add_region(region)
+
+    def add_region(self, region: str) -> None:
+        """Have a key for a region."""
+        if region not in self._known:
+            self._known[region] = RSAKey.generate_key(
+                2048, {"kid": f"{region}-1", "alg": ALGORITHM, "use": "sig"}
+            )
+        self._keys[region] = self._known[region]
 
     def sign(self, claims: Mapping[str, Any], region: str) -> str:
         key = self._keys[region]

@@ -12,7 +12,7 @@ from .._runtime.deadline import Connecting, time_left
 
 
 class _Socket:
-    """A socket whose calls end by the deadline of the operation they belong to."""
+    """A socket whose calls end by the deadline of the operation that they belong to."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
@@ -40,7 +40,7 @@ class _Socket:
 class _Bounded:
     """Makes the operations on a connection end in time."""
 
-    def _connect(self) -> Any:  # has only the part of a socket that the redis library uses
+    def _connect(self) -> Any:  # only the part of a socket that the redis library uses
         inherited: Any = super()
         return _Socket(Connecting(inherited._connect).wait(time_left(None)))
 

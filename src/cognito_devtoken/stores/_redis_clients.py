@@ -1,7 +1,8 @@
 """
 The clients of a RedisStore: made from a URL, or passed by the user.
 
-A client of the user must have short time-outs and must not retry, because callers wait for it.
+A client that the user passes must have short time-outs and must not retry, because callers wait for
+it.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from ._connection import CONNECTIONS
 from ._redis_url import fault_of, fault_of_values
 
 
-# How long an operation may take, in seconds: a hundred times what it takes within one network.
+# How long an operation may take, in seconds: a hundred times as long as it takes within a network.
 LIMIT = 0.1
 # The longest limit that users may set, in seconds: callers would notice longer waits.
 LONGEST = 1.0
@@ -46,8 +47,11 @@ def client_of(url: Secret) -> Any:
         try:
             client = _from_url(url.reveal())
             fault = fault_of_values(url.reveal(), client)
-        except (TypeError, ValueError, redis.RedisError):  # not shown: it may quote the password
-            fault = "has an option that cannot be read", "Give it a value of the type it needs."
+        except (TypeError, ValueError, redis.RedisError):  # hidden: it may quote the password
+            fault = (
+                "has an option that cannot be read",
+                "Give each option in the URL a value of the type that it needs.",
+            )
     if fault is None:
         return client
     del client  # its repr shows the password
@@ -65,13 +69,13 @@ def _from_url(url: str) -> Any:
 
 
 def check_client(client: Any) -> None:
-    """Refuse a client that is of another class, makes callers wait, or decodes responses."""
+    """Refuse a client that has the wrong class, makes callers wait, or decodes responses."""
     if any(kind.__module__.partition(".")[0] == "fakeredis" for kind in type(client).__mro__):
         del client
         raise ConfigurationError(
             "The client of a RedisStore must not be fakeredis.",
-            hint="In a test, pass store=MemoryStore() of cognito_devtoken.testing to the sessions: "
-            "it needs no Redis.",
+            hint="In a test, pass store=MemoryStore() to the sessions. It is in "
+            "cognito_devtoken.testing, and needs no Redis.",
         )
     if not isinstance(client, redis.Redis | RedisCluster):
         kind = f"{type(client).__module__}.{type(client).__qualname__}".removeprefix("builtins.")
@@ -107,13 +111,13 @@ def check_client(client: Any) -> None:
 
 
 def _retries(client: Any) -> int:
-    """Return how often a client retries; 0 if redis is older than 6, which does not say."""
+    """Return how often a client retries; 0 if the redis library cannot tell (before 6.0)."""
     ask = getattr(_arguments(client).get("retry"), "get_retries", None)
     return int(ask()) if ask else 0
 
 
 def _sentinels(client: Any) -> Iterable[Any]:
-    """Return the clients through which a client asks its Sentinels; they have own time-outs."""
+    """Return a client's own clients for its Sentinels, which have time-outs of their own."""
     pool = getattr(client, "connection_pool", None)  # a cluster has none
     sentinels: Iterable[Any] = getattr(getattr(pool, "sentinel_manager", None), "sentinels", ())
     return sentinels

@@ -1,5 +1,5 @@
 """
-What to do about an error of a Redis server, by its class.
+What to do about an error of a Redis server, by the class of the error.
 
 Law of this module: a hint is a fixed text, because the message of an error may quote what was sent.
 """
@@ -12,8 +12,8 @@ from contextlib import contextmanager
 
 
 _TLS = (
-    "Use rediss:// for TLS and redis:// without; for a certificate authority of your own, add "
-    "?ssl_ca_certs=PATH to the URL."
+    "Begin the store's URL with rediss:// for TLS, or with redis:// without TLS. If you use your "
+    "own certificate authority, add ?ssl_ca_certs=PATH to the URL."
 )
 _AUTHENTICATION = (
     "Check the user and the password of the store: redis://USER:PASSWORD@HOST, or "
@@ -25,26 +25,27 @@ _HINTS: Mapping[str, str] = {
     "AuthenticationError": _AUTHENTICATION,
     "AuthenticationWrongNumberOfArgsError": _AUTHENTICATION,
     "NoPermissionError": (
-        "Allow the store's user (ACL SETUSER) the commands that the page 'Share tokens in a "
-        "fleet' lists, on names that begin with the store's prefix."
+        "Use ACL SETUSER to allow the store's user the commands that the page 'Share tokens in a "
+        "fleet' lists, for names that begin with the store's prefix."
     ),
     "OutOfMemoryError": (
         "Give the server more memory, or set its maxmemory-policy to volatile-ttl."
     ),
     "ReadOnlyError": (
-        "Connect to the primary: this server is a replica, which cannot be written to."
+        "Connect to the primary, because this server is a replica, which refuses writes."
     ),
     "MovedError": (
-        "This server belongs to a cluster: pass client=RedisCluster(host=HOST, **BOUNDED) "
-        "instead of a URL."
+        "Pass client=RedisCluster(host=HOST, **BOUNDED) instead of a URL, because this server "
+        "belongs to a cluster."
     ),
     "ResponseError": (
-        "Check that the server is Redis 5 or later, or Valkey, and has the database in the URL."
+        "Check that the server is Valkey, or Redis 5 or later, and that it has the database "
+        "whose number is in the URL."
     ),
     "InvalidResponse": f"Check that a Redis server answers at this address. {_TLS}",
     "TimeoutError": (
-        "Use a server in the same network, which answers within the store's timeout of 100 ms, "
-        "or raise the timeout."
+        "Use a server in the same network, so that it answers within the store's timeout (by "
+        "default 100 ms), or raise the timeout."
     ),
 }
 # If a script fails, the error is always a ResponseError. Its text shows what kind of error it is.

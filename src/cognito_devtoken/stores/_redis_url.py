@@ -1,8 +1,8 @@
 """
 Which Redis URLs the store accepts, and what to do about the others.
 
-This module also refuses URLs that the redis library accepts, but reads differently from what their
-author meant, or rejects only when they are used.
+This module also refuses URLs that the redis library would misunderstand, and URLs that the redis
+library would refuse only when they are used.
 
 Law of this module: no message shows a part of a URL that may belong to a password.
 """
@@ -17,25 +17,25 @@ from redis import RedisError
 
 
 _SCHEME = "must begin with redis://, rediss:// or unix://"
-_BEGIN = "Begin it with redis://, or with rediss:// for TLS."
-_OWN = "Make your own client, with **BOUNDED of this module, and pass it as client."
+_BEGIN = "Begin the URL with redis://, or with rediss:// for TLS."
+_OWN = "Make a client with **cognito_devtoken.stores.redis.BOUNDED, and pass it as client=."
 # What to do about a URL, by its scheme.
 _OTHER_SCHEMES = {
-    "valkey": "Begin it with redis://: Valkey has the same protocol.",
-    "valkeys": "Begin it with rediss://: Valkey has the same protocol.",
+    "valkey": "Begin the URL with redis://, because Valkey uses the same protocol.",
+    "valkeys": "Begin the URL with rediss://, because Valkey uses the same protocol.",
     "redis-cluster": f"A URL cannot name a cluster. {_OWN}",
     "rediss-cluster": f"A URL cannot name a cluster. {_OWN}",
     "redis+cluster": f"A URL cannot name a cluster. {_OWN}",
     "redis+sentinel": f"A URL cannot name a Sentinel. {_OWN}",
     "rediss+sentinel": f"A URL cannot name a Sentinel. {_OWN}",
     "sentinel": f"A URL cannot name a Sentinel. {_OWN}",
-    "redis+socket": "Begin it with unix://.",
+    "redis+socket": "Begin the URL with unix://.",
 }
 _PORT = "must have a port from 1 to 65535", "Write the port as a number, such as :6379."
 _SPECIAL = (
     "must not have /, # or ? in its password",
-    "Percent-encode the password, with urllib.parse.quote(password, safe=''): / becomes %2F, "
-    "# %23, ? %3F, @ %40.",
+    "Percent-encode the password with urllib.parse.quote(password, safe=''), so that / becomes "
+    "%2F, # becomes %23, ? becomes %3F, and @ becomes %40.",
 )
 _DATABASE = re.compile(r"/?[0-9]*")
 
@@ -73,7 +73,7 @@ def _fault_of_options(query: str) -> Fault | None:
     if "decode_responses" in names:
         return (
             "must not have the option decode_responses",
-            "Remove decode_responses: the store reads bytes.",
+            "Remove decode_responses from the URL, because the store reads bytes.",
         )
     return None
 
@@ -87,7 +87,9 @@ def fault_of_values(url: str, client: Any) -> Fault | None:
                 pool.connection_class(**{name: pool.connection_kwargs[name]})
             except (TypeError, ValueError, RedisError):
                 hint = (
-                    "Options that begin with ssl_ need rediss://." if name[:4] == "ssl_" else None
+                    "Begin the URL with rediss://: ssl_ options need it."
+                    if name[:4] == "ssl_"
+                    else None
                 )
                 return f"has an invalid option: {name}", hint
     return None

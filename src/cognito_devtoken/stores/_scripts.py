@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 
 class Script(NamedTuple):
-    """A script, and the digest by which a server finds a script that it has run before."""
+    """A script, and the digest by which a server finds the script once it has run it."""
 
     text: str
     sha: str
@@ -33,14 +33,15 @@ _IF_OWNER = "if redis.call('GET', KEYS[2]) == ARGV[1] then return redis.call({})
 RENEW = Script.of(_IF_OWNER.format("'PEXPIRE', KEYS[2], ARGV[2]"))
 _FREE = _IF_OWNER.format("'DEL', KEYS[2]")
 RELEASE = Script.of(_FREE)
-# PEXPIREAT takes an instant by the server's clock. A command that arrives late must not make a
-# token look younger, as it would with a number of seconds.
+# PEXPIREAT takes an instant by the server's clock. With a number of seconds instead, a command that
+# arrives late would make the token look younger than it is.
 WRITE = Script.of(
     f"redis.call('SET', KEYS[1], ARGV[2]) redis.call('PEXPIREAT', KEYS[1], ARGV[3]) {_FREE}"
 )
 # The log is a list of messages, and a hash with the log's id and the position of the last message.
 # If one of them was deleted, damaged or evicted, the other is useless, and the log starts anew. A
-# message longer than any of ours is returned as an empty text, so that hosts can read on behind it.
+# message longer than any of ours is returned as an empty text, so that hosts can read the messages
+# after it.
 _LOG = """
 local head, list = KEYS[1], KEYS[2]
 for name, kind in pairs({[head] = 'hash', [list] = 'list'}) do

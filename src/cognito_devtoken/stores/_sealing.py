@@ -1,8 +1,9 @@
 """
 How a token is sealed before it is stored, and under which name it is stored.
 
-Laws of this module: a store sees neither a secret nor an id. A value cannot be opened if one bit of
-it was changed, if it was sealed for another cache key, or if this host lacks its sealing key.
+Laws of this module: a store sees neither a secret nor an id. A value cannot be opened if any bit of
+it was changed, if it was sealed for another cache key, or if this host lacks the key that sealed
+it.
 
 ::
 
@@ -41,9 +42,9 @@ _HINT = "Make a key with cognito-devtoken store-key."
 
 KeySource = str | Path | Iterable[str] | Callable[[], "str | Iterable[str]"]
 """
-Where keys come from: text, with keys separated by commas or white space; ``file:`` and the path
-of a file with such text, or its :class:`~pathlib.Path`; several texts; or a function that returns
-text or texts, such as a call to a secrets manager.
+Where keys come from: text with keys separated by commas or white space; a file with such text, as
+``file:PATH`` or as a :class:`~pathlib.Path`; an iterable of keys; or a function that returns such
+text or an iterable of keys, for example by a call to a secrets manager.
 """
 
 
@@ -74,8 +75,8 @@ class StoreKeys(NeverPickled):
     the new key to the front. Remove the old key once the longest-lived token has expired.
 
     Args:
-        source: Where the keys come from, each 32 random bytes in URL-safe base64. They are
-            read once.
+        source: Where the keys come from. Each key is 32 random bytes in URL-safe base64. The source
+            is read once.
 
     Raises:
         ConfigurationError: If the source has no key or a malformed one, if its file cannot be
@@ -85,7 +86,7 @@ class StoreKeys(NeverPickled):
     __slots__ = ("_by_id", "_keys")
 
     def __init__(self, source: KeySource) -> None:
-        self._keys: list[_Key] = []  # for the repr, in case of an error
+        self._keys: list[_Key] = []  # for the repr, if an error is raised
         _require_cryptography()
         try:
             self._keys = [_derive(key) for key in _read(source)]
@@ -125,8 +126,8 @@ class StoreKeys(NeverPickled):
         Open a value that was sealed for the same digest.
 
         Raises:
-            CannotOpenError: If the value was sealed for another digest, or with a key that is not
-                among these, or if it was changed.
+            CannotOpenError: If the value was sealed for another digest or with another key, or if
+                it was changed.
         """
         from cryptography.exceptions import InvalidTag
 
@@ -138,7 +139,7 @@ class StoreKeys(NeverPickled):
             raise CannotOpenError("unknown key")
         try:
             return key.cipher.decrypt(rest[:_NONCE_BYTES], rest[_NONCE_BYTES:], head + digest)
-        except (InvalidTag, ValueError):  # ValueError: it is too short to have a nonce
+        except (InvalidTag, ValueError):  # ValueError: too short to have a nonce
             raise CannotOpenError("altered or moved") from None
 
     def __repr__(self) -> str:
@@ -148,7 +149,8 @@ class StoreKeys(NeverPickled):
 class PlainText:
     """
     No sealing: anyone who can read the store can read every token, and anyone who can write to it
-    chooses which tokens are handed out. For tests, and for a store that no one else can reach.
+    chooses which tokens are handed out. Use it only for tests, or for a store that no one else can
+    reach.
     """
 
     ids: tuple[str, ...] = ("0" * 2 * _ID_BYTES,)
@@ -187,7 +189,7 @@ def _read(source: object) -> list[bytes]:
             source = source.read_text("utf-8-sig")  # some editors write a byte order mark
         except (OSError, UnicodeError) as error:
             failed = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        if failed:  # outside the handler: the context of a UnicodeError would hold the keys
+        if failed:  # outside the handler, whose UnicodeError holds the keys
             raise ConfigurationError(
                 f"Cannot read the store's keys from {source}: {failed}.",
                 hint="Make the file with cognito-devtoken store-key --output-file PATH, as the "

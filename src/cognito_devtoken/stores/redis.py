@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 __all__ = ["BOUNDED", "RedisStore"]
 
 _now = SYSTEM_CLOCK.monotonic
-# How many seconds a reading of the server's clock is used.
+# For how many seconds a reading of the server's clock is used.
 _CLOCK_AGE = 60.0
 # How many messages of the log are read at once.
 _PAGE = 500
@@ -50,8 +50,8 @@ _PAGE = 500
 BOUNDED: Mapping[str, Any] = TIME_LIMITS
 """
 Arguments for your own client, such as ``RedisCluster(host=…, **BOUNDED)``. They keep callers from
-waiting for a server that does not answer. A Sentinel needs them for the Sentinel servers, too:
-``Sentinel(…, sentinel_kwargs=BOUNDED, **BOUNDED)``.
+waiting for a server that does not answer. With Sentinel, the connections to the Sentinel servers
+need them, too: ``Sentinel(…, sentinel_kwargs=BOUNDED, **BOUNDED)``.
 """
 
 
@@ -72,7 +72,7 @@ class _ServerClock(NamedTuple):
         """
         Return what the server's clock shows at an instant of our clock, in milliseconds.
 
-        The result may be too low by the time that the response was under way.
+        The result may be too low, by at most as long as the response took to arrive.
         """
         return int((self.shown + instant - self.read_at) * 1000)
 
@@ -99,8 +99,8 @@ class RedisStore:
             ``redis.Redis.from_url()`` takes them.
 
         client: Your own client instead of *url*: a ``redis.Redis``, which may come from a
-            Sentinel, or a ``redis.RedisCluster``. The store does not close it. It needs short
-            time-outs, so make it with :data:`BOUNDED`.
+            Sentinel, or a ``redis.RedisCluster``. The store does not close this client. The client
+            needs short time-outs, so make it with :data:`BOUNDED`.
 
         keys: The keys that seal the tokens: see :class:`~cognito_devtoken.stores.StoreKeys`.
 
@@ -144,7 +144,7 @@ class RedisStore:
         prefix: str = "cognito-devtoken",
         timeout: Seconds = LIMIT,
     ) -> None:
-        self._closed = True  # until it is open
+        self._closed = True  # until the store is open
         check_kind("plain_text", plain_text, bool)
         check_kind("prefix", prefix, str)
         # With {} in the prefix, a cluster would ignore the braces that keep names on one node.
@@ -255,13 +255,13 @@ class RedisStore:
         with within(self._timeout), explained():
             try:
                 return self._client.evalsha(script.sha, *arguments)
-            except NoScriptError:  # the first time on a server, and after its restart
+            except NoScriptError:  # the server has not run the script since it started
                 return self._client.eval(script.text, *arguments)
 
     def _stored(self, name: str, value: Any, remaining: Any, clock: Any) -> Stored | None:
         self._look.clock = _ServerClock(int(clock[0]) + int(clock[1]) / 1e6, _now())
         self._look.name = name
-        if value is None or remaining < 0:  # negative: it never expires, so we did not write it
+        if value is None or remaining < 0:  # negative: it never expires, so it is not ours
             return None
         return Stored(value, remaining / 1000)
 
@@ -272,11 +272,11 @@ class RedisStore:
             self._client.close()
 
     def _before_fork(self) -> None:
-        """Do nothing: a child inherits nothing that may be half done."""
+        """Do nothing, because a child inherits no change that may be half done."""
 
     def _after_fork(self, *, in_child: bool) -> None:
         if in_child and self._url is not None:
-            # The client of the parent: its connections stay open, and are never used here.
+            # Keep the parent's client, so that its connections stay open; they are not used here.
             self._inherited = self._client
             self._client = client_of(self._url)
 

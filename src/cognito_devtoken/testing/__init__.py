@@ -14,6 +14,6 @@ from ._tokens import make_token
 
 __all__ = ["FakeFetcher", "ManualClock", "MemoryStore", "TokenStoreContract", "make_token"]
 
-# Where users import them from, as repr(), help() and tracebacks show it.
+# So repr(), help() and tracebacks show where users import these from.
 for _public in (FakeFetcher, ManualClock, MemoryStore, TokenStoreContract, make_token):
     _public.__module__ = __name__

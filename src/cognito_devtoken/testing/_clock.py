@@ -38,8 +38,8 @@ class ManualClock:
 
     def freeze(self, duration: Seconds) -> None:
         """
-        Let time pass while the process is frozen, as between two requests to a function: the
-        wall clock moves, the monotonic clock does not.
+        Let time pass while the process is frozen, as a serverless function is between two requests:
+        the wall clock moves, the monotonic clock does not.
         """
         self._wall += as_seconds("duration", duration)
 

@@ -1,4 +1,4 @@
-"""AWS credentials in the shape of real ones, which AWS does not accept."""
+"""AWS credentials that look like real ones, but that AWS does not accept."""
 
 from __future__ import annotations
 

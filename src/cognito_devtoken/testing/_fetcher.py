@@ -22,14 +22,14 @@ class FakeFetcher:
 
     Every token is different, even for the same request. The identity depends only on the pool
     and the logins. The ``iat`` of these tokens has fractions of a second, so a session relies on
-    their full lifetime. Cognito's tokens have whole seconds, so a session relies on a second less.
-    Credentials live for an hour, or for the duration of the role.
+    their full lifetime. Cognito rounds ``iat`` down to a whole second, so a session relies on a
+    second less. Credentials live for an hour, or for the *duration* of an AssumeRole.
 
     Args:
         clock: Dates the tokens; None uses this machine's clocks.
 
         lifetime: How long the tokens live, in seconds or as a timedelta; None uses the duration
-            of each request, or 900 s if it has none.
+            of each request, or 900 s if the request has none.
 
     Attributes:
         calls: The requests so far, in order.
@@ -46,7 +46,7 @@ class FakeFetcher:
     exchanges: list[tuple[OpenIdToken, str | AssumeRole | None]]
     exchange_error: Exception | None
     # How many seconds a call is held at most. If a test holds calls and then calls fetch() itself,
-    # it fails instead of hanging.
+    # the test fails instead of hanging.
     _longest = 60.0
 
     def __init__(self, clock: Clock | None = None, *, lifetime: Seconds | None = None) -> None:

@@ -13,7 +13,7 @@ from ..typing import TokenStore
 _SOON = 0.05
 # How many seconds such a test waits before it fails.
 _PATIENCE = 60.0
-# How many seconds values and locks live that must not expire in a test, however slow the machine.
+# How many seconds values and locks live if they must not expire in a test, even on a slow machine.
 _LONG = 600.0
 
 
@@ -31,7 +31,7 @@ class TokenStoreContract:
     """
 
     def open_store(self) -> TokenStore:
-        """Return a store. All stores that it returns share their contents."""
+        """Return a store. All stores that this method returns share their contents."""
         raise NotImplementedError
 
     def test_a_value_is_read_unchanged_with_its_remaining_life(self) -> None:
@@ -105,7 +105,7 @@ class TokenStoreContract:
             claimed = time.monotonic()
             if store.renew(name, "me", _LONG):
                 break
-            seconds *= 2  # it had expired before this machine renewed it
+            seconds *= 2  # the lock had expired before this machine renewed it
         _until(lambda: time.monotonic() - claimed > seconds)
         assert not store.claim(name, "you", _LONG)[0]
         assert store.renew(name, "me", _SOON) is True
@@ -137,7 +137,7 @@ class TokenStoreContract:
         assert store.release(name, "me") is False
         assert store.renew(name, "me", _LONG) is False
         assert store.write(name, b"value", lambda: _LONG, "me") is False
-        assert not store.claim(name, "me", _LONG)[0], "it has another owner now"
+        assert not store.claim(name, "me", _LONG)[0], "the lock has another owner now"
 
     def test_a_value_expires_counted_from_when_its_remaining_life_was_asked_for(self) -> None:
         store, name = self.open_store(), token_hex(32)
@@ -185,7 +185,7 @@ class TokenStoreContract:
         assert another != log
         assert position == 1
         assert self.open_store().published(None, _LONG) == (another, [(1, b"two")])
-        assert store.publish(b"three", _LONG, 1000, log) == (another, 2), "it was ended before"
+        assert store.publish(b"three", _LONG, 1000, log) == (another, 2), "that log has ended"
 
     def test_only_a_later_position_of_the_same_log_replaces_a_mark(self) -> None:
         store, one, two = self.open_store(), token_hex(32), token_hex(32)

@@ -31,7 +31,7 @@ def make_token(
     Args:
         user_id: Whose token it is.
 
-        lifetime: How long it lives from now on, in seconds or as a timedelta; None is 900 s.
+        lifetime: How long the token lives, in seconds or as a timedelta; None means 900 s.
 
         clock: Dates and ages the token; None uses this machine's clocks.
 
@@ -60,10 +60,10 @@ def token_for(
         "aud": pool_id,
         "amr": amr,
         "iss": cognito_names(request.region).issuer,
-        # Exact. Cognito's iat is a whole second, because of which a session takes off a second.
+        # Not rounded. Cognito rounds iat down to a whole second, so a session subtracts a second.
         "iat": float(sent.wall),
         "exp": sent.wall + seconds,
-        "jti": serial,  # makes every token different; Cognito has no jti
+        "jti": serial,  # makes every token different; Cognito's tokens have no jti
     }
     header = {"kid": f"{request.region}-0", "typ": "JWS", "alg": "RS512"}
     token = f"{_segment(header)}.{_segment(claims)}.{'A' * 342}"

@@ -2,9 +2,9 @@
 One adapter per framework: how to make, run and query an application.
 
 test_frameworks.py tests the promises that several frameworks share, against the protocols below.
-An adapter's application has one route, ``GET /<user_id>``, which returns the user's token, and,
-if the framework has WebSockets, ``/ws``, which answers a user id with a token. Its errors become
-problem details if the integration offers that.
+An adapter's application has two routes: ``GET /<user_id>`` returns the user's token, and
+``GET /credentials/<user_id>`` their AWS credentials. If the framework has WebSockets, ``/ws``
+answers a user id with a token. Errors become problem details if the integration offers that.
 """
 
 import json
@@ -53,7 +53,8 @@ class SocketClosedError(Exception):
 class Client(Protocol):
     """Sends requests to a running application."""
 
-    def get(self, user_id: str) -> Answer: ...
+    def get(self, path: str) -> Answer:
+        """Send a request to a path, which is written without its first slash."""
 
     def talk(self, user_id: str) -> Any:
         """Send a message to the WebSocket and return the answer."""
@@ -68,8 +69,8 @@ class AsgiClient:
     _reason: str
     """The exception's attribute for the reason."""
 
-    def get(self, user_id: str) -> Answer:
-        response = self._client.get(f"/{user_id}")
+    def get(self, path: str) -> Answer:
+        response = self._client.get(f"/{path}")
         return Answer(response.status_code, response.headers, response.text)
 
     def talk(self, user_id: str) -> Any:

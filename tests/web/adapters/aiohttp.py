@@ -22,27 +22,32 @@ async def get(request: web.Request) -> web.Response:
     return web.json_response((await session.get_token(request.match_info["user_id"])).to_aws())
 
 
+async def get_credentials(request: web.Request) -> web.Response:
+    session = await svcs.aiohttp.aget(request, AsyncTokenSession)
+    return web.json_response((await session.get_credentials(request.match_info["user_id"])).to_js())
+
+
 class _Client:
     def __init__(self, loop: asyncio.Runner, app: web.AppRunner) -> None:
         self._loop, self._app = loop, app
 
-    def get(self, user_id: str) -> Answer:
-        return self._loop.run(self._get(user_id))
+    def get(self, path: str) -> Answer:
+        return self._loop.run(self._get(path))
 
-    async def _get(self, user_id: str) -> Answer:
+    async def _get(self, path: str) -> Answer:
         assert self._app.server
         accepted, connected = socket.socketpair()
         accepted.setblocking(False)
         loop = asyncio.get_running_loop()
         await loop.connect_accepted_socket(self._app.server, accepted)
-        return await asyncio.to_thread(_ask, connected, user_id)
+        return await asyncio.to_thread(_ask, connected, path)
 
 
-def _ask(connected: socket.socket, user_id: str) -> Answer:
+def _ask(connected: socket.socket, path: str) -> Answer:
     connection = HTTPConnection("127.0.0.1")
     connection.sock = connected
     try:
-        connection.request("GET", f"/{user_id}", headers={"Connection": "close"})
+        connection.request("GET", f"/{path}", headers={"Connection": "close"})
         response = connection.getresponse()
         return Answer(response.status, response.headers, response.read().decode())
     finally:
@@ -58,6 +63,7 @@ class Aiohttp(Factories):
         registry = svcs.aiohttp.get_registry(app)
         register(registry, *([session_factory] if session_factory else []), **options)
         app.add_routes([web.get("/{user_id}", get)])
+        app.add_routes([web.get("/credentials/{user_id}", get_credentials)])
         return app
 
     def app_from_environment(self) -> Any:

@@ -25,7 +25,20 @@ async def get_async(request: HttpRequest, user_id: str) -> JsonResponse:
     return JsonResponse((await get_async_session().get_token(user_id)).to_aws())
 
 
-urlpatterns = [path("<user_id>", get), path("async/<user_id>", get_async)]
+def get_credentials(request: HttpRequest, user_id: str) -> JsonResponse:
+    return JsonResponse(get_session().get_credentials(user_id).to_js())
+
+
+async def get_credentials_async(request: HttpRequest, user_id: str) -> JsonResponse:
+    return JsonResponse((await get_async_session().get_credentials(user_id)).to_js())
+
+
+urlpatterns = [
+    path("<user_id>", get),
+    path("credentials/<user_id>", get_credentials),
+    path("async/<user_id>", get_async),
+    path("async/credentials/<user_id>", get_credentials_async),
+]
 MIDDLEWARE = ["cognito_devtoken.django.middleware.DevTokenErrorMiddleware"]
 COMPLETE = {"IDENTITY_POOL_ID": POOL_ID, "DEVELOPER_PROVIDER": PROVIDER}
 
@@ -40,13 +53,13 @@ settings.configure(
 django.setup()
 
 
-def ask(user_id: str) -> Any:
-    return Client(raise_request_exception=False).get(f"/{user_id}")
+def ask(address: str) -> Any:
+    return Client(raise_request_exception=False).get(f"/{address}")
 
 
-def ask_async(user_id: str) -> Any:
+def ask_async(address: str) -> Any:
     async def one() -> Any:
-        return await AsyncClient(raise_request_exception=False).get(f"/async/{user_id}")
+        return await AsyncClient(raise_request_exception=False).get(f"/async/{address}")
 
     return asyncio.run(one())
 
@@ -55,8 +68,8 @@ class _Client:
     def __init__(self, ask: Callable[[str], Any]) -> None:
         self._ask = ask
 
-    def get(self, user_id: str) -> Answer:
-        response = self._ask(user_id)
+    def get(self, path: str) -> Answer:
+        response = self._ask(path)
         return Answer(response.status_code, response.headers, response.content.decode())
 
 

@@ -17,6 +17,7 @@ def make(**config: Any) -> Flask:
     app = Flask(__name__)
     app.config |= config
     app.add_url_rule("/<user_id>", view_func=get)
+    app.add_url_rule("/credentials/<user_id>", view_func=get_credentials)
     return app
 
 
@@ -24,13 +25,17 @@ def get(user_id: str) -> dict[str, str]:
     return current_session().get_token(user_id).to_aws()
 
 
+def get_credentials(user_id: str) -> dict[str, str]:
+    return current_session().get_credentials(user_id).to_js()
+
+
 class _Client:
     def __init__(self, app: Flask) -> None:
         self.app: Flask | None = app
 
-    def get(self, user_id: str) -> Answer:
+    def get(self, path: str) -> Answer:
         assert self.app
-        response = self.app.test_client().get(f"/{user_id}")
+        response = self.app.test_client().get(f"/{path}")
         return Answer(response.status_code, response.headers, response.text)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import litestar
 from litestar import Litestar, WebSocket
-from litestar.di import NamedDependency
+from litestar.di import NamedDependency, Provide
 from litestar.exceptions import WebSocketDisconnect
 from litestar.params import FromPath
 from litestar.testing import TestClient
@@ -16,11 +16,12 @@ from litestar.testing import TestClient
 import cognito_devtoken
 import cognito_devtoken.testing
 from adapters import AsgiClient, Factories
-from cognito_devtoken.litestar import DevTokenPlugin, exception_handlers
+from cognito_devtoken.litestar import DevTokenPlugin, credentials_for, exception_handlers
 
 
 if TYPE_CHECKING:
     from cognito_devtoken import AsyncTokenSession
+    from cognito_devtoken.credentials import AwsCredentials
     from cognito_devtoken.testing import FakeFetcher
 
 
@@ -29,6 +30,18 @@ async def get(
     user_id: FromPath[str], token_session: NamedDependency[AsyncTokenSession]
 ) -> dict[str, str]:
     return (await token_session.get_token(user_id)).to_aws()
+
+
+async def user_of_path(name: FromPath[str]) -> str:
+    return name
+
+
+@litestar.get(
+    "/credentials/{name:str}",
+    dependencies={"user_id": Provide(user_of_path), "credentials": Provide(credentials_for())},
+)
+async def get_credentials(credentials: NamedDependency[AwsCredentials]) -> dict[str, str]:
+    return credentials.to_js()
 
 
 @litestar.websocket("/ws")
@@ -43,7 +56,7 @@ async def talk(
 
 def app_of(plugin: DevTokenPlugin | None, **options: Any) -> Litestar:
     return Litestar(
-        [get, talk],
+        [get, get_credentials, talk],
         plugins=[plugin] if plugin else [],
         exception_handlers=exception_handlers,
         openapi_config=None,

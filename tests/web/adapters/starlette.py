@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import FastAPI, WebSocket
+from fastapi import Depends, FastAPI, WebSocket
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -14,8 +14,16 @@ from starlette.websockets import WebSocketDisconnect
 
 from adapters import AsgiClient, Factories
 from cognito_devtoken import AsyncTokenSession, fastapi, starlette
-from cognito_devtoken.fastapi import TokenSessionDep
+from cognito_devtoken.credentials import AwsCredentials
+from cognito_devtoken.fastapi import TokenSessionDep, credentials_for
 from cognito_devtoken.testing import FakeFetcher
+
+
+async def user_of_path(user_id: str) -> str:
+    return user_id
+
+
+CredentialsDep = Annotated[AwsCredentials, Depends(credentials_for(user_of_path))]
 
 
 def fastapi_app(**options: Any) -> FastAPI:
@@ -24,6 +32,10 @@ def fastapi_app(**options: Any) -> FastAPI:
     @app.get("/{user_id}")
     async def get(user_id: str, session: TokenSessionDep) -> dict[str, str]:
         return (await session.get_token(user_id)).to_aws()
+
+    @app.get("/credentials/{user_id}")  # noqa: FAST003  # a dependency takes it
+    async def get_credentials(credentials: CredentialsDep) -> dict[str, str]:
+        return credentials.to_js()
 
     @app.websocket("/ws")
     async def talk(websocket: WebSocket, session: TokenSessionDep) -> None:
@@ -40,13 +52,22 @@ def starlette_app(**options: Any) -> Starlette:
         token = await session.get_token(request.path_params["user_id"])
         return JSONResponse(token.to_aws())
 
+    async def get_credentials(request: Request) -> JSONResponse:
+        session = starlette.get_token_session(request)
+        credentials = await session.get_credentials(request.path_params["user_id"])
+        return JSONResponse(credentials.to_js())
+
     async def talk(websocket: WebSocket) -> None:
         session = starlette.get_token_session(websocket)
         await websocket.accept()
         token = await session.get_token(await websocket.receive_text())
         await websocket.send_json(token.to_aws())
 
-    routes = [Route("/{user_id}", get), WebSocketRoute("/ws", talk)]
+    routes = [
+        Route("/{user_id}", get),
+        Route("/credentials/{user_id}", get_credentials),
+        WebSocketRoute("/ws", talk),
+    ]
     handlers = starlette.exception_handlers
     return Starlette(routes=routes, exception_handlers=handlers, **options)
 

@@ -1,6 +1,6 @@
 """
 The input of the command line: options, parameters, shorthand, files, skeletons.
 
-It may import values, exceptions and helpers of the command line, but not the client or the
-sessions. Only the commands import it.
+This package may import values, exceptions and helpers of the command line, but not the client or
+the sessions. Only the commands import it.
 """

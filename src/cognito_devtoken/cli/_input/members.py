@@ -17,7 +17,7 @@ from .sources import BINARY_FILE, FILE, load, load_or_read, unusable
 
 
 _REQUIRED = ("identity_pool_id", "logins")
-# As the API names and orders them.
+# The parameters, as the API names and orders them.
 _NAMES = {
     "identity_pool_id": "IdentityPoolId",
     "identity_id": "IdentityId",
@@ -53,7 +53,8 @@ def add_arguments(parser: Parser) -> None:
 
 def read(arguments: argparse.Namespace, *, is_complete: bool = True) -> dict[str, Any]:
     """
-    Return the members of the request. Other arguments override ``--cli-input-``.
+    Return the members of the request. Other arguments override ``--cli-input-json`` and
+    ``--cli-input-yaml``.
 
     Args:
         arguments: The parsed command line.
@@ -61,7 +62,7 @@ def read(arguments: argparse.Namespace, *, is_complete: bool = True) -> dict[str
         is_complete: Whether to require the parameters that the operation requires.
 
     Raises:
-        ParameterError: If an argument cannot be read, or a required one is missing.
+        ParameterError: If an argument cannot be read, or a required argument is missing.
     """
     inputs = [name for name in ("json", "yaml") if _input(arguments, name) is not None]
     if is_complete and not inputs:
@@ -92,7 +93,7 @@ def _require(arguments: argparse.Namespace) -> None:
 
 
 def violations(members: Mapping[str, Any]) -> list[Violation]:
-    """Return all limits that the members violate, including those the AWS CLI does not check."""
+    """Return all limits that the members violate, even limits that the AWS CLI does not check."""
     nulls = [
         Violation(member, "must not be null")
         for name, member in _NAMES.items()

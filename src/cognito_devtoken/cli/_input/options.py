@@ -124,13 +124,13 @@ class Options:
 
         verify: The ``verify`` of botocore: False, a path, or None.
 
-        output: One of :data:`OUTPUTS`; None leaves it to environment and profile.
+        output: One of :data:`OUTPUTS`; None leaves it to the environment and the profile.
 
         query: Which part of the response to print; None prints all.
 
         profile: A profile of the AWS configuration files; None leaves it to botocore.
 
-        region: The region to call; None uses the pool's.
+        region: The region to call; None uses the pool's region.
 
         color: ``on``, ``off`` or ``auto``.
 
@@ -179,8 +179,8 @@ class Options:
         """
         Return the region to call for a pool, which exists only in its own region.
 
-        If the pool id does not begin with a region, this is ``AWS_REGION``; without that variable,
-        None leaves the region to botocore.
+        If the pool id does not begin with a region, return ``AWS_REGION``. If that variable is not
+        set, either, return None, so that botocore chooses the region.
         """
         if self.region:
             return self.region

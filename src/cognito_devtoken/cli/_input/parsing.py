@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 from .._errors import PROG, ParameterError
 
 
-# The end of a message of argparse, from where it quotes a value.
+# The end of a message of argparse, from the point where the message quotes a value.
 _VALUE = re.compile(r"(invalid \w+ value|ignored explicit argument).*", re.DOTALL)
 
 
@@ -31,7 +31,7 @@ class Parser(argparse.ArgumentParser):
         raise ParameterError(_without_values(message), f"See '{self.prog} --help'.")
 
     def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
-        # Flush here. If writing the help or the version fails, it could not be reported later.
+        # Flush here, because a failure to write the help or the version cannot be reported later.
         print(end="", flush=True)
         super().exit(status, message)
 
@@ -93,7 +93,7 @@ def _wrapped(text: str, width: int, margin: str = "") -> list[str]:
     )
 
 
-# The order of the groups in the help of a command; others come first.
+# The order of the groups in the help of a command; all other groups come first.
 REQUIRED, PARAMETERS, OPTIONS, GLOBALS, WITHOUT_EFFECT = _ORDER = (
     "required parameters",
     "parameters",
@@ -139,7 +139,7 @@ class CommandParser(Parser):
         Read the arguments into the namespace.
 
         Raises:
-            ParameterError: If an argument is not one of the command's.
+            ParameterError: If the command does not have such an argument.
         """
         rest = list(arguments)
         if self._globals:
@@ -196,7 +196,7 @@ def _flags(unknown: Sequence[str]) -> list[str]:
 
 
 def in_option_spelling(message: str, arguments: argparse.Namespace) -> str:
-    """Return a message that begins with the name of an argument; spell it like its option."""
+    """Return the message. If it begins with the name of an argument, spell that like its option."""
     name, space, rest = message.partition(" ")
     option = f"--{name.replace('_', '-')}" if hasattr(arguments, name) else name
     return f"{option}{space}{rest}"

@@ -19,11 +19,12 @@ _QUOTED = {
     '"': re.compile(r'"((?:\\"|[^"])*)"'),
     "'": re.compile(r"'((?:\\'|[^'])*)'"),
 }
-# How an unquoted value starts; the first value as a whole; and a later value as a whole.
+# The start of an unquoted value, the whole of the first value, and the whole of a later value.
 _START = r"""(?:\\,|[^\x00-\x20"',=\[{])"""
 _FIRST = re.compile(_START + r"""(?:\\,|[^\x00-\x08\x0e-\x1b"',\]}])*""")
 _LATER = re.compile(_START + r"""(?:\\,|[^\x00-\x08\x0e-\x1b"',=])*""")
-# A character beyond U+FFFF ends an unquoted value, like any other that it cannot contain.
+# A character beyond U+FFFF ends an unquoted value, as does any character that the value cannot
+# contain.
 _BEYOND, _ENDS_A_VALUE = re.compile("[\U00010000-\U0010ffff]"), "\0"
 
 
@@ -59,14 +60,14 @@ def parse(text: str, load: Callable[[str], str]) -> dict[str, str]:
 
 def _head(text: str, position: int) -> re.Match[str]:
     head = _NAME.match(text, position)
-    if head is None or not head["equals"]:  # always matches: each part may be empty
+    if head is None or not head["equals"]:  # never None: each part may be empty
         raise _expected("=", head.end() if head else position)
     return head
 
 
 def _value(text: str, bare: str, position: int) -> tuple[str, int]:
     """
-    Return a value, and the position of the comma after it, or of the end if there is no comma.
+    Return a value, and the position of the comma after the value, or of the end of the text.
 
     Unquoted values are matched in *bare*, which has the same length as *text*.
     """
@@ -78,7 +79,7 @@ def _value(text: str, bare: str, position: int) -> tuple[str, int]:
         return value, comma
     if text[comma] != ",":
         raise _expected(",", comma)
-    # Another name follows, or another value, with which this would be a list.
+    # What follows is another name, or another value, with which this value would form a list.
     after = _skip(text, comma + 1)
     if other := _item(text, bare, after, _LATER):
         after = _skip(text, other[1])
@@ -86,7 +87,8 @@ def _value(text: str, bare: str, position: int) -> tuple[str, int]:
             raise ShorthandError(f"Unexpected second value at character {comma + 2}")
     elif after == len(text):
         raise ShorthandError("Nothing after the last comma")
-    # The last comma so far, even an escaped one: scripts may depend on this quirk.
+    # Go to the last comma so far, even if it is escaped: the AWS CLI does, and scripts may depend
+    # on this quirk.
     return value, text.rindex(",", 0, after + 1)
 
 

@@ -1,4 +1,4 @@
-"""Read the value of an option from a file or standard input, to keep it off the command line."""
+"""Read values of options from files or standard input, to keep them off the command line."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def load(option: str, value: str) -> str:
         raise unusable(
             option,
             f"Unable to load paramfile {value}: it cannot be decoded",
-            f"Set {_ENCODING} to its encoding, such as utf-8.",
+            f"Set {_ENCODING} to the encoding of the file, such as utf-8.",
         ) from None
     except (OSError, LookupError, RuntimeError, ValueError) as error:
         why = getattr(error, "strerror", None) or str(error)
@@ -55,7 +55,7 @@ def load_or_read(option: str, value: str) -> str:
     Read standard input for ``-``, or else :func:`load` the value.
 
     Raises:
-        ParameterError: If it cannot be read.
+        ParameterError: If the input cannot be read.
     """
     return read_stdin(option) if value == STDIN else load(option, value)
 
@@ -65,7 +65,7 @@ def read_stdin(option: str) -> str:
     Read all of standard input, without its final line end.
 
     Raises:
-        ParameterError: If it is empty or cannot be decoded.
+        ParameterError: If standard input is empty or cannot be decoded.
     """
     stream = sys.stdin
     if stream is None:  # pyright: ignore[reportUnnecessaryComparison]  # closed
@@ -76,7 +76,7 @@ def read_stdin(option: str) -> str:
         raise unusable(
             option,
             f"Standard input cannot be read: {error}",
-            "Convert it to UTF-8, for example with: iconv -f utf-16 -t utf-8",
+            "Convert the input to UTF-8, for example with: iconv -f utf-16 -t utf-8",
         ) from None
     except UnicodeDecodeError:
         raise unusable(option, "Standard input cannot be decoded") from None
@@ -91,7 +91,7 @@ class _Utf16Error(ValueError):
 
 def _text(raw: bytes, encoding: str | None) -> str:
     """
-    Decode a text, and drop the byte order mark that Windows editors put before it.
+    Decode a text, and drop the byte order mark that Windows editors put at its start.
 
     Args:
         raw: The text in bytes. A text that begins with the mark of UTF-8 is UTF-8.
@@ -102,8 +102,8 @@ def _text(raw: bytes, encoding: str | None) -> str:
         encoding = "utf-8-sig"
     elif (raw.startswith(_MARKS) or b"\0" in raw[:2]) and not _is_utf16(encoding):
         raise _Utf16Error("it is UTF-16, not UTF-8")
-    # TextIOWrapper reads each line end as "\n". "strict", because standard input is not strict in
-    # the C locale.
+    # TextIOWrapper reads each line end as "\n". errors="strict" is needed, because standard input
+    # is not strict in the C locale.
     text = TextIOWrapper(BytesIO(raw), encoding, errors="strict").read()
     return text.removeprefix("\ufeff")
 

@@ -37,11 +37,12 @@ def logging_of(*, debug: bool) -> Generator[None]:
     """
     Keep secrets out of the log inside the block, as :meth:`.DevTokenClient.fetch` does.
 
-    With *debug*, also write the records of loggers that log no secret to standard error.
+    With *debug*, also write the records of loggers that log no secret to standard error, once even
+    if one block is inside another.
     """
     guard_loggers()
     with our_call:
-        if not debug:
+        if not debug or our_call.unfiltered:
             yield
             return
         handler = logging.StreamHandler(sys.stderr)

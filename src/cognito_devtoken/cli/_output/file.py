@@ -1,4 +1,4 @@
-"""Write a secret to a file: readable only by its owner, and complete or not at all."""
+"""Write a secret to a file that only its owner can read, completely or not at all."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ def check_target(path: str | None) -> None:
     Refuse an unsafe target before there is anything to write.
 
     Raises:
-        ParameterError: If it is a link, a folder or a device, or no file can be made in its folder.
+        ParameterError: If the target is a link, a folder or a device, or if no file can be made in
+            its folder.
     """
     if path is None:
         return
@@ -56,7 +57,7 @@ def check_target(path: str | None) -> None:
 
 def deliver(text: str, path: str | None) -> None:
     """
-    Print a text, or write it to a file with mode 0600, replacing an existing one.
+    Print a text, or write it to a file with mode 0600, replacing any existing file.
 
     Raises:
         OutputError: If writing fails. An existing file stays as it was.
@@ -77,5 +78,5 @@ def deliver(text: str, path: str | None) -> None:
                 made.unlink()
             raise
     except OSError as error:
-        # Its own text names the temporary file.
+        # The error's own text names the temporary file.
         raise OutputError(f"Cannot write {path}: {error.strerror}") from None

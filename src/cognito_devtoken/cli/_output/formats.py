@@ -56,9 +56,9 @@ def check_output(output: str) -> str:
     Return the output format if it is known and can be written.
 
     Raises:
-        ParameterError: If it is not one of :data:`OUTPUTS`.
+        ParameterError: If the format is not one of :data:`OUTPUTS`.
 
-        ConfigurationError: If it is YAML, and ruamel.yaml is missing.
+        ConfigurationError: If the format is YAML, and ruamel.yaml is missing.
     """
     if output not in OUTPUTS:
         raise ParameterError(f"Unknown output type: {output}")

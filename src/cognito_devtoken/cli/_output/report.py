@@ -29,7 +29,7 @@ from .._errors import (
 from .formats import rendered
 
 
-# The API model gives these a member "message", which the AWS CLI shows beside "Message".
+# The API model gives these errors a member "message", which the AWS CLI shows beside "Message".
 _MODELED = frozenset(
     f"{name}Exception"
     for name in (
@@ -42,8 +42,8 @@ _MODELED = frozenset(
         "TooManyRequests",
     )
 )
-# The errors of botocore for which AWS CLI v2 has an exit code of its own: how it names each, the
-# text, and our hint.
+# The errors of botocore that have an exit code of their own in AWS CLI v2. For each: its name in
+# the AWS CLI, its text, and our hint.
 _CONFIGURATION = {
     "NoRegionError": (
         "NoRegion",
@@ -69,7 +69,7 @@ def _printable_fields(fields: Mapping[str, str]) -> dict[str, str]:
 @attrs.frozen
 class Report:
     """
-    The report of an error. Control characters are escaped, because it may quote a file or a
+    The report of an error. Control characters are escaped, because an error may quote a file or a
     response.
 
     Attributes:
@@ -138,7 +138,7 @@ class Report:
 
 def redacted(violation: Violation) -> str:
     """
-    Format a violation, and hide the name of a login or tag if it may contain a value.
+    Format a violation, and hide the name of a login or tag if the name may contain a value.
 
     In YAML, if the space after a colon is missing, a name and its login become one name.
     """

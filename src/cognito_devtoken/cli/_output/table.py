@@ -29,7 +29,7 @@ def table_of(title: str, data: Any, *, width: int, is_colored: bool) -> str:
 
         data: The data of a JSON document.
 
-        width: In columns. A wider table is transposed where possible.
+        width: The width of the terminal in columns. A wider table is transposed where possible.
 
         is_colored: Whether to use colours.
 
@@ -124,7 +124,7 @@ class _Section:
 
 
 def _build(sections: list[_Section], title: str | None, data: Any, depth: int) -> None:
-    """Add the sections of the data. Without a title, its rows go into the last section."""
+    """Add the sections of the data. Without a title, the rows go into the last section."""
     if not data:
         return
     if title is not None:
@@ -158,7 +158,7 @@ def _build_from_map(sections: list[_Section], data: Mapping[str, Any], depth: in
 def _build_from_maps(
     sections: list[_Section], title: str | None, data: Sequence[Mapping[str, Any]], depth: int
 ) -> None:
-    """Add a row for each map, in a section of its own if any has nested data."""
+    """Add a row for each map, in a section of its own if any map has nested data."""
     headers, others = _split(data)
     sections[-1].head(headers)
     for number, each in enumerate(data):
@@ -172,7 +172,7 @@ def _build_from_maps(
 
 
 def _split(data: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[str]]:
-    """Return the names whose value is a scalar in any of the maps, and those with other values."""
+    """Return the names with a scalar value in any map, and the names with any other value."""
     items = [(name, each[name]) for each in data for name in each]
     scalars = {name for name, value in items if is_scalar(value)}
     others = {name for name, value in items if not is_scalar(value)}
@@ -189,7 +189,7 @@ def _columns(text: str) -> int:
 
 
 def _shares(needs: Sequence[int], width: int) -> list[int]:
-    """Scale columns to a width, and spread the rounding error over them in turn."""
+    """Scale columns to a width, and spread the rounding error over the columns in turn."""
     if not needs:
         return []
     scale = width / sum(needs)

@@ -2,7 +2,7 @@
 What the shells complete, read from the parsers.
 
 The scripts of all shells find the command on a command line in the same way: it is the first word
-that is neither an option nor the value of one.
+that is neither an option nor the value of an option.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ class Option:
 
         help: What the option does.
 
-        takes_value: Whether the next word is its value.
+        takes_value: Whether the next word is the value of the option.
 
-        is_value_optional: Whether the next word may also be another option.
+        is_value_optional: Whether the option can also be used without a value.
 
-        choices: The values it accepts; empty if there are too many to list.
+        choices: The values that the option accepts; empty if there are too many to list.
     """
 
     flags: Sequence[str]
@@ -50,7 +50,7 @@ class Place:
     Attributes:
         options: The options of the command.
 
-        words: Its other arguments and what each means, if they can be listed.
+        words: The other arguments of the command and what each means, if they can be listed.
     """
 
     options: Sequence[Option]
@@ -118,7 +118,7 @@ def fill(
     Fill in the script of a shell.
 
     Args:
-        script: The script, with the names of what differs in braces.
+        script: The script, with placeholders in braces.
 
         prog: The name of the program whose command line is completed.
 

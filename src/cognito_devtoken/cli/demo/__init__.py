@@ -30,7 +30,7 @@ concurrent callers, a refresh ahead of expiry, an outage. Takes about 10 s,
 needs no AWS account, and sends nothing off this machine."""
 
 _DURATION = 900
-# Short enough to watch.
+# The lifetime in seconds of the token whose life is shown: short enough to watch.
 _LIFE = 6
 
 
@@ -48,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--fleet",
         action="store_true",
-        help="show processes that share tokens through Redis instead; "
+        help="instead, show processes that share tokens through Redis; "
         "needs redis-server or valkey-server",
     )
 
@@ -80,7 +80,7 @@ def show_all(user_id: str, *, show_token: bool, life: int, pace: Pace | None = N
 
         life: The lifetime in seconds of the token whose life is shown; at least 3.
 
-        pace: How time passes while it is shown; None uses real time.
+        pace: How time passes while the token's life is shown; None uses real time.
     """
     from ...emulator import Call, Emulator
 
@@ -141,7 +141,7 @@ def _no_aws_account() -> Generator[None]:
     """
     Set an environment in which boto finds fake credentials and none of the user's settings.
 
-    The demo works the same with any profile, and calls only the emulator.
+    So the demo works the same whatever the user's profile is, and calls only the emulator.
     """
     before = dict(os.environ)
     for name in before:

@@ -51,7 +51,7 @@ def time_of_a_hit(
     """
     Return the time of a cache hit in seconds: the median of runs of several hits each.
 
-    A pause of the machine, which would dominate a mean, lengthens only one run.
+    The median is not distorted by a pause of the machine, which lengthens only one run.
     """
     times: list[float] = []
     for _ in range(runs):
@@ -79,7 +79,7 @@ class Regulars:
     Callers that keep asking for one user's token.
 
     Args:
-        session: The session they use.
+        session: The session that they use.
 
         user_id: The user whose token they ask for.
 

@@ -1,7 +1,7 @@
 """
 Draw a moment in the life of a token, as two lines of text.
 
-Law of this module: numbers in, text out. It does no output.
+Law of this module: it only turns numbers into text, and does no output.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class Moment:
 
         due: The age in seconds at which a refresh is due.
 
-        hard: The age in seconds from which on callers wait for another token.
+        hard: The age in seconds at which callers begin to wait for another token.
 
         state: The token's state.
 
@@ -109,7 +109,7 @@ def draw(moment: Moment, look: Look, width: int, *, colored: bool) -> tuple[str,
 
         width: The width of the lines, in characters; at least 40.
 
-        colored: Whether the zones have colours, which take no width.
+        colored: Whether the zones have colours. Colours do not count towards the width.
     """
     bar = _bar(moment, look, width - len(_INDENT) - _BESIDE)
     painted = "".join(

@@ -54,10 +54,10 @@ def _bar(name: str, count: int, total: int, look: Look, width: int) -> str:
 
 
 def show_fleet(*, processes: int = _PROCESSES, users: int = _USERS) -> None:
-    """Run processes that ask for the same users at once, without a store and with one."""
+    """Run processes that want the same tokens at once, first without a store, then with one."""
     from ...emulator import Emulator
 
-    import_module("...stores.redis", __package__)  # each member needs the extra
+    import_module("...stores.redis", __package__)  # fails now if the extra is missing
     print(
         "cognito-devtoken demo --fleet: runs on this machine, without an AWS account.", flush=True
     )
@@ -131,7 +131,7 @@ def _members(
             for member in members:
                 _receive(member)
             yield members
-        except BaseException:  # otherwise they end by themselves
+        except BaseException:  # without an error, the members end by themselves
             for member in members:
                 member.kill()
             raise
@@ -143,8 +143,8 @@ def _send(member: Member, line: str) -> None:
         member.stdin.write(f"{line}\n")
         member.stdin.flush()
     except BrokenPipeError:
-        # Closing the pipe may raise the error again. It must not reach main(), which would take it
-        # for a closed standard output.
+        # Closing the pipe may raise the same error again. This error must not reach main(), which
+        # would think that standard output is closed.
         with suppress(BrokenPipeError):
             member.stdin.close()
         raise OutputError("A process of the fleet failed; its error is above.") from None

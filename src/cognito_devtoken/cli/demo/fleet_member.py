@@ -39,7 +39,7 @@ def main() -> None:
             )
         )
 
-        # Making the client takes longer than a call, and would prolong the lock of a token.
+        # Make the client before any token is locked, because this takes longer than a call.
         client._client_for(settings["pool"].partition(":")[0])
 
         def ask(user_id: str) -> float:

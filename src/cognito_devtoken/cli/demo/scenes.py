@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 _OPERATION = "GetOpenIdTokenForDeveloperIdentity"
 _RUNS, _HITS = 1000, 100
 _CROWD = 1000
-# Slow enough for callers to pile up, and for one that waits for a refresh to stand out.
+# In seconds: slow enough that callers pile up, and that a wait for a refresh would stand out.
 _LATENCY = 0.1
 _FRAME = 0.1
-# When the outage ends, as a fraction of the token's life: after two thirds, when the token is
-# due and a refresh has failed, and before the grace period, when callers would wait.
+# When the outage ends, as a fraction of the token's life. By then, the token is due and a refresh
+# has failed, but the grace period, in which callers would wait, has not begun.
 _OUTAGE = 0.75
 
 
@@ -38,9 +38,9 @@ class Scene:
     Attributes:
         emulator: The Cognito that is called.
 
-        calls: The calls it has received since the last :meth:`recount`.
+        calls: The calls that the emulator has received since the last :meth:`recount`.
 
-        client: The client that calls it.
+        client: The client that calls the emulator.
 
         user_id: The user to get tokens for.
 
@@ -109,7 +109,7 @@ def show_life(scene: Scene, life: int) -> None:
     import asyncio
 
     async def watch() -> None:
-        # A session counts on a second less, by which Cognito may have rounded iat down.
+        # A session relies on a second less, because Cognito may have rounded iat down by a second.
         async with scene.open(life + 1) as session:
             token = await session.get_token(scene.user_id)
             regulars = Regulars(session, scene.user_id, token)

@@ -33,7 +33,7 @@ _REST_OF_SCREEN = "\x1b[J"
 
 @contextmanager
 def step(title: str) -> Generator[Show]:
-    """Print a title. After the step, print its duration, and the lines that it wants to show."""
+    """Print a title. After the step, print its duration, and the lines that the step shows."""
     lines: list[str] = []
     # Flushed, so that the reader of a pipe sees the progress.
     print(f"\n{title:<{_TITLE_WIDTH}}", end="", flush=True)
@@ -50,7 +50,7 @@ def step(title: str) -> Generator[Show]:
 
 def look() -> Look:
     """Return the characters that standard output can show."""
-    # A closed stream is None, and one that keeps text in memory has no encoding.
+    # A closed stream is None, and a stream that keeps text in memory has no encoding.
     encoding = getattr(sys.stdout, "encoding", None) or "ascii"
     try:
         BLOCKS.characters.encode(encoding)
@@ -61,7 +61,7 @@ def look() -> Look:
 
 @contextmanager
 def moving_picture() -> Generator[Callable[[Moment], None]]:
-    """Draw moments in the life of a token. Each drawing replaces the one before."""
+    """Draw moments in the life of a token. Each drawing replaces the previous one."""
     with canvas() as show:
         yield lambda moment: show(partial(draw, moment))
 
@@ -69,7 +69,8 @@ def moving_picture() -> Generator[Callable[[Moment], None]]:
 @contextmanager
 def canvas() -> Generator[Callable[[Picture], None]]:
     """
-    Draw pictures below the title of the step. Each replaces the one before; the last is erased.
+    Draw pictures below the title of the step. Each picture replaces the previous one; the last one
+    is erased at the end.
 
     Nothing is written if the cursor cannot move. After each picture, the cursor is back at the
     end of the title, so that an interruption leaves nothing to restore.
@@ -93,7 +94,7 @@ def canvas() -> Generator[Callable[[Picture], None]]:
 
 
 def _moves() -> bool:
-    """Return whether standard output is a terminal that can overwrite what it has shown."""
+    """Tell whether standard output is a terminal that can overwrite what it has shown."""
     return (
         sys.stdout is not None  # pyright: ignore[reportUnnecessaryComparison]  # closed
         and sys.stdout.isatty()

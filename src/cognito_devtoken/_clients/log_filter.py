@@ -1,0 +1,49 @@
+"""
+Keep session tokens out of the debug log of botocore.
+
+At DEBUG, botocore logs what it signs and what it sends, with the session token of the user, and the
+secrets of S3 Express sessions. Unlike those of our own calls, these lines are the application's, so
+they stay, without the secrets.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+
+from .._values.secret import HIDDEN
+
+
+_LIBRARIES = ("aioboto3", "aiobotocore", "boto3", "botocore", "s3transfer")
+# In a header, in the repr of one, in a URL, in a URL within a URL, and in the XML of a response.
+_SECRET = re.compile(
+    r"""
+    ( (?:security|s3session)-token (?: %(?:25)?3D | '? [:=] [ ]? b? '? )
+    | < (?:SecretAccessKey|SessionToken) >
+    )
+    (?: [\w+/=.~-] | % (?!(?:25)?26) [0-9A-F]{2} )+
+    """,
+    re.IGNORECASE | re.VERBOSE | re.ASCII,
+)
+
+
+class _TokenFilter(logging.Filter):
+    """Masks secrets in debug messages."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.levelno <= logging.DEBUG:
+            text = record.getMessage()
+            masked = _SECRET.sub(rf"\1{HIDDEN}", text)
+            if masked != text:
+                record.msg, record.args = masked, None
+        return True
+
+
+_FILTER = _TokenFilter()
+
+
+def hide_session_tokens() -> None:
+    """Put the filter on every logger of botocore and of what belongs to it."""
+    for name, logger in list(logging.Logger.manager.loggerDict.items()):
+        if name.partition(".")[0] in _LIBRARIES and isinstance(logger, logging.Logger):
+            logger.addFilter(_FILTER)  # adding it again does nothing

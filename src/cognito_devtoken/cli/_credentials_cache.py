@@ -1,0 +1,288 @@
+"""
+Keep credentials in a file, from one run to the next: ``credentials --cache``.
+
+Law of this module: it keeps credentials only where nobody else can read them, and takes none that
+anybody else may have put there.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import time
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from .._cache.policy import RefreshPolicy
+from .._runtime.clock import monotonic
+from .._values.key import digest_of
+from .._values.secret import NeverPickled
+from .._values.trade import CredentialsRequest
+from ..exceptions import ServiceError, TokenUnavailableError
+from ._errors import PROG, OutputError, ParameterError
+from ._input.options import Options
+from ._output.debug_log import LOG
+from ._output.file import deliver
+
+
+Document = Mapping[str, Any]
+
+# Part of the name of a file, so that no version reads a file whose contents mean something else.
+_FORMAT = "1"
+_MEMBERS = ("AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration")
+_LARGEST = 1 << 16
+_POLICY = RefreshPolicy()
+# What decides, beside the arguments, which credentials a run gets, or who may get them.
+_ENVIRONMENT = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_CONFIG_FILE",
+    "AWS_DEFAULT_PROFILE",
+    "AWS_DEFAULT_REGION",
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_COGNITO_IDENTITY",
+    "AWS_ENDPOINT_URL_STS",
+    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+    "AWS_PROFILE",
+    "AWS_REGION",
+    "AWS_SHARED_CREDENTIALS_FILE",
+    "AWS_STS_REGIONAL_ENDPOINTS",
+)
+# For how many seconds one process waits for another that is getting the same credentials: as long
+# as a call to a session does.
+_LONGEST_WAIT = 30.0
+_PAUSE = 0.05
+_ELSEWHERE = "Set XDG_CACHE_HOME to a folder in which you can write, or leave out --cache."
+
+
+def cache_folder() -> Path:
+    """
+    Return where the files are, as the XDG Base Directory Specification says.
+
+    Raises:
+        OutputError: If there is no home folder.
+    """
+    given = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    try:
+        # The specification has a relative path ignored.
+        return (given if given.is_absolute() else Path.home() / ".cache") / PROG
+    except RuntimeError:
+        raise OutputError("There is no home folder to cache credentials in.", _ELSEWHERE) from None
+
+
+def cache_name(request: CredentialsRequest, options: Options) -> str:
+    """Return a digest of everything that changes the credentials, or who may get them."""
+    texts = [_FORMAT, request.key(None).rest.hex(), _aws_configuration()]
+    texts += (options.profile or "", options.region or "", options.endpoint_url or "")
+    texts += (os.environ.get(name, "") for name in _ENVIRONMENT)
+    return digest_of(map(ascii, texts)).hex()  # a variable may contain what is not Unicode
+
+
+def _aws_configuration() -> str:
+    """Return the AWS config file, in which a profile may have an endpoint or a role of its own."""
+    path = os.environ.get("AWS_CONFIG_FILE") or "~/.aws/config"
+    try:
+        return Path(os.path.expandvars(Path(path).expanduser())).read_bytes().decode("latin-1")
+    except (OSError, RuntimeError, ValueError):
+        return ""
+
+
+@attrs.frozen
+class _Kept(NeverPickled):
+    """Credentials from a file, and for how many seconds they are valid by this machine's clock."""
+
+    document: Document = attrs.field(repr=False)
+    remaining: float
+
+
+class CredentialsCache:
+    """
+    The file of the credentials of one request.
+
+    Args:
+        folder: Where the file is. It is made with mode 0700 if it does not exist.
+
+        name: The name of the file, without its suffix.
+
+        longest_life: For how many seconds the credentials live at most.
+
+        wall: The clock by which they expire, in seconds since the epoch.
+
+        pause: Waits for a moment.
+
+        longest_wait: For how many seconds to wait for another process.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        name: str,
+        longest_life: float,
+        *,
+        wall: Callable[[], float] = time.time,
+        pause: Callable[[float], None] = time.sleep,
+        longest_wait: float = _LONGEST_WAIT,
+    ) -> None:
+        self._folder = folder
+        self._path = folder / f"{name}.json"
+        self._lock = folder / f"{name}.lock"
+        self._life = longest_life
+        self._wall = wall
+        self._pause = pause
+        self._longest_wait = longest_wait
+
+    def get(self, fetch: Callable[[], Document]) -> Document:
+        """
+        Return the credentials, in the format of a ``credential_process``.
+
+        They come from the file until they are due, as those of a session are. Then one process gets
+        new ones, and the others go on with the old ones until their grace period. From then on they
+        wait for the new ones. If no new ones are available now, the old ones serve for as long as
+        they are valid.
+
+        Raises:
+            ParameterError: If this system has no files that only their owner can read.
+
+            OutputError: If the folder cannot be used, or others have access to it or to the file.
+
+        It raises what *fetch* raises, too.
+        """
+        self._prepare()
+        if (kept := self._read()) and self._is_fresh(kept):
+            LOG.debug("Credentials from %s, valid for %d s", self._path, kept.remaining)
+            return kept.document
+        may_wait = kept is not None and kept.remaining > _POLICY.grace_period(self._life)
+        with self._locked(0 if may_wait else self._longest_wait) as is_locked:
+            # Another process may have written it in the meantime.
+            kept = self._read()
+            if kept and (self._is_fresh(kept) or (may_wait and not is_locked)):
+                return kept.document
+            try:
+                document = fetch()
+            except (ServiceError, TokenUnavailableError) as error:
+                # Read again, because the attempt took time.
+                if not getattr(error, "retryable", True) or (kept := self._read()) is None:
+                    raise
+                LOG.debug("Using the cached credentials, because no new ones are available")
+                return kept.document
+            deliver(json.dumps(document), str(self._path))
+        return document
+
+    def _is_fresh(self, kept: _Kept) -> bool:
+        # For credentials of an hour, that is before their last 15 minutes, in which boto starts a
+        # credential_process at every request.
+        return kept.remaining > _POLICY.refresh_window(self._life)
+
+    def _prepare(self) -> None:
+        if find_spec("fcntl") is None:
+            raise ParameterError(
+                "--cache is not available on this system, which has no POSIX permissions and locks."
+            )
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except FileExistsError:
+            pass  # not a folder
+        except OSError as error:
+            raise _unusable(self._folder, error) from None
+        _check_private(self._folder, stat.S_ISDIR, "is not a folder")
+
+    def _read(self) -> _Kept | None:
+        """Return what the file contains, if it is valid by this machine's clock."""
+        try:
+            _check_private(self._path, stat.S_ISREG, "is not a regular file")
+            with self._path.open("rb") as file:
+                document, expiration = _parsed(file.read(_LARGEST))
+        except FileNotFoundError:
+            return None
+        except (KeyError, TypeError, ValueError, RecursionError):  # an interrupted or foreign one
+            return None
+        except OSError as error:
+            raise _unusable(self._path, error) from None
+        remaining = expiration.timestamp() - self._wall()
+        # More than a whole life is left if the clock has been set back since.
+        is_plausible = remaining <= self._life + _POLICY.grace.total_seconds()
+        return _Kept(document, remaining) if remaining > 0 and is_plausible else None
+
+    @contextmanager
+    def _locked(self, longest_wait: float) -> Generator[bool]:
+        """
+        Keep other processes from getting the same credentials.
+
+        It yields False if another process still does after *longest_wait* seconds.
+        """
+        deadline = monotonic() + longest_wait
+        try:
+            descriptor = os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        except OSError as error:
+            raise _unusable(self._lock, error) from None
+        is_locked = True
+        try:
+            # Without locks, as on some file systems, each process gets credentials for itself. A
+            # file is replaced as a whole anyway.
+            with suppress(OSError):
+                while not (is_locked := _take(descriptor)) and monotonic() < deadline:
+                    self._pause(_PAUSE)
+            yield is_locked
+        finally:
+            os.close(descriptor)  # which releases the lock
+
+
+def _take(descriptor: int) -> bool:
+    """Take the lock of a file, if no other process has it."""
+    import fcntl
+
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _check_private(path: Path, is_kind: Callable[[int], bool], other_kind: str) -> None:
+    """
+    Refuse what others have access to, or could have made.
+
+    Raises:
+        OutputError: If it is of another kind, belongs to another user, or others have access.
+    """
+    status = path.lstat()
+    if stat.S_ISLNK(status.st_mode):
+        why = "is a symbolic link"
+    elif not is_kind(status.st_mode):
+        why = other_kind
+    elif status.st_uid != os.geteuid():
+        why = "belongs to another user"
+    elif status.st_mode & 0o077:
+        why = f"can be accessed by other users (mode {stat.S_IMODE(status.st_mode):04o})"
+    else:
+        return
+    raise OutputError(
+        f"Cannot cache credentials: {path} {why}.",
+        f"Remove it, if nothing else needs it, or leave out --cache. {_ELSEWHERE}",
+    )
+
+
+def _parsed(text: bytes) -> tuple[Document, datetime]:
+    """
+    Return the document in a file, and when its credentials expire.
+
+    Raises:
+        KeyError, TypeError, ValueError, RecursionError: If it is not such a document.
+    """
+    found: Any = json.loads(text)
+    members = {name: found[name] for name in _MEMBERS}
+    expiration = datetime.fromisoformat(found["Expiration"])
+    is_text = all(isinstance(text, str) and text for text in members.values())
+    if found["Version"] != 1 or not is_text or expiration.tzinfo is None:
+        raise ValueError("unknown contents")
+    return {"Version": 1, **members}, expiration
+
+
+def _unusable(path: Path, error: OSError) -> OutputError:
+    return OutputError(f"Cannot cache credentials: {path}: {error.strerror}.", _ELSEWHERE)

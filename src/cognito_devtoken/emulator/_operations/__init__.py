@@ -1,0 +1,126 @@
+"""
+The operations: what the emulator can do, and how faithfully.
+
+``OPERATIONS`` is the registry from which calls are dispatched, and which the table in
+``docs/emulator.md`` follows. Each module has the operations on one subject, as functions of the
+``World``, the members of the input, and the caller. Only ``world`` has a clock and random numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+import attrs
+
+from .._sigv4 import Caller
+from .._wire import COGNITO, STS
+from . import identities, pools, sts, tokens
+from .world import World
+
+
+Run: TypeAlias = Callable[[World, Mapping[str, Any], Caller], dict[str, Any]]
+GET_TOKEN = "GetOpenIdTokenForDeveloperIdentity"  # noqa: S105  # a name
+
+
+@attrs.frozen
+class Operation:
+    """
+    An operation.
+
+    Attributes:
+        name: As in the API.
+
+        run: Executes it.
+
+        settings: The attributes of ``Pool``, ``Role`` and ``Behavior`` that decide what it does
+            where the service's behaviour is not known, or depends on a configuration.
+
+        signed: Whether AWS wants it signed.
+
+        service: The service that it belongs to.
+    """
+
+    name: str
+    run: Run
+    settings: tuple[str, ...] = ()
+    signed: bool = True
+    service: str = COGNITO
+
+
+_ALL = (
+    Operation(
+        GET_TOKEN,
+        tokens.get_token_for_developer_identity,
+        (
+            "unknown_developer_provider_code",
+            "identity_of_another_pool_code",
+            "public_login_of_another_identity",
+            "amr",
+        ),
+    ),
+    Operation(
+        "GetId",
+        tokens.get_id,
+        ("allow_unauthenticated", "public_login_of_another_identity"),
+        signed=False,
+    ),
+    Operation(
+        "GetOpenIdToken",
+        tokens.get_token,
+        ("allow_classic_flow", "own_login_in_classic_flow"),
+        signed=False,
+    ),
+    Operation(
+        "GetCredentialsForIdentity",
+        tokens.get_credentials,
+        ("authenticated_role", "unauthenticated_role", "custom_role", "forwards_tags"),
+        signed=False,
+    ),
+    Operation("LookupDeveloperIdentity", identities.lookup, ("identity_of_another_pool_code",)),
+    Operation(
+        "UnlinkDeveloperIdentity",
+        identities.unlink,
+        ("unknown_developer_provider_code", "unlink_mismatch_code"),
+    ),
+    Operation(
+        "MergeDeveloperIdentities",
+        identities.merge,
+        ("unknown_developer_provider_code", "merge_refused_code"),
+    ),
+    Operation("DescribeIdentity", identities.describe),
+    Operation("ListIdentities", identities.list_identities),
+    Operation("DeleteIdentities", identities.delete, ("deleting_unknown_identity",)),
+    Operation("DescribeIdentityPool", pools.describe),
+    Operation("ListIdentityPools", pools.list_pools),
+    Operation("CreateIdentityPool", pools.create),
+    Operation("UpdateIdentityPool", pools.update),
+    Operation("DeleteIdentityPool", pools.delete),
+    Operation("GetIdentityPoolRoles", pools.get_roles),
+    Operation("SetIdentityPoolRoles", pools.set_roles),
+    Operation(
+        "AssumeRoleWithWebIdentity",
+        sts.assume_role_with_web_identity,
+        ("max_session_duration", "allows_tag_session", "trailing_line_end"),
+        signed=False,
+        service=STS,
+    ),
+    Operation("GetCallerIdentity", sts.get_caller_identity, service=STS),
+)
+OPERATIONS: Mapping[str, Operation] = {each.name: each for each in _ALL}
+
+
+def operation_named(name: str) -> str:
+    """
+    Return the name of an operation.
+
+    Raises:
+        ValueError: If the emulator does not have it.
+    """
+    if name not in OPERATIONS:
+        from difflib import get_close_matches
+
+        close = get_close_matches(name, OPERATIONS, 1)
+        likely = f"; did you mean {close[0]}?" if close else "."
+        raise ValueError(f"The emulator has no operation {name}{likely}")
+    return name
