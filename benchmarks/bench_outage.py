@@ -101,7 +101,7 @@ class Ours(Policy):
     def quiet_until(self) -> float:
         if self._token is None:
             return 0.0
-        return self._token._monotonic + self._token._due - self._start
+        return self._token._sent.monotonic + self._token._due - self._start
 
 
 class Simulated(Policy):
