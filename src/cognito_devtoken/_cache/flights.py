@@ -229,13 +229,11 @@ class Flights(Generic[R, L]):
 
         One call checks only a limited number of queued flights.
         """
-        found = [
-            flight
-            for worker in self.slots.workers()
-            if (flight := worker.flight) and not flight.done and self.overdue(flight, now)
-        ]
-        if not self.has_queued():  # which removes those that are no longer queued
-            return found
+        if not self.by_key:  # which has every flight that has not ended
+            return []
+        self.has_queued()  # removes flights from the queues that are no longer queued
+        flying = self.in_the_air()
+        found = [flight for flight in flying if not flight.done and self.overdue(flight, now)]
         for queue in (self._misses, self._refreshes):
             for flight in islice(queue, _AT_ONCE):
                 if self._is_queued(flight) and not flight.waiters:

@@ -43,15 +43,11 @@ class Key(NeverPickled, tuple[str | None, bytes]):
     def of(cls, request: TokenRequest, developer_provider: str | None) -> Key:
         """Return the key of a request, given the provider whose login is the user id."""
         user_id = request.logins.get(developer_provider) if developer_provider else None
-        if (
-            developer_provider
-            and user_id
-            and len(request.logins) == 1
-            and request.identity_id is request.principal_tags is None
-        ):
-            pool_id, duration = request.identity_pool_id, request.token_duration
-            return cls((user_id, _rest_of_plain(pool_id, developer_provider, duration)))
-        return cls((user_id, digest_of(_members(request, developer_provider))))
+        has_more = len(request.logins) > 1 or request.identity_id or request.principal_tags
+        if developer_provider is None or user_id is None or has_more:
+            return cls((user_id, digest_of(_members(request, developer_provider))))
+        pool_id, duration = request.identity_pool_id, request.token_duration
+        return cls((user_id, _rest_of_plain(pool_id, developer_provider, duration)))
 
     def and_more(self, texts: Iterable[str]) -> Key:
         """Return the key of the same request with additional members."""
