@@ -5,10 +5,10 @@ import sys
 import time
 
 from figures import Figure
-from runner import run
+from runner import run, scaled
 
 
-ROUNDS = 25
+ROUNDS = scaled(25)
 PROGRAM = """
 import sys, threading
 from cognito_devtoken import TokenSession

@@ -12,11 +12,11 @@ import boto3
 
 from cognito_devtoken import DevTokenClient, TokenRequest
 from figures import Figure, ratios
-from runner import cpu_of, interleaved, run, server, use_fake_credentials
+from runner import cpu_of, interleaved, run, scaled, server, use_fake_credentials
 from server import POOL_ID
 
 
-ROUNDS, CALLS = 60, 50
+ROUNDS, CALLS = scaled(60), 50
 LOGINS = {"login.example.com": "user-42"}
 DIRECT = "boto3.client(...), called directly"
 

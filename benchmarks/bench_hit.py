@@ -1,5 +1,5 @@
 """
-Compare the cost of a hit with the floor and with other caches of tokens and credentials.
+Compare the CPU time of a hit with the floor and with other caches of tokens and credentials.
 
 The floor is what a hit cannot do without: a dictionary read, ``time.monotonic()`` and
 ``time.time()``. pyperf's own runner measures one statement after the other, so a machine whose
@@ -20,18 +20,18 @@ from cognito_devtoken import AsyncTokenSession, TokenSession
 from cognito_devtoken.testing import FakeFetcher
 from figures import Figure, ratios
 from peers import PEERS
-from runner import run
+from runner import run, scaled
 
 
-PROCESSES, ROUNDS, SECONDS = 6, 25, 0.004
-THREADS, THREAD_ROUNDS, THREAD_HITS = 8, 15, 60_000
+PROCESSES, ROUNDS, SECONDS = scaled(6), scaled(25), 0.004
+THREADS, THREAD_ROUNDS, THREAD_HITS = 8, scaled(15), 60_000
 UNROLLED = 20  # makes the cost of the loop itself negligible
 POOL_ID = "us-east-1:00000000-0000-4000-8000-000000000000"
 PROVIDER = "login.example.com"
 FLOOR, HIT, AWAITED = "floor", "session.get_token", "await session.get_token"
 LOCKED = "cachetools.TTLCache under a Lock"
 
-# A measurement: the seconds for this many runs of a statement.
+# A measurement: the seconds of CPU for this many runs of a statement.
 Timed = Callable[[int], float]
 
 
@@ -51,12 +51,12 @@ def compiled(statement: str, names: dict[str, Any], *, awaited: bool = False) ->
 
 def timed(statement: str, **names: Any) -> Timed:
     loop = compiled(statement, names)
-    return lambda times: loop(range(times), time.perf_counter)
+    return lambda times: loop(range(times), time.process_time)
 
 
 def timed_in(runner: asyncio.Runner, statement: str, **names: Any) -> Timed:
     loop: Callable[..., Coroutine[Any, Any, float]] = compiled(statement, names, awaited=True)
-    return lambda times: runner.run(loop(range(times), time.perf_counter))
+    return lambda times: runner.run(loop(range(times), time.process_time))
 
 
 def floor() -> dict[str, Any]:
@@ -144,13 +144,8 @@ def figures() -> list[Figure]:
         rounds += [
             dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)
         ]
-    bars = {HIT: 2.0}
     return [
-        *(
-            ratios(rounds, name, FLOOR, called=name, bar=bars.get(name))
-            for name in rounds[0]
-            if name != FLOOR
-        ),
+        *(ratios(rounds, name, FLOOR, called=name) for name in rounds[0] if name != FLOOR),
         ratios(rounds, HIT, LOCKED, bar=0.5),
         ratios(rounds, AWAITED, HIT),
         Figure.of(FLOOR, (each[FLOOR] * 1e9 for each in rounds), "ns"),

@@ -14,11 +14,11 @@ import time
 
 from cognito_devtoken import AsyncTokenSession, DevTokenClient
 from figures import Figure
-from runner import run, server, use_fake_credentials
+from runner import run, scaled, server, use_fake_credentials
 from server import POOL_ID
 
 
-CALLERS, LATENCY, ROUNDS, STALLS = 1000, 0.3, 5, 3
+CALLERS, LATENCY, ROUNDS, STALLS = scaled(1000), 0.3, scaled(5), scaled(3)
 PROVIDER = "login.example.com"
 LIFE = 86_400
 

@@ -9,11 +9,11 @@ from pathlib import Path
 from cognito_devtoken import OpenIdToken, TokenRequest, TokenSession
 from cognito_devtoken.testing import FakeFetcher
 from figures import Figure
-from runner import cpu_of, on_one_core, run
+from runner import cpu_of, on_one_core, run, scaled
 
 
 ENTRIES = 10_000
-USERS = 1_000_000
+USERS = scaled(1_000_000)
 PARTS = 40
 POOL_ID = "us-east-1:00000000-0000-4000-8000-000000000000"
 PROVIDER = "login.example.com"

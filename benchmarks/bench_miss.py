@@ -25,14 +25,15 @@ from cognito_devtoken import (
     TokenSession,
 )
 from figures import Figure, ratios
-from runner import cpu_of, interleaved, on_one_core, run, server, use_fake_credentials
+from runner import cpu_of, interleaved, on_one_core, run, scaled, server, use_fake_credentials
 from server import IDENTITY_ID, POOL_ID
 
 
-ROUNDS, CALLS = 60, 50
+ROUNDS, CALLS = scaled(60), 50
 PROVIDER = "login.example.com"
 LIFE = 86_400  # the lifetime of the server's token
 DIRECT, MISS = "boto3.client(...), called directly", "session.get_token"
+POOLED = "boto3.client(...), called on a thread of a pool"
 AROUND, AWAITED = "session.get_token, around that boto3 client", "await session.get_token"
 POOL, ENGINE = "ThreadPoolExecutor(1).submit(f).result()", "session.get_token, free fetcher"
 
@@ -79,6 +80,7 @@ def misses(url: str) -> list[dict[str, float]]:
             )
 
     with (
+        ThreadPoolExecutor(1) as pool,
         asyncio.Runner() as runner,
         DevTokenClient(endpoint_url=url) as own,
         DevTokenClient(boto_client=boto) as around,
@@ -96,6 +98,7 @@ def misses(url: str) -> list[dict[str, float]]:
         rounds = taking_turns(
             {
                 DIRECT: direct,
+                POOLED: lambda users: [pool.submit(direct, [each]).result() for each in users],
                 MISS: missing(session),
                 AROUND: missing(session_around),
                 AWAITED: lambda users: runner.run(missing_awaited(users)),
@@ -126,14 +129,13 @@ def figures() -> list[Figure]:
         rounds = misses(url)
         found += [
             ratios(rounds, name, DIRECT, called=f"{name}, all cores")
-            for name in (MISS, AWAITED, AROUND)
+            for name in (POOLED, MISS, AWAITED, AROUND)
         ]
         if on_one_core():  # later threads inherit it
-            bars = {MISS: 1.10, AWAITED: 1.20, AROUND: None}
             rounds = misses(url)
             found += [
-                ratios(rounds, name, DIRECT, called=f"{name}, one core", bar=bar)
-                for name, bar in bars.items()
+                ratios(rounds, name, DIRECT, called=f"{name}, one core")
+                for name in (POOLED, MISS, AWAITED, AROUND)
             ]
     rounds = engine()
     found += [

@@ -10,6 +10,7 @@ read in the source it names; a failed call takes them no time, which flatters th
 wait for it.
 """
 
+import logging
 import random
 import statistics
 from abc import ABC, abstractmethod
@@ -21,12 +22,13 @@ from cognito_devtoken.exceptions import DevTokenError, TokenUnavailableError
 from cognito_devtoken.testing import FakeFetcher, ManualClock
 from figures import Figure
 from runner import run as run_bench
+from runner import scaled
 
 
 LIFE = 900.0
 TICK = 0.5
 OUTAGES = (5, 30, 60, 120, 240, 400)
-RUNS = 600
+RUNS = scaled(600)
 # What a run yields, and its unit.
 COLUMNS = {"bad seconds": "s", "calls": ""}
 # With our rules, one in ten of the longest outages is noticed; a stable mean needs more runs.
@@ -233,6 +235,7 @@ def runs(make: Callable[[World], Policy], duration: float) -> list[tuple[float, 
 
 
 def figures() -> list[Figure]:
+    logging.disable(logging.WARNING)  # thousands of failures
     random.seed(42)  # for the simulated rules; our session draws from the operating system
     found = []
     for name, make in POLICIES.items():

@@ -12,11 +12,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from figures import Figure
-from runner import process, run, server, use_fake_credentials
+from runner import process, run, scaled, server, use_fake_credentials
 from server import POOL_ID
 
 
-ROUNDS = 25
+ROUNDS = scaled(25)
 ASK = (
     "get-open-id-token-for-developer-identity",
     *("--identity-pool-id", POOL_ID),

@@ -24,12 +24,12 @@ from cognito_devtoken.stores import StoreKeys
 from cognito_devtoken.stores.redis import RedisStore
 from cognito_devtoken.testing import FakeFetcher
 from figures import Figure, ratios
-from runner import interleaved, run
+from runner import interleaved, run, scaled
 
 
 POOL_ID = "us-east-1:00000000-0000-4000-8000-000000000000"
 PROVIDER = "login.example.com"
-ROUNDS, READS = 300, 20
+ROUNDS, READS = scaled(300), 20
 USERS = 5_000
 
 

@@ -19,10 +19,10 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from figures import Figure
-from runner import run
+from runner import run, scaled
 
 
-ROUNDS, REQUESTS, CONNECTIONS = 30, 2_000, 8
+ROUNDS, REQUESTS, CONNECTIONS = scaled(30), 2_000, 8
 ROUTES = {
     "constant": "a constant",
     "with_nothing": "a constant, and a dependency that does nothing",

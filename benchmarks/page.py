@@ -35,6 +35,9 @@ TABLES: Mapping[str, tuple[str, Mapping[str, str | None]]] = {
         "miss",
         {
             '`boto3.client("cognito-identity")`, called directly': None,
+            "the same call on a thread of a `ThreadPoolExecutor`": (
+                "boto3.client(...), called on a thread of a pool, one core"
+            ),
             "`session.get_token(…)`": "session.get_token, one core",
             "`await session.get_token(…)`": "await session.get_token, one core",
             "`session.get_token(…)`, around that boto3 client": (
@@ -96,6 +99,26 @@ TABLES: Mapping[str, tuple[str, Mapping[str, str | None]]] = {
             "10,000 entries, in the child": "a fork with 10,000 entries, in the child",
         },
     ),
+    "user-clients": (
+        "user_clients",
+        {
+            '`UserClients(session).client("s3", user)`, µs of CPU': "UserClients(…).client(…), CPU",
+            '`UserClients(session).client("s3", user)`, bytes': "UserClients(…).client(…), memory",
+            **{
+                f"{label}, multiple of the {what}": f"{name}, {what}"
+                for label, name in {
+                    'one botocore session, `create_client("s3")` for each user': (
+                        "one botocore session, create_client(…)"
+                    ),
+                    '`boto3.Session(…).client("s3")` for each user': (
+                        "boto3.Session(keys).client(…)"
+                    ),
+                    '`session_for(session, user).client("s3")`': "session_for(…).client(…)",
+                }.items()
+                for what in ("CPU", "memory")
+            },
+        },
+    ),
     "fetch": (
         "fetch",
         {
@@ -126,10 +149,11 @@ def _machines(runs: Runs) -> str:
     lines = []
     for python, run in runs.items():
         known = run.machine
+        rounds = ", a tenth of the rounds" if known.get("quick") else ""
         versions = ", ".join(f"{name} {version}" for name, version in known["versions"].items())
         lines.append(
             f"- Python {python} ({known['python']}): {known['date']}, {known['cpus']} CPUs of "
-            f"{known['cpu']}, {known['system']}, load {known['load']}; {versions}"
+            f"{known['cpu']}, {known['system']}, load {known['load']}{rounds}; {versions}"
         )
     return "\n".join(lines)
 

@@ -190,3 +190,28 @@ def test_a_loaded_machine_is_refused_unless_the_user_allows_it() -> None:
         runner.refuse_if_loaded(0.5, loaded=False)
     runner.refuse_if_loaded(0.5, loaded=True)
     runner.refuse_if_loaded(0.05, loaded=False)
+
+
+def test_only_what_other_programs_used_meanwhile_counts_as_load() -> None:
+    before = runner.CpuTime(used=100, unused=200, own=10)
+    now = runner.CpuTime(used=108, unused=202, own=15)
+
+    assert now.share_of_others(before) == pytest.approx(0.3)
+    # A process that has ended only just may be counted by one side and not by the other.
+    assert before._replace(own=12).share_of_others(before) == 0
+
+
+def test_a_quick_run_makes_a_tenth_of_the_rounds_but_at_least_three(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv(runner.QUICK, raising=False)
+    assert runner.scaled(60) == 60
+
+    monkeypatch.setenv(runner.QUICK, "1")
+    assert (runner.scaled(60), runner.scaled(5)) == (6, 3)
+
+
+def test_the_page_says_so_if_its_figures_are_from_a_quick_run() -> None:
+    runs = {"3.11": Run({**MACHINE, "quick": True}, {})}
+
+    assert "load 0.1, a tenth of the rounds; attrs 26.1.0" in page.blocks(runs)["machine"]
