@@ -138,6 +138,7 @@ def blocks(runs: Runs) -> dict[str, str]:
     return {
         "machine": _machines(runs),
         **{name: _by_python(runs, *table) for name, table in TABLES.items()},
+        "hit-plot": _hit_image(next(iter(runs.values()))),
         "outage": _outage(newest),
         "capacity": _capacity(newest),
         "cold": _cold(newest, "without a store"),
@@ -173,13 +174,29 @@ def _cell(run: Run, bench: str, name: str) -> str:
         return ""
     figure = run.find(bench, name)
     if figure is None:
-        raise ValueError(f"bench_{bench} has no figure {name!r}.")
+        raise ValueError(f"bench_{bench} has no figure {name!r}. Run it again.")
     return shown(figure.median)
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _hit_image(run: Run) -> str:
+    """Return the line that shows the plot of hits, with its figures for those who cannot see it."""
+    ratios = sorted(_hits(run).items(), key=lambda item: item[1])
+    text = ", ".join(f"{name} {shown(ratio)}" for name, ratio in ratios)
+    return f"![Cost as a multiple of the floor: {text}](_static/hit.svg)"
+
+
+def _hits(run: Run) -> dict[str, float]:
+    """Return the hits that are compared with the floor."""
+    return {
+        figure.name: figure.median
+        for figure in run.figures.get("hit", ())
+        if figure.name in TABLES["hit"][1].values() and " / " not in figure.name
+    }
 
 
 def _outage(run: Run) -> str:
@@ -234,12 +251,7 @@ def plot(runs: Runs) -> None:
 
 
 def _plot_hits(run: Run) -> None:
-    ratios = {
-        figure.name: figure.median
-        for figure in run.figures.get("hit", ())
-        if figure.name in TABLES["hit"][1].values() and " / " not in figure.name
-    }
-    ratios["floor"] = 1.0
+    ratios = {**_hits(run), "floor": 1.0}
     shown_names = sorted(ratios, key=ratios.__getitem__, reverse=True)
     with drawn("hit.svg", 7, 3.2) as axes:
         bars = axes.barh(

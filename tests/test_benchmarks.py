@@ -151,6 +151,7 @@ def test_the_page_has_a_block_for_every_table() -> None:
     new = replaced(PERFORMANCE.read_text(), page.blocks({"3.11": complete("hit", 1.9)}))
 
     assert '| `session.get_token("user")` | 1.90 |' in new
+    assert "floor: session.get_token 1.90, await session.get_token 1.90" in new
     assert "- Python 3.11 (3.11.7): 2026-01-02, 2 CPUs of Example CPU, Linux" in new
 
 

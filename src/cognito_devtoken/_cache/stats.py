@@ -220,7 +220,7 @@ class StatsRecorder:
 
     def run_deferred(self) -> None:
         """Run the deferred actions. Call this without the lock, also after an error."""
-        while self._deferred and (action := self._next()):
+        while action := self._next():
             action()
 
     def has_deferred(self) -> bool:
@@ -230,7 +230,7 @@ class StatsRecorder:
     def _next(self) -> Callable[[], object] | None:
         try:
             return self._deferred.popleft()
-        except IndexError:  # another thread has taken the last action
+        except IndexError:  # nothing was deferred, or another thread has taken the last action
             return None
 
     def reset(self) -> None:
