@@ -59,7 +59,7 @@ def test_a_crash_reporter_sees_no_user_id(leases: LeaseDict[OpenIdToken]) -> Non
     assert not leases.plain.keys()
     assert list(leases.plain) == []
     assert len(leases.plain) == 0
-    assert dict.__len__(leases.plain) == 2
+    assert leases.plain.size() == 2
 
 
 @pytest.mark.parametrize("key", [ANN, TAGGED])

@@ -37,6 +37,9 @@ class _ByUser(NeverPickled, dict[str | None, L]):
     def leases(self) -> list[L]:
         return list(super().values())
 
+    def size(self) -> int:
+        return super().__len__()
+
     def __repr__(self) -> str:
         return HIDDEN
 
@@ -118,7 +121,7 @@ class LeaseDict(MutableMapping[Key, L]):
         return iter([*plain, *self.others, *self._inherited])
 
     def __len__(self) -> int:
-        return dict.__len__(self.plain) + len(self.others) + len(self._inherited)
+        return self.plain.size() + len(self.others) + len(self._inherited)
 
     def clear(self) -> None:
         """Remove everything."""
