@@ -70,7 +70,7 @@ async def wait_async(steps: Steps[R, L]) -> L:
             future = loop.create_future()
             flight.waiters.add(wake)
             if not flight.done:
-                # asyncio.wait() would do the same, but takes a tenth of a miss longer.
+                # asyncio.wait() would do the same, but costs 10 µs more.
                 timer = loop.call_later(min(seconds, _SLICE), resume)
                 try:
                     await future
