@@ -244,12 +244,11 @@ def release(session: nox.Session) -> None:
             session.error(f"{wheel.name} has no {name}: see hatch_build.py")
 
 
-@nox.session(default=False)
+@nox.session(default=False, python=PYTHONS)
 def bench(session: nox.Session) -> None:
-    """Measure ratios to calling boto3 directly, side by side."""
+    """Measure ratios to boto3 and others into bench.json; ``-- --write`` updates the page."""
     install(session, "bench")
-    for script in sorted(Path("benchmarks").glob("bench_*.py")):
-        session.run("python", str(script), *session.posargs)
+    session.run("python", "benchmarks/run.py", *session.posargs)
 
 
 @nox.session(default=False)

@@ -1,12 +1,14 @@
 """How much longer a process takes to end while a fetch hangs than without a fetch."""
 
-import statistics
 import subprocess
 import sys
 import time
 
+from figures import Figure
+from runner import run, scaled
 
-ROUNDS = 25
+
+ROUNDS = scaled(25)
 PROGRAM = """
 import sys, threading
 from cognito_devtoken import TokenSession
@@ -38,16 +40,13 @@ def seconds(how: str) -> float:
         return time.perf_counter() - began
 
 
-def main() -> None:
+def figures() -> list[Figure]:
     rounds = [(seconds("idle"), seconds("hanging")) for _ in range(ROUNDS)]
-    idle, hanging = (statistics.median(column) for column in zip(*rounds, strict=True))
-    beyond = statistics.median(hangs - ends for ends, hangs in rounds)
-    print(
-        f"From close() to the end of the process, {ROUNDS} rounds, Python {sys.version.split()[0]}"
-    )
-    print(f"  without a fetch      {idle * 1000:6.0f} ms")
-    print(f"  while a fetch hangs  {hanging * 1000:6.0f} ms   {beyond * 1000:+.0f} ms")
+    return [
+        Figure.of("exit without a fetch", (idle * 1000 for idle, _ in rounds), "ms"),
+        Figure.of("exit while a fetch hangs", (hangs * 1000 for _, hangs in rounds), "ms"),
+    ]
 
 
 if __name__ == "__main__":
-    main()
+    run("exit", figures)

@@ -10,7 +10,6 @@ token bucket that holds 50; how Cognito counts is not published.
 """
 
 import random
-import sys
 from collections import deque
 from collections.abc import Callable
 from heapq import heappop, heappush
@@ -21,6 +20,8 @@ from cognito_devtoken import RefreshPolicy
 from cognito_devtoken._cache.failures import Failure, back_off
 from cognito_devtoken._cache.rate_limiter import AdaptiveRateLimiter
 from cognito_devtoken.typing import Instant
+from figures import Figure
+from runner import run
 
 
 QUOTA = 50.0
@@ -290,38 +291,34 @@ def capacity(duration: float) -> float:
     return QUOTA * POLICY.due_age(duration, 0.5)
 
 
-def main() -> None:
+def figures() -> list[Figure]:
     random.seed(42)
-    print(f"A quota of {QUOTA:.0f} calls/s, Python {sys.version.split()[0]}")
-    for store in (False, True):
-        print(
-            "A cold deploy: seconds until every host has every user's token (duration 86,400 s), "
-            f"{'with a store' if store else 'without a store'}"
+    found = [
+        Figure.of(
+            f"calls a day, tokens of {duration} s", [86_400 / POLICY.due_age(duration, 0.5)], ""
         )
+        for duration in DURATIONS
+    ]
+    for store in (False, True):
+        how = "with a store" if store else "without a store"
         for users in COLD_USERS:
             for hosts in HOSTS:
                 seconds, world = cold(hosts, users, 86_400, store=store)
-                least = max((1 if store else hosts) * users / QUOTA - 1, 0)
-                print(
-                    f"  hosts: {hosts:>2}, users: {users:>5,}: {seconds:5.1f} s, at least "
-                    f"{least:.0f} s by the quota; {world.calls:,} calls, "
-                    f"{world.throttled / world.calls:.0%} of them throttled"
-                )
-    print(
-        "Users that the quota supports if all are active on every host; with a store, as on 1 host"
-    )
-    print("  duration" + "".join(f"{f'hosts: {hosts}':>12}" for hosts in HOSTS) + "  calls/day")
-    for duration in DURATIONS:
-        cells = "".join(f"{capacity(duration) / hosts:>12,.0f}" for hosts in HOSTS)
-        print(f"  {duration:>8,}{cells}{86_400 / POLICY.due_age(duration, 0.5):>11.1f}")
-    print("10 hosts in the steady state, tokens of 900 s, by the share of the quota they need")
-    for load in (0.5, 0.7, 0.8, 0.9, 1.0, 1.1):
+                what = f"cold, {how}, {hosts} hosts, {users} users"
+                found += [
+                    Figure.of(f"{what}, all served", [seconds], "s"),
+                    Figure.of(f"{what}, throttled", [world.throttled / world.calls], ""),
+                ]
+    for load in (0.9, 1.1):
         world, waited, expired = steady(10, 900, load)
-        print(
-            f"  {load:4.0%}: {world.throttled / world.calls:5.1%} of the calls throttled, "
-            f"{waited:5.1%} of the tokens waited for, {expired:5.1%} expired"
-        )
+        for what, share in {
+            "throttled": world.throttled / world.calls,
+            "waited for": waited,
+            "expired": expired,
+        }.items():
+            found.append(Figure.of(f"steady, {load:.0%} of the quota, {what}", [share], ""))
+    return found
 
 
 if __name__ == "__main__":
-    main()
+    run("fleet", figures)

@@ -8,19 +8,17 @@ long a child forked during a call takes to return a token.
 
 import asyncio
 import json
-import os
-import statistics
 import subprocess
 import sys
 import time
 
-from bench_fetch import server
+from cognito_devtoken import AsyncTokenSession, DevTokenClient
+from figures import Figure
+from runner import run, scaled, server, use_fake_credentials
 from server import POOL_ID
 
-from cognito_devtoken import AsyncTokenSession, DevTokenClient
 
-
-CALLERS, LATENCY, ROUNDS = 1000, 0.3, 5
+CALLERS, LATENCY, ROUNDS, STALLS = scaled(1000), 0.3, scaled(5), scaled(3)
 PROVIDER = "login.example.com"
 LIFE = 86_400
 
@@ -104,23 +102,27 @@ def answer_after_fork(url: str) -> float:
     return seconds
 
 
-def main() -> None:
-    os.environ |= {
-        "AWS_ACCESS_KEY_ID": "AKIABENCH",
-        "AWS_SECRET_ACCESS_KEY": "secret",
-        "AWS_EC2_METADATA_DISABLED": "true",
-    }
-    print(f"{CALLERS} cold callers, {LATENCY:.1f} s a call, Python {sys.version.split()[0]}")
+def figures() -> list[Figure]:
+    use_fake_credentials()
+    found = []
     with server(LATENCY) as url:
         for threads in (8, 32):
-            worst, took = asyncio.run(stall(url, threads))
-            print(f"  {threads:>2} threads: worst stall {worst * 1000:.0f} ms, all in {took:.1f} s")
+            stalls, took = zip(
+                *(asyncio.run(stall(url, threads)) for _ in range(STALLS)), strict=True
+            )
+            found += [
+                Figure.of(f"{threads} threads, the worst stall", stalls, "s"),
+                Figure.of(f"{threads} threads, until all have tokens", took, "s"),
+            ]
         forks = [answer_after_fork(url) for _ in range(ROUNDS)]
-        print(f"A child forked during a fetch answers in {statistics.median(forks):.2f} s (median)")
     with server(3) as url:
         exits = [exit_after_hanging(url) for _ in range(ROUNDS)]
-        print(f"A process with a hanging call ends in {statistics.median(exits):.3f} s (median)")
+    return [
+        *found,
+        Figure.of("a child forked during a call has a token", forks, "s"),
+        Figure.of("a process with a hanging call ends", exits, "s"),
+    ]
 
 
 if __name__ == "__main__":
-    main()
+    run("loop", figures)

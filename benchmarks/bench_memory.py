@@ -1,24 +1,20 @@
-"""
-What an entry costs in memory, and how a stream of one-time users affects a session.
-
-``bench_memory.py USERS`` streams this many users instead of a million.
-"""
+"""What an entry costs in memory, and how a stream of one-time users affects a session."""
 
 import gc
-import os
 import resource
 import sys
-import time
 import tracemalloc
 from pathlib import Path
 
 from cognito_devtoken import OpenIdToken, TokenRequest, TokenSession
 from cognito_devtoken.testing import FakeFetcher
+from figures import Figure
+from runner import cpu_of, on_one_core, run, scaled
 
 
 ENTRIES = 10_000
-USERS = 1_000_000
-QUARTERS = 4
+USERS = scaled(1_000_000)
+PARTS = 40
 POOL_ID = "us-east-1:00000000-0000-4000-8000-000000000000"
 PROVIDER = "login.example.com"
 IDENTITY_ID = "us-east-1:dec4106a-0f05-5c0a-b270-66e3e599174d"
@@ -40,7 +36,7 @@ def allocated() -> int:
     return tracemalloc.get_traced_memory()[0]
 
 
-def entries() -> None:
+def entries() -> list[Figure]:
     fetcher = FakeFetcher()
     with open_session(fetcher) as session:
         session.get_token("the first user, who pays the one-time costs")
@@ -56,9 +52,12 @@ def entries() -> None:
         assert session.stats().entries == ENTRIES
         length = sum(map(len, tokens)) / len(tokens)
         size = sum(map(sys.getsizeof, tokens)) / len(tokens)
-    print(f"An entry, of {ENTRIES:,}: {used:.0f} bytes with a token of {length:.0f} characters")
-    print(f"  beyond the token's characters            {used - length:5.0f} bytes")
-    print(f"  beyond the token's str                   {used - size:5.0f} bytes")
+    return [
+        Figure.of("an entry", [used], "bytes"),
+        Figure.of("the characters of its token", [length], "bytes"),
+        Figure.of("an entry, beyond the characters of its token", [used - length], "bytes"),
+        Figure.of("an entry, beyond the str of its token", [used - size], "bytes", bar=600),
+    ]
 
 
 def resident() -> float:
@@ -70,42 +69,33 @@ def resident() -> float:
     return pages * resource.getpagesize() / 2**20
 
 
-def on_one_core() -> None:
-    """Run this process's threads on one core, if the system supports it."""
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-
-
-def stream(users: int) -> None:
+def stream() -> list[Figure]:
     on_one_core()  # the cost of a hand-off between two cores varies twofold
-    print(f"A stream of {users:,} users, each once, {ENTRIES:,} entries at most:")
-    first = 0.0
+    costs: list[float] = []
     with open_session(InstantFetcher()) as session:
         for number in range(ENTRIES):
             session.get_token(f"before-{number}")  # fill the cache first
         full = resident()
-        for quarter in range(QUARTERS):
-            numbers = range(users * quarter // QUARTERS, users * (quarter + 1) // QUARTERS)
-            began = time.process_time()
-            for number in numbers:
-                session.get_token(f"user-{number}")
-            cost = (time.process_time() - began) / len(numbers)
-            first = first or cost
-            stats = session.stats()
-            assert stats.entries <= ENTRIES
-            print(
-                f"  quarter {quarter + 1}: {cost * 1e6:5.1f} µs of CPU a call, "
-                f"x {cost / first:.2f} of the first; {stats.entries:,} entries; "
-                f"{resident() - full:+.1f} MB beyond {full:.0f}"
+        for part in range(PARTS):
+            numbers = iter(range(USERS * part // PARTS, USERS * (part + 1) // PARTS))
+            costs.append(
+                cpu_of(lambda left=numbers: session.get_token(f"user-{next(left)}"), USERS // PARTS)  # type: ignore[misc]
             )
-        assert session.stats().fetches_succeeded == users + ENTRIES
+            assert session.stats().entries <= ENTRIES
+        assert session.stats().fetches_succeeded == USERS + ENTRIES
+        grown = resident() - full
+    quarter = PARTS // 4
+    pairs = zip(costs[-quarter:], costs[:quarter], strict=True)
+    return [
+        Figure.of("a call for a user who comes once, CPU", (each * 1e6 for each in costs), "µs"),
+        Figure.of("the last quarter of the users / the first", (b / a for b, a in pairs)),
+        Figure.of("growth of the process", [max(grown, 0.0)], "MB"),
+    ]
 
 
-def main() -> None:
-    print(f"Memory, Python {sys.version.split()[0]}")
-    entries()
-    stream(int(sys.argv[1]) if sys.argv[1:] else USERS)
+def figures() -> list[Figure]:
+    return [*entries(), *stream()]
 
 
 if __name__ == "__main__":
-    main()
+    run("memory", figures)

@@ -1,117 +1,151 @@
 """
-Compare the CPU time of a miss and of the same call through boto3.
+Compare the CPU time of a miss with that of the same call through boto3, and the engine by itself
+with handing a call to a thread of a pool.
 
 A miss goes through one of the session's own threads, and the CPU time of all threads counts. On
 one core the hand-off is cheap; between two, both processor caches are filled, which costs more
 than the work. So both cases are measured.
-
-The server costs nothing. The contenders take turns in one process, so a ratio compares two
-neighbouring runs; the median of the ratios is printed.
 """
 
 import asyncio
 import os
-import statistics
-import sys
-import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import count
 from typing import Any
 
 import boto3
-from bench_fetch import server
-from server import POOL_ID
 
-from cognito_devtoken import AsyncTokenSession, DevTokenClient, TokenSession
+from cognito_devtoken import (
+    AsyncTokenSession,
+    DevTokenClient,
+    OpenIdToken,
+    TokenRequest,
+    TokenSession,
+)
+from figures import Figure, ratios
+from runner import cpu_of, interleaved, on_one_core, run, scaled, server, use_fake_credentials
+from server import IDENTITY_ID, POOL_ID
 
 
-ROUNDS, CALLS = 60, 50
+ROUNDS, CALLS = scaled(60), 50
 PROVIDER = "login.example.com"
 LIFE = 86_400  # the lifetime of the server's token
+DIRECT, MISS = "boto3.client(...), called directly", "session.get_token"
+POOLED = "boto3.client(...), called on a thread of a pool"
+AROUND, AWAITED = "session.get_token, around that boto3 client", "await session.get_token"
+POOL, ENGINE = "ThreadPoolExecutor(1).submit(f).result()", "session.get_token, free fetcher"
 
 Contender = Callable[[list[str]], object]
 
 
-def cpu_of(contender: Contender, users: list[str]) -> float:
-    began = time.process_time()
-    contender(users)
-    return (time.process_time() - began) / len(users)
+class FreeFetcher:
+    """A fetcher that costs nothing: it returns the same token to everybody."""
+
+    def __init__(self) -> None:
+        request = TokenRequest(POOL_ID, {PROVIDER: "any"}, token_duration=LIFE)
+        answer = {"IdentityId": IDENTITY_ID, "Token": "no JWT"}
+        self._token = OpenIdToken.from_response(answer, request)
+
+    def fetch(self, request: TokenRequest) -> OpenIdToken:
+        return self._token
 
 
-def measure(where: str, url: str) -> None:
+def open_session(client: Any) -> TokenSession:
+    return TokenSession(POOL_ID, developer_provider=PROVIDER, token_duration=LIFE, client=client)
+
+
+def missing(session: TokenSession) -> Contender:
+    return lambda users: [session.get_token(user_id) for user_id in users]
+
+
+def taking_turns(contenders: dict[str, Contender]) -> list[dict[str, float]]:
     serial = count()
-    with asyncio.Runner() as runner:
-        boto: Any = boto3.client("cognito-identity", region_name="us-east-1", endpoint_url=url)
-        own, around = DevTokenClient(endpoint_url=url), DevTokenClient(boto_client=boto)
-        session, session_around = (
-            TokenSession(POOL_ID, developer_provider=PROVIDER, token_duration=LIFE, client=client)
-            for client in (own, around)
-        )
+
+    def cost(contender: Contender) -> float:
+        users = [f"user-{next(serial)}" for _ in range(CALLS)]
+        return cpu_of(lambda: contender(users)) / CALLS
+
+    return interleaved({name: partial(cost, each) for name, each in contenders.items()}, ROUNDS)
+
+
+def misses(url: str) -> list[dict[str, float]]:
+    boto: Any = boto3.client("cognito-identity", region_name="us-east-1", endpoint_url=url)
+
+    def direct(users: list[str]) -> None:
+        for user_id in users:
+            boto.get_open_id_token_for_developer_identity(
+                IdentityPoolId=POOL_ID, Logins={PROVIDER: user_id}, TokenDuration=LIFE
+            )
+
+    with (
+        ThreadPoolExecutor(1) as pool,
+        asyncio.Runner() as runner,
+        DevTokenClient(endpoint_url=url) as own,
+        DevTokenClient(boto_client=boto) as around,
+        open_session(own) as session,
+        open_session(around) as session_around,
+    ):
         awaited = AsyncTokenSession(
             POOL_ID, developer_provider=PROVIDER, token_duration=LIFE, client=own
         )
-
-        def direct(users: list[str]) -> None:
-            for user_id in users:
-                boto.get_open_id_token_for_developer_identity(
-                    IdentityPoolId=POOL_ID, Logins={PROVIDER: user_id}, TokenDuration=LIFE
-                )
-
-        def missing(session: TokenSession) -> Contender:
-            return lambda users: [session.get_token(user_id) for user_id in users]
 
         async def missing_awaited(users: list[str]) -> None:
             for user_id in users:
                 await awaited.get_token(user_id)
 
-        contenders: dict[str, Contender] = {
-            "boto3.client(...), called directly": direct,
-            "session.get_token": missing(session),
-            "session.get_token, around that boto3 client": missing(session_around),
-            "await session.get_token": lambda users: runner.run(missing_awaited(users)),
-        }
-
-        def users() -> list[str]:
-            return [f"user-{next(serial)}" for _ in range(CALLS)]
-
-        for contender in contenders.values():
-            contender(users())  # warm up
-        rounds = [
-            {name: cpu_of(contender, users()) for name, contender in contenders.items()}
-            for _ in range(ROUNDS)
-        ]
-        for each in (session, session_around):
-            assert each.stats().hits == 0
-            each.close()
-        runner.run(awaited.aclose())
-        own.close()
-
-    base = next(iter(contenders))
-    print(
-        f"CPU per miss {where}, {ROUNDS} rounds of {CALLS} misses each, "
-        f"Python {sys.version.split()[0]}"
-    )
-    for name in contenders:
-        ratios = statistics.quantiles((r[name] / r[base] for r in rounds), n=4)
-        cpu = statistics.median(r[name] for r in rounds)
-        print(
-            f"  {name:<44}{cpu * 1e6:6.0f} µs   x {ratios[1]:.2f}"
-            f"   (middle half: {ratios[0]:.2f} to {ratios[2]:.2f})"
+        rounds = taking_turns(
+            {
+                DIRECT: direct,
+                POOLED: lambda users: [pool.submit(direct, [each]).result() for each in users],
+                MISS: missing(session),
+                AROUND: missing(session_around),
+                AWAITED: lambda users: runner.run(missing_awaited(users)),
+            }
         )
+        assert session.stats().hits == session_around.stats().hits == 0
+        runner.run(awaited.aclose())
+    return rounds
 
 
-def main() -> None:
-    os.environ |= {
-        "AWS_ACCESS_KEY_ID": "AKIABENCH",
-        "AWS_SECRET_ACCESS_KEY": "secret",
-        "AWS_EC2_METADATA_DISABLED": "true",
-    }
+def engine() -> list[dict[str, float]]:
+    fetcher = FreeFetcher()
+    with ThreadPoolExecutor(1) as pool, open_session(fetcher) as session:
+        request = TokenRequest(POOL_ID, {PROVIDER: "any"})
+
+        def submit(users: list[str]) -> None:
+            for _ in users:
+                pool.submit(fetcher.fetch, request).result()
+
+        return taking_turns({POOL: submit, ENGINE: missing(session)})
+
+
+def figures() -> list[Figure]:
+    use_fake_credentials()
+    cores = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
+    found = []
     with server() as url:
-        measure("on all cores", url)
-        if hasattr(os, "sched_setaffinity"):
-            os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # later threads inherit it
-            measure("on one core", url)
+        rounds = misses(url)
+        found += [
+            ratios(rounds, name, DIRECT, called=f"{name}, all cores")
+            for name in (POOLED, MISS, AWAITED, AROUND)
+        ]
+        if on_one_core():  # later threads inherit it
+            rounds = misses(url)
+            found += [
+                ratios(rounds, name, DIRECT, called=f"{name}, one core")
+                for name in (POOLED, MISS, AWAITED, AROUND)
+            ]
+    rounds = engine()
+    found += [
+        ratios(rounds, ENGINE, POOL, bar=3),
+        Figure.of(f"{ENGINE}, CPU", (each[ENGINE] * 1e6 for each in rounds), "µs"),
+    ]
+    if cores is not None:
+        os.sched_setaffinity(0, cores)
+    return found
 
 
 if __name__ == "__main__":
-    main()
+    run("miss", figures)

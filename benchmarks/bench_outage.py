@@ -10,24 +10,27 @@ read in the source it names; a failed call takes them no time, which flatters th
 wait for it.
 """
 
-import argparse
+import logging
 import random
 import statistics
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from figures import save
-
 from cognito_devtoken import OpenIdToken, TokenRequest, TokenSession
 from cognito_devtoken.exceptions import DevTokenError, TokenUnavailableError
 from cognito_devtoken.testing import FakeFetcher, ManualClock
+from figures import Figure
+from runner import run as run_bench
+from runner import scaled
 
 
 LIFE = 900.0
 TICK = 0.5
 OUTAGES = (5, 30, 60, 120, 240, 400)
-RUNS = 600
+RUNS = scaled(600)
+# What a run yields, and its unit.
+COLUMNS = {"bad seconds": "s", "calls": ""}
 # With our rules, one in ten of the longest outages is noticed; a stable mean needs more runs.
 MORE_RUNS = 5
 # Outages begin after SETTLED seconds, evenly spread over CYCLES refresh cycles.
@@ -100,7 +103,7 @@ class Ours(Policy):
     def quiet_until(self) -> float:
         if self._token is None:
             return 0.0
-        return self._token._monotonic + self._token._due - self._start
+        return self._token._sent.monotonic + self._token._due - self._start
 
 
 class Simulated(Policy):
@@ -231,37 +234,24 @@ def runs(make: Callable[[World], Policy], duration: float) -> list[tuple[float, 
     return [run(make, duration, (each + random.random()) / number) for each in range(number)]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
-    parser.add_argument("--plot", action="store_true", help="write docs/drawings/outage.json")
-    arguments = parser.parse_args()
+def figures() -> list[Figure]:
+    logging.disable(logging.WARNING)  # thousands of failures
     random.seed(42)  # for the simulated rules; our session draws from the operating system
-    print(
-        f"An outage of D seconds, {RUNS} runs each ({RUNS * MORE_RUNS} of ours at the longest): "
-        "mean bad seconds / calls during the outage"
-    )
-    print(f"  {'':<18}" + "".join(f"{f'D={duration}':>15}" for duration in OUTAGES))
-    bad: dict[str, list[float]] = {}
-    ours: list[list[float]] = []
+    found = []
     for name, make in POLICIES.items():
-        cells = []
         for duration in OUTAGES:
             done = runs(make, duration)
-            cells.append([statistics.fmean(column) for column in zip(*done, strict=True)])
+            for (what, unit), values in zip(COLUMNS.items(), zip(*done, strict=True), strict=True):
+                mean = statistics.fmean(values)
+                error = statistics.stdev(values) / len(values) ** 0.5
+                label = f"{name}, down for {duration} s, {what}"
+                # Means, because most runs have no bad second; twice the standard error as spread.
+                found.append(Figure(label, mean, mean - error, mean + error, unit))
             if make is Ours:
-                ours.append([seconds for seconds, _ in done])
-        bad[name] = [seconds for seconds, _ in cells]
-        print(f"  {name:<18}" + "".join(f"{f'{s:.1f} / {c:.1f}':>15}" for s, c in cells))
-    for what, figures in {
-        "ours: standard error": [statistics.stdev(each) / len(each) ** 0.5 for each in ours],
-        "ours: the worst": [max(each) for each in ours],
-        "ours: share noticed": [sum(map(bool, each)) / len(each) for each in ours],
-    }.items():
-        print(f"  {what:<24}" + "".join(f"{figure:>15.2f}" for figure in figures)[6:])
-    if arguments.plot:
-        rounded = {name: [round(each, 1) for each in seconds] for name, seconds in bad.items()}
-        save("outage.json", {"down": OUTAGES, "bad": rounded})
+                noticed = sum(bool(seconds) for seconds, _ in done) / len(done)
+                found.append(Figure.of(f"{name}, down for {duration} s, noticed", [noticed], ""))
+    return found
 
 
 if __name__ == "__main__":
-    main()
+    run_bench("outage", figures)

@@ -2,15 +2,13 @@
 What a shared store costs, against a real Redis or Valkey on this machine.
 
 First, reading one token through the store is compared with a bare GET of as many bytes, with the
-same library over the same kind of connection. The contenders take turns, so a ratio compares two
-neighbouring runs; the median of the ratios is printed. Then a warm start: a new session reads the
-tokens of 5,000 users from the store, and the server counts the commands.
+same library over the same kind of connection. Then a warm start: a new session reads the tokens of
+5,000 users from the store, and the server counts the commands.
 """
 
-import statistics
-import sys
 import time
 from collections.abc import Callable
+from functools import partial
 
 from redis import Redis
 from redis.backoff import NoBackoff
@@ -25,11 +23,13 @@ from cognito_devtoken.events import Reason
 from cognito_devtoken.stores import StoreKeys
 from cognito_devtoken.stores.redis import RedisStore
 from cognito_devtoken.testing import FakeFetcher
+from figures import Figure, ratios
+from runner import interleaved, run, scaled
 
 
 POOL_ID = "us-east-1:00000000-0000-4000-8000-000000000000"
 PROVIDER = "login.example.com"
-ROUNDS, READS = 300, 20
+ROUNDS, READS = scaled(300), 20
 USERS = 5_000
 
 
@@ -40,7 +40,7 @@ def time_of(contender: Callable[[], object]) -> float:
     return (time.perf_counter() - began) / READS
 
 
-def read_one(url: str, keys: str) -> None:
+def read_one(url: str, keys: str) -> list[Figure]:
     store = RedisStore(url, keys=keys)
     bare = Redis.from_url(url, protocol=2, retry=Retry(NoBackoff(), 0))
     with TokenSession(
@@ -76,32 +76,22 @@ def read_one(url: str, keys: str) -> None:
             "store.read(...), and decrypted": lambda: read_and_open(name, digest),
             "token: read, decrypted, checked, cached": read_and_cache,
         }
-        for contender in contenders.values():
-            time_of(contender)  # warm up
-        rounds = [
-            {name: time_of(contender) for name, contender in contenders.items()}
-            for _ in range(ROUNDS)
-        ]
-    print(
-        f"Reading {len(stored.value):,} bytes, {ROUNDS} rounds of {READS}, "
-        f"Python {sys.version.split()[0]}"
-    )
-    base = next(iter(contenders))
-    for what in contenders:
-        ratios = statistics.quantiles((r[what] / r[base] for r in rounds), n=4)
-        median = statistics.median(r[what] for r in rounds)
-        print(
-            f"  {what:<40}{median * 1e6:6.0f} µs   x {ratios[1]:.2f}"
-            f"   (middle half: {ratios[0]:.2f} to {ratios[2]:.2f})"
-        )
+        timed = {name: partial(time_of, each) for name, each in contenders.items()}
+        rounds = interleaved(timed, ROUNDS)
+    base, *others = contenders
     store.close()
     bare.close()
+    return [
+        *(ratios(rounds, name, base, called=name) for name in others),
+        Figure.of(base, (each[base] * 1e6 for each in rounds), "µs"),
+    ]
 
 
-def warm_start(url: str, keys: str) -> None:
+def warm_start(url: str, keys: str) -> list[Figure]:
     users = [f"user-{number}" for number in range(USERS)]
     fetcher = FakeFetcher()
     calls = 0
+    found = []
     with Redis.from_url(url) as server:
         for cold in (True, False):
             store = RedisStore(url, keys=keys, timeout=1)
@@ -109,33 +99,30 @@ def warm_start(url: str, keys: str) -> None:
                 POOL_ID, developer_provider=PROVIDER, client=fetcher, store=store
             ) as session:
                 server.config_resetstat()
-                began = time.perf_counter()
                 for user in users:
                     session.get_token(user)
-                took = time.perf_counter() - began
                 asked = server.info("commandstats")
-                stats = session.stats()
             store.close()
             trips = sum(asked.get(f"cmdstat_{name}", {"calls": 0})["calls"] for name in SENT)
             what = "cold" if cold else "warm"
-            print(
-                f"A {what} start of {USERS:,} users: {took:.1f} s, {trips / USERS:.3f} round trips "
-                f"per user, {stats.store_hits:,} from the store, {len(fetcher.calls) - calls:,} "
-                "calls to Cognito"
-            )
+            asked_cognito = (len(fetcher.calls) - calls) / USERS
+            found += [
+                Figure.of(f"a {what} start, round trips per user", [trips / USERS], ""),
+                Figure.of(f"a {what} start, calls to Cognito per user", [asked_cognito], ""),
+            ]
             calls = len(fetcher.calls)
+    return found
 
 
 # Commands that a client sends, as opposed to those that run inside a script.
 SENT = ("evalsha", "eval")
 
 
-def main() -> None:
+def figures() -> list[Figure]:
     keys = StoreKeys.generate()
     with local_redis() as url:
-        read_one(url, keys)
-        warm_start(url, keys)
+        return [*read_one(url, keys), *warm_start(url, keys)]
 
 
 if __name__ == "__main__":
-    main()
+    run("store", figures)

@@ -1,35 +1,27 @@
-"""
-What a client of one of many users costs: CPU and memory, beside what boto3 offers for it.
-
-``bench_user_clients.py COUNT`` makes this many bound clients instead of 10,000.
-"""
+"""What a client of one of many users costs: CPU and memory, beside what boto3 offers for it."""
 
 import gc
-import os
-import statistics
-import sys
 import time
 import tracemalloc
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import boto3
-import botocore
 import botocore.session
 
 from cognito_devtoken import TokenSession
 from cognito_devtoken.boto3 import UserClients, session_for
 from cognito_devtoken.testing import FakeFetcher
+from figures import Figure, ratios
+from runner import interleaved, run, scaled, use_fake_credentials
+from server import POOL_ID
 
 
-COUNT = 10_000
-ROUNDS = 7
-POOL_ID = "us-east-1:00000000-0000-4000-8000-000000000000"
+COUNT, ROUNDS = 10_000, scaled(10)
 PROVIDER = "login.example.com"
 KEYS: Any = {"aws_access_key_id": "AKIAFAKE", "aws_secret_access_key": "fake"}
 SERVICE = "s3"
-# What a bound client may cost.
-MAX_MICROSECONDS, MAX_BYTES, MAX_MEGABYTES = 20, 1000, 20
 
 # Made with keys, and as a user.
 BOUND = "UserClients(…).client(…)"
@@ -86,37 +78,24 @@ def used_bytes(make: Callable[[str], Any], count: int) -> float:
     return used
 
 
-def shown(size: float) -> str:
-    return f"{size:.0f} B" if size < 10_000 else f"{size / 1000:.0f} kB"
-
-
-def main(count: int) -> None:
-    os.environ |= {"AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": os.devnull}
+def figures() -> list[Figure]:
+    use_fake_credentials()
     with TokenSession(POOL_ID, developer_provider=PROVIDER, client=FakeFetcher()) as session:
         ways = makers(session)
-        for _, make in ways.values():
-            make("the first user")
-        rounds = [
-            {name: seconds(make, number) for name, (number, make) in ways.items()}
-            for _ in range(ROUNDS)
-        ]
-        memory = {name: used_bytes(make, number) for name, (number, make) in ways.items()}
-        all_bytes = used_bytes(ways[BOUND][1], count) * count
-    print(f"A client for S3, {ROUNDS} rounds, botocore {botocore.__version__}, {sys.version[:7]}")
-    for name in ways:
-        cpu = statistics.median(each[name] for each in rounds)
-        ratio = statistics.median(each[name] / each[BOUND] for each in rounds)
-        size = memory[name]
-        print(
-            f"  {name:<40}{cpu * 1e6:10,.1f} µs  x {ratio:9,.0f}"
-            f"{shown(size):>10}  x {size / memory[BOUND]:8,.0f}"
+        rounds = interleaved(
+            {name: partial(seconds, make, number) for name, (number, make) in ways.items()}, ROUNDS
         )
-    bound = statistics.median(each[BOUND] for each in rounds)
-    print(f"{count:,} bound clients: {all_bytes / 1e6:.1f} MB, {bound * count * 1000:.0f} ms")
-    assert bound * 1e6 <= MAX_MICROSECONDS
-    assert memory[BOUND] <= MAX_BYTES
-    assert all_bytes / 1e6 <= MAX_MEGABYTES
+        memory = {name: used_bytes(make, number) for name, (number, make) in ways.items()}
+        all_bytes = used_bytes(ways[BOUND][1], COUNT) * COUNT
+    others = [name for name in ways if name != BOUND]
+    return [
+        Figure.of(f"{BOUND}, CPU", (each[BOUND] * 1e6 for each in rounds), "µs", bar=20),
+        Figure.of(f"{BOUND}, memory", [memory[BOUND]], "bytes", bar=1000),
+        Figure.of(f"{COUNT:,} bound clients", [all_bytes / 1e6], "MB", bar=20),
+        *(ratios(rounds, name, BOUND, called=f"{name}, CPU") for name in others),
+        *(Figure.of(f"{name}, memory", [memory[name] / memory[BOUND]]) for name in others),
+    ]
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else COUNT)
+    run("user_clients", figures)

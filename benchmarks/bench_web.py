@@ -1,5 +1,5 @@
 """
-What the dependency costs a FastAPI route, in requests per second.
+What the dependency costs a FastAPI route, in time per request.
 
 All routes return the same kind of response: a constant, a token from the session's memory, or a
 constant after a dependency that does nothing, which shows FastAPI's own share. Each is the only
@@ -11,7 +11,6 @@ import asyncio
 import os
 import random
 import socket
-import statistics
 import subprocess
 import sys
 import time
@@ -19,8 +18,11 @@ from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from figures import Figure
+from runner import run, scaled
 
-ROUNDS, REQUESTS, CONNECTIONS = 30, 2_000, 8
+
+ROUNDS, REQUESTS, CONNECTIONS = scaled(30), 2_000, 8
 ROUTES = {
     "constant": "a constant",
     "with_nothing": "a constant, and a dependency that does nothing",
@@ -93,12 +95,12 @@ def cpu_of(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-async def rates(server: int, port: int) -> tuple[float, float]:
-    """Return the requests per second, and per second of the server's CPU."""
+async def costs(server: int, port: int) -> tuple[float, float]:
+    """Return the seconds per request, and those of the server's CPU."""
     began, used = time.perf_counter(), cpu_of(server)
     each = REQUESTS // CONNECTIONS
     await asyncio.gather(*(ask(port, each) for _ in range(CONNECTIONS)))
-    return REQUESTS / (time.perf_counter() - began), REQUESTS / (cpu_of(server) - used)
+    return (time.perf_counter() - began) / REQUESTS, (cpu_of(server) - used) / REQUESTS
 
 
 @contextmanager
@@ -114,26 +116,29 @@ def serving(route: str) -> Generator[tuple[int, int]]:
         server.wait()
 
 
-def main() -> None:
+def figures() -> list[Figure]:
     found: dict[str, list[tuple[float, float]]] = {route: [] for route in ROUTES}
     with ExitStack() as stack:
         servers = {route: stack.enter_context(serving(route)) for route in ROUTES}
         for number in range(ROUNDS + 1):
             for route in random.sample([*ROUTES], len(ROUTES)):
-                measured = asyncio.run(rates(*servers[route]))
+                measured = asyncio.run(costs(*servers[route]))
                 if number:  # the first round warms up
                     found[route].append(measured)
     constant = found["constant"]
-    print(f"FastAPI, Python {sys.version.split()[0]}, {ROUNDS} rounds of {REQUESTS} requests")
-    print(
-        f"  a constant: {statistics.median(each[0] for each in constant):.0f} requests per second"
-    )
-    for route, what in ROUTES.items():
-        if found[route] is not constant:
-            pairs = list(zip(found[route], constant, strict=True))
-            by_time, by_cpu = (statistics.median(a[n] / b[n] for a, b in pairs) for n in (0, 1))
-            print(f"  {what}: {by_time:.3f} times as many, {by_cpu:.3f} per second of CPU")
+    return [
+        *(
+            Figure.of(
+                f"{what}, {kind}",
+                (a[n] / b[n] for a, b in zip(found[route], constant, strict=True)),
+            )
+            for route, what in ROUTES.items()
+            if route != "constant"
+            for n, kind in enumerate(("time", "CPU"))
+        ),
+        Figure.of("a constant, time", (each[0] * 1e6 for each in constant), "µs"),
+    ]
 
 
 if __name__ == "__main__":
-    main()
+    run("web", figures)

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from importlib import import_module, metadata
+from importlib import import_module
 from typing import Any, NamedTuple
 
 
@@ -119,16 +119,12 @@ def dogpile() -> Peer:
     return Peer('it("user")', partial(region.get_or_create, creator=lambda: TOKEN))
 
 
-def version(distribution: str) -> str:
-    return metadata.version(distribution)
-
-
-PEERS: dict[str, tuple[Callable[[], Peer], str]] = {
-    "cachetools.TTLCache under a Lock": (cachetools_with_lock, "cachetools"),
-    "google-auth, valid": (google_auth, "google-auth"),
-    "google-auth, before_request": (google_auth_request, "google-auth"),
-    "azure-core, bearer policy": (azure_core, "azure-core"),
-    "dogpile.cache, memory": (dogpile, "dogpile.cache"),
-    "msal, acquire_token_for_client": (msal, "msal"),
-    "botocore, get_frozen_credentials": (botocore, "botocore"),
+PEERS: dict[str, Callable[[], Peer]] = {
+    "cachetools.TTLCache under a Lock": cachetools_with_lock,
+    "google-auth, valid": google_auth,
+    "google-auth, before_request": google_auth_request,
+    "azure-core, bearer policy": azure_core,
+    "dogpile.cache, memory": dogpile,
+    "msal, acquire_token_for_client": msal,
+    "botocore, get_frozen_credentials": botocore,
 }

@@ -1,8 +1,10 @@
 """One call through botocore: what it sends, and which clients and connections it uses."""
 
+import gc
 import json
 import os
 import threading
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -139,6 +141,20 @@ def test_closing_the_client_closes_its_connections(
     client.close()
 
     assert len(pools) == 0
+
+
+def test_closing_the_client_frees_what_botocore_has_loaded(
+    client: DevTokenClient, request_: TokenRequest
+) -> None:
+    client.fetch(request_)
+    (made,) = client._made.sessions.values()
+    session = weakref.ref(made)
+    del made
+
+    client.close()
+    gc.collect()
+
+    assert session() is None
 
 
 @pytest.mark.external

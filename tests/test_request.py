@@ -3,7 +3,7 @@
 import copy
 import pickle
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import cache
 from typing import Any
@@ -417,3 +417,19 @@ def test_any_other_mistake_with_an_id_has_no_hint(pool_id: str) -> None:
         TokenRequest(pool_id, {"login.example.com": "user-42"})
 
     assert not hasattr(caught.value, "__notes__")
+
+
+@pytest.mark.parametrize("login", ["user-42", "x" * 50_000, "", "x" * 50_001, "\ud800", 42, None])
+def test_a_copy_with_another_login_is_checked_as_a_new_request_is(login: Any) -> None:
+    plain = TokenRequest(POOL_ID, {"login.example.com": "any"}, token_duration=60)
+
+    def outcome(make: Callable[[], TokenRequest]) -> TokenRequest | str:
+        try:
+            return make()
+        except InvalidRequestError as error:
+            return str(error)
+
+    new = outcome(lambda: TokenRequest(POOL_ID, {"login.example.com": login}, token_duration=60))
+    copied = outcome(lambda: plain._with_login("login.example.com", login))
+
+    assert copied == new

@@ -285,6 +285,22 @@ def test_age_counts_from_when_the_request_was_sent() -> None:
     assert token.expires_in() == timedelta(seconds=894)
 
 
+@given(st.floats(0, 1e7), st.floats(0, 900), st.floats(0, 900))
+def test_a_copy_that_is_due_earlier_expires_at_exactly_the_same_instant(
+    now: float, due: float, earlier: float
+) -> None:
+    clock = FakeClock()
+    clock.mono = now
+    token = token_of(jwt(claims()), clock=clock)._held("key", Instant.now(clock), clock, due)
+
+    copied = token._due_at(earlier)
+
+    assert copied == token
+    assert copied._expires == token._expires
+    assert copied._key == "key"
+    assert copied._due == pytest.approx(min(earlier, 897), abs=1e-5)
+
+
 def test_a_local_clock_that_is_wrong_by_years_does_not_matter() -> None:
     assert token_of(jwt(claims()), clock=FakeClock(wall=0)).expires_in() == timedelta(seconds=899)
 

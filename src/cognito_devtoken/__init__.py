@@ -55,7 +55,7 @@ _MODULES = {
 _SUBMODULES = ("events", "exceptions", "typing")
 
 # Type checkers must not see this function: they would accept every name.
-if not TYPE_CHECKING:
+if not TYPE_CHECKING:  # pragma: no branch
 
     def __getattr__(name: str) -> object:
         """Return a public name, and load the module that defines it (PEP 562)."""

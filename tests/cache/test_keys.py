@@ -67,6 +67,14 @@ def test_a_key_holds_only_a_digest_of_a_providers_token() -> None:
     assert repr(key) == "<Key <hidden>>"
 
 
+def test_the_keys_of_all_plain_requests_share_one_digest_to_save_memory() -> None:
+    ann, bob = (Key.of(request_for(user), PROVIDER) for user in ("ann", "bob"))
+
+    assert ann.rest is bob.rest
+    assert ann.and_more(["role"]).rest is bob.and_more(["role"]).rest
+    assert ann.and_more(["role"]) != ann.and_more(["another"])
+
+
 def test_a_key_is_equal_to_a_plain_tuple_and_empty_to_whoever_walks_it() -> None:
     key = Key.of(request_for("user-42"), PROVIDER)
     plain = ("user-42", key.rest)

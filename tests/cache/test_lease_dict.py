@@ -30,10 +30,10 @@ def leases() -> LeaseDict[OpenIdToken]:
     return made
 
 
-def renewing(renewed: list[Key]) -> Callable[[OpenIdToken, Key], OpenIdToken]:
-    def renew(lease: OpenIdToken, key: Key) -> OpenIdToken:
-        renewed.append(key)
-        return lease_for(key, due=100.0)
+def renewing(renewed: list[object]) -> Callable[[OpenIdToken], OpenIdToken]:
+    def renew(lease: OpenIdToken) -> OpenIdToken:
+        renewed.append(lease._key)
+        return lease._due_at(100.0)
 
     return renew
 
@@ -66,7 +66,7 @@ def test_a_crash_reporter_sees_no_user_id(leases: LeaseDict[OpenIdToken]) -> Non
 def test_an_inherited_lease_is_renewed_once_and_only_when_it_is_looked_up(
     key: Key, leases: LeaseDict[OpenIdToken]
 ) -> None:
-    renewed: list[Key] = []
+    renewed: list[object] = []
     leases.inherit(renewing(renewed))
 
     assert len(leases) == 3
@@ -79,7 +79,7 @@ def test_an_inherited_lease_is_renewed_once_and_only_when_it_is_looked_up(
 
 
 def test_a_lease_that_is_inherited_twice_is_renewed_once(leases: LeaseDict[OpenIdToken]) -> None:
-    renewed: list[Key] = []
+    renewed: list[object] = []
     leases.inherit(renewing([]))
     leases.inherit(renewing(renewed))
 

@@ -83,7 +83,7 @@ class MadeClients:
             self.close()
 
     def close(self) -> None:
-        """Close the clients, even if a call uses them."""
-        made, self.by_kind = self.by_kind, {}
+        """Close the clients, even if a call uses them, and free what botocore has loaded."""
+        made, self.by_kind, self.sessions = self.by_kind, {}, {}
         for client in made.values():
             client.close()

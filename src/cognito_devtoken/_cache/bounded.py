@@ -79,7 +79,7 @@ class BoundedDict(Generic[V]):
         if not self.items:
             return 0
         index = self._take_index()
-        expired = list(index.expire())
+        expired = list(index.expire(self._now))
         for key, _ in expired:
             self.items.pop(key, None)
         self._index = index
@@ -93,7 +93,7 @@ class BoundedDict(Generic[V]):
             return None
         index = self._take_index()
         evicted = None
-        if key not in self.items and len(index) >= self.max_items:
+        if len(self.items) >= self.max_items and key not in self.items:
             victim, _ = index.popitem()
             evicted = victim, self.items.pop(victim)
         index[key] = expires

@@ -72,14 +72,13 @@ class Entries(Generic[L]):
             return next((key for key, held in self.leases.items() if held == lease), None)
         held = self.leases.get(key)
         # Two fetches within the same second return the same text, so their leases are equal. But
-        # to reject the older one must not reject the newer one: compare when they were sent, too.
-        same = held == lease and (shared or getattr(held, "_monotonic", None) == lease._monotonic)
+        # to reject the older one must not reject the newer one: compare when they expire, too.
+        same = held == lease and (shared or getattr(held, "_expires", None) == lease._expires)
         return key if same else None
 
     def expedite(self, key: Key) -> None:
         """Make a lease due now, so that the next call checks the last failure first."""
-        lease = self.leases[key]
-        self.leases[key] = lease._held(key, lease._sent, lease._clock, due=0.0)
+        self.leases[key] = self.leases[key]._due_at(0.0)
 
     def is_expedited(self, lease: L) -> bool:
         """Tell whether a lease was made due by :meth:`expedite`."""
@@ -105,7 +104,7 @@ class Entries(Generic[L]):
 
 
 def _end_of_lease(lease: Lease) -> float:
-    return lease._sent.monotonic + lease._seconds
+    return lease._expires
 
 
 def _end_of_failure(failure: RememberedFailure) -> float:

@@ -233,6 +233,8 @@ class Flights(Generic[R, L]):
 
         One call checks only a limited number of queued flights.
         """
+        if not self.by_key:  # which has every flight that has not ended
+            return []
         self.has_queued()  # removes flights from the queues that are no longer queued
         flying = self.in_the_air()
         found = [flight for flight in flying if not flight.done and self.overdue(flight, now)]

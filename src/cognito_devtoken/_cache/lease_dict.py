@@ -67,13 +67,13 @@ class LeaseDict(MutableMapping[Key, L]):
         self.others: dict[Key, L] = {}
         self._plain_rest: bytes | None = None
         self._inherited: dict[Key, L] = {}
-        self._renew: Callable[[L, Key], L]
+        self._renew: Callable[[L], L]
 
     def set_plain(self, rest: bytes) -> None:
         """Set what the keys of all plain requests have in common. There must be no leases yet."""
         self._plain_rest = rest
 
-    def inherit(self, renew: Callable[[L, Key], L]) -> None:
+    def inherit(self, renew: Callable[[L], L]) -> None:
         """Have *renew* give each lease a jitter of its own when the lease is first looked up."""
         self._renew = renew
         plain = {cast("Key", lease._key): lease for lease in self.plain.leases()}
@@ -84,7 +84,7 @@ class LeaseDict(MutableMapping[Key, L]):
     def get(self, key: Key, default: L | None = None) -> L | None:  # type: ignore[override]
         """Return the lease of a key."""
         if self._inherited and (lease := self._inherited.get(key)):
-            self[key] = self._renew(lease, key)
+            self[key] = self._renew(lease)
         if key[1] == self._plain_rest:
             return self.plain.get(key[0], default)
         return self.others.get(key, default)

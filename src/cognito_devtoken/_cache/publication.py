@@ -85,6 +85,7 @@ def _record_arrival(
         left = remaining_of(lease, now)
         recorder.emit(TokenAdopted, flight.key, flight.reason, took, lease, left)
     else:
+        recorder.counts["fetches_succeeded"] += 1
         recorder.record_success(now)
         recorder.emit(FetchSucceeded, flight.key, flight.reason, took, lease, lease._seconds)
 

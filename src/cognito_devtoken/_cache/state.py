@@ -161,8 +161,10 @@ class CacheState(Generic[R, L]):
         self.recorder.reset()
         self.entries.leases.inherit(self._with_own_jitter)
 
-    def _with_own_jitter(self, lease: L, key: Key) -> L:
-        return lease if self.entries.is_expedited(lease) else self.stamp(lease, key, lease._sent)
+    def _with_own_jitter(self, lease: L) -> L:
+        if self.entries.is_expedited(lease):
+            return lease
+        return lease._due_at(self.policy.due_age(lease._seconds, self.random_fraction()))
 
 
 def session_closed() -> SessionClosedError:

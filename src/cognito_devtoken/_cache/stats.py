@@ -2,6 +2,7 @@
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from contextvars import copy_context
 from functools import partial
 from typing import TYPE_CHECKING
@@ -150,7 +151,8 @@ class StatsRecorder:
         self, hooks: "Iterable[EventHook]", log: "EventHook | None" = None, lease: str = "token"
     ) -> None:
         self.lease = lease
-        self.health = Health()
+        self._health = Health()
+        self._last_success: Instant | None = None  # not in _health yet
         self.counts: Counter[str] = Counter()
         self.reasons: Counter[str] = Counter()
         self._hooks = tuple(hooks)
@@ -158,14 +160,21 @@ class StatsRecorder:
         self._failed_hooks: set[HookFailed] = set()
         self._deferred: deque[Callable[[], object]] = deque()
 
+    @property
+    def health(self) -> Health:
+        """How the last calls went."""
+        # Made when somebody reads it, because every miss records a success.
+        success = self._last_success
+        return self._health.after_success(success) if success else self._health
+
     def record_success(self, now: Instant) -> None:
-        """Count a fetch that returned a lease."""
-        self.counts["fetches_succeeded"] += 1
-        self.health = self.health.after_success(now)
+        """Note that a call succeeded."""
+        self._last_success = now
 
     def record_failure(self, error: Exception, wait: float, now: Instant) -> None:
         """Note a failure, and how many seconds its key backs off."""
-        self.health = self.health.after_failure(error, wait, now)
+        self._health = self.health.after_failure(error, wait, now)
+        self._last_success = None
 
     def emit(self, kind: type[Event], *members: object) -> None:
         """
@@ -220,10 +229,10 @@ class StatsRecorder:
         return bool(self._deferred)
 
     def _next(self) -> Callable[[], object] | None:
-        try:
-            return self._deferred.popleft()
-        except IndexError:  # nothing was deferred, or another thread has taken the last action
-            return None
+        if self._deferred:  # asked first, because a miss comes here five times, mostly for nothing
+            with suppress(IndexError):  # another thread has taken the last action
+                return self._deferred.popleft()
+        return None
 
     def reset(self) -> None:
         """Count from zero in a forked child, and drop the actions that the parent deferred."""

@@ -53,19 +53,29 @@ async def wait_async(steps: Steps[R, L]) -> L:
             "AsyncTokenSession and aget() need a running event loop of asyncio. With trio, use a "
             "TokenSession in a thread: trio.to_thread.run_sync(session.get_token, user_id)."
         ) from None
-    future = loop.create_future()
+    future: asyncio.Future[None]
+
+    def resume() -> None:
+        if not future.done():  # it may have been cancelled
+            future.set_result(None)
 
     def wake() -> None:
         with suppress(RuntimeError):  # the loop is closed, so the task no longer waits
-            loop.call_soon_threadsafe(future.set_result, None)
+            loop.call_soon_threadsafe(resume)
 
     flight: Flight[R, L] | None = None
     try:
         while True:
             flight, seconds = next(steps)
+            future = loop.create_future()
             flight.waiters.add(wake)
             if not flight.done:
-                await asyncio.wait((future,), timeout=min(seconds, _SLICE))
+                # asyncio.wait() would do the same, but costs 10 µs more.
+                timer = loop.call_later(min(seconds, _SLICE), resume)
+                try:
+                    await future
+                finally:
+                    timer.cancel()
     except StopIteration as stop:
         lease: L = stop.value
         return lease

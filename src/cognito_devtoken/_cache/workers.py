@@ -126,13 +126,14 @@ class WorkerPool(Generic[R, L]):
                 return False
             worker.idle = idle
             delay = 0.0 if idle else self._source.reserve(now)
+            flight = None if idle or delay else flights.take(worker, now)
         if idle:
             return self._wait_for_flight(worker)
         if delay:
             self.wait(worker.gate, delay)  # in full, because nothing releases the gate
             now = state.now()
-        with state.lock:
-            flight = flights.take(worker, now)
+            with state.lock:
+                flight = flights.take(worker, now)
         if flight:
             self._fly(worker, flight)
             self._run_hooks(worker)

@@ -56,7 +56,10 @@ NO_CALLER = CallerContext(Context())
 def _xray() -> tuple[Any, Any]:
     """Return X-Ray's recorder and its thread-local storage; (None, None) if it is not used."""
     # Looked up, not imported: a program that uses X-Ray has already imported the module.
-    recorder = getattr(sys.modules.get("aws_xray_sdk.core"), "xray_recorder", None)
+    module = sys.modules.get("aws_xray_sdk.core")
+    if module is None:
+        return None, None
+    recorder = getattr(module, "xray_recorder", None)
     local = getattr(getattr(recorder, "context", None), "_local", None)
     # X-Ray's AsyncContext keeps the segment in a task, which no other thread may touch.
     return (recorder, local) if isinstance(local, threading.local) else (None, None)

@@ -243,10 +243,10 @@ class TokenCache:
         """Make health() report a call that was made without the cache."""
         state, now = self._state, self._state.now()
         with state.lock:
-            health = state.recorder.health
-            state.recorder.health = (
-                health.after_failure(error, 0.0, now) if error else health.after_success(now)
-            )
+            if error:
+                state.recorder.record_failure(error, 0.0, now)
+            else:
+                state.recorder.record_success(now)
 
     def _announce_now(self) -> None:
         """Announce invalidations to the other hosts now, and not in the background."""

@@ -30,7 +30,15 @@ def request_of(
     if provider is None:
         del user_id, logins
         raise no_provider()
+    has_more = (
+        logins is not None
+        or identity_id is not None
+        or principal_tags is not None
+        or token_duration is not None
+    )
     try:
+        if not has_more:
+            return plain._with_login(provider, user_id)
         if not isinstance(logins, Mapping | HiddenValues | None):  # pyright: ignore[reportUnnecessaryIsInstance]
             limit = "must be a mapping of provider names to tokens"
             violation = Violation("logins", limit, type(logins).__name__)

@@ -8,6 +8,7 @@ alters the response, each preceded by its length.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Never
 
@@ -42,11 +43,15 @@ class Key(NeverPickled, tuple[str | None, bytes]):
     def of(cls, request: TokenRequest, developer_provider: str | None) -> Key:
         """Return the key of a request, given the provider whose login is the user id."""
         user_id = request.logins.get(developer_provider) if developer_provider else None
-        return cls((user_id, digest_of(_members(request, developer_provider))))
+        has_more = len(request.logins) > 1 or request.identity_id or request.principal_tags
+        if developer_provider is None or user_id is None or has_more:
+            return cls((user_id, digest_of(_members(request, developer_provider))))
+        pool_id, duration = request.identity_pool_id, request.token_duration
+        return cls((user_id, _rest_of_plain(pool_id, developer_provider, duration)))
 
     def and_more(self, texts: Iterable[str]) -> Key:
         """Return the key of the same request with additional members."""
-        return Key((self.user_id, digest_of([self.rest.hex(), *texts])))
+        return Key((self.user_id, _rest_and_more(self.rest, *texts)))
 
     @property
     def user_id(self) -> str | None:
@@ -70,12 +75,24 @@ class Key(NeverPickled, tuple[str | None, bytes]):
 
 def digest_of(texts: Iterable[str]) -> bytes:
     """Return a digest of a list of texts. Different lists of texts have different digests."""
-    digest = blake2b(digest_size=16)
+    parts: list[bytes] = []
     for text in texts:
         data = text.encode()
-        digest.update(len(data).to_bytes(4, "big"))
-        digest.update(data)
-    return digest.digest()
+        parts += (len(data).to_bytes(4, "big"), data)
+    # In one step: updating the digest for each part would take as long as everything else here.
+    return blake2b(b"".join(parts), digest_size=16).digest()
+
+
+@lru_cache(maxsize=64)  # so that the keys of all users share one digest
+def _rest_of_plain(pool_id: str, developer_provider: str, duration: int | None) -> bytes:
+    """Return what the keys of all requests have in common that name a user and nothing else."""
+    request = TokenRequest(pool_id, {developer_provider: "any"}, token_duration=duration)
+    return digest_of(_members(request, developer_provider))
+
+
+@lru_cache(maxsize=64)
+def _rest_and_more(rest: bytes, *texts: str) -> bytes:
+    return digest_of([rest.hex(), *texts])
 
 
 def _members(request: TokenRequest, developer_provider: str | None) -> Iterator[str]:

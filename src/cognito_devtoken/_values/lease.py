@@ -41,8 +41,8 @@ class Lease(_Hidden):
     identity_id: str
     # How many seconds the lease is certainly valid, counted from when the request was sent.
     _seconds: float = attrs.field(alias="seconds")
-    # When the request was sent, by the monotonic clock.
-    _monotonic: float = attrs.field(alias="monotonic")
+    # When the lease certainly expires, by the monotonic clock.
+    _expires: float = attrs.field(alias="expires")
     # When the lease is due, by the wall clock. A hit compares only this field and the next one with
     # the clocks. If both fit, the lease has not expired by the monotonic clock, either.
     _due_wall: float = attrs.field(alias="due_wall")
@@ -65,7 +65,7 @@ class Lease(_Hidden):
         made = cls(
             identity_id=identity_id,
             seconds=seconds,
-            monotonic=sent.monotonic,
+            expires=sent.monotonic + seconds,
             due_wall=sent.wall,
             ahead=sent.monotonic - sent.wall + _slack(seconds),
             clock=clock,
@@ -87,19 +87,25 @@ class Lease(_Hidden):
 
             due: The age in seconds at which the lease is due.
         """
-        if self._clock is clock and self._monotonic < sent.monotonic:
-            sent = self._sent  # requested earlier: the fetcher has a cache of its own
+        expires = sent.monotonic + self._seconds
+        ahead = sent.monotonic - sent.wall + _slack(self._seconds)
+        if self._clock is clock and self._expires < expires:
+            # Requested earlier: the fetcher has a cache of its own.
+            expires, ahead = self._expires, self._ahead
+        return self._copy(key, expires, ahead, clock, due)
+
+    def _due_at(self, due: float) -> Self:
+        """Return a copy of this lease, which a cache holds, that is due at another age."""
+        return self._copy(self._key, self._expires, self._ahead, self._clock, due)
+
+    def _copy(self, key: Hashable, expires: float, ahead: float, clock: Clock, due: float) -> Self:
         slack = _slack(self._seconds)
-        held = attrs.evolve(
-            self,
-            monotonic=sent.monotonic,
-            due_wall=sent.wall + min(due, self._seconds - slack),
-            ahead=sent.monotonic - sent.wall + slack,
-            clock=clock,
-        )
-        object.__setattr__(held, "_secret", self._secret)
-        object.__setattr__(held, "_key", key)
-        return held
+        sent_wall = expires - self._seconds - ahead + slack
+        due_wall = sent_wall + min(due, self._seconds - slack)
+        copy = attrs.evolve(self, expires=expires, due_wall=due_wall, ahead=ahead, clock=clock)
+        object.__setattr__(copy, "_secret", self._secret)
+        object.__setattr__(copy, "_key", key)
+        return copy
 
     @property
     def fingerprint(self) -> str:
@@ -121,7 +127,8 @@ class Lease(_Hidden):
     @property
     def _sent(self) -> Instant:
         """When the request was sent, exact to a microsecond."""
-        return Instant(self._monotonic, self._monotonic - self._ahead + _slack(self._seconds))
+        monotonic = self._expires - self._seconds
+        return Instant(monotonic, monotonic - self._ahead + _slack(self._seconds))
 
     @property
     def _due(self) -> float:
@@ -130,7 +137,8 @@ class Lease(_Hidden):
 
     def _remaining(self, now: Instant) -> float:
         """Return how many seconds it is still valid."""
-        return max(self._seconds - self._sent.age(now), 0.0)
+        expires_wall = self._expires - self._ahead + _slack(self._seconds)
+        return max(min(self._expires - now.monotonic, expires_wall - now.wall), 0.0)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Lease):

@@ -114,6 +114,20 @@ class TokenRequest(NeverPickled):
             del token_duration, seconds
             raise InvalidRequestError(violations)
 
+    def _with_login(self, provider: str, login: str) -> Self:
+        """Return a copy with one login instead. Only the login is checked: all else has been."""
+        logins = _hidden({provider: login})
+        identity_id, tags = self.identity_id, self.principal_tags
+        copy = object.__new__(type(self))
+        copy.__attrs_init__(  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
+            self.identity_pool_id, logins, identity_id, tags, self.token_duration
+        )
+        member = f"logins[{provider!r}]"
+        if violations := tuple(text_violations(member, login, MAX_LOGIN_VALUE, AS_TEXT)):
+            del copy, logins, login  # see __init__
+            raise InvalidRequestError(violations)
+        return copy
+
     @property
     def region(self) -> str:
         """The AWS region of the pool, with which its id starts."""
