@@ -68,7 +68,8 @@ def outage(width: float) -> str:
         lowest = min(y + 4, lowest - 16)  # above the label below
         parts.append(text(x + 8, lowest, name, "ours-text" if name == ours else ""))
     label = (
-        f"Mean seconds with errors or expired tokens in an outage of {down[-2]} and of {down[-1]} seconds: "
+        "Mean seconds with errors or expired tokens "
+        f"in an outage of {down[-2]} and of {down[-1]} seconds: "
         + ", ".join(f"{name} {seconds[-2]:g} and {seconds[-1]:g}" for name, seconds in bad.items())
     )
     return svg(width, height + 50, label, parts)
