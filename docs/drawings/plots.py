@@ -52,7 +52,7 @@ def outage(width: float) -> str:
     def at(seconds_down: float, seconds_bad: float) -> tuple[float, float]:
         return left + seconds_down * across, height - seconds_bad * up
 
-    parts = [text(0, 16, "bad seconds for callers, mean", "soft")]
+    parts = [text(0, 16, "seconds with errors or expired tokens, mean", "soft")]
     for tick in range(0, int(highest) + 1, 20):
         parts.append(path([at(0, tick), at(down[-1], tick)], "grid"))
         parts.append(text(left - 6, at(0, tick)[1] + 4, str(tick), "soft", "end"))
@@ -67,7 +67,9 @@ def outage(width: float) -> str:
         x, y = at(down[-1], seconds[-1])
         lowest = min(y + 4, lowest - 16)  # above the label below
         parts.append(text(x + 8, lowest, name, "ours-text" if name == ours else ""))
-    label = f"Mean bad seconds in an outage of {down[-2]} and of {down[-1]} seconds: " + ", ".join(
-        f"{name} {seconds[-2]:g} and {seconds[-1]:g}" for name, seconds in bad.items()
+    label = (
+        "Mean seconds with errors or expired tokens "
+        f"in an outage of {down[-2]} and of {down[-1]} seconds: "
+        + ", ".join(f"{name} {seconds[-2]:g} and {seconds[-1]:g}" for name, seconds in bad.items())
     )
     return svg(width, height + 50, label, parts)

@@ -5,7 +5,7 @@ set -eu
 backend_role=$1
 bucket=$2
 developer_provider=${DEVELOPER_PROVIDER:-login.example.com}
-# What policies call Cognito. The name differs in China and GovCloud.
+# The name of Cognito in policies. It is different in China and GovCloud.
 cognito=${COGNITO:-cognito-identity.amazonaws.com}
 policies=$(dirname "$0")/../policies
 

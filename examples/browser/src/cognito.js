@@ -5,11 +5,11 @@ import {
   GetCredentialsForIdentityCommand,
 } from "@aws-sdk/client-cognito-identity";
 
-/** Trade a token for AWS credentials. Without an endpoint, it calls AWS itself. */
+/** Exchange a token for AWS credentials. Without an endpoint, it calls AWS itself. */
 export async function getCredentials({ identityId, token }, endpoint) {
   const region = identityId.split(":")[0];
   const client = new CognitoIdentityClient({ region, endpoint });
-  // AWS in China takes its tokens under another name.
+  // AWS in China accepts its tokens under another name.
   const provider = region.startsWith("cn-")
     ? `cognito-identity.${region}.amazonaws.com.cn`
     : "cognito-identity.amazonaws.com";

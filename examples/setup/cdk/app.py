@@ -16,7 +16,7 @@ stack = Stack(app, "Identities")
 
 
 def setting(name: str, default: str | None = None) -> str:
-    """Return what ``cdk -c name=…`` sets."""
+    """Return the value that ``cdk -c name=…`` sets."""
     found: str | None = app.node.try_get_context(name) or default
     if found is None:
         raise SystemExit(f"Set {name}: cdk deploy -c {name}=…")
@@ -34,14 +34,14 @@ pool = CfnIdentityPool(
 
 
 def policy(name: str) -> Any:
-    """Return a policy, for this pool instead of the example's that the file names."""
+    """Return the policy in a file, with the names of this stack instead of the example's."""
     text = (POLICIES / f"{name}.json").read_text()
     for example, ours in (
         ("us-east-1:00000000-0000-4000-8000-000000000000", pool.ref),
         ("us-east-1:123456789012", f"{Aws.REGION}:{Aws.ACCOUNT_ID}"),
         ("shop-uploads", setting("bucket")),
         ("arn:aws:", f"arn:{Aws.PARTITION}:"),
-        # What policies call Cognito. The name differs in China and GovCloud.
+        # The name of Cognito in policies. It is different in China and GovCloud.
         ("cognito-identity.amazonaws.com", setting("cognito", "cognito-identity.amazonaws.com")),
     ):
         text = text.replace(example, ours)

@@ -31,7 +31,7 @@ variable "administration" {
 }
 
 variable "cognito" {
-  description = "What policies call Cognito. The name differs in China and GovCloud."
+  description = "The name of Cognito in policies. It is different in China and GovCloud."
   type        = string
   default     = "cognito-identity.amazonaws.com"
 }
