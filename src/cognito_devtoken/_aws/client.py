@@ -396,5 +396,5 @@ class DevTokenClient:
         self.close()
 
 
-# Where users import it from, as repr(), help() and tracebacks show it.
+# repr(), help() and tracebacks then show the module from which users import this class.
 DevTokenClient.__module__ = "cognito_devtoken"

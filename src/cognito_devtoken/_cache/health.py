@@ -71,7 +71,7 @@ class Health:
         )
 
 
-# Where users import it from, as repr(), help() and tracebacks show it.
+# repr(), help() and tracebacks then show the module from which users import this class.
 Health.__module__ = "cognito_devtoken"
 
 

@@ -161,5 +161,5 @@ class RefreshPolicy:
         return Freshness.DUE if age >= due_age else Freshness.FRESH
 
 
-# Where users import it from, as repr(), help() and tracebacks show it.
+# repr(), help() and tracebacks then show the module from which users import this class.
 RefreshPolicy.__module__ = "cognito_devtoken"

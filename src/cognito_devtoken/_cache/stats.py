@@ -126,7 +126,7 @@ class Stats:
     credentials: "Stats | None" = None
 
 
-# Where users import it from, as repr(), help() and tracebacks show it.
+# repr(), help() and tracebacks then show the module from which users import this class.
 Stats.__module__ = "cognito_devtoken"
 
 

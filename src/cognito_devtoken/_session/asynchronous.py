@@ -162,5 +162,5 @@ class AsyncTokenSession(AsyncAdministration):
         await self.aclose()
 
 
-# Where users import it from, as repr(), help() and tracebacks show it.
+# repr(), help() and tracebacks then show the module from which users import this class.
 AsyncTokenSession.__module__ = "cognito_devtoken"

@@ -263,7 +263,7 @@ class TokenCache:
         self._leases.close()
 
 
-# Where users import it from, as repr(), help() and tracebacks show it.
+# repr(), help() and tracebacks then show the module from which users import this class.
 TokenCache.__module__ = "cognito_devtoken"
 
 

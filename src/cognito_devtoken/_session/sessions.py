@@ -347,5 +347,5 @@ class TokenSession(Administration):
         self.close()
 
 
-# Where users import it from, as repr(), help() and tracebacks show it.
+# repr(), help() and tracebacks then show the module from which users import this class.
 TokenSession.__module__ = "cognito_devtoken"

@@ -40,7 +40,7 @@ class ErasedUser(NeverPickled):
         return tuple(user_id.reveal() for user_id in self._user_ids)
 
 
-# Where users import it from, as repr(), help() and tracebacks show it.
+# repr(), help() and tracebacks then show the module from which users import this class.
 ErasedUser.__module__ = "cognito_devtoken"
 
 

@@ -176,7 +176,7 @@ class TokenRequest(NeverPickled):
         raise InvalidRequestError(violations)
 
 
-# Where users import it from, as repr(), help() and tracebacks show it.
+# repr(), help() and tracebacks then show the module from which users import this class.
 TokenRequest.__module__ = "cognito_devtoken"
 
 
