@@ -61,7 +61,7 @@ class Lease(_Hidden):
         clock: Clock,
         **fields: Any,
     ) -> Self:
-        """Make a lease that no cache holds yet. *fields* are those of the subclass."""
+        """Make a lease that no cache holds yet. *fields* are the fields of the subclass."""
         made = cls(
             identity_id=identity_id,
             seconds=seconds,
@@ -88,7 +88,7 @@ class Lease(_Hidden):
             due: The age in seconds at which the lease is due.
         """
         if self._clock is clock and self._monotonic < sent.monotonic:
-            sent = self._sent  # requested earlier: the fetcher has a cache of its own
+            sent = self._sent  # requested earlier, because the fetcher has its own cache
         slack = _slack(self._seconds)
         held = attrs.evolve(
             self,
@@ -110,7 +110,7 @@ class Lease(_Hidden):
 
     def expires_in(self) -> timedelta:
         """
-        Return how long it is still valid; zero once it has expired.
+        Return how long the lease is still valid; zero once it has expired.
 
         The time counts from when the request was sent, by the monotonic or the wall clock of this
         machine, whichever has moved further. So the result may be too short, but never too long. A
@@ -129,7 +129,7 @@ class Lease(_Hidden):
         return self._due_wall - self._sent.wall
 
     def _remaining(self, now: Instant) -> float:
-        """Return how many seconds it is still valid."""
+        """Return how many seconds the lease is still valid."""
         return max(self._seconds - self._sent.age(now), 0.0)
 
     def __eq__(self, other: object) -> bool:

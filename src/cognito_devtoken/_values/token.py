@@ -1,4 +1,4 @@
-"""What Cognito returns: an identity id, and an OpenID token for that identity."""
+"""The OpenID token that Cognito returns, with the identity id that it proves."""
 
 from __future__ import annotations
 
