@@ -14,9 +14,9 @@ from .._values.key import Key
 from .._values.lease import Lease
 
 
-# What is announced to other hosts: the kind of invalidation, and a digest of what it concerns.
+# The form in which hosts announce an invalidation: its kind, and a digest of the id or the token.
 InvalidationScope = tuple[str, str]
-# Returns whether an invalidation concerns a key and its token. For a key without a token, tells
+# Returns whether an invalidation concerns a key and its token. For a key without a token, returns
 # whether it may concern the token that arrives.
 Matches = Callable[[Key, Lease | None], bool]
 EVERYTHING: InvalidationScope = ("all", "")
