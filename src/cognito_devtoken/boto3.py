@@ -104,8 +104,8 @@ class UserClients:
 
     If sharing does not work with the installed botocore, each user gets a separate client, which
     takes 1,000 times as long to make, and the session emits
-    :class:`~cognito_devtoken.events.ClientsNotShared`.
-    Clients of services with endpoint discovery, such as Amazon Timestream, are never shared.
+    :class:`~cognito_devtoken.events.ClientsNotShared`. Clients of services with endpoint discovery,
+    such as Amazon Timestream, are never shared.
 
     Make one instance, and share it between any number of threads. A forked child makes its own
     connections.

@@ -32,7 +32,7 @@ class CredentialsSource(Protocol):
 
 
 def account_of(role: str | AssumeRole | None) -> str | None:
-    """Return the AWS account id in a role's ARN; None if the role is the identity pool's."""
+    """Return the AWS account id in a role's ARN; None if only the identity pool knows the role."""
     arn = role.role_arn if isinstance(role, AssumeRole) else role
     parts = (arn or "").split(":")
     return parts[4] if len(parts) > 5 and parts[4].isdigit() else None

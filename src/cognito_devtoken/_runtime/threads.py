@@ -17,7 +17,7 @@ R = TypeVar("R")
 
 def random_fraction() -> float:
     """Return a random number from 0 to 1."""
-    # From the operating system, because forked children would share the state of a generator.
+    # From the operating system, because forked children would have copies of the same generator.
     return int.from_bytes(os.urandom(6), "big") / 2**48
 
 

@@ -54,7 +54,7 @@ class _Subject:
 
     @property
     def name(self) -> str:
-        """A name for the configuration, of letters, digits, hyphens, underscores."""
+        """A name for the configuration: letters, digits, hyphens and underscores."""
         return f"cognito-{self.identity_id.replace(':', '-')}"
 
 
@@ -74,7 +74,7 @@ def _not_cognitos(why: str) -> ParameterError:
 
 
 def _entra(subject: _Subject) -> str:
-    """Return JSON for ``az ad app federated-credential create --parameters``, or for MS Graph."""
+    """Return JSON for Microsoft Graph or ``az ad app federated-credential create``."""
     return json.dumps(
         {
             "name": subject.name,

@@ -125,7 +125,7 @@ def check_pool(identity: Identity, pool: StoredPool, behavior: Behavior) -> None
 
 
 def check_match(identity: Identity, logins: Iterable[Login]) -> None:
-    """Refuse logins none of which is linked to the identity."""
+    """Refuse the logins if none of them is linked to the identity."""
     if identity.logins.isdisjoint(logins):
         raise mismatch()
 

@@ -25,7 +25,7 @@ _PATIENCE = 30.0
 
 
 class _Loop(asyncio.SelectorEventLoop):
-    """Keeps its own time, because the server would never stop while a test freezes time."""
+    """Uses a clock that tests cannot freeze. With a frozen clock, the server would never stop."""
 
     def time(self) -> float:
         return monotonic()

@@ -141,7 +141,7 @@ def _check_enabled(identity: Identity) -> None:
 
 
 def _check_guest(pool: StoredPool, identity: Identity) -> None:
-    """Refuse a call without logins, unless the identity is a guest and the pool allows guests."""
+    """Refuse a call without logins, unless the identity is a guest that the pool allows."""
     _check_enabled(identity)
     if not identity.guest:
         raise forbidden(identity)
