@@ -57,7 +57,7 @@ def publish(state: CacheState[R, L], flight: Flight[R, L], lease: L, now: Instan
         state.recorder.emit(TokenDiscarded, flight.key, lease)
         fetched = not adopted and flight.reason is not Reason.FORCED
         if in_time and fetched:
-            # Back off. Otherwise, each call would fetch a lease that expires no later than the cached
+            # Back off. Otherwise, each call would fetch a lease that does not outlive the cached
             # lease.
             error = TokenUnavailableError(f"The new {what} would not outlive the cached {what}.")
             remember_failure(state, flight, error, now)
