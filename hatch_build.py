@@ -1,12 +1,13 @@
 """
-What the metadata of the package says about who made this release, and the README in it.
+Add the repository's URL, the maintainers' address and the README to the package metadata.
 
-The repository doesn't know its own address, or whom to write to: a fork has others. Whoever builds
-a release names them in two environment variables, and a build without them leaves them out. A
-source distribution keeps what it was built with, because hatchling reads it from PKG-INFO.
+The repository does not contain its own URL or a contact address, because a fork has different ones.
+Set them for a release build with two environment variables; a build without the variables omits
+them. A wheel built from a source distribution has the source distribution's values, because
+hatchling reads those from PKG-INFO.
 
-The README links to files beside it, which the package index does not have. There, the links lead
-into the repository, or, if nobody named it, are their texts.
+The README has relative links to files that the package index does not have. In the metadata, these
+links point to the repository. If no repository is set, each is replaced by the text of the link.
 """
 
 import os
@@ -20,26 +21,26 @@ from hatchling.metadata.plugin.interface import MetadataHookInterface
 REPOSITORY = "COGNITO_DEVTOKEN_BUILD_REPOSITORY"
 CONTACT = "COGNITO_DEVTOKEN_BUILD_CONTACT"
 
-# An image, and then a link, to a file of the repository.
+# An image and a link whose target is a file in the repository.
 IMAGE = re.compile(r"!\[([^]]+)\]\((?!https?://)([^)]+)\)")
 LINK = re.compile(r"(?<!!)\[([^]]+)\]\((?!https?://)([^)]+)\)")
 
 
 class ReleaseMetadata(MetadataHookInterface):
-    """Adds the README, and the addresses of the repository and of its maintainers."""
+    """Adds the README, the URLs of the repository, and the maintainers' address."""
 
     def update(self, metadata: dict[str, Any]) -> None:
         """
         Set ``project.readme``, ``project.urls`` and ``project.maintainers``.
 
         Raises:
-            ValueError: If a variable is set to something else than an address of its kind.
+            ValueError: If a variable is not an https URL, or not an e-mail address.
         """
         image, link = r"\1.", r"\1"
         if repository := os.environ.get(REPOSITORY, "").rstrip("/"):
             if not re.fullmatch(r"https://[\w.-]+(/[\w.-]+)+", repository):
                 raise ValueError(f"{REPOSITORY} must be an https URL, not {repository!r}")
-            # HEAD is the default branch, whatever its name.
+            # HEAD is the default branch, whatever its name is.
             latest, release = f"{repository}/blob/HEAD", f"{repository}/blob/v{metadata['version']}"
             image = rf"![\1]({repository}/raw/v{metadata['version']}/\2)"
             link = rf"[\1]({release}/\2)"

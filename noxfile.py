@@ -30,27 +30,28 @@ PYPROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = nox.project.python_versions(PYPROJECT)
 OLDEST = PYTHONS[0]
 EXTRAS = PYPROJECT["project"]["optional-dependencies"]
-# It pins an older botocore, with which only its own tests run.
+# This extra pins an older botocore, so only its own session installs it.
 AIOBOTO3 = EXTRAS.pop("aioboto3")
 CONFIGURATIONS = ["hatch_build.py", "noxfile.py"]
 FOR_ASYNCIO = "*/cognito_devtoken/aioboto3.py,*/cognito_devtoken/_clients/asynchronous.py"
 
-# Not tests-3.12: that Python lies between two with which the tests run.
+# tests-3.12 is left out, because the tests run with an older and with newer Pythons.
 nox.options.sessions = [
     *("lint", "typing", f"everything-{OLDEST}", *(f"tests-{python}" for python in PYTHONS[2:])),
     *("minimums", "aioboto3(aioboto3)", "docs"),
 ]
 
-# Spread the test files over worker processes; all tests of a file run in one. There are twice as
-# many as processors, because many tests wait for a process of their own.
+# Spread the test files over worker processes; all tests of a file run in the same process. There
+# are twice as many workers as processors, because many tests wait for a process that they start.
 WORKERS = str(2 * (os.cpu_count() or 1))
 PYTEST = ["pytest", "-n", WORKERS, "--dist", "loadfile", "--no-loadscope-reorder"]
-# The tests that start neither a process nor a server, so they do not wait for one either.
+# The tests that start neither a process nor a server. They rarely wait, so one worker per processor
+# is enough.
 LIGHT = ["-m", "not external", "-n", str(os.cpu_count() or 1)]
 DIST = Path("dist")
 
 os.environ["UV_PYTHON_DOWNLOADS"] = "never"
-# Without bytecode, each process that a test starts would compile all that it imports.
+# Without cached bytecode, each process that a test starts would compile everything that it imports.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # pyenv's python3.12 shim fails unless that version is active: use the real executable.
 VERSIONS = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
@@ -60,15 +61,15 @@ for python in PYTHONS:
 
 
 def requirements(*groups: str, editable: bool = False) -> list[str]:
-    """List the requirements: this package with all its extras, and dependency groups."""
+    """Return the requirements: this package with all its extras, and the dependency groups."""
     package = f".[{','.join(EXTRAS)}]"
     found = nox.project.dependency_groups(PYPROJECT, *groups)
     return [*(["-e"] if editable else []), package, *found]
 
 
 def install(session: nox.Session, *groups: str, pins: Sequence[str] = ()) -> None:
-    """Install the package built from the current sources, with its extras and groups."""
-    # uv reuses an earlier build as long as pyproject.toml is unchanged; pip always builds.
+    """Build the package from the current sources, and install it with its extras and groups."""
+    # uv reuses an earlier build if pyproject.toml has not changed; pip always builds.
     rebuild = ["--reinstall-package", "cognito-devtoken"] if session.venv_backend == "uv" else []
     session.install(*rebuild, *requirements(*groups), *pins)
 
@@ -88,7 +89,8 @@ def typing(session: nox.Session) -> None:
     """Check types with mypy and pyright, both strict, and that every public name is typed."""
     install(session, "typing")
     session.run("mypy", "src", "tests", "benchmarks", "chaos", "docs", *CONFIGURATIONS)
-    # Separately: each is a program of its own, and two have modules of the same name.
+    # Each folder is checked on its own, because each is a program, and two have modules of the same
+    # name.
     for example in (Path("examples").glob("*.py"), ["examples/browser"], ["examples/django_app"]):
         session.run("mypy", *map(str, example))
     session.run("pyright")
@@ -127,20 +129,20 @@ def minimums(session: nox.Session) -> None:
 @nox.session(python=OLDEST)
 @nox.parametrize("newest", [False, True], ids=["aioboto3", "aiobotocore"])
 def aioboto3(session: nox.Session, newest: bool) -> None:
-    """Run the tests of a user's clients with aioboto3, and with the newest aiobotocore alone."""
+    """Run the tests of the users' clients with aioboto3, or with the newest aiobotocore alone."""
     install(session, "tests", "coverage", pins=["aiobotocore"] if newest else AIOBOTO3)
     run = ["coverage", "run", "-m", "pytest", "tests/clients/test_aioboto3.py", *session.posargs]
     data = {"COVERAGE_FILE": str(Path(session.create_tmp(), "coverage"))}
     session.run("coverage", "erase", env=data)
     session.run(*run, env=data)
     session.run("coverage", "combine", "--quiet", env=data)
-    # Each has lines that only run without the other.
+    # With either package, some lines only run if the other package is not installed.
     session.run("coverage", "report", "--include", FOR_ASYNCIO, "--fail-under=95", env=data)
 
 
 @nox.session(python=OLDEST, default=False)
 def thorough(session: nox.Session) -> None:
-    """Run all cases of the tests that usually draw some; it takes a minute."""
+    """Run all cases of the tests that usually run a random sample; takes a minute."""
     install(session, "tests")
     drawn = ["interleavings", "interruptions", "stateful"]
     files = [f"tests/cache/test_{name}.py" for name in drawn]
@@ -149,7 +151,7 @@ def thorough(session: nox.Session) -> None:
 
 @nox.session(python=OLDEST, default=False)
 def setup(session: nox.Session) -> None:
-    """Set up a pool as the documentation shows; needs Node.js, and terraform with its provider."""
+    """Check the documented set-up of a pool; needs Node.js, and terraform with its AWS provider."""
     install(session, "tests", "external", "peers", pins=["aws-cdk-lib"])
     session.run("pytest", "tests/test_setup.py", *session.posargs, env={"SETUP": "1"})
 
@@ -164,12 +166,13 @@ def quick(session: nox.Session) -> None:
 @nox.session
 def docs(session: nox.Session) -> None:
     """
-    Build the documentation, and look at it in a browser.
+    Build the documentation, and check it in a browser.
 
-    A warning is an error, and so is a page that shows a secret, or that cannot be read.
+    The session fails on a warning, on a page that shows a secret, and on an unreadable page.
     """
     install(session, "docs")
-    # All pages anew, with a secret in the environment: the reference shows the repr of defaults.
+    # Build all pages, with a secret in the environment, because the reference shows the repr of
+    # defaults.
     canary = "canary-that-no-page-may-show"
     build = ["sphinx-build", "-E", "-n", "-W", "-q", "docs", "docs/_build/html"]
     session.run(
@@ -178,7 +181,7 @@ def docs(session: nox.Session) -> None:
     pages = [path for path in Path("docs/_build/html").rglob("*") if path.is_file()]
     if leaks := [str(path) for path in pages if canary.encode() in path.read_bytes()]:
         session.error(f"These pages show the environment: {', '.join(leaks)}")
-    # Without the other tests' conftest.py, which needs what they need.
+    # --noconftest, because tests/conftest.py imports packages that are not installed here.
     session.run("pytest", "--noconftest", "tests/site/in_browser.py")
 
 
@@ -186,7 +189,7 @@ def docs(session: nox.Session) -> None:
 def build(session: nox.Session) -> None:
     """Build sdist and wheel twice, compare and check them; then try the wheel on each Python."""
     session.install(*nox.project.dependency_groups(PYPROJECT, "build"))
-    # Files are dated by the last commit, so that everybody who builds it gets the same bytes.
+    # The files get the date of the last commit, so that every build has the same bytes.
     date = session.run("git", "log", "-1", "--format=%ct", external=True, silent=True)
     python_build = ["python", "-m", "build", "--no-isolation"]
     env = {"SOURCE_DATE_EPOCH": str(date).strip()}
@@ -206,7 +209,7 @@ def build(session: nox.Session) -> None:
     with tarfile.open(next(DIST.glob("*.tar.gz"))) as sdist:
         packed = {name.partition("/")[2] for name in sdist.getnames()}
     if difference := packed ^ expected:
-        session.error(f"Either in the sdist or tracked by git: {', '.join(sorted(difference))}")
+        session.error(f"Only in the sdist or only in git: {', '.join(sorted(difference))}")
 
     session.run("twine", "check", "--strict", *map(str, built))
     session.run("check-wheel-contents", str(DIST))
@@ -214,31 +217,31 @@ def build(session: nox.Session) -> None:
         session.notify(f"installed-{python}")
 
 
-# pip as a user has it, in an environment that contains nothing else.
+# Uses pip, as most users do, in a new environment that contains nothing else.
 @nox.session(python=PYTHONS, default=False, venv_backend="venv", reuse_venv=False)
 def installed(session: nox.Session) -> None:
-    """Install the wheel that ``nox -s build`` has made, import it, and run the demo."""
+    """Install the wheel from ``nox -s build``, import it, and run the demo."""
     wheel = next(DIST.glob("*.whl"), None)
     if wheel is None:
         session.error("There is no wheel in dist. Run nox -s build first")
     for wanted in (f"{wheel}", f"{wheel}[emulator]"):
         session.install(wanted)
         session.run("python", "-m", "pip", "check")
-        # It loads every public name.
+        # The star import loads every public name.
         session.run("python", "-W", "error", "-c", "from cognito_devtoken import *")
     session.run("cognito-devtoken", "demo")
 
 
 @nox.session(default=False, venv_backend="none")
 def release(session: nox.Session) -> None:
-    """Check that what ``nox -s build`` has made may be released as the tag that is named."""
+    """Check that the files from ``nox -s build`` may be released under the given tag."""
     wheel = next(DIST.glob("*.whl"))
     with ZipFile(wheel) as archive:
         names = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
         metadata = HeaderParser().parsestr(archive.read(names[0]).decode())
     if session.posargs != [f"v{metadata['Version']}"]:
         session.error(f"The tag of {wheel.name} is v{metadata['Version']}, not {session.posargs}")
-    # Somebody who has no account there must be able to report a vulnerability: see SECURITY.md.
+    # Anybody must be able to report a vulnerability without an account there: see SECURITY.md.
     for name in ("Project-URL", "Maintainer-email"):
         if name not in metadata:
             session.error(f"{wheel.name} has no {name}: see hatch_build.py")
@@ -246,7 +249,7 @@ def release(session: nox.Session) -> None:
 
 @nox.session(default=False, python=PYTHONS)
 def bench(session: nox.Session) -> None:
-    """Measure ratios to boto3 and others into bench.json; ``-- --write`` updates the page."""
+    """Compare with boto3 and others, into bench.json; ``-- --write`` updates the documentation."""
     install(session, "bench")
     session.run("python", "benchmarks/run.py", *session.posargs)
 
@@ -260,11 +263,11 @@ def chaos(session: nox.Session) -> None:
 
 @nox.session(default=False, venv_backend="none")
 def dev(session: nox.Session) -> None:
-    """Make .venv a working environment, with this package installed from src/."""
+    """Make .venv a development environment, with this package installed from src/."""
     python = Path(".venv", *(("Scripts", "python.exe") if os.name == "nt" else ("bin", "python")))
     if not python.exists():
         session.run(sys.executable, "-m", "venv", ".venv")
-    # Not pip's --group, which the pip of an older Python lacks.
+    # The groups are resolved here, because the pip of an older Python has no --group.
     pip = [sys.executable, "-m", "uv", "pip"] if find_spec("uv") else [str(python), "-m", "pip"]
     target = ["--python", str(python)] if find_spec("uv") else []
     session.run(*pip, "install", *target, *requirements("dev", editable=True))

@@ -1,9 +1,9 @@
 """
 The drawings of the documentation, each in two layouts: for a wide page, and for a phone.
 
-Some are drawn by hand (the SVG files of this folder), others by code. The directive ``drawing``
-puts both layouts into a page, and the style sheet shows the one that fits. ``python docs/drawings``
-writes the drawing that the README shows.
+Some drawings are made by hand (the SVG files of this folder), others by code. The directive
+``drawing`` puts both layouts into a page, and the style sheet shows the layout that fits.
+``python docs/drawings`` writes the drawing that the README shows.
 """
 
 from collections.abc import Callable
@@ -14,12 +14,12 @@ from drawings.canvas import NARROW, STYLE, WIDE
 
 
 HERE = Path(__file__).parent
-# The README is read without a style sheet, so it needs a file.
+# The README is shown without our style sheet, so it needs this drawing as a file.
 IN_README = {"outage": HERE.parent / "_static" / "outage.svg"}
 
 
 def by_hand(name: str) -> Callable[[float], str]:
-    """Return what reads a drawing from its file, and gives it the common style."""
+    """Return a function that reads a drawing from its file, and adds the common style."""
 
     def read(width: float) -> str:
         suffix = "-narrow" if width == NARROW else ""

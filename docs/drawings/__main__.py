@@ -1,4 +1,4 @@
-"""Write the drawings that are needed as files."""
+"""Write the drawings that the README needs as files."""
 
 import sys
 from pathlib import Path

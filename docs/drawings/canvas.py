@@ -1,16 +1,16 @@
 """
-What all drawings share: colours, sizes, and a way to write SVG.
+The colours and sizes that all drawings share, and functions that write SVG.
 
-A drawing is used in two ways. Inside a page of the site, its colours are variables that the theme
-sets, so they follow the theme's own switch. On its own, as in the README, it brings its colours
-along, and follows the system.
+A drawing is used in two ways. Inside a page of the site, its colours are CSS variables that the
+theme sets, so they change when the reader switches the theme. As a separate file, for example in
+the README, it contains its own colours, and follows the colour scheme of the reader's system.
 """
 
 from html import escape
 from textwrap import wrap
 
 
-# Light and dark. Each text colour has a contrast of at least 4.5 on what is behind it.
+# The light and the dark colours. Each text colour has a contrast of at least 4.5 to its background.
 PALETTE = {
     "ground": ("#ffffff", "#131416"),
     "ink": ("#1f2328", "#e3e5e8"),
@@ -24,14 +24,14 @@ PALETTE = {
     "ours": ("#b8431a", "#ff9a66"),
     "others": ("#8a93a0", "#7d8590"),
 }
-SIZE = 13  # of text, in units of the drawing
+SIZE = 13  # the size of text, in units of the drawing
 LETTER = 0.54 * SIZE  # the width of a letter, in a wide font
-LINE = SIZE + 4.0  # from one line of text to the next
-WIDE, NARROW = 720, 350  # the width of the site's text column, and of that on a phone
+LINE = SIZE + 4.0  # the distance from one line of text to the next
+WIDE, NARROW = 720, 350  # the widths of the site's text column on a wide screen and on a phone
 
 
 def variables(theme: int) -> dict[str, str]:
-    """Return the CSS variables of the light theme (0) or the dark one (1), as Furo takes them."""
+    """Return the CSS variables of the light theme (0) or the dark theme (1), for Furo."""
     return {f"drawing-{name}": colours[theme] for name, colours in PALETTE.items()}
 
 
@@ -41,14 +41,14 @@ def _style() -> str:
         for theme in (0, 1)
     )
     rules = [
-        # Only where the drawing is the whole document; in a page, the theme sets the variables.
+        # Applies only if the drawing is the whole document. In a page, the theme sets the colours.
         f"svg:root{{{light}}}",
         f"@media (prefers-color-scheme:dark){{svg:root{{{dark}}}}}",
         ".drawing text{fill:var(--drawing-ink)}",
         ".drawing .soft{fill:var(--drawing-soft)}",
         ".drawing .strong{font-weight:600}",
         ".drawing .small{font-size:11.5px}",
-        # Readable across a line.
+        # Keeps text readable where it crosses a line.
         ".drawing .over{paint-order:stroke;stroke:var(--drawing-ground);stroke-width:5px}",
         ".drawing .box{fill:var(--drawing-box);stroke:var(--drawing-edge)}",
         ".drawing .part{fill:var(--drawing-part);stroke:var(--drawing-edge)}",
@@ -76,7 +76,7 @@ STYLE = _style()
 
 
 def svg(width: float, height: float, label: str, parts: list[str]) -> str:
-    """Return a whole drawing; *label* says in words what it shows."""
+    """Return a complete SVG document; *label* describes the drawing for screen readers."""
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="drawing" '
         f'viewBox="0 0 {number(width)} {number(height)}" width="{number(width)}" role="img" '
@@ -121,5 +121,5 @@ def width_of(lines: list[str]) -> float:
 
 
 def centred(x: float, y: float, lines: list[str], kind: str = "") -> list[str]:
-    """Return lines of text, the first of which has its baseline at *y*."""
+    """Return centred lines of text; the baseline of the first line is at *y*."""
     return [text(x, y + row * LINE, line, kind, "middle") for row, line in enumerate(lines)]

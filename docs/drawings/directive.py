@@ -1,4 +1,4 @@
-"""The directive ``drawing``: shows a drawing inside the page, whose theme then colours it."""
+"""The directive ``drawing``: puts a drawing into the page, in the colours of the theme."""
 
 from docutils import nodes
 from sphinx.application import Sphinx
@@ -25,5 +25,6 @@ class Drawing(SphinxDirective):
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Register the directive."""
     app.add_directive("drawing", Drawing)
-    # A page is written anew only if it has changed itself, so a changed drawing needs -E.
+    # Sphinx rebuilds a page only if the source of the page has changed. If only a drawing has
+    # changed, use -E.
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,4 +1,4 @@
-"""The plots, from figures that the benchmarks measured and wrote into this folder."""
+"""The plots of the figures that the benchmarks have written into this folder."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,7 @@ OURS = ("session.get_token", "await session.get_token")
 
 
 def hit(width: float) -> str:
-    """Draw what a hit costs, as bars."""
+    """Draw the cost of a hit as bars."""
     measured: dict[str, float] = json.loads((FIGURES / "hit.json").read_text())
     figures = sorted(measured.items(), key=lambda figure: figure[1])
     # On a phone, a name is above its bar instead of beside it.
@@ -38,7 +38,7 @@ def hit(width: float) -> str:
 
 
 def outage(width: float) -> str:
-    """Draw what callers notice of an outage, as a line for each library."""
+    """Draw the effect of an outage on callers, with a line for each library."""
     figures = json.loads((FIGURES / "outage.json").read_text())
     down: list[int] = figures["down"]
     bad: dict[str, list[float]] = figures["bad"]
@@ -59,7 +59,7 @@ def outage(width: float) -> str:
     parts += [text(at(each, 0)[0], height + 20, str(each), "soft", "middle") for each in down[2:]]
     middle = left + (width - left - right) / 2
     parts.append(text(middle, height + 42, "seconds without Cognito", "soft", "middle"))
-    for name, seconds in reversed(bad.items()):  # ours last, above the others
+    for name, seconds in reversed(bad.items()):  # ours last, so that it is above the others
         points = [at(each, value) for each, value in zip(down, seconds, strict=True)]
         parts.append(path(points, "ours" if name == ours else "others"))
     lowest = float("inf")

@@ -1,4 +1,4 @@
-"""The sequence diagrams: who sends what to whom, in which order."""
+"""The sequence diagrams, which show the messages between the participants in order."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -16,7 +16,7 @@ class Message(NamedTuple):
 
 
 class Note(NamedTuple):
-    """What happens at a participant."""
+    """A note about what happens at a participant."""
 
     place: str
     words: str
@@ -103,7 +103,7 @@ def sequence(participants: Sequence[str], steps: Sequence[Step], width: float) -
         words = lines_of(name, gap - 16)
         heads.append(rect(x - gap / 2 + 4, 1, gap - 8, head - 2, "box"))
         heads += centred(x, head / 2 - (len(words) - 1) * LINE / 2 + 4.5, words, "strong")
-    # In words, for those who do not see it.
+    # The steps in words, for readers who cannot see the drawing.
     label = "; ".join(
         f"{step.place}: {step.words}"
         if isinstance(step, Note)
@@ -114,7 +114,7 @@ def sequence(participants: Sequence[str], steps: Sequence[Step], width: float) -
 
 
 def _label_width(start: float, end: float, width: float) -> float:
-    """Return the room for a label: on a phone, it may be wider than its arrow."""
+    """Return the width available for a label, which on a phone may be wider than its arrow."""
     return width - 20 if width <= NARROW else max(abs(end - start) - 4, 176)
 
 

@@ -1,8 +1,8 @@
 """
 Amazon Cognito identities and OpenID tokens for users your backend authenticates itself.
 
-Importing this package loads next to nothing. A public name loads the modules that define it when it
-is first used.
+Importing this package loads almost nothing. The first use of a public name loads the modules that
+define the name.
 """
 
 from typing import TYPE_CHECKING

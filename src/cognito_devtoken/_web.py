@@ -1,4 +1,4 @@
-"""What the integrations share: opening a session, and turning errors into responses."""
+"""Code that the integrations share: open a session, and turn errors into responses."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ _MAX_REASON = 123  # bytes: RFC 6455 leaves no more room in the frame that close
 @attrs.frozen
 class Answer:
     """
-    What a client sees of an error: problem details (RFC 9457).
+    The response to an error, as problem details (RFC 9457).
 
     The details do not contain the text of AWS, which may quote account ids, roles and pools.
     """
@@ -62,20 +62,20 @@ class Answer:
 
     @property
     def body(self) -> dict[str, str | int]:
-        """Problem details, for JSON."""
+        """The problem details, for JSON."""
         title = HTTPStatus(self.status).phrase
         return {"type": "about:blank", "title": title, "status": self.status, "detail": self.detail}
 
     @property
     def close_code(self) -> int:
-        """The code to close a WebSocket with: 1013 try later, 1011 server error, 1008 refused."""
+        """The code that closes a WebSocket: 1013 try later, 1011 server error, 1008 refused."""
         if self.status in _LATER:
             return 1013
         return 1011 if self.status == _WRONG[0] else 1008
 
     @property
     def close_reason(self) -> str:
-        """The reason to close a WebSocket with: the detail, cut to what a frame can hold."""
+        """The reason that closes a WebSocket: the detail, cut to the size of a close frame."""
         return self.detail.encode()[:_MAX_REASON].decode(errors="ignore")
 
     @classmethod
@@ -98,7 +98,7 @@ class Answer:
 
 
 class RequestFailed(Event):
-    """An error that no session has logged became a response."""
+    """An error that no session had logged was turned into a response."""
 
     status: int
     error: str
@@ -123,7 +123,7 @@ def answer_to(error: Exception) -> Answer:
 
 
 def _retry_after(error: Exception) -> int:
-    """Return in how many whole seconds to try again; at least 1."""
+    """Return after how many whole seconds to try again, at least 1."""
     retry_at: datetime | None = getattr(error, "retry_at", None)
     if retry_at is None:
         # No session has set retry_at, so use the back-off after a first failure.
@@ -151,7 +151,7 @@ def open_with(session_factory: object, *kinds: type[S]) -> S:
             _require_provider(given)
             return given
         if inspect.iscoroutine(given):
-            given.close()  # otherwise Python warns that it was never awaited
+            given.close()  # otherwise, Python would warn that it was never awaited
     wanted = " or ".join(kind.__name__ for kind in kinds)
     raise TypeError(
         f"session_factory must be a function that returns {wanted}, and must not be async; "
@@ -172,7 +172,7 @@ def _require_provider(session: Session) -> None:
 
 
 def verified(session: Session) -> None:
-    """Prove by a blocking call that a session works, and close the session if it does not."""
+    """Check with a blocking call that a session works, and close the session if it does not."""
     try:
         session._check()
     except BaseException:

@@ -1,9 +1,11 @@
 """
-AWS clients of your users, for aioboto3 and aiobotocore. Needs one of them: the extra ``aioboto3``.
+AWS clients of your users, for aioboto3 and aiobotocore.
 
-:func:`session_for` makes an aioboto3 session of one user, and :func:`aiobotocore_session_for` one
-of aiobotocore, for s3fs and others. :class:`AsyncUserClients` makes clients for any number of
-users, each in microseconds. The credentials come from an
+Needs either of the two packages; the extra ``aioboto3`` installs both.
+
+:func:`session_for` makes an aioboto3 session for one user. :func:`aiobotocore_session_for` makes an
+aiobotocore session, which s3fs and other packages accept. :class:`AsyncUserClients` makes clients
+for any number of users, each in microseconds. All of them get the users' credentials from an
 :class:`~cognito_devtoken.AsyncTokenSession`, which refreshes them.
 """
 
@@ -62,8 +64,9 @@ def session_for(
     """
     Make an aioboto3 session that acts as a user.
 
-    Everything made from it does, too, as with :func:`cognito_devtoken.boto3.session_for`, which
-    has the arguments.
+    Everything made from the aioboto3 session acts as the user, too. This function takes the same
+    arguments as :func:`cognito_devtoken.boto3.session_for`, except that *session* is an
+    :class:`~cognito_devtoken.AsyncTokenSession`.
 
     Raises:
         ConfigurationError: If aioboto3 is not installed.
@@ -95,9 +98,10 @@ def aiobotocore_session_for(
     region_name: str | None = None,
 ) -> AioSession:
     """
-    Make an aiobotocore session that acts as a user, such as s3fs takes.
+    Make an aiobotocore session that acts as a user, for example for s3fs.
 
-    It takes and raises the same as :func:`session_for`, except that it does not need aioboto3.
+    This function takes the same arguments and raises the same errors as :func:`session_for`, but
+    does not need aioboto3.
     """
     credentials = AsyncUserCredentials(session, user_id, role)
     del user_id
@@ -107,7 +111,7 @@ def aiobotocore_session_for(
 
 class AsyncUserClients:
     """
-    Clients for many users, each made in microseconds, for one event loop.
+    Clients for many users, each made in microseconds, for use in one event loop.
 
     ::
 
@@ -115,20 +119,21 @@ class AsyncUserClients:
             async with clients.client("s3", "user-42") as s3:
                 ...
 
-    It is what :class:`cognito_devtoken.boto3.UserClients` is, with the clients of aiobotocore.
+    This class works like :class:`cognito_devtoken.boto3.UserClients`, but its clients are
+    aiobotocore clients.
 
     Args:
-        session: Holds the credentials.
+        session: Provides the credentials of the users.
 
         role: The role that all users assume, as for
             :meth:`~cognito_devtoken.TokenSession.get_credentials`.
 
-        region_name: The region to call; None uses that of the AWS configuration, or else that of
-            the identity pool.
+        region_name: The region to call; None uses the region of the AWS configuration, or else the
+            region of the identity pool.
 
-        boto3_session: A session of aioboto3 or aiobotocore, which lends its configuration, its
-            models and its event handlers, but neither its credentials nor a bearer token. None
-            makes one from the environment, of aioboto3 if it is installed.
+        boto3_session: The aioboto3 or aiobotocore session whose configuration, models and event
+            handlers the clients use. Its credentials and any bearer token are ignored. None makes
+            a session from the environment, with aioboto3 if it is installed.
 
         config: Settings of all clients. ``max_pool_connections`` is 50 unless you set it.
 
@@ -154,7 +159,7 @@ class AsyncUserClients:
         self._config = with_larger_pool(given, config, AioConfig)
         self._endpoint_discovery = discovery_setting(given, self._config)
         self._region = region_name or given.get_config_variable("region") or session._plain.region
-        # By service; None if each user has a client of their own.
+        # By service; None if the users' clients are not made from a template.
         self._templates: dict[str, AsyncTemplate | None] = {}
         self._binds: bool | None = None  # until it is checked
         self._closed = False
@@ -164,11 +169,11 @@ class AsyncUserClients:
 
     def client(self, service_name: str, user_id: str) -> Opening:
         """
-        Make a client that acts as a user, with ``async with`` or ``await``.
+        Make a client that acts as a user. Use the result with ``async with``, or await it.
 
-        Its first request raises the errors of
-        :meth:`~cognito_devtoken.TokenSession.get_credentials`. Leaving the ``async with`` of a
-        shared client does nothing, so the client may be used after it.
+        The client's requests also raise the errors of
+        :meth:`~cognito_devtoken.TokenSession.get_credentials`. Leaving the ``async with`` block
+        does not close a shared client, so you may still use it afterwards.
 
         Args:
             service_name: The service, as boto3 calls it, such as ``"s3"``.
@@ -178,7 +183,7 @@ class AsyncUserClients:
         Raises:
             SessionClosedError: If these clients are closed.
 
-            RuntimeError: If they are used in another event loop.
+            RuntimeError: If these clients were first used in another event loop.
         """
         credentials = AsyncUserCredentials(self._session, user_id, self._role)
         return Opening(self._open(service_name, credentials))
@@ -200,7 +205,7 @@ class AsyncUserClients:
             return await self._make_client(credentials, service).__aenter__()
 
     async def _make_template(self, service: str) -> None:
-        # Another task may have made it while this one waited for the lock.
+        # Another task may have made the template while this one waited for the lock.
         if service not in self._templates:
             self._templates[service] = await self._new_template(service)
 

@@ -1,6 +1,6 @@
 """
-Turns errors into responses, in an aiohttp application whose session :mod:`cognito_devtoken.svcs`
-opens.
+Turn errors into responses, in an aiohttp application whose session is opened with
+:mod:`cognito_devtoken.svcs`.
 
 ::
 

@@ -1,8 +1,8 @@
 """
 AWS clients of your users, for boto3. Needs the extra ``boto3``.
 
-:func:`session_for` makes a boto3 session of one user. :class:`UserClients` makes clients for any
-number of users, each in microseconds. The credentials of both come from a
+:func:`session_for` makes a boto3 session for one user. :class:`UserClients` makes clients for any
+number of users, each in microseconds. Both get the users' credentials from a
 :class:`~cognito_devtoken.TokenSession`, which refreshes them.
 """
 
@@ -56,23 +56,24 @@ def session_for(
     """
     Make a boto3 session that acts as a user.
 
-    Everything made from it does, too: clients, resources, paginators, waiters, presigned URLs and
-    transfers. They get the user's credentials from *session* for each request, so they never
-    expire. Nothing is called until the first request.
+    Everything made from the boto3 session acts as the user, too: clients, resources, paginators,
+    waiters, presigned URLs and transfers. They ask *session* for the user's credentials at each
+    request, so they never sign with expired credentials. This function makes no call to AWS.
 
-    A boto3 session and its first client take tens of milliseconds of CPU and more than ten
-    megabytes. If you serve many users, use :class:`UserClients`.
+    A boto3 session and its first client take tens of milliseconds of CPU time and more than ten
+    megabytes of memory. If you serve many users, use :class:`UserClients`.
 
     Args:
-        session: Holds the credentials. Closing it ends the boto3 session, too.
+        session: Provides the user's credentials. Once it is closed, the boto3 session cannot sign
+            requests.
 
         user_id: Your own id of the user, 1 to 50,000 characters.
 
         role: The role to assume, as for
             :meth:`~cognito_devtoken.TokenSession.get_credentials`.
 
-        region_name: The region to call; None uses that of the AWS configuration, or else that of
-            the identity pool.
+        region_name: The region to call; None uses the region of the AWS configuration, or else the
+            region of the identity pool.
 
     Raises:
         InvalidRequestError: If *role* violates a limit.
@@ -96,29 +97,31 @@ class UserClients:
         clients = UserClients(session)
         s3 = clients.client("s3", "user-42")
 
-    The clients of a service share one template: its model, its settings and its connections. Every
+    All clients of a service share one model, one configuration and one connection pool. Every
     request is signed with the credentials of its user. A client is a boto3 client like any other,
     except that closing it does nothing, that it has no event handlers of its own, and that its
     transfers do not use the CRT.
 
-    If this fails with a release of botocore, each user gets a client of their own, which takes
-    1,000 times as long; the session emits :class:`~cognito_devtoken.events.ClientsNotShared`.
-    Clients of services with endpoint discovery, such as Amazon Timestream, are never shared.
+    If sharing does not work with the installed botocore, each user gets a separate client, which
+    takes 1,000 times as long to make, and the session emits
+    :class:`~cognito_devtoken.events.ClientsNotShared`. Clients of services with endpoint discovery,
+    such as Amazon Timestream, are never shared.
 
-    Make one, and share it between any number of threads. A forked child makes connections of its
-    own.
+    Make one instance, and share it between any number of threads. A forked child makes its own
+    connections.
 
     Args:
-        session: Holds the credentials.
+        session: Provides the credentials of the users.
 
         role: The role that all users assume, as for
             :meth:`~cognito_devtoken.TokenSession.get_credentials`.
 
-        region_name: The region to call; None uses that of the AWS configuration, or else that of
-            the identity pool.
+        region_name: The region to call; None uses the region of the AWS configuration, or else the
+            region of the identity pool.
 
-        boto3_session: Lends its configuration, its models and its event handlers, but neither its
-            credentials nor a bearer token. None makes one from the environment.
+        boto3_session: The boto3 session whose configuration, models and event handlers the clients
+            use. Its credentials and any bearer token are ignored. None makes a session from the
+            environment.
 
         config: Settings of all clients. ``max_pool_connections`` is 50 unless you set it.
 
@@ -154,12 +157,12 @@ class UserClients:
         """
         Make a client that acts as a user.
 
-        Nothing is called until its first request, which raises the errors of
-        :meth:`~cognito_devtoken.TokenSession.get_credentials`. The first client of a service takes
-        as long as any client of boto3.
+        This method makes no call to AWS. The client's requests also raise the errors of
+        :meth:`~cognito_devtoken.TokenSession.get_credentials`. Making the first client of a service
+        takes as long as making a client with boto3.
 
-        Keep the client of a user if it uses S3 Express: it holds the sessions with directory
-        buckets.
+        If a user's client accesses S3 Express directory buckets, keep it for later requests: it
+        caches the credentials for these buckets.
 
         Args:
             service_name: The service, as boto3 calls it, such as ``"s3"``.
@@ -178,7 +181,7 @@ class UserClients:
         with self._lock:
             if self._closed:
                 raise SessionClosedError("These UserClients are closed.")
-            # Another thread may have made it while this one waited for the lock.
+            # Another thread may have made the template while this one waited for the lock.
             if service not in self._templates:
                 self._templates[service] = self._new_template(service)
             return self._templates[service]
@@ -224,7 +227,7 @@ class UserClients:
             template.close()
 
     def _before_fork(self) -> None:
-        """Do nothing: a child makes what it needs."""
+        """Do nothing: a forked child makes its own lock and connections."""
 
     def _after_fork(self, *, in_child: bool) -> None:
         if not in_child:

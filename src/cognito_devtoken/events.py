@@ -1,10 +1,10 @@
 """
-What happened in a cache: frozen events, and a hook that logs them.
+The events that a cache emits, and a hook that logs them.
 
-An event names no user. It contains *key*, a digest of the whole request, and the
-:attr:`~cognito_devtoken.OpenIdToken.fingerprint` of a token. The digest is the same on every host,
-so that you can follow one user through a fleet. Anyone who can guess a user id can compute the
-digest, too.
+An event names no user. Instead, most events contain *key*, a digest of the whole request, and many
+contain the :attr:`~cognito_devtoken.OpenIdToken.fingerprint` of a token. The digest is the same on
+every host, so that you can follow one user through a fleet. Anyone who can guess a user id can
+compute the digest, too.
 
 A fresh hit emits no event, because the event would cost more than the hit. ``stats()`` counts hits.
 """
@@ -98,8 +98,8 @@ class FetchSucceeded(Event):
 
         fingerprint: The token's fingerprint.
 
-        lifetime: The lifetime in seconds that the session relies on: ``exp`` minus ``iat``, minus
-            1 s to allow for rounding.
+        lifetime: For how many seconds the session uses the token: ``exp`` minus ``iat``, minus 1 s
+            to allow for rounding.
     """
 
     key: str
@@ -124,7 +124,7 @@ class FetchFailed(Event):
 
         code: The service's error code; None if the error did not come from Cognito.
 
-        retry_in: How many seconds fetches for this key back off.
+        retry_in: How many seconds the session waits before it fetches this key again.
 
         remaining: How many seconds the cached token is still valid; 0 if there is none.
 
@@ -169,8 +169,8 @@ class FetchAbandoned(Event):
 
 class TokenDiscarded(Event):
     """
-    A token arrived and was not kept: its key was invalidated or forgotten after the request was
-    sent, or the cached token lives longer.
+    A fetched token was not kept, because its key was invalidated or forgotten after the request was
+    sent, or because the cached token lives longer.
 
     Attributes:
         key: A digest of the request, 16 hex digits.
@@ -184,14 +184,15 @@ class TokenDiscarded(Event):
 
 class TokenAdopted(Event):
     """
-    A token of another host was taken from the shared store, without a call to Cognito.
+    A token that another host had fetched was taken from the shared store, without a call to
+    Cognito.
 
     Attributes:
         key: A digest of the request, 16 hex digits.
 
         reason: Why a token was needed.
 
-        took: Seconds from looking in the store to caching the token.
+        took: Seconds from the first lookup in the store to caching the token.
 
         fingerprint: The token's fingerprint.
 
@@ -207,7 +208,7 @@ class TokenAdopted(Event):
 
 class StoredValueRefused(Event):
     """
-    A value in the shared store cannot be used, and is treated as missing.
+    A value in the shared store cannot be used, so the session treats it as missing.
 
     Attributes:
         key: A digest of the request, 16 hex digits; None for a message of the invalidation log.
@@ -225,15 +226,15 @@ class StoreFailed(Event):
     An operation of the shared store failed. Callers do not notice.
 
     Attributes:
-        operation: The store's method that failed. If an error outside the store interrupted a
-            thread in the background: ``listen`` for the thread that reads the invalidation log,
+        operation: The method of the store that failed. If an error outside the store interrupted a
+            background thread, this is ``listen`` for the thread that reads the invalidation log, or
             ``renew`` for the thread that renews locks.
 
         error: The name of the error's class.
 
-        skipped_for: For how many seconds from now the store is not used; 0 if it is still used.
+        skipped_for: How many seconds from now the store is not used; 0 if it is still used.
 
-        hint: What to do about the error, from its notes; None if it has none.
+        hint: What to do about the error, from its notes; None if it has no notes.
     """
 
     operation: str
@@ -244,11 +245,11 @@ class StoreFailed(Event):
 
 class StoreKeysDiffer(Event):
     """
-    Another host uses the same store with a key that this host does not have, so the two share no
-    tokens. Emitted once for each such key.
+    Another host uses the same store with a key that this host does not have, so the two hosts share
+    no tokens. This event is emitted once for each such key.
 
     Attributes:
-        own: The id of the key that this host encrypts with; zeros if it does not encrypt.
+        own: The id of the key with which this host encrypts; zeros if it does not encrypt.
 
         other: The id of the other host's key.
     """
@@ -285,8 +286,8 @@ class InvalidatedElsewhere(Event):
 
 class ServedInGrace(Event):
     """
-    A token in its grace period, or with less remaining life than a caller needed, was returned
-    because no new one was available.
+    A token was returned although it was in its grace period, or had less remaining life than the
+    caller needed, because no new token was available.
 
     Attributes:
         key: A digest of the request, 16 hex digits.
@@ -308,7 +309,7 @@ class Invalidated(Event):
     Attributes:
         fingerprint: The rejected token's fingerprint.
 
-        applied: Whether the token was removed; False if it was not the cached one.
+        applied: Whether the token was removed; False if another token, or none, was cached.
     """
 
     fingerprint: str
@@ -342,7 +343,7 @@ class Evicted(Event):
 
 class Throttled(Event):
     """
-    Cognito is throttling, and fetches start more slowly from now on.
+    Cognito is throttling calls, so fewer fetches start per second from now on.
 
     Attributes:
         rate: How many fetches may start per second from now on. The rate recovers slowly.
@@ -356,7 +357,8 @@ class ClockStepped(Event):
     The wall clock was set, or the machine was frozen.
 
     Attributes:
-        seconds: How far the wall clock moved against the monotonic one; negative if backwards.
+        seconds: How far the wall clock moved relative to the monotonic clock; negative if it moved
+            backwards.
     """
 
     seconds: float
@@ -364,14 +366,14 @@ class ClockStepped(Event):
 
 class ClientsNotShared(Event):
     """
-    Users do not share AWS clients, because the installed release of botocore does not permit it.
+    AWS clients are not shared between users, because the installed release of botocore prevents it.
 
-    Each user gets a client of their own, which works, but takes about 1,000 times as long to make.
+    Each user gets a separate client. That works, but making it takes about 1,000 times as long.
 
     Attributes:
         library: The library and its release, such as ``botocore 1.31.0``.
 
-        error: The name of the class of the error that the check ended with.
+        error: The name of the class of the error with which the check failed.
     """
 
     library: str
@@ -380,7 +382,7 @@ class ClientsNotShared(Event):
 
 class HookFailed(Event):
     """
-    A hook raised an error. The other hooks get this event, once for each hook and class of error.
+    A hook raised an error. The other hooks get this event once for each hook and class of error.
 
     Attributes:
         hook: The name of the hook.

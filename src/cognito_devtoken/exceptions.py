@@ -1,5 +1,5 @@
 """
-Every exception that this library raises.
+The exceptions that this library raises.
 
 ::
 
@@ -27,7 +27,8 @@ Every exception that this library raises.
     └── SessionClosedError (RuntimeError)
 
 ``str(error)`` says what happened. Most errors also carry a note that says what to do; a traceback
-shows it below the message. Neither contains a token or the value of a login.
+shows the note below the message. Neither the message nor the note contains a token or the value of
+a login.
 """
 
 from __future__ import annotations
@@ -86,9 +87,9 @@ class DevTokenError(Exception):
 
 
 def hint_of(error: BaseException) -> str | None:
-    """Return the notes of an error, which say what to do about it; None if it has none."""
+    """Return the notes of an error, which say what to do about it; None if it has no notes."""
     notes = getattr(error, "__notes__", None)
-    # Code that sets the attribute directly may set it to anything.
+    # A program may have set the attribute directly, to a value of any type.
     texts = cast("list[object]", notes) if isinstance(notes, list) else []
     return " ".join(map(str, texts)) or None
 
@@ -104,10 +105,10 @@ class Violation:
 
         limit: The limit, including the number.
 
-        found: What was found, if the limit alone does not explain the violation. Never the value
-            of a login or a tag: for text, only its length.
+        found: The actual value or length, if the limit alone does not explain the violation. For
+            text, only the length, so it never contains the value of a login or a tag.
 
-        hint: What to do, if the mistake is a known one.
+        hint: What to do, if the mistake is a common one.
     """
 
     member: str
@@ -160,8 +161,8 @@ class ServiceError(DevTokenError):
 
         retryable: Whether the same request may succeed later.
 
-        retry_at: Until when the session backs off, an aware datetime; None if it does not, or if
-            the error did not come from a session.
+        retry_at: When the session stops backing off, an aware datetime; None if it does not back
+            off, or if the error did not come from a session.
     """
 
     code: str
@@ -187,7 +188,7 @@ class ServiceError(DevTokenError):
 
 class InvalidParameterError(ServiceError):
     """
-    Cognito rejected a member of the request (``InvalidParameterException``, or
+    Cognito rejected a parameter of the request (``InvalidParameterException``, or
     ``ValidationException``, which the API model does not list).
     """
 
@@ -227,7 +228,7 @@ class ResourceConflictError(ServiceError):
 
 
 class DeveloperUserAlreadyRegisteredError(ServiceError):
-    """The user id is already registered with an identity other than the requested one."""
+    """The user id is already registered with an identity other than the requested identity."""
 
     _hint = (
         "Omit the identity id to get the user's identity, or merge the two identities with "
@@ -246,7 +247,7 @@ class TooManyRequestsError(ServiceError):
 
 
 class InternalServiceError(ServiceError):
-    """Cognito failed on its side."""
+    """Cognito failed with an internal error."""
 
     retryable = True
     _hint = "Try again; if the error persists, give AWS support the request id."
@@ -254,8 +255,8 @@ class InternalServiceError(ServiceError):
 
 class CallerDeniedError(ServiceError):
     """
-    AWS rejected the application's own credentials, not the user's logins: access denied,
-    unknown or expired keys, a wrong signature.
+    AWS rejected the application's own AWS credentials, and not the user's logins. For example,
+    access is denied, the keys are unknown or expired, or the signature is wrong.
     """
 
     _hint = (
@@ -321,9 +322,9 @@ class SessionPolicyError(ServiceError):
 
 class InvalidTokenResponseError(DevTokenError):
     """
-    The response does not fit the request. A token may be for another pool or identity, or have no
-    lifetime or a longer one than requested. Credentials may be for another identity, incomplete or
-    expired. Such a token, or such credentials, are never returned.
+    The response does not fit the request. A token may be for another pool or identity, have no
+    lifetime, or have a longer lifetime than requested. Credentials may be for another identity,
+    incomplete or expired. Such tokens and credentials are never returned.
     """
 
     _hint = (
@@ -341,7 +342,7 @@ class IncompleteEraseError(DevTokenError):
     Attributes:
         deleted: The Cognito identities that were deleted.
 
-        remaining: The identity that is left, which the user id is still linked to; None if it is
+        remaining: The identity that is left and that the user id is still linked to; None if it is
             not known whether the user has another identity.
     """
 

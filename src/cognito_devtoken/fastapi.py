@@ -9,8 +9,8 @@ A session for the life of a FastAPI application, and a dependency for its routes
     async def cognito_token(user: CurrentUser, session: TokenSessionDep) -> dict[str, str]:
         return (await session.get_token(user.id)).to_aws()
 
-Only the application knows who its user is, so it makes the dependency for their AWS credentials
-from its own::
+Only the application knows who the user is. So it passes its own dependency for the user id to the
+function that makes the dependency for AWS credentials::
 
     CredentialsDep = Annotated[AwsCredentials, Depends(credentials_for(current_user_id))]
 

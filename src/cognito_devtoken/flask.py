@@ -69,7 +69,7 @@ def init_app(
     app.extensions[_KEY] = session
     if before is not None and before is not session:
         before.close()
-    # Not at the end of an application context, because it ends with each request.
+    # teardown_appcontext is not used, because an application context ends with each request.
     weakref.finalize(app, session.close)
 
 

@@ -13,8 +13,8 @@ A session for the life of a Litestar application, and the dependency ``token_ses
         [cognito_token], plugins=[DevTokenPlugin()], exception_handlers=exception_handlers
     )
 
-A user's AWS credentials are a dependency, too. It needs one of the application's own, named
-``user_id``, that returns your own id of the user::
+There is also a dependency for the AWS credentials of a user. It needs another dependency, named
+``user_id``, that the application provides and that returns your own id of the user::
 
     dependencies={"user_id": Provide(current_user), "credentials": Provide(credentials_for())}
 
@@ -97,7 +97,7 @@ class DevTokenPlugin(InitPlugin):
         app_config.lifespan.append(lifespan)  # pyright: ignore[reportUnknownMemberType]  # Litestar's
         provide = Provide(token_session, sync_to_thread=False)
         app_config.dependencies.setdefault("token_session", provide)
-        # For handlers that import the classes under TYPE_CHECKING only.
+        # For handlers that import these classes only under TYPE_CHECKING.
         for kind in (AsyncTokenSession, AwsCredentials):
             app_config.signature_namespace.setdefault(kind.__name__, kind)
         return app_config
@@ -109,8 +109,8 @@ def credentials_for(
     """
     Make a dependency that returns the user's AWS credentials, for HTTP and WebSocket handlers.
 
-    It uses the dependency ``token_session`` of the plugin, and a dependency ``user_id`` of the
-    application, which authenticates the user, and returns your own id of the user.
+    It uses the plugin's dependency ``token_session``, and a dependency ``user_id``, which the
+    application provides: it authenticates the user and returns your own id of the user.
 
     Args:
         role: As for :meth:`~cognito_devtoken.TokenSession.get_credentials`.

@@ -36,8 +36,8 @@ class OpenTelemetryMetrics:
     """
     The summed metrics of any number of sessions.
 
-    It is an event hook, and reads the ``stats()`` of the watched sessions whenever metrics are
-    collected::
+    This object is an event hook. It also reads the ``stats()`` of the watched sessions whenever
+    metrics are collected::
 
         metrics = OpenTelemetryMetrics()
         session = TokenSession(pool_id, developer_provider=provider, on_event=[metrics])

@@ -33,7 +33,8 @@ class PrometheusMetrics:
     """
     The summed metrics of any number of sessions.
 
-    It is an event hook, and reads the ``stats()`` of the watched sessions at each scrape::
+    This object is an event hook. It also reads the ``stats()`` of the watched sessions at each
+    scrape::
 
         metrics = PrometheusMetrics()
         session = TokenSession(pool_id, developer_provider=provider, on_event=[metrics])

@@ -1,4 +1,4 @@
-"""Protocols of what can be injected, and the types that they use."""
+"""Protocols for the objects that you can pass to a session or cache, and the types they use."""
 
 from __future__ import annotations
 
@@ -85,8 +85,8 @@ class IdentityAdministrator(TokenFetcher, Protocol):
     """
     A token fetcher that also looks up and erases the identities of users.
 
-    ``find_identity()`` and ``erase()`` of a session need one.
-    :class:`~cognito_devtoken.DevTokenClient` is the one that calls AWS.
+    A session needs such a client for ``find_identity()`` and ``erase()``.
+    :class:`~cognito_devtoken.DevTokenClient` is the implementation that calls AWS.
     """
 
     def find_identity(self, request: TokenRequest, developer_provider: str) -> str | None:
@@ -110,11 +110,11 @@ class IdentityAdministrator(TokenFetcher, Protocol):
         """
         Delete the identity of a user, and unlink every user id from it.
 
-        It must be possible to repeat this after an error. The arguments are those of
-        :meth:`find_identity`.
+        After an error, a caller must be able to call this method again. It takes the same arguments
+        as :meth:`find_identity`.
 
         Returns:
-            What was deleted. If the user has no identity, it is empty.
+            What was deleted and unlinked. If the user has no identity, the result is empty.
 
         Raises:
             IncompleteEraseError: If only a part was deleted.
@@ -146,14 +146,14 @@ class EventHook(Protocol):
 
 
 class Stored(NamedTuple):
-    """What a store holds under a name: the value, and how many seconds remain until it expires."""
+    """A value in a store, and how many seconds remain until it expires."""
 
     value: bytes
     remaining: float
 
 
 class LogPage(NamedTuple):
-    """A part of a store's log: the id of the log, and its messages in order, with positions."""
+    """A part of a store's log: the id of the log, and messages in order, with their positions."""
 
     log: str
     messages: Sequence[tuple[int, bytes]]
@@ -171,12 +171,12 @@ class TokenStore(Protocol):
 
     In addition, the store has one log of messages for all hosts. The log has an id. If the log is
     lost or deleted, or expires, the store starts a new log with a new id. The messages of a log are
-    numbered from 1 without a gap.
+    numbered from 1 without gaps.
 
     A cache calls the store from several threads at once, but never for a hit. It handles every
     error that the store raises; a note added to the error with ``add_note()`` is logged as the
     hint. An operation that has not succeeded within 100 ms should raise an error.
-    ``cognito_devtoken.testing.TokenStoreContract`` tests all this.
+    ``cognito_devtoken.testing.TokenStoreContract`` tests whether a store follows these rules.
     """
 
     @property
@@ -189,8 +189,8 @@ class TokenStore(Protocol):
         Read a value.
 
         Returns:
-            The value; None if there is none, or if it never expires. Its *remaining* must not
-            exceed the time that was left when the response was sent.
+            The value; None if there is no value, or if it never expires. The *remaining* time must
+            not exceed the time that was left when the store sent the response.
         """
         ...
 
@@ -203,7 +203,7 @@ class TokenStore(Protocol):
 
             owner: The unique id of the new owner.
 
-            seconds: In how many seconds the lock expires by itself, in case its owner dies.
+            seconds: After how many seconds the lock expires by itself, in case its owner dies.
 
         Returns:
             Whether the lock was free, and the value.
@@ -214,18 +214,18 @@ class TokenStore(Protocol):
         """
         Extend the lock of a name if it is still the owner's.
 
-        Called every half second while the owner waits for Cognito.
+        A cache calls this method every half second while it waits for Cognito.
 
         Args:
             name: The name.
 
             owner: The id of the owner that took the lock.
 
-            seconds: In how many seconds from now the lock expires, unless it is renewed again.
+            seconds: After how many seconds from now the lock expires, unless it is renewed again.
 
         Returns:
-            Whether the lock was still the owner's. If it had expired, the store must not take it
-            again.
+            Whether the lock was still the owner's. If the lock had expired, the store must not
+            give it to the owner again.
         """
         ...
 
@@ -233,19 +233,18 @@ class TokenStore(Protocol):
         self, name: str, value: bytes, remaining: Callable[[], float], owner: str | None
     ) -> bool:
         """
-        Store a value, replacing any other, and release the lock if it is the owner's.
+        Store a value in place of any earlier value, and release the lock if it is the owner's.
 
         Args:
             name: The name.
 
             value: The value, about 2 kB.
 
-            remaining: A function that returns in how many seconds the value expires, counted from
-                the call of the function. Read a clock first, then call the function, and add its
-                result to the reading. The sum is the instant at which the value must
-                expire, however late the write takes effect.
-                This order matters, because the process may be frozen between any two instructions,
-                and a value must not seem to live longer than it does.
+            remaining: A function that returns how many seconds after its call the value expires.
+                Read a clock first, then call the function, and add its result to the time that
+                you have read. The value must expire at the resulting time, however late the write
+                takes effect. This order matters, because the process may be frozen between any two
+                instructions, and a value must not seem to live longer than it does.
 
             owner: The id of the owner that may hold the lock; None if the lock was not claimed.
 
@@ -273,9 +272,9 @@ class TokenStore(Protocol):
         Args:
             message: The message, up to 5 kB.
 
-            seconds: How many seconds to keep the log from now on, at least.
+            seconds: How many seconds from now to keep the log at least.
 
-            keep: How many of the latest messages to keep, at least.
+            keep: How many of the latest messages to keep at least.
 
             ending: The id of a log that has lost messages. If the current log still has this id,
                 start a new log before appending.
@@ -290,15 +289,15 @@ class TokenStore(Protocol):
         Read the log, and start one if there is none.
 
         Args:
-            start: The position to start at. If the message there is no longer kept, start at the
-                oldest message that is left. None reads the latest messages.
+            start: The position to start at. If the message at that position has been dropped, start
+                at the oldest message that is left. None reads the latest messages.
 
-            seconds: How many seconds to keep the log from now on, at least.
+            seconds: How many seconds from now to keep the log at least.
 
         Returns:
             The id of the log, and its messages with their positions, in order. The store may leave
-            out later messages that cannot be read within 100 ms. It must return at least one if
-            the log has a message at *start* or after it.
+            out later messages that cannot be read within 100 ms. It must return at least one
+            message if the log has a message at or after *start*.
         """
         ...
 
@@ -313,18 +312,19 @@ class TokenStore(Protocol):
 
             position: The position in the log.
 
-            seconds: How many seconds to keep the mark from now on, at least.
+            seconds: How many seconds from now to keep the mark at least.
         """
         ...
 
     def marks(self, names: Sequence[str]) -> Sequence[tuple[str, int] | None]:
         """
-        Read the marks of some names.
+        Read the marks of several names.
 
         Args:
-            names: A few names.
+            names: The names, only a few.
 
         Returns:
-            For each name, the id of the log and the position; None for a name without a mark.
+            The marks, in the order of *names*: for each name, the id of the log and the position;
+            None for a name without a mark.
         """
         ...

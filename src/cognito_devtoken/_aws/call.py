@@ -1,4 +1,4 @@
-"""The call to Cognito, which is made even if a tracing library raises an error."""
+"""Call Cognito, even if a tracing library raises an error."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Asked(Protocol):
-    """A request, which knows the parameters of its operation."""
+    """A request that can return the parameters of its operation."""
 
     def to_params(self) -> dict[str, Any]: ...
 

@@ -1,4 +1,4 @@
-"""The client: one call to Cognito, through botocore, without a cache."""
+"""The client, which makes one call to Cognito with botocore, without a cache."""
 
 from __future__ import annotations
 
@@ -35,16 +35,16 @@ if TYPE_CHECKING:
     from .masking import HasLogins
 
     class _Request(Asked, HasLogins, Protocol):
-        """What a call requests, with the values that no message may quote."""
+        """The input of a call, and the values in it that no message may quote."""
 
 
 R = TypeVar("R")
 
-# Clients whose AWS credentials were refused are replaced after this many seconds at the earliest. A
+# How many seconds to wait at least before replacing clients whose AWS credentials were refused. A
 # session without a token backs off for at least as long.
 _REPLACED_AFTER = 1.0
 
-# Imported early, because otherwise the first call would import them.
+# The modules that the first call would otherwise import.
 _NEEDED = (
     "botocore.retries.standard",
     "botocore.session",
@@ -62,30 +62,30 @@ class DevTokenClient:
     """
     Gets tokens from Cognito: one call per token, no cache.
 
-    It calls Cognito through botocore, so whatever configures boto3 also configures this client: the
-    environment, profiles, ``AWS_ENDPOINT_URL_COGNITO_IDENTITY``, FIPS endpoints, proxies.
-    Unless *config* says otherwise, it waits 2 s for a connection and 5 s for a response. Unless
-    *config*, the environment or the profile says otherwise, it makes 2 attempts in botocore's
-    ``standard`` retry mode (``legacy`` does not retry this service's
+    This client calls Cognito with botocore, so everything that configures boto3 also configures
+    this client: the environment, profiles, ``AWS_ENDPOINT_URL_COGNITO_IDENTITY``, FIPS endpoints,
+    proxies. Unless *config* says otherwise, it waits 2 s for a connection and 5 s for a response.
+    Unless *config*, the environment or the profile says otherwise, it makes 2 attempts in
+    botocore's ``standard`` retry mode (the ``legacy`` mode does not retry this service's
     ``TooManyRequestsException``).
 
-    The sum of the two times, 7 s, limits each attempt as a whole, from the DNS look-up to the last
-    byte of the response, however slowly the server sends. After that, the connection is closed. So
-    a call takes at most 15 s: two attempts of 7 s, and a pause of up to 1 s between them.
-    A response of more than 1 MiB is refused. These limits do not apply to a *boto_client*, whose
-    time-outs only limit the wait for the next byte.
+    The sum of these two time-outs, 7 s, also limits each attempt as a whole, from the DNS look-up
+    to the last byte of the response, however slowly the server sends. After that, the connection
+    is closed. So a call takes at most 15 s: two attempts of 7 s, and a pause of up to 1 s between
+    them. A response of more than 1 MiB is refused. These limits do not apply to a *boto_client*,
+    whose time-outs only limit the wait for the next byte.
 
     Getting AWS credentials takes additional time. Each request that botocore makes for them (STS,
     SSO) has the same limits; a ``credential_process`` has none.
 
     The AWS credentials need ``cognito-identity:GetOpenIdTokenForDeveloperIdentity`` on the identity
     pool. They are looked up at the first call. If AWS refuses them, or there are none, the next
-    call looks them up again, at most once a second. So it finds credentials that another program
-    has meanwhile written to the shared credentials file, or to a profile. A *boto_client* keeps the
-    credentials that it has.
+    call looks them up again, at most once a second. So the client finds credentials that another
+    program has written to the shared credentials file or to a profile in the meantime. A
+    *boto_client* keeps its credentials.
 
-    Any number of threads may share one client. A forked child makes its own connections, but
-    would share a *boto_client* with its parent, so give each process its own *boto_client*.
+    Any number of threads may share one client. In a forked child, the client opens its own
+    connections. It cannot do that for a *boto_client*, so give each process its own *boto_client*.
 
     Args:
         region_name: The region to call. None uses that of *config*, or else the region of each
@@ -98,12 +98,12 @@ class DevTokenClient:
 
         config: A botocore config that overrides the defaults above.
 
-        boto_client: A ``cognito-identity`` client of botocore or boto3 to use instead of all
-            the above. :meth:`close` leaves it open.
+        boto_client: A ``cognito-identity`` client of botocore or boto3, which is used instead of
+            all other arguments. :meth:`close` leaves it open.
 
     Raises:
-        ConfigurationError: If *boto_client* is for another service, its calls must be
-            awaited, or it is given together with another argument.
+        ConfigurationError: If *boto_client* is for another service, if its calls must be
+            awaited, or if it is passed together with another argument.
     """
 
     def __init__(
@@ -122,10 +122,10 @@ class DevTokenClient:
         self._given = boto_client
         self._monotonic: Callable[[], float] = monotonic
         self._closed = False
-        # Import modules, and initialise OpenSSL with a first context, here and not in the thread of
+        # Import modules here, and initialise OpenSSL by making a context, and not in the thread of
         # the first call. If the process forked during an import, the child would have a
-        # half-imported module. If it forked while OpenSSL initialises, the child would have a lock
-        # that stays locked.
+        # half-imported module. If it forked during the initialisation of OpenSSL, the child would
+        # have a lock that stays locked.
         import ssl
 
         for module in _NEEDED:
@@ -151,8 +151,8 @@ class DevTokenClient:
         """
         Get a token from Cognito.
 
-        Cognito creates an identity if these logins have none, and links logins that are not linked
-        yet. Repeating a call is harmless.
+        If the logins of the request have no identity, Cognito creates one. It also links logins
+        that are not linked yet. Repeating a call is harmless.
 
         During the call, log records of botocore and urllib3 in this thread are dropped, because
         they contain logins and the token. botocore's warnings are kept, without their arguments.
@@ -190,9 +190,9 @@ class DevTokenClient:
 
     def _ask(self, kind: ClientKind, operation: str, asked: _Request, read: Callable[..., R]) -> R:
         """
-        Make a call. No secret is logged, and errors become errors of this library.
+        Call an operation, without logging secrets, and translate errors to this library's errors.
 
-        *read* returns what the response says. It also gets the time, as ``sent=``.
+        *read* extracts the result from the response. Its argument ``sent`` is the time of the call.
         """
         from .call import call
         from .errors import translate
@@ -209,11 +209,11 @@ class DevTokenClient:
                 return run()
         except BaseException as error:  # noqa: BLE001  # Ctrl-C has frames too
             failure = error
-        # Done outside the handler, so that botocore's error does not become the context of ours:
-        # the locals in its frames hold the request and the response.
+        # The error is raised outside the except block, so that botocore's error does not become its
+        # context. The locals in the frames of botocore's error hold the request and the response.
         failure = translate(failure, asked, operation, made.sessions.get(COGNITO))
         if isinstance(failure, CallerDeniedError) or (
-            # A ConfigurationError that is a ServiceError, too, is about the pool or a role.
+            # A ConfigurationError that is also a ServiceError is about the pool or a role.
             isinstance(failure, ConfigurationError) and not isinstance(failure, ServiceError)
         ):
             made.refused = True
@@ -223,11 +223,11 @@ class DevTokenClient:
             del failure  # its traceback refers to this frame
 
     def _up_to_date(self) -> MadeClients:
-        """Return the clients to use: new ones, if AWS has refused the present credentials."""
+        """Return the clients to use: new clients if AWS has refused the current credentials."""
         made, now = self._made, self._monotonic()
         if made.refused and now - made.since >= _REPLACED_AFTER and not self._closed:
             with self._replacing:
-                if self._made is made:  # no other thread was faster
+                if self._made is made:  # no other thread has replaced them
                     self._made = MadeClients(now)
             made.retire()
         return self._made
@@ -261,7 +261,7 @@ class DevTokenClient:
 
             TypeError: If *token* is not an OpenIdToken.
 
-        It also raises the errors that :meth:`fetch` raises.
+        This method also raises the errors that :meth:`fetch` raises.
         """
         if not isinstance(token, OpenIdToken):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers may be untyped
             kind = type(token).__name__
@@ -295,7 +295,7 @@ class DevTokenClient:
         Returns:
             The identity id; None if the user has no identity.
 
-        It raises the same errors as :meth:`fetch`.
+        This method raises the same errors as :meth:`fetch`.
         """
         try:
             identities = self._identities(request, developer_provider)
@@ -307,12 +307,12 @@ class DevTokenClient:
         """
         Delete the identity of a user, and unlink every user id from it.
 
-        :meth:`TokenSession.erase` also discards what is cached. AWS accepts tokens and credentials
-        of the user until they expire. The arguments and the errors are those of
-        :meth:`find_identity`.
+        :meth:`TokenSession.erase` also discards cached tokens and credentials. AWS accepts them
+        until they expire. The arguments and errors are the same as for :meth:`find_identity`.
 
         Raises:
-            IncompleteEraseError: If a call failed after the identity was found. Call again.
+            IncompleteEraseError: If a call failed after something may have been changed, or if an
+                identity is left. Call this method again.
         """
         try:
             identities = self._identities(request, developer_provider)
@@ -342,17 +342,17 @@ class DevTokenClient:
         return self._client_of(self._made, ClientKind(*kind))
 
     def _client_of(self, made: MadeClients, kind: ClientKind) -> Any:
-        # A given client is only for Cognito. It serves unsigned calls, too, because botocore never
-        # signs GetCredentialsForIdentity.
+        # A *boto_client* is only used for Cognito. It can make the unsigned calls, too, because
+        # botocore never signs GetCredentialsForIdentity.
         given = self._given if kind.service == COGNITO else None
         client = given or made.by_kind.get(kind)
         if client is None or self._closed:
             with made.making:
                 self._check_open()
-                # Another thread may have made it while this one waited for the lock.
+                # Another thread may have made the client while this one waited for the lock.
                 client = made.by_kind.get(kind) or self._make_client(made, kind)
                 made.by_kind[kind] = client
-                if self._closed:  # meanwhile
+                if self._closed:  # closed in the meantime
                     client.close()
                 self._check_open()
         return client
@@ -375,16 +375,16 @@ class DevTokenClient:
 
     def close(self) -> None:
         """Close the connections that the client opened. Using a closed client raises an error."""
-        # Do not wait for the lock that is held while AWS credentials are looked up.
+        # This does not take the lock, which may be held while AWS credentials are looked up.
         self._closed = True
         self._made.close()
 
     def _before_fork(self) -> None:
-        """Do nothing: a child inherits nothing that may be half done."""
+        """Do nothing, because a fork cannot leave a child with a half-finished state."""
 
     def _after_fork(self, *, in_child: bool) -> None:
         if in_child:
-            # Keep the parent's clients, so that their connections stay open; do not use them.
+            # The parent's clients are kept but not used, so that their connections stay open.
             self._inherited = self._made
             self._renew()
 
@@ -396,5 +396,5 @@ class DevTokenClient:
         self.close()
 
 
-# Where users import it from, as repr(), help() and tracebacks show it.
+# repr(), help() and tracebacks then show the module from which users import this class.
 DevTokenClient.__module__ = "cognito_devtoken"

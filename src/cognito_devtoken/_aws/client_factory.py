@@ -1,7 +1,7 @@
 """
-Makes botocore clients for Cognito's identity pools and for STS, with this library's defaults.
+Make botocore clients for Cognito's identity pools and for STS, with this library's defaults.
 
-It imports botocore, so it is imported when the first :class:`DevTokenClient` is made.
+This module imports botocore, so it is only imported when the first :class:`DevTokenClient` is made.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _ENDPOINT_HINT = (
 
 
 class _Services(Collection[str]):
-    """The services that a loader knows. Asking for one of them does not list the others."""
+    """The services that a loader knows. Looking for one of them does not list all others."""
 
     def __init__(self, loader: Loader, type_name: str) -> None:
         self._loader = loader
@@ -58,10 +58,11 @@ class _Services(Collection[str]):
 
 class _QuickLoader(Loader):
     """
-    Loads the data of one service without looking at that of all others.
+    Loads the data of one service without listing all other services.
 
-    botocore lists the directories of its hundreds of services twice before it loads the first one,
-    to find out whether that one exists. That is a tenth of the CPU time to the first token.
+    Before botocore loads the first service, it lists the directories of its hundreds of services
+    twice, to find out whether that service exists. That takes a tenth of the CPU time to the first
+    token.
     """
 
     def list_available_services(self, type_name: str) -> Any:
@@ -69,7 +70,7 @@ class _QuickLoader(Loader):
 
 
 def _load_quickly(session: Session) -> None:
-    """Have a session look only for the services that it is asked for."""
+    """Make a session look only for the services that it needs."""
     loader = session.get_component("data_loader")
     if type(loader) is Loader:
         quick = _QuickLoader(loader.search_paths, include_default_search_paths=False)
@@ -93,7 +94,7 @@ def make_client(
     Args:
         session: Provides the configuration.
 
-        region: The region to call; None uses the session's.
+        region: The region to call; None uses the session's region.
 
         service: The service to call.
 
@@ -164,7 +165,7 @@ def make_client(
 
 
 def _check_endpoint(url: str) -> None:
-    """Refuse a URL that no call can be sent to: otherwise, botocore would fail at each call."""
+    """Refuse a URL to which no call can be sent. Otherwise, botocore would fail at each call."""
     from .._values.text import one_line
 
     try:
@@ -202,13 +203,13 @@ def session_for(made: MadeClients, service: str, profile_name: str | None) -> Se
     session = made.sessions[service] = BoundedSession(profile=profile_name)
     session.set_default_client_config(Config(**TIME_LIMITS))
     if service == STS:
-        # Only in this session, not in the one for Cognito, which calls STS for AWS credentials.
+        # This does not apply to the session for Cognito, which may call STS for AWS credentials.
         prefer_regional_sts(session)
     return session
 
 
 def prefer_regional_sts(session: Session) -> None:
-    """Have STS called in the region of the client, unless the AWS configuration says otherwise."""
+    """Make clients call STS in their own region, unless the AWS configuration says otherwise."""
     name = "sts_regional_endpoints"
     # Older versions of botocore default to "legacy", which looks set, so read the sources.
     if not (os.environ.get("AWS_STS_REGIONAL_ENDPOINTS") or session.get_scoped_config().get(name)):
@@ -219,7 +220,8 @@ def _user_agent(session: Session, config: Config | None) -> str | None:
     """
     Return botocore's user agent with our name in front.
 
-    It is made once. botocore would make it twice per call, and spend a tenth of the CPU time on it.
+    The string is made only once. botocore would make it twice per call, which would take a tenth of
+    the CPU time.
     """
     given = getattr(config, "user_agent_appid", None)
     if given or session.get_config_variable("user_agent_appid"):

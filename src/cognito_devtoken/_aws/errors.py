@@ -1,7 +1,7 @@
 """
-Translates what botocore raises into our exceptions.
+Translate errors of botocore into our exceptions.
 
-Only the class and the text of the original are kept, because its frames, and some of its
+Only the class and the text of the original error are kept, because its frames, and some of its
 attributes, hold the request and the response.
 """
 
@@ -111,7 +111,7 @@ _HINTS = {
     ),
     "Access to Identity '": (
         "The identity is disabled, for example because it was merged into another. Omit the "
-        "identity id to get the present identity of the logins."
+        "identity id to get the current identity of the logins."
     ),
     "Identity '": (
         "The identity has been deleted, or belongs to another pool. Delete the id if you store it, "
@@ -124,7 +124,7 @@ _NO_SUCH_PROVIDER = (
     "does not support the specified developer provider",
     "does not have identity providers configured",
 )
-# Hints for the operations on identities, where those of the classes are about tokens.
+# Hints for the operations on identities, where the hints of the classes are about tokens.
 _HINTS_ON_IDENTITIES: Mapping[type[ServiceError], str] = {
     CallerDeniedError: (
         "Allow cognito-identity:{} for the AWS credentials that this application uses."
@@ -275,7 +275,7 @@ def _from_elsewhere(error: Exception, request: HasLogins, operation: str) -> Dev
     """
     Return an error for a response that botocore cannot parse, or for a bug, such as a failing hook.
 
-    It does not have the text of the original, which may contain a secret.
+    The new error does not have the text of the original, which may contain a secret.
     """
     place = ""
     for frame, line in walk_tb(error.__traceback__):

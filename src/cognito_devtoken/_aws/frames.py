@@ -2,8 +2,8 @@
 Find out from a traceback what botocore was doing.
 
 botocore's errors do not say which client, profile or file they are about, but the objects in their
-frames do. This module reads private attributes of these objects, only to explain an error. If a
-version of botocore lacks an attribute, the explanation says less.
+frames do. This module reads private attributes of these objects, but only to explain an error. If a
+version of botocore lacks an attribute, the explanation is less detailed.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """
-Looks up the identity of a user, and deletes it.
+Look up and delete the identity of a user.
 
-Law of this module: erasing can be repeated. The user's own id stays linked to the identity until
-the identity is deleted. If a call fails before that, the next attempt finds the identity again.
+Law of this module: erasing can be repeated. The user id that the caller names stays linked to the
+identity until the identity is deleted. So if a call fails before that, the next attempt finds the
+identity again.
 """
 
 from __future__ import annotations
@@ -31,20 +32,20 @@ LOOKUP, UNLINK, DELETE = OPERATIONS = (
     "DeleteIdentities",
 )
 _PAGE = 60
-# An identity has at most 20 linked logins, so more pages than this are a fault of the service.
+# An identity has at most 20 linked logins, so a response with more pages than this is wrong.
 _MAX_PAGES = 50
-# How often to look for an identity. A call of another host that was on its way may have created a
-# new one.
+# How many times to delete the user's identity. A call on another host may create a new identity in
+# the meantime.
 _ROUNDS = 4
 _UNPROCESSED = ("AccessDenied", "InternalServerError")
-# The message for a pool that does not exist has the same code as that for an unknown user.
+# How the message about an unknown pool starts. Its error code is the same as for an unknown user.
 _UNKNOWN_POOL = "IdentityPool '"
 
 
 @attrs.frozen
 class Question(NeverPickled):
     """
-    One call about an identity.
+    The input of one call that looks up or changes an identity.
 
     Attributes:
         operation: The name of the operation.
@@ -56,11 +57,11 @@ class Question(NeverPickled):
 
     @property
     def logins(self) -> Mapping[str, str]:
-        """The values that no message may quote: every known user id of the identity."""
+        """The values that no message may quote: all known user ids of the identity."""
         return {str(number): user.reveal() for number, user in enumerate(self._users)}
 
     def to_params(self) -> dict[str, Any]:
-        """Return the members of the operation, as the API spells them."""
+        """Return the members of the operation's input, as the API spells them."""
         return {
             name: value.reveal() if isinstance(value, Secret) else value
             for name, value in self._params.items()
@@ -71,16 +72,16 @@ class Ask(Protocol):
     """Makes a call, and raises a DevTokenError if it fails."""
 
     def __call__(self, question: Question, read: Callable[[dict[str, Any]], R], /) -> R:
-        """Call the operation. *read* returns what the response says."""
+        """Call the operation, and return what *read* extracts from the response."""
         ...
 
 
 class Identities:
     """
-    The identities that one user of a pool has, one after the other.
+    Finds and deletes the identity of one user, and each new identity that the user gets meanwhile.
 
     Args:
-        ask: Makes a call.
+        ask: Calls an operation.
 
         identity_pool_id: The pool.
 
@@ -97,7 +98,7 @@ class Identities:
         self._known = {user: None}
 
     def find(self) -> str | None:
-        """Return the identity id of the user; None if there is none."""
+        """Return the identity id of the user; None if the user has no identity."""
         found = self._lookup(_identity_in, DeveloperUserIdentifier=self._user, MaxResults=1)
         return found or None
 
@@ -106,9 +107,10 @@ class Identities:
         Delete the identity of the user, and unlink every user id from it.
 
         Raises:
-            IncompleteEraseError: If a call failed after the identity was found.
+            IncompleteEraseError: If a call failed after something may have been changed, or if an
+                identity is left.
 
-            DevTokenError: If the identity could not be looked up.
+            DevTokenError: If a call failed before anything was changed.
         """
         progress = _Progress()
         try:
@@ -127,7 +129,7 @@ class Identities:
         raise progress.failure(progress.refusal or _CAME_BACK)
 
     def _erase(self, identity_id: str, progress: _Progress) -> None:
-        """Erase the identity that the user has now."""
+        """Delete this identity of the user, and record each step in *progress*."""
         users = self._linked_users(identity_id)
         self._known.update(dict.fromkeys(users))
         progress.begun = True
@@ -135,7 +137,7 @@ class Identities:
             if user != self._user:
                 self._unlink(identity_id, user)
                 progress.users[user] = None
-        if identity_id in progress.deleted:  # the link has outlived the identity
+        if identity_id in progress.deleted:  # the identity is gone, but the user is still linked
             self._unlink(identity_id, self._user)
             progress.left = None
             return
@@ -150,14 +152,14 @@ class Identities:
         """
         Return all user ids that are linked to an identity.
 
-        It looks the identity up by its id: if it is looked up by a user, the documentation leaves
-        open whether the response has the other users, too.
+        The lookup is by identity id, because the documentation does not say whether a lookup by
+        user id returns the other user ids, too.
         """
         users: list[Secret] = []
         after: dict[str, Secret] = {}
         for _ in range(_MAX_PAGES):
             page = self._lookup(_page_in, IdentityId=identity_id, MaxResults=_PAGE, **after)
-            if page is None:  # another host has deleted the identity meanwhile
+            if page is None:  # another host has deleted the identity in the meantime
                 return users
             found, token = page
             users += found
@@ -167,12 +169,12 @@ class Identities:
         raise InvalidTokenResponseError(f"{LOOKUP} returned more than {_MAX_PAGES} pages.")
 
     def _lookup(self, read: Callable[[dict[str, Any]], R], **members: Any) -> R | None:
-        """Look an identity up. Returns None if there is no such user or identity."""
+        """Look up an identity. Return None if there is no such user or identity."""
         question = self._question(LOOKUP, IdentityPoolId=self._pool_id, **members)
         return self._unless_missing(question, read)
 
     def _unlink(self, identity_id: str, user: Secret) -> None:
-        """Unlink a user. If another host has done so meanwhile, do nothing."""
+        """Unlink a user id. If another host has already unlinked it, do nothing."""
         question = self._question(
             UNLINK,
             IdentityId=identity_id,
@@ -199,14 +201,14 @@ _CAME_BACK = "The user got a new identity each time one was deleted."
 
 class _Progress:
     """
-    How far erasing a user has come.
+    The progress of erasing a user.
 
     Attributes:
         begun: Whether a call that changes something may have been made.
 
-        left: The identity that is known to be left.
+        left: The id of the identity that is known to be left; None if there is none.
 
-        refusal: Why Cognito did not delete an identity although the call succeeded.
+        refusal: Why Cognito did not delete the last identity although the call succeeded.
 
         deleted: The identities that were deleted.
 

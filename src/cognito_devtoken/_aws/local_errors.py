@@ -1,5 +1,5 @@
 """
-Translates the errors that botocore raises without a response from Cognito.
+Translate the errors that botocore raises without a response from Cognito.
 
 Such an error is about the network or the configuration. After a network error, the next call may
 succeed.

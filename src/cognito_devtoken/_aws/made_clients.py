@@ -1,9 +1,10 @@
 """
-The botocore clients that the library makes. All are replaced at once, together with their sessions.
+Hold the botocore clients that the library makes, and replace all clients and sessions at once.
 
 botocore reads profiles and AWS credentials once, and keeps them in its session. If another program
-writes new credentials to a file, the session keeps the old ones, even after they have expired. Only
-a new session reads the new ones. A replaced client is closed when no call uses it any longer.
+writes new credentials to a file, the session keeps the old credentials, even after they have
+expired. Only a new session reads the new credentials. A replaced client is closed when no call uses
+it any longer.
 """
 
 from __future__ import annotations
@@ -43,8 +44,8 @@ class MadeClients:
 
         by_kind: The clients.
 
-        making: A lock that is held while a client is made, and while AWS credentials are looked up
-            for it.
+        making: A lock that is held while a client is made, and while the AWS credentials for it are
+            looked up.
 
         refused: Whether AWS has refused the credentials of these clients, or botocore has found
             none.

@@ -1,4 +1,4 @@
-"""Mask the logins that a service message may quote."""
+"""Mask the logins that a service's message may quote."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _LONG = 8
 _CUT = 16
 # Words in the message of an InvalidSignatureException (Cognito) or a SignatureDoesNotMatch (STS).
 _SIGNED = re.compile(r"canonical string|string-to-sign|x-amz-security-token", re.IGNORECASE)
-# What may be a secret in the output of a program: a long word of letters and digits, as keys and
-# tokens are, and the text after a name such as "password".
+# Text in the output of a program that may be a secret: a long word of letters and digits, such as a
+# key or a token, and the text after a name such as "password".
 _LONG_WORD = re.compile(r"[\w+=-]{20,}", re.ASCII)
 _NAMED = re.compile(
     r"(secret|password|passwd|token|key)\w{0,20}['\"]?\s{0,3}[:=]\s{0,3}\S{1,2000}", re.IGNORECASE
@@ -30,14 +30,14 @@ _OURS = "cognito-devtoken: [ERROR]: "
 
 
 class HasLogins(Protocol):
-    """The part of a request that is used here: the values that no message may quote."""
+    """The part of a request that is used here, which has the values that no message may quote."""
 
     @property
     def logins(self) -> Mapping[str, str]: ...
 
 
 def window(text: object) -> str:
-    """Return the beginning of a foreign text, which is all that is used; "" if it is not text."""
+    """Return the beginning of a foreign text, because the rest is not used; "" if not text."""
     return text[:LOOKED_AT] if isinstance(text, str) else ""
 
 

@@ -1,4 +1,4 @@
-"""Detects calls to this machine that would go through a proxy, where they usually fail."""
+"""Detect calls to this machine that would go through a proxy, where they usually fail."""
 
 from __future__ import annotations
 

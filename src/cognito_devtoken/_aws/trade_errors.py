@@ -1,8 +1,8 @@
 """
-Errors of the exchange of a token for credentials, where they differ from those of other calls.
+Errors of the exchange of a token for credentials that differ from the errors of other calls.
 
-The exchange is not signed. So a code that blames the caller's AWS credentials elsewhere blames the
-token or the role here.
+The exchange is not signed. So here, a code that usually blames the caller's AWS credentials blames
+the token or the role.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ..exceptions import (
 )
 
 
-# By code, without the suffix "Exception".
+# The keys are error codes without the suffix "Exception".
 _CLASSES: Mapping[str, type[ServiceError]] = {
     "AccessDenied": RoleDeniedError,
     "ExpiredToken": StaleTokenError,
@@ -35,7 +35,7 @@ _CLASSES: Mapping[str, type[ServiceError]] = {
     "PackedPolicyTooLarge": SessionPolicyError,
     "RegionDisabled": RegionDisabledError,
 }
-# What Cognito says, with the code NotAuthorized, about a token that was valid before.
+# Cognito's messages, with the code NotAuthorized, about a token that was valid before.
 _STALE = ("Token expired", "Couldn't verify signed token")
 _UNTRUSTED = (
     "Exchange a token of this partition's Cognito, and check that the role trusts the provider "
@@ -58,7 +58,7 @@ def error_of_trade(
     operation: str, stem: str, said: str
 ) -> tuple[type[ServiceError] | None, str | None]:
     """
-    Return the class and the hint of an error of the exchange. Each is None if it is the usual one.
+    Return the class and the hint for an error of the exchange; None for each that is the usual one.
 
     Args:
         operation: The name of the operation that failed.

@@ -27,14 +27,14 @@ class BoundedDict(Generic[V]):
     The index is a cachetools cache, which decides what to evict: expired items first, then those
     that were stored longest ago. Storing an item again makes it the newest.
 
-    Nothing here takes a lock or reads a clock: the callers do both.
+    The methods take no lock and read no clock; their callers do both.
 
     Args:
         max_items: How many items to hold at most.
 
         expires: Returns when an item expires, by the monotonic clock.
 
-        items: The dictionary to hold the items in; None makes a plain one.
+        items: The dictionary that holds the items; None makes a plain dictionary.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class BoundedDict(Generic[V]):
         return index
 
     def sweep(self, now: Instant) -> int:
-        """Remove every expired item. Returns how many items were removed."""
+        """Remove every expired item. Return how many items were removed."""
         self._now = now.monotonic
         if not self.items:
             return 0
@@ -86,7 +86,7 @@ class BoundedDict(Generic[V]):
         return len(expired)
 
     def store(self, key: Key, value: V) -> tuple[Key, V] | None:
-        """Store an item. Returns the key and the value of the item evicted for it, if any."""
+        """Store an item. Return the key and the value of the item evicted for it, if any."""
         expires = self._expires(value)
         if expires <= self._now:  # do not store an expired item, but remove the old one
             self.drop(key)

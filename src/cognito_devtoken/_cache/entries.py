@@ -1,5 +1,5 @@
 """
-What a cache holds: a lease per key, and the last failure of each key.
+The contents of a cache: a lease per key, and the last failure of each key.
 
 Nothing here takes a lock or reads a clock: the callers do both.
 """
@@ -22,7 +22,7 @@ L = TypeVar("L", bound=Lease)
 # time, it counts as another failure in a row.
 _LINGER = 60.0
 _MIN_FAILURES = 1000
-# An age of 0 seconds may come out as this much, because of rounding.
+# Because of rounding, an age of 0 seconds may be calculated as this much.
 _ROUNDING = 1e-5
 
 
@@ -46,12 +46,12 @@ class Entries(Generic[L]):
         )
 
     def sweep(self, now: Instant) -> int:
-        """Remove every expired lease and failure. Returns how many leases were removed."""
+        """Remove every expired lease and failure. Return how many leases were removed."""
         self._failures.sweep(now)
         return self._leases.sweep(now)
 
     def store(self, key: Key, lease: L) -> tuple[Key, L] | None:
-        """Store a lease. Returns the key and the lease that was evicted to make room."""
+        """Store a lease. Return the key and the lease that was evicted to make room."""
         return self._leases.store(key, lease)
 
     def drop(self, key: Key) -> None:
@@ -60,7 +60,7 @@ class Entries(Generic[L]):
 
     def find(self, lease: L, *, shared: bool = False) -> Key | None:
         """
-        Return the key that exactly this lease is held under, or None.
+        Return the key under which exactly this lease is held; None if it is not held.
 
         Args:
             lease: The lease.
@@ -72,7 +72,7 @@ class Entries(Generic[L]):
             return next((key for key, held in self.leases.items() if held == lease), None)
         held = self.leases.get(key)
         # Two fetches within the same second return the same text, so their leases are equal. But
-        # to reject the older one must not reject the newer one: compare when they expire, too.
+        # rejecting the older lease must not reject the newer one, so compare when they expire, too.
         same = held == lease and (shared or getattr(held, "_expires", None) == lease._expires)
         return key if same else None
 
@@ -81,7 +81,7 @@ class Entries(Generic[L]):
         self.leases[key] = self.leases[key]._due_at(0.0)
 
     def is_expedited(self, lease: L) -> bool:
-        """Tell whether a lease was made due by :meth:`expedite`."""
+        """Return whether a lease was made due by :meth:`expedite`."""
         return lease._due_wall <= lease._sent.wall + _ROUNDING
 
     def clear(self) -> None:

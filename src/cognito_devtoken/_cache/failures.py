@@ -1,9 +1,9 @@
 """
-What a failed fetch means: whether a valid lease is still served, and how long to back off.
+Decide what a failed fetch means: whether a valid lease is still served, and how long to back off.
 
-This is the negative cache: the last failure of each key is remembered. While fetches for the key
-back off, callers that need a new lease get this failure again, without a call to Cognito. If there
-is no valid lease, that lasts at most 5 s, so that a fix of the cause soon takes effect.
+This is the negative cache: the last failure of each key is remembered. While the key backs off,
+callers that need a new lease get this failure again, without a call to Cognito. If there is no
+valid lease, the back-off lasts at most 5 s, so that a fix of the cause soon takes effect.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Failure(Enum):
 
     @classmethod
     def of(cls, error: BaseException) -> Failure:
-        """Classify what a fetcher raised."""
+        """Classify an error that a fetcher raised."""
         if isinstance(error, TooManyRequestsError):
             return cls.THROTTLED
         if isinstance(error, CallerDeniedError | ConfigurationError):
@@ -69,9 +69,9 @@ def back_off(kind: Failure, failures: int, remaining: float, draw: float) -> flo
 
         failures: How many failures there have been in a row, including this one.
 
-        remaining: How many seconds the present lease is still valid; 0 if there is none.
+        remaining: How many seconds the cached lease is still valid; 0 if there is none.
 
-        draw: A random number from 0 to 1, so that a fleet does not retry all at once.
+        draw: A random number from 0 to 1, so that the hosts of a fleet do not all retry at once.
     """
     doubled = 2.0 ** min(failures - 1, 30)
     if kind is Failure.TERMINAL or (kind is Failure.REFUSED and not remaining):
@@ -97,7 +97,7 @@ class RememberedFailure(NamedTuple):
 
         wait: How many seconds to back off after *since*.
 
-        usable: Whether there was a valid lease that could be served meanwhile.
+        usable: Whether there was a valid lease that could be served during the back-off.
     """
 
     error: Exception
@@ -135,7 +135,7 @@ class RememberedFailure(NamedTuple):
 
 
 def copy_of(error: E) -> E:
-    """Copy an error, so that each of the callers that share it can raise an object of its own."""
+    """Copy an error, so that each of the callers that share it can raise its own object."""
     twin = type(error).__new__(type(error), *error.args)  # its __init__ may need other arguments
     twin.__dict__.update(error.__dict__)
     if notes := getattr(error, "__notes__", None):

@@ -2,12 +2,12 @@
 Single flight: one attempt to get one lease, joined by every caller that wants that lease.
 
 Law of this module: a flight belongs to no caller. A caller that waits for it may give up, be
-cancelled or lose its event loop; the flight continues.
+cancelled or lose its event loop; the flight continues anyway.
 
 The table of flights and its queues are used under the cache's lock. This lock is never held during
 a fetch, a hook, a clock reading or a wait. An exception may be raised at any point, for example by
-a signal handler. Changes are therefore ordered so that an interrupted change is harmless, or that
-the next change repairs it.
+a signal handler. So each change is ordered in such a way that an interrupted change is harmless, or
+is repaired by the next change.
 """
 
 from __future__ import annotations
@@ -41,27 +41,27 @@ class Flight(Generic[R, L]):
     One attempt to get one lease.
 
     Attributes:
-        key: The key of its cache entry.
+        key: The key of the flight's cache entry.
 
-        request: What to request.
+        request: The request for the lease.
 
-        reason: Why it was started.
+        reason: Why the flight was started.
 
-        context: The context of the caller that started it. It is dropped when a worker runs the
-            flight, or when the flight ends.
+        context: The context of the caller that started the flight. It is dropped when a worker
+            runs the flight, or when the flight ends.
 
-        asked: When it was queued.
+        asked: When the flight was queued.
 
-        sent: When a worker took it; None while it is queued.
+        sent: When a worker took the flight; None while it is queued.
 
-        worker: A weak reference to the worker that took it.
+        worker: A weak reference to the worker that took the flight.
 
-        awaited: Whether a caller waits for it.
+        awaited: Whether a caller waits for the flight.
 
         min_life: How many seconds the lease should live, if possible.
 
-        stale: Whether its key was invalidated after the flight was sent. If so, the lease must not
-            be kept.
+        stale: Whether the flight's key was invalidated after the flight was sent. If so, the lease
+            must not be kept.
 
         is_invalidated: A function, set if the lease came from a shared store. Called under the
             lock, it returns whether the lease was invalidated after it was read from the store.
@@ -75,7 +75,7 @@ class Flight(Generic[R, L]):
         waiters: Functions that wake the waiting callers. Each is called once, after *done* is
             set. So add a function before you check *done*.
 
-        done: Whether it has ended, with a *lease* or an *error*.
+        done: Whether the flight has ended, with a *lease* or an *error*.
     """
 
     __slots__ = (
@@ -153,7 +153,7 @@ class Flights(Generic[R, L]):
 
             reason: Why a lease is needed.
 
-            now: The present instant.
+            now: The current instant.
 
             awaited: Whether a caller waits for the flight.
 
@@ -167,7 +167,7 @@ class Flights(Generic[R, L]):
             self._put(made)
             return made, True
         if flight.sent and (newer or flight.stale):
-            # The new flight starts after the present one: two flights of a key never run at once.
+            # The new flight starts after the current one: two flights of a key never run at once.
             is_new = flight.successor is None
             flight.successor = flight.successor or Flight(key, request, Reason.FORCED, now)
             flight.successor.awaited = True
@@ -176,11 +176,11 @@ class Flights(Generic[R, L]):
             flight.reason = Reason.FORCED  # a token that was requested earlier is not enough
         if awaited and not flight.awaited:
             flight.awaited = True
-            self._enqueue(flight)  # now in the queue of misses, too; that of refreshes will skip it
+            self._enqueue(flight)  # in the queue of misses, too; the queue of refreshes skips it
         return flight, False
 
     def _put(self, flight: Flight[R, L]) -> None:
-        self._enqueue(flight)  # first: the queues skip it until it is in the table
+        self._enqueue(flight)  # comes first: the queues skip a flight that is not in the table
         self.by_key[flight.key] = flight
 
     def _enqueue(self, flight: Flight[R, L]) -> None:
@@ -190,14 +190,14 @@ class Flights(Generic[R, L]):
         return not flight.sent and self.by_key.get(flight.key) is flight
 
     def has_queued(self) -> bool:
-        """Tell whether a flight waits for a worker."""
+        """Return whether a flight waits for a worker."""
         for queue in (self._misses, self._refreshes):
             while queue and not self._is_queued(queue[0]):
                 queue.popleft()
         return bool(self._misses or self._refreshes)
 
     def take(self, worker: Worker[Flight[R, L]], now: Instant) -> Flight[R, L] | None:
-        """Have a worker take the next flight from the queues: misses before refreshes."""
+        """Give a worker the next flight from the queues: misses before refreshes."""
         if not self.has_queued():
             return None
         flight = (self._misses or self._refreshes)[0]
@@ -212,7 +212,7 @@ class Flights(Generic[R, L]):
 
     def overdue(self, flight: Flight[R, L], now: Instant) -> bool:
         """
-        Tell whether to abandon a flight.
+        Return whether to abandon a flight.
 
         A flight that was sent is overdue after DEADLINE, or once its worker has ended.
 
@@ -251,25 +251,25 @@ class Flights(Generic[R, L]):
         return [worker.flight for worker in self.slots.workers() if worker.flight]
 
     def is_orphaned(self, flight: Flight[R, L]) -> bool:
-        """Tell whether the worker that took a flight ended before the flight did."""
+        """Return whether the worker that took a flight ended before the flight did."""
         if not (flight.sent and flight.worker):
             return False
         worker = flight.worker()
         return worker is None or worker.ended
 
     def holds(self, flight: Flight[R, L]) -> bool:
-        """Tell whether the table has a flight, as the flight of its key or as the successor."""
+        """Return whether the table has a flight, as the flight of its key or as the successor."""
         first = self.by_key.get(flight.key)
         return first is flight or (first is not None and first.successor is flight)
 
     def finish(self, flight: Flight[R, L], now: Instant, *, arrived: bool) -> bool:
         """
-        Remove a flight whose fetch has ended. Returns False if the flight had been abandoned.
+        Remove a flight whose fetch has ended. Return False if the flight had been abandoned.
 
         Args:
             flight: The flight.
 
-            now: The present instant.
+            now: The current instant.
 
             arrived: Whether the flight brought a lease.
         """
@@ -282,7 +282,8 @@ class Flights(Generic[R, L]):
         """
         Record that the queue moves.
 
-        Called when a flight had to wait long, so that the flights queued behind it are kept.
+        This is called after a flight had to wait long, so that the flights queued behind it are not
+        abandoned.
         """
         self._last_arrival = now
 
@@ -297,7 +298,7 @@ class Flights(Generic[R, L]):
             del self.by_key[flight.key]
 
     def clear(self) -> list[Flight[R, L]]:
-        """Remove all flights. Returns those that have not ended."""
+        """Remove all flights. Return the flights that have not ended."""
         flights = [each for each in self.by_key.values() if not each.done]
         flights += [each.successor for each in flights if each.successor]
         for held in (self.by_key, self._misses, self._refreshes):

@@ -1,4 +1,4 @@
-"""How the last calls to Cognito went, for a health check that makes no call itself."""
+"""Report how the last calls to Cognito went, for a health check that makes no call itself."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Self
@@ -13,7 +13,7 @@ from .failures import Failure
 @attrs.frozen(kw_only=True)
 class Health:
     """
-    What a session knows about Cognito from its own calls.
+    The health of a session, according to its own calls to Cognito.
 
     Errors about a single user, such as a ``ResourceConflictError`` or a ``NotAuthorizedError``,
     are ignored. Once a call has failed, only a new token or a successful ``check()`` makes the
@@ -44,7 +44,7 @@ class Health:
         return self.failing_since is None
 
     def to_dict(self) -> dict[str, bool | str | None]:
-        """Return all members for JSON, with times in ISO 8601. None of them is a secret."""
+        """Return all members for JSON, with times in ISO 8601. No member is a secret."""
         members = attrs.asdict(self, recurse=False)
         return {"ok": self.ok} | {
             name: value.isoformat() if isinstance(value, datetime) else value
@@ -71,7 +71,7 @@ class Health:
         )
 
 
-# Where users import it from, as repr(), help() and tracebacks show it.
+# repr(), help() and tracebacks then show the module from which users import this class.
 Health.__module__ = "cognito_devtoken"
 
 

@@ -1,7 +1,7 @@
 """
-Keeps flights moving: abandons those that are overdue, so that no caller waits for them.
+Keep flights moving: abandon overdue flights, so that no caller waits for them.
 
-There is no thread for this: every look-up and every worker does it, under the cache's lock.
+No separate thread does this: every lookup and every worker does it, under the cache's lock.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ def abandon_if_overdue(state: CacheState[R, L], flight: Flight[R, L], now: Insta
     """
     Abandon a flight that has not returned in time.
 
-    If it is a successor, only the flight before it can be overdue: the successor's own time starts
-    when that flight has ended.
+    If the flight is a successor, only the flight before it can be overdue, because the time of the
+    successor starts when the flight before it has ended.
     """
     first = state.flights.by_key.get(flight.key)
     if first and not flight.done and state.flights.overdue(first, now):
@@ -59,7 +59,7 @@ def abandon_overdue(state: CacheState[R, L], now: Instant) -> None:
 
 
 def _abandon(state: CacheState[R, L], flight: Flight[R, L], now: Instant) -> None:
-    if flight.done:  # it was in both queues, and has just been abandoned
+    if flight.done:  # the flight was in both queues, and has already been abandoned
         return
     age = (flight.sent or flight.asked).age(now)
     sent = flight.sent is not None

@@ -1,5 +1,5 @@
 """
-What is invalidated: one token, all tokens of a user or an identity, or all tokens.
+Invalidate one token, all tokens of a user or an identity, or all tokens.
 
 Law of this module: no repr and no traceback shows whose tokens are invalidated.
 """
@@ -38,13 +38,13 @@ _MOST_NOTED = 1000
 
 class Invalidation(NeverPickled):
     """
-    What is invalidated.
+    An invalidation: which leases to remove, and what to announce.
 
     Attributes:
-        matches: Tells whether the invalidation concerns a key and its token. For a key without a
-            token, tells whether it may concern the token that arrives.
+        matches: Returns whether the invalidation concerns a key and its token. For a key without a
+            token, returns whether it may concern the token that arrives.
 
-        scope: What to announce to other hosts.
+        scope: The scope to announce to other hosts.
 
         key: The only key that the invalidation concerns; None if there may be several.
     """
@@ -74,7 +74,7 @@ class Invalidation(NeverPickled):
         Raises:
             TypeError: If *identity_id* is not a string, but for example a token.
 
-            InvalidRequestError: If it is longer than an identity id can be.
+            InvalidRequestError: If *identity_id* is longer than any identity id.
         """
         if not isinstance(identity_id, str):  # pyright: ignore[reportUnnecessaryIsInstance]
             kind = type(identity_id).__name__
@@ -98,7 +98,7 @@ class Invalidation(NeverPickled):
 
             TypeError: If *user_id* is not a string.
 
-            InvalidRequestError: If it is longer than a login can be.
+            InvalidRequestError: If *user_id* is longer than any login.
         """
         whose = (user_id,)
         if not isinstance(user_id, str):  # pyright: ignore[reportUnnecessaryIsInstance]
@@ -128,19 +128,21 @@ def invalidate(
     only: Key | None = None,
 ) -> int:
     """
-    Remove leases. If a flight that was sent before now brings such a lease, it is not kept.
+    Remove leases, and keep flights that were sent before now from storing such leases.
 
-    A queued refresh of such a lease is not sent if no caller waits for it: it would bring back what
-    is forgotten, and create the identity of an erased user again. Called under the cache's lock.
+    A queued refresh of such a lease is not sent if no caller waits for it. Otherwise, the refresh
+    would bring back a forgotten lease, or create a new identity for an erased user. Call this
+    function under the cache's lock.
 
     Args:
         state: The state of the cache.
 
         scopes: What is invalid.
 
-        matches: Tells whether *scopes* concern a key and its lease.
+        matches: Returns whether *scopes* concern a key and its lease.
 
-        only: The one key that may match, so that only its entry is checked; None checks them all.
+        only: The only key that may match, so that only its entry is checked; None checks all
+            entries.
 
     Returns:
         How many leases were removed.
@@ -187,7 +189,7 @@ def matching(scopes: Iterable[InvalidationScope], developer_provider: str | None
         if "user" in kinds and not wanted.isdisjoint(user_scopes(key, developer_provider)):
             return True
         if token is None:
-            return "identity" in kinds  # the token may turn out to be of such an identity
+            return "identity" in kinds  # the token that arrives may be of such an identity
         if "identity" in kinds and identity_scope(token.identity_id) in wanted:
             return True
         return "token" in kinds and token_scope(token) in wanted

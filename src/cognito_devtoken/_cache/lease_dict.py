@@ -1,8 +1,8 @@
 """
 The leases of a cache by key, in dictionaries that a hit reads without a lock.
 
-Law of this module: an exception may be raised in the middle of any change. Afterwards, a lease that
-was being removed is gone from every dictionary as soon as its removal is repeated.
+Law of this module: an exception may be raised in the middle of any change. If a removal was
+interrupted, repeating it removes the lease from every dictionary.
 """
 
 from __future__ import annotations
@@ -51,10 +51,10 @@ class LeaseDict(MutableMapping[Key, L]):
     Most requests are plain: they name a user and nothing else. Their leases are held under the user
     id alone, which is the caller's own string, so that a hit builds no key.
 
-    A forked child inherits its parent's leases. Each is given a jitter of its own when somebody
-    first looks it up, so that a fork takes no longer if there are many leases.
+    A forked child inherits its parent's leases. Each lease gets new jitter when it is first looked
+    up, so that a fork does not take longer if there are many leases.
 
-    Nothing here takes a lock: the callers do.
+    The methods take no lock; their callers do.
 
     Attributes:
         plain: The leases of plain requests, by user id.
@@ -74,7 +74,7 @@ class LeaseDict(MutableMapping[Key, L]):
         self._plain_rest = rest
 
     def inherit(self, renew: Callable[[L], L]) -> None:
-        """Have *renew* give each lease a jitter of its own when the lease is first looked up."""
+        """Let *renew* give each lease new jitter when the lease is first looked up."""
         self._renew = renew
         plain = {cast("Key", lease._key): lease for lease in self.plain.leases()}
         self._inherited |= plain | self.others
@@ -117,7 +117,7 @@ class LeaseDict(MutableMapping[Key, L]):
 
     def __iter__(self) -> Iterator[Key]:
         plain = (cast("Key", lease._key) for lease in self.plain.leases())
-        # A copy, because looking an inherited lease up moves it.
+        # Iterate over a copy, because looking up an inherited lease moves it.
         return iter([*plain, *self.others, *self._inherited])
 
     def __len__(self) -> int:

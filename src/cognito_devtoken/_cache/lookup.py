@@ -1,5 +1,5 @@
 """
-Looks a lease up and decides whether the caller gets it, waits for a flight, or fails.
+Look up a lease, and decide whether the caller gets it, waits for a flight, or fails.
 
 Laws of this module: an expired lease is never returned, whatever has failed. A caller never gets
 a lease for another request.
@@ -28,8 +28,8 @@ from .state import CacheState, session_closed
 R = TypeVar("R")
 L = TypeVar("L", bound=Lease)
 
-# How many seconds a caller without a timeout waits at most: as long as two fetches may take, one
-# that is already running and the one after it.
+# How many seconds a caller without a timeout waits at most. Two fetches fit into this time: a fetch
+# that is already running, and the next one.
 LONGEST_WAIT = 2 * DEADLINE
 # If threads are frozen between requests, a caller waits at most this many seconds for a refresh.
 _INLINE = 1.0
@@ -42,7 +42,7 @@ _REASONS = {
 
 class Wait(NamedTuple, Generic[R, L]):
     """
-    What a caller waits for.
+    A flight that a caller waits for, and how long.
 
     Attributes:
         flight: The flight.
@@ -62,7 +62,7 @@ class Wait(NamedTuple, Generic[R, L]):
 
 class Lookup(Generic[R, L]):
     """
-    Decides, under the cache's lock, what each caller gets or waits for.
+    Decides, under the cache's lock, which lease a caller gets, or which flight it waits for.
 
     Args:
         state: The state of the cache.
@@ -88,7 +88,7 @@ class Lookup(Generic[R, L]):
         waits: bool = True,
     ) -> Steps[R, L]:
         """
-        Look a lease up: yield the flights to wait for, and return the lease.
+        Look up a lease: yield the flights to wait for, and return the lease.
 
         Args:
             request: What to request.
@@ -100,7 +100,7 @@ class Lookup(Generic[R, L]):
             forced: Whether to fetch a new lease, whatever is cached.
 
             waits: Whether the caller can wait for a fetch. If not, nothing is yielded, and the
-                fetch does not run in the caller's thread even if no other can be started.
+                fetch never runs in the caller's thread, even if no other thread can be started.
         """
         try:
             key, life = self._describe(request)
@@ -117,7 +117,7 @@ class Lookup(Generic[R, L]):
                 found = self._decide(key, request, asked, least, forced=forced, waits=waits)
                 if isinstance(found, Wait):
                     found.flight.min_life = max(found.flight.min_life, least or 0.0)
-                if state.closed:  # a signal handler has closed the cache meanwhile
+                if state.closed:  # a signal handler has closed the cache in the meantime
                     state.close()
                     raise session_closed()  # noqa: TRY301  # so that it is counted below
             if isinstance(found, Wait):
@@ -128,7 +128,7 @@ class Lookup(Generic[R, L]):
             else:
                 lease = found
             recorder.run_deferred()
-            # Hooks may have been slow, and so may a fetch that ran in this thread.
+            # Hooks, or a fetch in this thread, may have been slow, so the lease may have expired.
             if not remaining_of(lease, state.now()):
                 expired = f"The {recorder.lease} expired before the call could return."
                 raise TokenUnavailableError(expired, hint=_TOO_SHORT)  # noqa: TRY301
@@ -143,7 +143,7 @@ class Lookup(Generic[R, L]):
     def _wait_for(
         self, flight: Flight[R, L], asked: Instant, patience: float
     ) -> Generator[tuple[Flight[R, L], float], None, None]:
-        """Until the flight is done or time is up, yield it and how many seconds to wait."""
+        """Yield the flight and how many seconds to wait, until it is done or the time is up."""
         state, supervised = self._state, True  # _decide() has just supervised the flights
         while not flight.done:
             now = state.now()
@@ -206,13 +206,13 @@ class Lookup(Generic[R, L]):
         if backing_off:
             recorder.counts["back_offs"] += 1
             return self._serve_in_grace(key, lease, failure, now)
-        # The present lease must not expire while the caller waits for a better one.
+        # The cached lease must not expire while the caller waits for a better one.
         patience = remaining_of(lease, now) / 2
         flight = self._join(key, request, reason, now, awaited=waits)
         return Wait(flight, patience, or_present=True)
 
     def _freshness(self, lease: L, now: Instant, least: float | None) -> tuple[Freshness, Reason]:
-        """Tell how usable a lease is, and for what reason to refresh it."""
+        """Return how usable a lease is, and the reason to refresh it."""
         age = lease._sent.age(now)
         freshness = self._state.policy.state(age, lease._seconds, lease._due, least)
         if freshness is Freshness.FRESH and now.monotonic - now.wall >= lease._ahead:
@@ -284,7 +284,7 @@ class Lookup(Generic[R, L]):
         final = isinstance(error, SessionClosedError) or (
             error is not None and Failure.of(error) is Failure.TERMINAL
         )
-        # Looked up again: the lease found earlier may have been rejected in the meantime.
+        # Look the lease up again, because the one found earlier may have been rejected meanwhile.
         lease = self._state.entries.leases.get(key)
         if wait.or_present and not final and lease and remaining_of(lease, now):
             if wait.counts_as == "due_hits":
@@ -302,10 +302,10 @@ class Lookup(Generic[R, L]):
 
 def seconds_left(min_remaining: Seconds, life: float) -> float:
     """
-    Return how many seconds of its life a lease must have left.
+    Return the number of seconds that a lease must still be valid.
 
     Args:
-        min_remaining: What a caller passed.
+        min_remaining: The value that the caller passed.
 
         life: The longest life of the lease, in seconds.
 

@@ -48,7 +48,7 @@ class Freshness(Enum):
     """Returned, and refreshed in the background."""
 
     GRACE = "grace"
-    """Still valid, but another clock may disagree: returned only if a refresh fails."""
+    """Still valid, but perhaps expired by another clock, so returned only if a refresh fails."""
 
     EXPIRED = "expired"
     """Never returned."""
@@ -72,8 +72,8 @@ class RefreshPolicy:
     hard line at an age of  T - G                       54      810       3300        86,100
     ======================  ==========================  ======  ========  ==========  ==============
 
-    The jitter U is drawn once per token and process. It only moves the refresh earlier; delaying
-    it would eat into the time that is left to ride out an outage.
+    The jitter U is drawn once per token and process. It only moves the refresh earlier; a later
+    refresh would leave less time to ride out an outage.
 
     Args:
         grace: The longest grace period before the expiry, in seconds or as a timedelta. The grace
@@ -83,11 +83,11 @@ class RefreshPolicy:
         refresh_ahead: The longest refresh window, in seconds or as a timedelta. The window is a
             third of the token's life if that is shorter.
 
-        strict_grace: Whether to raise an error instead of returning a token in its grace period
-            when no new one is available.
+        strict_grace: Whether to raise an error, instead of returning a token in its grace period,
+            when no new token is available.
 
-        allow_long_grace: Whether *grace* may be longer than the 5 minutes that AWS names as
-            the usual maximum.
+        allow_long_grace: Whether *grace* may be longer than 5 minutes, which AWS calls the usual
+            maximum.
 
     Raises:
         ValueError: If a duration is negative, *grace* is longer than 5 minutes without
@@ -148,7 +148,7 @@ class RefreshPolicy:
 
             lifetime: The life of the lease, in seconds.
 
-            due_age: What :meth:`due_age` returned for the lease.
+            due_age: The result of :meth:`due_age` for the lease.
 
             min_remaining: How many seconds of life this caller needs; None uses the grace period
                 instead.
@@ -161,5 +161,5 @@ class RefreshPolicy:
         return Freshness.DUE if age >= due_age else Freshness.FRESH
 
 
-# Where users import it from, as repr(), help() and tracebacks show it.
+# repr(), help() and tracebacks then show the module from which users import this class.
 RefreshPolicy.__module__ = "cognito_devtoken"

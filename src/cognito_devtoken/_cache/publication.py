@@ -1,11 +1,11 @@
 """
-How a flight ends: with a lease that is kept, with one that is discarded, or with an error.
+End a flight: keep its lease, discard its lease, or record its error.
 
 Laws of this module: a lease is kept only if its key has not been invalidated since the lease was
-requested, and if the lease does not expire before the present one. A failure leaves the present
-lease unchanged.
+requested, and if the lease does not expire before the cached lease. A failure does not change the
+cached lease.
 
-Everything here runs under the cache's lock.
+All functions of this module run under the cache's lock.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ L = TypeVar("L", bound=Lease)
 
 
 def publish(state: CacheState[R, L], flight: Flight[R, L], lease: L, now: Instant) -> None:
-    """End a flight with the lease that was fetched, or read from a shared store."""
+    """End a flight with a lease that was fetched, or read from a shared store."""
     in_time = state.flights.finish(flight, now, arrived=True)
     adopted = flight.is_invalidated is not None
     if flight.is_invalidated is not None:
@@ -57,19 +57,20 @@ def publish(state: CacheState[R, L], flight: Flight[R, L], lease: L, now: Instan
         state.recorder.emit(TokenDiscarded, flight.key, lease)
         fetched = not adopted and flight.reason is not Reason.FORCED
         if in_time and fetched:
-            # Back off. Otherwise each call would fetch a lease that expires no later.
+            # Back off. Otherwise, each call would fetch a lease that does not outlive the cached
+            # lease.
             error = TokenUnavailableError(f"The new {what} would not outlive the cached {what}.")
             remember_failure(state, flight, error, now)
     else:
         _store(state, flight, lease, now)
     if in_time:
         state.settle(flight, lease=lease)
-    if state.closed:  # a signal handler has closed the cache meanwhile
+    if state.closed:  # a signal handler has closed the cache in the meantime
         state.close()
 
 
 def _is_forgotten(flight: Flight[R, L], lease: L) -> bool:
-    """Tell whether this lease, or its identity, was invalidated after the lease was requested."""
+    """Return whether this lease or its identity was invalidated after the lease was requested."""
     return bool(flight.forgotten) and not flight.forgotten.isdisjoint(
         (identity_scope(lease.identity_id), token_scope(lease))
     )
@@ -130,7 +131,7 @@ def record_failure(
 def remember_failure(
     state: CacheState[R, L], flight: Flight[R, L], error: Exception, now: Instant
 ) -> float:
-    """Remember a failure. Returns how many seconds the key backs off."""
+    """Remember a failure. Return how many seconds the key backs off."""
     if flight.stale:
         return 0.0  # the key was invalidated after the fetch was sent
     entries = state.entries
@@ -139,7 +140,7 @@ def remember_failure(
     lease = entries.leases.get(flight.key)
     remaining = remaining_of(lease, now)
     usable = remaining > 0
-    # Once there is no longer a lease to serve, start again with a short back-off.
+    # When there is no lease left to serve, start again with a short back-off.
     failures = before.failures + 1 if before and before.usable == usable else 1
     wait = back_off(kind, failures, remaining, state.random_fraction())
     state.recorder.record_failure(error, wait, now)

@@ -1,5 +1,5 @@
 """
-Limits how fast fetches start after Cognito has throttled one.
+Limit how fast fetches start after Cognito has throttled a fetch.
 
 Law of this module: nothing is delayed before Cognito throttles a fetch, and no limit is permanent.
 When Cognito throttles, the rate is halved, and then recovers slowly. So each host finds its share
@@ -37,7 +37,7 @@ class AdaptiveRateLimiter:
         self._measured = 0
 
     def reserve(self, now: Instant) -> float:
-        """Reserve the start of a fetch. Returns how many seconds to wait before it starts."""
+        """Reserve the start of a fetch. Return how many seconds to wait before it starts."""
         self._recover(now)
         self._count(now)
         if self.rate is None:
@@ -56,7 +56,7 @@ class AdaptiveRateLimiter:
         self._window = (self._window[0], self._window[1] + 1)
 
     def throttled(self, now: Instant) -> bool:
-        """Record that Cognito throttled a fetch. Returns whether the rate has changed."""
+        """Record that Cognito throttled a fetch. Return whether the rate has changed."""
         if self._throttled is not None and self._throttled.age(now) < _SETTLE:
             return False
         self._throttled = self._grown = now

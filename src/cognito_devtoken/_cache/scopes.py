@@ -14,20 +14,20 @@ from .._values.key import Key
 from .._values.lease import Lease
 
 
-# What is announced to other hosts: the kind of invalidation, and a digest of what it concerns.
+# The form in which hosts announce an invalidation: its kind, and a digest of the id or the token.
 InvalidationScope = tuple[str, str]
-# Tells whether an invalidation concerns a key and its token. For a key without a token, tells
+# Returns whether an invalidation concerns a key and its token. For a key without a token, returns
 # whether it may concern the token that arrives.
 Matches = Callable[[Key, Lease | None], bool]
 EVERYTHING: InvalidationScope = ("all", "")
-# For these kinds, the key is not enough: only a token itself shows whether it is concerned.
+# For these kinds of scopes, only the token shows whether it is concerned; its key does not.
 BY_TOKEN = frozenset({"identity", "token"})
 
 
 def scopes_of(
     key: Key, token: Lease, developer_provider: str | None
 ) -> Iterable[InvalidationScope]:
-    """Return every scope that a token is in."""
+    """Return all scopes that include a token."""
     of_user = user_scopes(key, developer_provider)
     return EVERYTHING, *of_user, identity_scope(token.identity_id), token_scope(token)
 
@@ -50,7 +50,7 @@ def identity_scope(identity_id: str) -> InvalidationScope:
 
 
 def token_scope(token: Lease) -> InvalidationScope:
-    """Return the scope of exactly one token."""
+    """Return the scope that includes only this token."""
     return "token", _digest(token._secret)
 
 

@@ -1,7 +1,7 @@
 """
-Where leases come from: a worker calls a source to get the lease of a flight.
+The sources of leases: a worker calls a source to get the lease of a flight.
 
-Without a shared store, the source calls the fetcher. With a shared store, there is another source,
+Without a shared store, the source calls the fetcher. With a shared store, another source is used,
 which looks in the store before it calls the fetcher.
 """
 
@@ -24,7 +24,7 @@ L = TypeVar("L", bound=Lease)
 
 
 class NotNeededError(Exception):
-    """No call was made: the lease was invalidated before, and no caller waits for a new one."""
+    """No call was made, because the lease was invalidated and no caller waits for a new one."""
 
 
 def check_needed(flight: Flight[Any, Any]) -> None:
@@ -32,7 +32,7 @@ def check_needed(flight: Flight[Any, Any]) -> None:
     Check that a flight is still needed, before a call is made for it.
 
     Raises:
-        NotNeededError: If it is not.
+        NotNeededError: If the flight is no longer needed.
     """
     if flight.stale and not flight.awaited:
         raise NotNeededError
@@ -59,7 +59,7 @@ class Source(Protocol[R, L]):
         Raises:
             DevTokenError: If no lease is available.
 
-            NotNeededError: If the flight is stale, and no caller waits for it.
+            NotNeededError: If the flight is stale and no caller waits for it.
         """
         ...
 
@@ -70,16 +70,16 @@ class Source(Protocol[R, L]):
         Args:
             scope: What is invalid.
 
-            again: Whether to announce it even if it has been announced before.
+            again: Whether to announce an invalidation that has already been announced.
         """
         ...
 
     def announce_now(self) -> None:
-        """Announce what is queued, if the store allows it. Called without the lock."""
+        """Announce the queued invalidations, if the store works. Called without the lock."""
         ...
 
     def after_fork(self) -> Callable[[], None] | None:
-        """Start afresh in a child. Returns a function to call once all else is ready, or None."""
+        """Reset in a forked child. Return a function to call after all other resets, or None."""
         ...
 
     def close(self) -> None:
@@ -87,7 +87,7 @@ class Source(Protocol[R, L]):
         ...
 
     def flush(self) -> None:
-        """Announce what is still queued, without waiting long. Called after close()."""
+        """Announce invalidations that are still queued, without waiting long, after close()."""
         ...
 
 
@@ -111,9 +111,9 @@ class FetcherSource(Generic[R, L]):
         return self._call(flight, self._start(flight))
 
     def _start(self, flight: Flight[R, L]) -> Instant:
-        """Record that the call starts. Returns the instant at which it starts."""
+        """Record that the call starts. Return the instant at which it starts."""
         state, recorder = self._state, self._state.recorder
-        # Read the clock here, right before the call: a process may be frozen between any two lines.
+        # Read the clock right before the call, because a process may be frozen between two lines.
         flight.sent = sent = state.now()
         with state.lock:
             recorder.counts["fetches_started"] += 1
@@ -131,7 +131,7 @@ class FetcherSource(Generic[R, L]):
         return self._state.stamp(lease, flight.key, sent)
 
     def announce(self, scope: InvalidationScope, *, again: bool) -> None:
-        """Do nothing: other hosts have none of this cache's leases."""
+        """Do nothing, because other hosts have none of this cache's leases."""
 
     def announce_now(self) -> None:
         """Do nothing: nothing was announced."""

@@ -1,5 +1,5 @@
 """
-What every part of the cache shares: one lock, and what the lock guards.
+The state that all parts of the cache share: one lock, and the data that it guards.
 
 Law of this module: it starts no thread and does no I/O. Publication, lookup, sharing and the
 workers use this state. The state does not know the workers, only a function that starts one.
@@ -37,8 +37,8 @@ class CacheState(Generic[R, L]):
     Entries, flights and figures, under one lock.
 
     Attributes:
-        lock: Guards all the rest. It is held only briefly, and never during I/O, a clock reading, a
-            hook or a wait.
+        lock: Guards everything else. It is held only briefly, and never during I/O, a clock
+            reading, a hook or a wait.
 
         closed: Whether the cache has been closed.
 
@@ -47,9 +47,9 @@ class CacheState(Generic[R, L]):
 
         random_fraction: Returns a random number from 0 to 1, for jitter.
 
-        followers: Functions of other caches, such as the cache of the AWS credentials that these
-            tokens are exchanged for. Each is called without the lock, with what other hosts have
-            invalidated, and with a function that tells whether a lease is concerned.
+        followers: Functions of other caches, such as the cache of the AWS credentials for which
+            these tokens are exchanged. Each is called without the lock, with the invalidations of
+            other hosts, and with a function that returns whether they concern a lease.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class CacheState(Generic[R, L]):
         return Instant.now(self.clock)
 
     def stamp(self, lease: L, key: Key, sent: Instant) -> L:
-        """Return a copy of a lease for this cache, with jitter of its own."""
+        """Return a copy of a lease for this cache, with new jitter."""
         due = self.policy.due_age(lease._seconds, self.random_fraction())
         return lease._held(key, sent, self.clock, due)
 
@@ -97,7 +97,7 @@ class CacheState(Generic[R, L]):
             SessionClosedError: If the cache is closed.
         """
         if self.closed:
-            self.close()  # again, in case an exception interrupted the first call
+            self.close()  # repeated, in case an exception interrupted the first call
             raise session_closed()
 
     def sweep(self, now: Instant) -> None:
@@ -127,14 +127,14 @@ class CacheState(Generic[R, L]):
         self.recorder.defer_first(*tuple(flight.waiters))
 
     def settle_lost(self, flight: Flight[R, L], now: Instant) -> None:
-        """End a flight that was interrupted: an exception was raised where none is expected."""
+        """End a flight that was interrupted by an exception where none is expected."""
         self.flights.remove(flight, now)
         error = TokenUnavailableError("The fetch was interrupted.", hint="Try again.")
         self.settle(flight, error=session_closed() if self.closed else error)
 
     def close(self) -> None:
         """
-        Remove everything. Every waiting caller gets a SessionClosedError. This waits for no thread.
+        Remove everything. Waiting callers get a SessionClosedError. Do not wait for any thread.
 
         If a signal handler closes the cache while a thread changes it under the lock, that thread
         must call this method again after the change.
@@ -149,12 +149,12 @@ class CacheState(Generic[R, L]):
 
     def after_fork(self) -> None:
         """
-        Start afresh in a forked child.
+        Reset this state in a forked child.
 
         A child has no flights and no workers. It keeps the leases, but draws a new jitter for each.
         With the jitter of the parent, all children would refresh at the same moment.
         """
-        for flight in self.flights.clear():  # in case this thread waits for one of them
+        for flight in self.flights.clear():  # this thread may wait for one of them
             flight.error = TokenUnavailableError("The process has forked.")
             flight.done = True
         self._renew()

@@ -1,4 +1,4 @@
-"""What a cache has done: counts for ``stats()``, events for the hooks."""
+"""Record what a cache does: count for ``stats()``, and emit events to the hooks."""
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @attrs.frozen(kw_only=True)
 class Stats:
     """
-    What a cache has done since it was made, and what it holds now.
+    The counts of a cache since it was made, and what it holds now.
 
     A forked child has the tokens of its parent, but counts from zero. Each call counts as one of
     *hits*, *due_hits*, *grace_hits* and *misses*. A call that raised an error counts as a miss.
@@ -63,7 +63,7 @@ class Stats:
 
         store_hits: Tokens of other hosts that were taken from the shared store.
 
-        store_misses: Look-ups in the shared store that found no token better than the cached one.
+        store_misses: Look-ups in the shared store that found no token that outlives the cached one.
 
         store_errors: Operations of the shared store that failed.
 
@@ -79,7 +79,7 @@ class Stats:
 
         invalidations_applied: Rejected tokens that were removed.
 
-        invalidations_ignored: Rejected tokens that were not the cached one.
+        invalidations_ignored: Rejected tokens that were not the cached token.
 
         evictions: Valid tokens that were evicted, because the cache was full.
 
@@ -127,7 +127,7 @@ class Stats:
     credentials: "Stats | None" = None
 
 
-# Where users import it from, as repr(), help() and tracebacks show it.
+# repr(), help() and tracebacks then show the module from which users import this class.
 Stats.__module__ = "cognito_devtoken"
 
 
@@ -135,15 +135,15 @@ class StatsRecorder:
     """
     Counts what happens, and emits events.
 
-    Counting happens at once, under the cache's lock. Hooks, and everything else that must not run
-    under the lock, are deferred until it is released.
+    Counting happens at once, under the cache's lock. Hooks, and other actions that must not run
+    under the lock, are deferred until the lock is released.
 
     Args:
         hooks: Called with every event.
 
         log: Called with the events that are warnings.
 
-        lease: What events and messages call the leases of the cache: ``token`` or
+        lease: The word for the leases of the cache in events and messages: ``token`` or
             ``credentials``.
     """
 
@@ -172,7 +172,7 @@ class StatsRecorder:
         self._last_success = now
 
     def record_failure(self, error: Exception, wait: float, now: Instant) -> None:
-        """Note a failure, and how many seconds its key backs off."""
+        """Record a failure, and how many seconds its key backs off."""
         self._health = self.health.after_failure(error, wait, now)
         self._last_success = None
 
@@ -181,7 +181,7 @@ class StatsRecorder:
         Make an event, and defer the calls of the hooks. In the event, keys become digests, and
         leases become fingerprints.
 
-        The hooks run in a copy of the present context, whichever thread calls them later.
+        The hooks run in a copy of the current context, whichever thread calls them later.
         """
         if hooks := self._hooks_of(kind):
             event = kind(*map(_public, members))._about(self.lease)
@@ -216,16 +216,16 @@ class StatsRecorder:
         self._deferred.extend(actions)
 
     def defer_first(self, *actions: Callable[[], object]) -> None:
-        """Defer actions, ahead of all that are deferred already: no caller waits for a hook."""
+        """Defer actions, but run them before hooks that are already deferred."""
         self._deferred.extendleft(actions)
 
     def run_deferred(self) -> None:
-        """Run the deferred actions. Call this without the lock, also after an error."""
+        """Run the deferred actions. Call this without the lock, even after an error."""
         while action := self._next():
             action()
 
     def has_deferred(self) -> bool:
-        """Tell whether anything is deferred."""
+        """Return whether anything is deferred."""
         return bool(self._deferred)
 
     def _next(self) -> Callable[[], object] | None:

@@ -1,5 +1,5 @@
 """
-How callers wait for a flight: a thread by blocking, a task by awaiting.
+Wait for a flight: block a thread, or await in a task.
 
 The cache stores no asyncio object: each waiting task has a future on its own loop. So one cache
 serves any number of loops.

@@ -1,11 +1,11 @@
 """
 The workers of a cache, and how many more may be started.
 
-Law of this module: no count is kept, because an exception could leave it wrong. A Worker takes a
-slot for as long as the object exists, and only its thread refers to it. So whatever was raised, the
-slot becomes free again when the thread ends, or if it never starts.
+Law of this module: no count is kept, because an exception could leave it wrong. A Worker object
+takes a slot for as long as it exists, and only its thread refers to it. So whatever is raised, the
+slot becomes free when the thread ends, or if the thread never starts.
 
-Everything here is used under the cache's lock.
+All classes of this module are used under the cache's lock.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from weakref import ReferenceType, ref
 
 
 class Ends(Protocol):
-    """What a worker needs to know about its flight."""
+    """The part of a flight that a worker uses."""
 
     done: bool
 
@@ -30,20 +30,20 @@ _WORKERS_PER_FETCH = 4
 
 class Worker(Generic[F]):
     """
-    Runs flights in a thread of its own, or in a caller's thread if no thread can be started.
+    Runs flights in its own thread, or in a caller's thread if no thread can be started.
 
     Attributes:
         gate: Released to wake the worker while it is idle.
 
         idle: Whether the worker waits for a flight.
 
-        available: Whether it will take another flight soon. False while it calls hooks, which may
-            take long.
+        available: Whether the worker will soon take another flight. False while it calls hooks,
+            which may take long.
 
-        ended: Whether its thread has ended, or is about to. The worker may still exist then, for
-            example because a traceback refers to it.
+        ended: Whether the worker's thread has ended, or is about to end. The object may still exist
+            then, for example because a traceback refers to it.
 
-        flight: The flight that it runs.
+        flight: The flight that the worker runs, if any.
     """
 
     __slots__ = ("__weakref__", "available", "ended", "flight", "gate", "idle")
@@ -87,7 +87,7 @@ class WorkerSlots(Generic[F]):
 
     def too_many_active(self) -> bool:
         """
-        Tell whether more workers are active than allowed.
+        Return whether more workers are active than allowed.
 
         That happens if the fetch of an abandoned flight returns after its worker was replaced.
         """

@@ -30,18 +30,19 @@ from .worker_slots import Worker
 R = TypeVar("R")
 L = TypeVar("L", bound=Lease)
 
-# How many seconds an idle worker waits before it ends: more than most pauses between misses.
+# How many seconds an idle worker waits before it ends. Most pauses between misses are shorter.
 _IDLE = 10.0
 
 
 class WorkerPool(Generic[R, L]):
     """
-    Daemon threads that are started when flights are queued, and end when there are none.
+    Daemon threads that start when flights are queued, and end when no flights are left.
 
     Attributes:
-        start_thread: Runs a function in a thread of its own.
+        start_thread: Runs a function in a new thread.
 
-        wait: Waits up to a number of seconds for a gate to be released. Returns whether it was.
+        wait: Waits up to a number of seconds for a gate to be released. Returns whether the gate
+            was released.
 
         idle_seconds: How many seconds a worker waits for more work; with 0, it ends at once.
     """
@@ -74,8 +75,8 @@ class WorkerPool(Generic[R, L]):
             worker.ended = True
         cause = flight.error.__cause__ if flight and flight.error else None
         if cause is not None and not isinstance(cause, Exception):
-            # For example Ctrl-C, which is meant for this thread. Raise a copy: the negative cache
-            # keeps the original, which must not refer to the frames of this thread.
+            # The error, for example Ctrl-C, is meant for this thread. Raise a copy, because the
+            # negative cache keeps the original, which must not refer to the frames of this thread.
             raise copy_of(cause)
 
     def _take_needed(self, worker: Worker[Flight[R, L]]) -> Flight[R, L] | None:
@@ -89,12 +90,12 @@ class WorkerPool(Generic[R, L]):
                 error = TokenUnavailableError("No thread could be started.")
                 remember_failure(state, flight, error, now)
                 end_abandoned(state, flight, error, now)
-            # Take only one flight. Through supervise(), callers that wait for other flights do the
-            # same.
+            # Take only one flight. Callers that wait for other flights also take one each, when
+            # they call supervise().
             return flights.take(worker, now)
 
     def _can_wait(self, flight: Flight[R, L], now: Instant) -> bool:
-        """Tell whether every caller still gets a lease if this flight is abandoned."""
+        """Return whether every caller still gets a lease if this flight is abandoned."""
         if flight.sent:
             return False
         state = self._state
@@ -103,7 +104,7 @@ class WorkerPool(Generic[R, L]):
         return not flight.awaited or (present and serves)
 
     def _work(self, worker: Worker[Flight[R, L]]) -> None:
-        worker.ended = False  # True if _start_worker() was interrupted after the start
+        worker.ended = False  # it is True if _start_worker() was interrupted after the start
         try:
             while self._next_job(worker):
                 pass
@@ -112,10 +113,10 @@ class WorkerPool(Generic[R, L]):
 
     def _next_job(self, worker: Worker[Flight[R, L]]) -> bool:
         """
-        Run one flight, or wait for one. Returns whether the worker continues.
+        Run one flight, or wait for one. Return whether the worker continues.
 
-        A worker that decides to end is marked as ended before the lock is released, so that no new
-        flight counts on it.
+        A worker that decides to end is marked as ended before the lock is released. Otherwise, a
+        new flight might be left to that worker.
         """
         state, flights = self._state, self._state.flights
         now = state.now()
@@ -130,7 +131,7 @@ class WorkerPool(Generic[R, L]):
         if idle:
             return self._wait_for_flight(worker)
         if delay:
-            self.wait(worker.gate, delay)  # in full, because nothing releases the gate
+            self.wait(worker.gate, delay)  # waits for the whole delay: nothing releases the gate
             now = state.now()
             with state.lock:
                 flight = flights.take(worker, now)
@@ -140,7 +141,7 @@ class WorkerPool(Generic[R, L]):
         return True
 
     def _wait_for_flight(self, worker: Worker[Flight[R, L]]) -> bool:
-        """Wait to be woken, for at most *idle_seconds*. Returns whether the worker was woken."""
+        """Wait at most *idle_seconds* to be woken. Return whether the worker was woken."""
         if self.wait(worker.gate, self.idle_seconds):
             worker.idle = False
             return True
@@ -187,7 +188,7 @@ class WorkerPool(Generic[R, L]):
             )
             error.__cause__ = failure
         if error:
-            # The callers that share the error do not need its frames, which hold the request.
+            # Drop the frames, because they hold the request, and the callers do not need them.
             strip_frames(error)
         state = self._state
         now = state.now()
@@ -198,14 +199,14 @@ class WorkerPool(Generic[R, L]):
                 record_failure(state, flight, error, now)
             if not is_needed:
                 end_unneeded(state, flight, now)
-            # Only now, so that a flight that returns just in time is not abandoned.
+            # This comes last, so that a flight that returns just in time is not abandoned.
             abandon_overdue(state, now)
 
     def _run_hooks(self, worker: Worker[Flight[R, L]]) -> None:
         """
         Run the deferred hooks.
 
-        A hook may hang, or ask for a lease. So another worker may start in the meantime.
+        A hook may hang, or request a lease, so another worker may start in the meantime.
         """
         worker.available = False
         try:

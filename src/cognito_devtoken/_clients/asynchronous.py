@@ -1,8 +1,8 @@
 """
-Credentials, sessions and clients for aiobotocore: the asyncio counterparts of the other modules.
+The asyncio counterparts of ``credentials``, ``sessions`` and ``bound``, for aiobotocore.
 
-An asynchronous session needs asynchronous credentials. With synchronous ones, botocore would wait
-for the network in the event loop.
+An asynchronous session needs asynchronous credentials. With synchronous credentials, botocore would
+block the event loop while it waits for the network.
 """
 
 from __future__ import annotations
@@ -44,19 +44,19 @@ AIOBOTOCORE = f"aiobotocore {__version__}"
 
 
 class AsyncCredentialsSource(Protocol):
-    """The session that holds the credentials of users, for event loops."""
+    """A session for event loops that provides the credentials of users."""
 
     async def get_credentials(self, user_id: str, *, role: Any = ...) -> AwsCredentials: ...
 
 
 class _HidesSecrets(HidesSecrets, AioCredentials):
-    """Credentials of aiobotocore that hold no secret, whichever way one looks at them."""
+    """Credentials for aiobotocore that store no secret and show none in their repr."""
 
     __slots__ = ()
 
     @property
     def access_key(self) -> NoReturn:  # type: ignore[override]
-        """Refuse: the keys may have to be awaited, which an attribute cannot do."""
+        """Raise an error: getting the keys may need an await, which an attribute cannot do."""
         raise ConfigurationError(
             "The credentials of an asynchronous session have no keys as attributes.",
             hint="Write: await credentials.get_frozen_credentials().",
@@ -66,7 +66,7 @@ class _HidesSecrets(HidesSecrets, AioCredentials):
 
 
 class AsyncUserCredentials(_HidesSecrets, UserCredentials):
-    """The credentials of one user, which the session looks up at each use."""
+    """The credentials of one user, which are looked up in the session at each use."""
 
     __slots__ = ()
     _session: AsyncCredentialsSource  # type: ignore[assignment]
@@ -78,15 +78,15 @@ class AsyncUserCredentials(_HidesSecrets, UserCredentials):
         ) -> None: ...
 
     async def get_frozen_credentials(self) -> ReadOnlyCredentials:  # type: ignore[override]
-        """Get the credentials to sign one request with."""
+        """Return the credentials with which to sign one request."""
         role = self._role
-        if role is None:  # without options, a hit is faster
+        if role is None:  # a hit is faster without options
             return frozen(await self._session.get_credentials(self._user_id), None)
         return frozen(await self._session.get_credentials(self._user_id, role=role), role)
 
 
 class AsyncNoUser(_HidesSecrets, NoUser):
-    """The credentials of a client that belongs to no user: they cannot sign anything."""
+    """The credentials of a client that belongs to no user, which cannot sign anything."""
 
     __slots__ = ()
 
@@ -101,7 +101,7 @@ class _OneUserProvider(OneUserProvider):
 
 
 class AsyncUserSession(UserSession, AioSession):
-    """An aiobotocore session that takes its configuration from the environment, but no identity."""
+    """An aiobotocore session with the environment's configuration and one user's credentials."""
 
     def _resolver(self, credentials: Credentials) -> Any:
         providers: Any = [_OneUserProvider(credentials)]
@@ -112,17 +112,17 @@ class AsyncSharedSession(SharedSession, AioSession):
     """
     An aiobotocore session with the settings of another session.
 
-    Its clients use the credentials that are passed to :meth:`make_client`.
+    Its clients use the credentials that the caller passes to :meth:`make_client`.
     """
 
     async def get_credentials(self) -> Any:  # type: ignore[override]  # asynchronous in aiobotocore
-        """Return the credentials of the client that is being made."""
+        """Return the credentials for the client that is being made."""
         return self._next
 
 
 class AsyncExpressSessions:
     """
-    The S3 Express sessions of one user, by bucket.
+    The S3 Express credentials of one user, by bucket.
 
     Args:
         client: The user's client.
@@ -149,7 +149,7 @@ class AsyncExpressSessions:
 
 
 async def _stay_open(client: Any, *exc_info: object) -> None:
-    """Do nothing: the clients of other users have the same connections."""
+    """Do nothing, because the clients of other users use the same connections."""
 
 
 async def _enter(client: Any) -> Any:
@@ -157,7 +157,7 @@ async def _enter(client: Any) -> Any:
 
 
 class AsyncTemplate(Template):
-    """One client of aiobotocore, from which the clients of users are bound."""
+    """Makes clients for users by copying one aiobotocore client."""
 
     methods: ClassVar[Mapping[str, Any]] = {
         **Template.methods,
@@ -169,7 +169,7 @@ class AsyncTemplate(Template):
 
 
 async def check(client: Any) -> None:
-    """Prove that bound clients sign as their users, as :func:`.bound.check` does."""
+    """Check that bound clients sign as their users; the counterpart of :func:`.bound.check`."""
     template = AsyncTemplate(client)
     template.events.register_first(PROBED_EVENT, do_not_send)
     for key_id in PROBES:
@@ -184,10 +184,10 @@ async def check(client: Any) -> None:
 
 class Opening:
     """
-    A client that is being made: to be awaited, or entered with ``async with``.
+    A client that is not made yet. Await it, or use it with ``async with``.
 
     Args:
-        opened: Makes the client.
+        opened: The coroutine that makes the client.
     """
 
     def __init__(self, opened: Coroutine[Any, Any, Any]) -> None:

@@ -1,14 +1,13 @@
 """
-Clients that are bound to users from one template.
+Make clients for many users from one template client.
 
-A bound client has the attributes of the template, except for the object that emits its events and
-the one that signs: these put the user's credentials in place. Making one takes microseconds, and
-all of them share the connections.
+A bound client shares all attributes of the template, except for its event emitter and its request
+signer, which use the credentials of one user. Binding a client takes microseconds, and all bound
+clients share the template's connections.
 
-Law of this module: it and its counterpart for asyncio are the only ones that know botocore's
-private names. If a release of botocore changes them, :func:`check` fails, and each user gets a
-client of their own. The template's own credentials cannot sign, so no failure signs as somebody
-else.
+Law of this module: only this module and its asyncio counterpart know botocore's private names. If a
+release of botocore changes them, :func:`check` fails, and each user gets a separate client. The
+template's own credentials cannot sign anything, so a failure never signs a request as another user.
 """
 
 from __future__ import annotations
@@ -23,24 +22,26 @@ from botocore.credentials import Credentials, RefreshableCredentials
 from ..exceptions import ConfigurationError
 
 
-# The member of a request's context that says which bound client it belongs to.
+# The key in a request's context under which the BoundEvents of its client are stored.
 _CONTEXT = "cognito_devtoken"
-# Of credentials that live for five minutes: the same as botocore's.
+# The same values as in botocore, for S3 Express credentials, which live for five minutes.
 EXPRESS: Any = {"method": "s3express", "advisory_timeout": 45, "mandatory_timeout": 10}
 
-# What check() calls. The model of this service is small.
+# The operation that check() calls. The model of this service is small.
 PROBED_SERVICE = "sts"
 PROBED_OPERATION = "get_caller_identity"
-# Before the handlers of the application, which would count the request.
+# do_not_send() is the first handler of this event, so that no handler of the application counts a
+# probe as a request.
 PROBED_EVENT = "before-send.sts.GetCallerIdentity"
 PROBES = "PROBE1", "PROBE2"
 
 
 class ExpressSessions:
     """
-    The S3 Express sessions of one user, by bucket.
+    The S3 Express credentials of one user, by bucket.
 
-    botocore keeps them by bucket alone, and creates them as the template.
+    They replace botocore's own cache, whose only key is the bucket, and which requests credentials
+    with the template and not with the user's client.
 
     Args:
         client: The user's client.
@@ -66,7 +67,7 @@ class ExpressSessions:
 
 
 def session_metadata(response: Any) -> dict[str, Any]:
-    """Return the credentials of an S3 Express session as botocore refreshes them."""
+    """Return the credentials of an S3 Express session in the form that botocore refreshes."""
     found = response["Credentials"]
     return {
         "access_key": found["AccessKeyId"],
@@ -77,19 +78,19 @@ def session_metadata(response: Any) -> dict[str, Any]:
 
 
 def _stay_open(client: Any) -> None:
-    """Do nothing: the clients of other users have the same connections."""
+    """Do nothing, because the clients of other users use the same connections."""
 
 
 def _no_credentials(client: Any) -> None:
-    """Return None, so that boto3 never uses the CRT, which has credentials of its own."""
+    """Return None to keep boto3 from using the CRT, whose client has its own credentials."""
 
 
 class Template:
     """
-    One client, from which the clients of users are bound.
+    Makes clients for users by copying one client.
 
     Args:
-        client: The client. Its credentials belong to no user.
+        client: The client to copy. Its credentials belong to no user.
     """
 
     methods: ClassVar[Mapping[str, Any]] = {
@@ -105,8 +106,8 @@ class Template:
         self._signer = client._request_signer
         self.events = client.meta.events
         if client.meta.service_model.service_name == "s3":
-            # To follow a redirect, botocore asks as the template for the region of a bucket, which
-            # S3 tells anyone.
+            # To follow a redirect, botocore uses the template to look up the bucket's region, which
+            # S3 returns even without a signature.
             self.events.register("choose-signer.s3.HeadBucket", _unsigned_without_user)
             self.events.register_last("before-sign.s3", _use_own_sessions)
 
@@ -115,7 +116,8 @@ class Template:
         client = _like(self.client, self._kind)
         client.meta = _like(client.meta)
         client.meta.events = BoundEvents(self, credentials)
-        # Presigned POSTs and authentication tokens of databases are signed by it directly.
+        # For presigned POSTs and database authentication tokens, the signer uses its own
+        # credentials, and not those that BoundEvents puts into the context.
         client._request_signer = _like(self._signer)
         client._request_signer._credentials = credentials
         return client
@@ -125,15 +127,15 @@ class Template:
         return self.client.close()
 
     def renew_connections(self, make_client: Callable[[], Any]) -> None:
-        """Have a forked child make connections of its own when it needs one."""
+        """Make a forked child open its own connections when it sends its first request."""
         endpoint = self.client._endpoint
         endpoint.http_session = _LazyConnections(make_client, endpoint.http_session)
 
 
 def _like(given: Any, kind: type[Any] | None = None) -> Any:
-    """Return a shallow copy, in a fraction of the time that copy.copy() takes."""
+    """Return a shallow copy; much faster than copy.copy()."""
     made: Any = object.__new__(given.__class__ if kind is None else kind)
-    # One by one, so that all copies share one table of the names.
+    # Attributes are set one by one because Python then stores their names once for all copies.
     for name, value in given.__dict__.items():
         setattr(made, name, value)
     return made
@@ -141,7 +143,10 @@ def _like(given: Any, kind: type[Any] | None = None) -> Any:
 
 class BoundEvents:
     """
-    The events of a bound client: the template's, with the user's credentials in each request.
+    The event emitter of a bound client.
+
+    It passes every event to the handlers of the template. At the first event of a request, it puts
+    the user's credentials into the context of the request.
 
     Args:
         template: The template, which lives as long as its bound clients.
@@ -157,7 +162,12 @@ class BoundEvents:
         self._sessions: Any = None
 
     def emit(self, event_name: str, **kwargs: Any) -> Any:
-        """Emit an event. Every call and every presigned URL begins with provide-client-params."""
+        """
+        Emit an event.
+
+        Every call and every presigned URL starts with ``provide-client-params``, so that event is
+        where the credentials are put in.
+        """
         if event_name.startswith("provide-client-params."):
             context = kwargs["context"]
             context.setdefault("signing", {})["request_credentials"] = self._credentials
@@ -193,7 +203,7 @@ class BoundEvents:
     def _change(
         self, method: str, event_name: str, handler: Any = None, *args: Any, **kwargs: Any
     ) -> None:
-        """Let s3transfer have its handlers, which treat all users alike, and nobody else."""
+        """Refuse the change unless s3transfer makes it: its handlers treat all users alike."""
         if getattr(handler, "__module__", "").partition(".")[0] != "s3transfer":
             raise ConfigurationError(
                 "The client of one user cannot change the event handlers, which all users share.",
@@ -203,11 +213,11 @@ class BoundEvents:
         getattr(self._template.events, method)(event_name, handler, *args, **kwargs)
 
     def __deepcopy__(self, memo: object) -> Self:
-        return self  # some handlers copy a request with its context
+        return self  # some of botocore's handlers copy a request together with its context
 
 
 def _use_own_sessions(request: Any, **kwargs: Any) -> None:
-    """Replace the S3 Express sessions of the template with those of the user."""
+    """Make the request use the user's S3 Express credentials instead of the template's."""
     events: BoundEvents | None = request.context.get(_CONTEXT)
     signing = request.context.get("signing", {})
     if events is not None and signing.get("identity_cache") is not None:
@@ -220,13 +230,13 @@ def _unsigned_without_user(context: Any, **kwargs: Any) -> Any:
 
 class _LazyConnections:
     """
-    Connections that are made when the first request is sent.
+    Connections that are opened when the first request is sent.
 
     Args:
-        make_client: Makes a client whose connections to use.
+        make_client: Makes the client whose connections are used.
 
-        inherited: The connections of the parent process. To close them would take locks that
-            threads of the parent may have held, so they are only kept.
+        inherited: The connections of the parent process. Closing them would take locks that
+            threads of the parent may have held during the fork, so they are kept and never used.
     """
 
     def __init__(self, make_client: Callable[[], Any], inherited: Any) -> None:
@@ -246,15 +256,16 @@ class _LazyConnections:
 
 def discovers_endpoints(client: Any, setting: object) -> bool:
     """
-    Tell whether a client asks its service for the endpoints to call.
+    Return whether a client asks its service which endpoints to call.
 
-    It asks as the template, so it cannot be shared. Amazon Timestream does so, and DynamoDB only if
-    the AWS configuration says so.
+    botocore sends that request with the template's credentials, so such a client cannot be shared.
+    Clients of Amazon Timestream always use endpoint discovery; clients of DynamoDB use it only if
+    the AWS configuration enables it.
 
     Args:
         client: The client.
 
-        setting: ``endpoint_discovery_enabled`` of the configuration.
+        setting: The value of ``endpoint_discovery_enabled`` in the configuration.
     """
     model = client.meta.service_model
     if model.endpoint_discovery_operation is None:
@@ -264,11 +275,11 @@ def discovers_endpoints(client: Any, setting: object) -> bool:
 
 
 class BindingError(Exception):
-    """Bound clients do not sign as their users."""
+    """A bound client did not sign as its user."""
 
 
 class Unsent(Exception):
-    """The request of a probe, which is not sent."""
+    """Raised in place of sending the request of a probe; holds its signature."""
 
     def __init__(self, request: Any) -> None:
         super().__init__()
@@ -276,19 +287,19 @@ class Unsent(Exception):
 
 
 def do_not_send(request: Any, **kwargs: Any) -> NoReturn:
-    """Raise a request, in place of sending it."""
+    """Raise Unsent instead of sending the request."""
     raise Unsent(request)
 
 
 def check(client: Any) -> None:
     """
-    Prove that bound clients sign as their users. Nothing is sent.
+    Check that bound clients sign as their users. Nothing is sent.
 
     Args:
         client: A client of :data:`PROBED_SERVICE`.
 
     Raises:
-        Exception: If they do not, or if a private name of botocore is missing.
+        Exception: If a bound client does not, or if a private name of botocore is missing.
     """
     template = Template(client)
     template.events.register_first(PROBED_EVENT, do_not_send)
@@ -303,6 +314,6 @@ def check(client: Any) -> None:
 
 
 def verify(key_id: str, signatures: list[str]) -> None:
-    """Check that both signatures of a probe are its own."""
+    """Require two signatures, both made with this access key."""
     if [key_id in each for each in signatures] != [True, True]:
         raise BindingError

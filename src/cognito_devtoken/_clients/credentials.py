@@ -1,8 +1,8 @@
 """
-A user's credentials as botocore wants them.
+The credentials of one user, as objects that botocore accepts.
 
-Not botocore's ``RefreshableCredentials``: within 15 minutes of the expiry, it refreshes at every
-use, so credentials that live for 900 s would be exchanged for every request.
+They are not botocore's ``RefreshableCredentials``, which refresh at every use within 15 minutes of
+the expiry. For credentials that live for 900 s, that would mean an exchange for every request.
 """
 
 from __future__ import annotations
@@ -26,36 +26,36 @@ _HAS_ACCOUNT_ID = "account_id" in ReadOnlyCredentials._fields
 
 
 class CredentialsSource(Protocol):
-    """The session that holds the credentials of users, for threads."""
+    """A session for threads that provides the credentials of users."""
 
     def get_credentials(self, user_id: str, *, role: Any = ...) -> AwsCredentials: ...
 
 
 def account_of(role: str | AssumeRole | None) -> str | None:
-    """Return the AWS account of a role; None if only the identity pool knows the role."""
+    """Return the AWS account id in a role's ARN; None if only the identity pool knows the role."""
     arn = role.role_arn if isinstance(role, AssumeRole) else role
     parts = (arn or "").split(":")
     return parts[4] if len(parts) > 5 and parts[4].isdigit() else None
 
 
 def frozen(found: AwsCredentials, role: str | AssumeRole | None) -> ReadOnlyCredentials:
-    """Return credentials as botocore signs with."""
+    """Return credentials in the form with which botocore signs."""
     keys = (found.access_key_id, found.secret_access_key, found.session_token)
     return ReadOnlyCredentials(*keys, *([account_of(role)] if _HAS_ACCOUNT_ID else []))
 
 
 class HidesSecrets(NeverPickled, Credentials):
-    """Credentials of botocore that hold no secret, whichever way one looks at them."""
+    """Credentials for botocore that store no secret and show none in their repr."""
 
     __slots__ = ("_role",)
 
-    # Class attributes, because botocore's __init__, which is not called, would set them.
+    # botocore's __init__ would set these, but it is not called.
     method = METHOD
     _role: str | AssumeRole | None
 
     @property
     def account_id(self) -> str | None:
-        """The AWS account, for endpoints that contain it."""
+        """The AWS account id, which the addresses of some endpoints contain."""
         return account_of(self._role)
 
     def __repr__(self) -> str:
@@ -64,10 +64,10 @@ class HidesSecrets(NeverPickled, Credentials):
 
 class UserCredentials(HidesSecrets):
     """
-    The credentials of one user, which the session looks up at each use.
+    The credentials of one user, which are looked up in the session at each use.
 
     Args:
-        session: Holds the credentials, and refreshes them.
+        session: Provides the credentials, and refreshes them.
 
         user_id: The user.
 
@@ -82,9 +82,9 @@ class UserCredentials(HidesSecrets):
         self._session, self._user_id, self._role = session, user_id, role
 
     def get_frozen_credentials(self) -> ReadOnlyCredentials:
-        """Get the credentials to sign one request with."""
+        """Return the credentials with which to sign one request."""
         role = self._role
-        if role is None:  # without options, a hit is faster
+        if role is None:  # a hit is faster without options
             return frozen(self._session.get_credentials(self._user_id), None)
         return frozen(self._session.get_credentials(self._user_id, role=role), role)
 
@@ -106,10 +106,10 @@ class UserCredentials(HidesSecrets):
 
 class NoUser(HidesSecrets):
     """
-    The credentials of a client that belongs to no user: they cannot sign anything.
+    The credentials of a client that belongs to no user, which cannot sign anything.
 
     Args:
-        role: The role of every user. The addresses of endpoints may contain its account id.
+        role: The role that every user assumes. Some endpoints contain its account id.
     """
 
     __slots__ = ()
@@ -118,7 +118,7 @@ class NoUser(HidesSecrets):
         self._role = role
 
     def get_frozen_credentials(self) -> NoReturn:
-        """Refuse."""
+        """Raise a ConfigurationError."""
         raise ConfigurationError(
             "This client belongs to no user, so its requests cannot be signed.",
             hint="Get the client of a user: clients.client(SERVICE, USER_ID).",
@@ -126,14 +126,14 @@ class NoUser(HidesSecrets):
 
     @property
     def access_key(self) -> NoReturn:  # type: ignore[override]
-        """Refuse."""
+        """Raise a ConfigurationError."""
         self.get_frozen_credentials()
 
     secret_key = token = access_key  # pyright: ignore[reportAssignmentType]
 
 
 class OneUserProvider(CredentialProvider):
-    """Provides the credentials of one user, in place of botocore's own search for some."""
+    """Provides the credentials of one user, in place of botocore's usual chain of providers."""
 
     METHOD = METHOD
     CANONICAL_NAME = None

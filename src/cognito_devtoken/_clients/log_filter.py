@@ -1,9 +1,9 @@
 """
 Keep session tokens out of the debug log of botocore.
 
-At DEBUG, botocore logs what it signs and what it sends, with the session token of the user, and the
-secrets of S3 Express sessions. Unlike those of our own calls, these lines are the application's, so
-they stay, without the secrets.
+At DEBUG, botocore logs what it signs and sends, including the user's session token and the secrets
+of S3 Express sessions. The library drops the log lines of its own calls altogether, but these lines
+belong to the application's calls, so they are kept and only the secrets are masked.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from .._values.secret import HIDDEN
 
 
 _LIBRARIES = ("aioboto3", "aiobotocore", "boto3", "botocore", "s3transfer")
-# In a header, in the repr of one, in a URL, in a URL within a URL, and in the XML of a response.
+# Secrets in a header, in the repr of a header, in a URL, in a URL inside a URL, and in the XML of a
+# response.
 _SECRET = re.compile(
     r"""
     ( (?:security|s3session)-token (?: %(?:25)?3D | '? [:=] [ ]? b? '? )
@@ -43,7 +44,7 @@ _FILTER = _TokenFilter()
 
 
 def hide_session_tokens() -> None:
-    """Put the filter on every logger of botocore and of what belongs to it."""
+    """Add the filter to every logger of botocore, and of the libraries built on it."""
     for name, logger in list(logging.Logger.manager.loggerDict.items()):
         if name.partition(".")[0] in _LIBRARIES and isinstance(logger, logging.Logger):
             logger.addFilter(_FILTER)  # adding it again does nothing

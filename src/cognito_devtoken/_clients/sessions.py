@@ -1,4 +1,4 @@
-"""Botocore sessions whose clients act as users, and never as the backend."""
+"""The botocore sessions whose clients act as users, and never as the backend."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .credentials import OneUserProvider
 from .log_filter import hide_session_tokens
 
 
-# botocore's own 10 are for one user's requests. With more at once, it would discard connections.
+# botocore keeps 10 connections by default, and discards those that more concurrent requests open.
 POOL_SIZE = 50
 BOTOCORE = f"botocore {__version__}"
 
@@ -29,14 +29,14 @@ class _NeverAsBackend(Session):
 
 class UserSession(_NeverAsBackend):
     """
-    A botocore session that takes its configuration from the environment, but no identity.
+    A botocore session with the environment's configuration and one user's credentials.
 
     Args:
         credentials: The credentials of the user.
 
-        region: The region of its clients; None uses that of the AWS configuration.
+        region: The region of the session's clients; None uses the region of the AWS configuration.
 
-        default_region: The region if the AWS configuration has none either.
+        default_region: The region to use if *region* is None and the AWS configuration has none.
     """
 
     def __init__(self, credentials: Credentials, region: str | None, default_region: str) -> None:
@@ -51,11 +51,13 @@ class UserSession(_NeverAsBackend):
 
 class SharedSession(_NeverAsBackend):
     """
-    A botocore session with the settings of another one, whose clients get the given credentials.
+    A botocore session with the settings of another session.
+
+    Its clients use the credentials that the caller passes to :meth:`make_client`.
 
     Args:
-        given: The other session. It stays as it is, and lends its event handlers, its
-            configuration and its models.
+        given: The other session, whose event handlers, configuration and models are used. It is
+            not changed.
     """
 
     def __init__(self, given: Session) -> None:
@@ -66,36 +68,36 @@ class SharedSession(_NeverAsBackend):
         self._next: Credentials | None = None
 
     def make_client(self, credentials: Credentials, service: str, **arguments: Any) -> Any:
-        """Make a client with these credentials. Not from two threads or tasks at once."""
+        """Make a client with these credentials. The caller must hold a lock."""
         self._next = credentials
         return self.create_client(service, **arguments)
 
     def get_credentials(self) -> Any:
-        """Return the credentials of the client that is being made."""
+        """Return the credentials for the client that is being made."""
         return self._next
 
 
 def use_region(session: Session, region: str | None, default_region: str) -> None:
-    """Set the region of a session if one is given, or if the AWS configuration has none."""
+    """Set a session's region to *region*, or to *default_region* if nothing else sets one."""
     if region or not session.get_config_variable("region"):
         session.set_config_variable("region", region or default_region)
 
 
 def act_as_user(session: Session) -> None:
-    """Have the clients of a botocore session sign, and keep the user's secrets out of its log."""
+    """Prevent a botocore session from using bearer tokens or logging the secrets of users."""
     hide_session_tokens()
     handlers: Any = session.get_component("event_emitter")
     handlers.register_first("choose-signer", _no_bearer_token)
 
 
 def _no_bearer_token(signature_version: str, context: Any, **kwargs: Any) -> str | None:
-    """Keep the signature where a bearer token in the environment would replace it."""
+    """Keep the signature when a bearer token from the environment would replace it."""
     takes_bearer = "smithy.api#httpBearerAuth" in (context.get("auth_options") or ())
     return signature_version if takes_bearer else None
 
 
 def lend_settings(given: Session, session: Session) -> None:
-    """Let a botocore session use the configuration and the models of another one."""
+    """Make *session* use the configuration and the models of *given*."""
     for name in ("config_store", "data_loader"):
         session.register_component(name, given.get_component(name))
     session.user_agent_name = given.user_agent_name
@@ -104,10 +106,10 @@ def lend_settings(given: Session, session: Session) -> None:
 
 
 def with_larger_pool(given: Session, config: Config | None, base: type[Any] = Config) -> Any:
-    """Return the configuration of a client that many users share, of the class *base*."""
+    """Return the configuration, of class *base*, for a client that many users share."""
     default = given.get_default_client_config()
     configs: list[Any] = [each for each in (default, config) if each is not None]
-    # Before aiobotocore 3, merging loses them.
+    # Before aiobotocore 3, merge() loses the connector_args.
     arguments = [each.connector_args for each in configs if hasattr(each, "connector_args")][-1:]
     merged = base(*arguments, max_pool_connections=POOL_SIZE)
     for each in configs:
@@ -116,7 +118,7 @@ def with_larger_pool(given: Session, config: Config | None, base: type[Any] = Co
 
 
 def discovery_setting(given: Session, config: Any) -> Any:
-    """Return whether clients may ask their service for the endpoints to call."""
+    """Return the setting that decides whether clients use endpoint discovery."""
     setting = config.endpoint_discovery_enabled
     name = "endpoint_discovery_enabled"
     return given.get_config_variable(name) if setting is None else setting
@@ -124,17 +126,17 @@ def discovery_setting(given: Session, config: Any) -> Any:
 
 class Unshared:
     """
-    In place of a template: makes each user a client of their own.
+    Makes a separate client for each user. Used in place of a Template.
 
     Args:
-        make: Makes a client with the given credentials.
+        make: Makes a client that uses the credentials it gets.
     """
 
     def __init__(self, make: Callable[[Any], Any]) -> None:
         self.bind = make
 
     def close(self) -> None:
-        """Do nothing: users close their own clients."""
+        """Do nothing: the application closes clients that are not shared."""
 
     def renew_connections(self, make_client: Callable[[], Any]) -> None:
-        """Do nothing: a forked child makes clients of its own."""
+        """Do nothing: there are no shared connections to renew."""

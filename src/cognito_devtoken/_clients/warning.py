@@ -1,4 +1,4 @@
-"""How users learn that clients are not shared."""
+"""Warn that clients are not shared."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def warn(session: Session, library: str, error: Exception) -> None:
-    """Have a session emit the warning. It names the class of the error only."""
+    """Emit ClientsNotShared through a session. The event names only the class of the error."""
     recorder = session._cache._state.recorder
     recorder.emit(ClientsNotShared, library, type(error).__name__)
     recorder.run_deferred()

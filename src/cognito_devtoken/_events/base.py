@@ -63,7 +63,7 @@ class Event:
         self.__dict__.update(members)
 
     def _about(self, lease: str) -> Self:
-        """Set what a new event concerns. Returns the event."""
+        """Set what a new event concerns. Return the event."""
         if lease != self.lease:
             self.__dict__["lease"] = lease
         return self

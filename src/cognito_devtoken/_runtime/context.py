@@ -1,5 +1,5 @@
 """
-The context of a caller, for work that another thread does on behalf of the caller.
+Take the context of a caller to another thread, which works on behalf of the caller.
 
 OpenTelemetry, structlog and similar libraries need only the context variables. AWS X-Ray keeps its
 segment in a thread-local variable instead. In a thread without a segment, it logs an error or
@@ -37,11 +37,11 @@ class CallerContext:
 
     @classmethod
     def of_caller(cls) -> CallerContext:
-        """Copy the context of the present caller, at a cost that does not depend on its size."""
+        """Copy the context of the current caller, at a cost that does not depend on its size."""
         return cls(copy_context(), _segment_of_this_thread())
 
     def run(self, function: Callable[[], R]) -> R:
-        """Call a function in this context, once. Returns what it returns."""
+        """Call a function in this context, and return its result. Use a context only once."""
         recorder, local = _xray()
         if recorder is None:
             return self._variables.run(function)

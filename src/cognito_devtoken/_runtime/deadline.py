@@ -1,5 +1,5 @@
 """
-Operations on a connection that end by a deadline, whatever the other side does.
+End operations on a connection by a deadline, whatever the other side does.
 
 A socket's time-out only limits the wait for the next byte, and no time-out limits a DNS look-up.
 So a server that sends a byte now and then, or a resolver that hangs, could block a caller for ever.
@@ -60,7 +60,7 @@ def time_left(timeout: float | None) -> float | None:
 
 class Connecting:
     """
-    Connects in a thread of its own, which goes on when the caller stops waiting.
+    Connects in a new thread, which continues when the caller stops waiting.
 
     Args:
         connect: Returns a connected socket. It may block for long in a DNS look-up, but must
@@ -74,7 +74,7 @@ class Connecting:
         self._abandoned = False
         self._sock: socket.socket | None = None
         self._error: Exception | None = None
-        # A daemon, so that a look-up that hangs does not keep the interpreter from exiting.
+        # A daemon thread, so that a hanging look-up does not keep the interpreter from exiting.
         name = "cognito-devtoken-connect"
         self.thread = threading.Thread(target=self._run, name=name, daemon=True)
 

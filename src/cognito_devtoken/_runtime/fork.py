@@ -1,5 +1,5 @@
 """
-Prepares objects for a fork, so that a child gets free locks and connections of its own.
+Prepare objects for a fork, so that a child gets free locks and its own connections.
 
 If another thread of the parent holds a lock during the fork, nobody releases it in the child. If
 parent and child use the same connection, each may receive responses for the other.
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
             """
             Release the locks. In a child, also replace what belongs to the parent.
 
-            Returns a function to call once this method has been called on every object, or
+            Return a function to call once this method has been called on every object, or
             None.
             """
 
@@ -56,7 +56,7 @@ class Forks:
         # An RLock, because only the thread that holds it can release it: see after().
         self._lock = threading.RLock()
         self._watched: weakref.WeakSet[Forkable] = weakref.WeakSet()
-        self._mine = threading.local()  # two threads may fork at the same time
+        self._mine = threading.local()  # because two threads may fork at the same time
 
     def watch(self, forkable: Forkable) -> None:
         """Call an object's methods at each fork, for as long as the object lives."""

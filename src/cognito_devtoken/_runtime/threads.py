@@ -17,12 +17,12 @@ R = TypeVar("R")
 
 def random_fraction() -> float:
     """Return a random number from 0 to 1."""
-    # From the operating system, because every forked child would copy the state of a generator.
+    # From the operating system, because forked children would have copies of the same generator.
     return int.from_bytes(os.urandom(6), "big") / 2**48
 
 
 def wait(gate: threading.Lock, seconds: float) -> bool:
-    """Wait until a gate is released, for at most *seconds*. Returns whether it was released."""
+    """Wait at most *seconds* for a gate to be released. Return whether it was released."""
     return gate.acquire(timeout=seconds)
 
 
@@ -33,15 +33,15 @@ def start_daemon(run: Callable[[], None]) -> None:
     Raises:
         RuntimeError: If no thread can be started.
     """
-    # A daemon, so that a fetch that hangs does not keep the interpreter from exiting.
+    # A daemon thread, so that a hanging fetch does not keep the interpreter from exiting.
     threading.Thread(target=run, name="cognito-devtoken", daemon=True).start()
 
 
 async def in_thread(run: Callable[[], R]) -> R:
     """
-    Await what a blocking function returns. It runs in a daemon thread.
+    Run a blocking function in a daemon thread, and await its result.
 
-    If the caller is cancelled, the function runs on.
+    If the caller is cancelled, the function continues to run.
     """
     import asyncio
 

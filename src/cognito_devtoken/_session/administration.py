@@ -1,8 +1,8 @@
 """
-Finds and erases the identity of a user.
+Find and erase the identity of a user.
 
-Law of this module: what is cached is discarded before the identity is deleted, and once more after
-that, on every host. So no cache keeps a token that was requested while the identity was deleted.
+Law of this module: cached tokens and credentials are discarded on every host before the identity is
+deleted, and again afterwards. So no cache keeps a token that was requested during the deletion.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class _Administration(Session):
         return request
 
     def _administrator(self) -> tuple[IdentityAdministrator, str]:
-        """Return the client, if it can do this, and the developer provider."""
+        """Return the client and the developer provider; refuse a client without these methods."""
         client: object = self._client
         for name in ("find_identity", "erase_identity"):
             if not callable(getattr(client, name, None)):
@@ -65,13 +65,13 @@ class _Administration(Session):
             deleted = error.deleted
             raise
         finally:
-            # If the session was closed meanwhile, it holds nothing any longer.
+            # If the session has been closed in the meantime, nothing is cached any more.
             with suppress(SessionClosedError):
                 self._forget_everywhere(user, deleted)
         return erased
 
     def _forget_everywhere(self, user: TokenRequest, identity_ids: Iterable[str] = ()) -> None:
-        """Discard what is cached, and tell the other hosts now."""
+        """Discard everything cached for the user and the identities, here and on other hosts."""
         self._forget(Secret(user.logins[cast("str", self._provider)]).reveal())
         for identity_id in identity_ids:
             self._forget_identity(identity_id)
@@ -79,15 +79,15 @@ class _Administration(Session):
 
 
 class Administration(_Administration):
-    """What the session for threads can do to the identity of a user."""
+    """The methods of the session for threads that find and erase an identity."""
 
     def find_identity(self, user_id: str) -> str | None:
         """
         Look up the Cognito identity of a user, without creating one.
 
-        Each call makes a call to AWS (``LookupDeveloperIdentity``), which has a low quota. So do
-        not use this method for every request: :meth:`get_token` returns the identity, too, and
-        creates it if necessary.
+        This method always calls AWS (``LookupDeveloperIdentity``, which has a low quota). So do not
+        call it for every request. The token that :meth:`get_token` returns contains the identity
+        id, too; if the user has no identity, :meth:`get_token` creates one.
 
         Args:
             user_id: Your own id of the user, 1 to 1024 characters.
@@ -116,15 +116,16 @@ class Administration(_Administration):
 
     def erase(self, user_id: str) -> ErasedUser:
         """
-        Delete the Cognito identity of a user, and everything that is cached for it, on every host.
+        Delete the Cognito identity of a user, and everything that is cached for it on any host.
 
-        Every user id that is linked to the identity is unlinked from it, and so is every login of a
-        public provider. If the user has no identity, nothing is deleted.
+        This method unlinks all user ids and all logins of public providers from the identity. If
+        the user has no identity, nothing is deleted.
 
         The next request for a token gives the user a new identity. So first make sure that nothing
-        requests tokens for the user. A new identity that a call on another host creates meanwhile
-        is deleted, too. If such a call reaches Cognito only after this method has returned, the
-        user has an identity again: to find out, call :meth:`find_identity` 15 s later.
+        requests tokens for the user. If a call on another host creates a new identity while this
+        method runs, that identity is deleted, too. But if such a call reaches Cognito after this
+        method has returned, the user has an identity again. To find out, call :meth:`find_identity`
+        15 s later.
 
         AWS accepts the tokens and credentials of the user until they expire.
 
@@ -135,10 +136,11 @@ class Administration(_Administration):
             What was deleted and unlinked.
 
         Raises:
-            IncompleteEraseError: If only a part was deleted. The error says what is left. Call this
-                method again: it continues where it ended.
+            IncompleteEraseError: If this method fails after it may have changed something. The
+                error says what is left. Call this method again: it continues where it stopped.
 
-        It also raises the errors that :meth:`find_identity` raises, before anything is deleted.
+        Before it changes anything, this method also raises the errors that :meth:`find_identity`
+        raises.
         """
         try:
             user = self._user(user_id)
@@ -148,7 +150,7 @@ class Administration(_Administration):
 
 
 class AsyncAdministration(_Administration):
-    """What the session for event loops can do to the identity of a user."""
+    """The methods of the session for event loops that find and erase an identity."""
 
     async def find_identity(self, user_id: str) -> str | None:
         """Look up the identity of a user, as :meth:`TokenSession.find_identity` does."""
@@ -162,7 +164,7 @@ class AsyncAdministration(_Administration):
         """
         Delete the identity of a user, as :meth:`TokenSession.erase` does.
 
-        If the task is cancelled, the identity is deleted nevertheless.
+        If the task is cancelled, the identity is deleted anyway.
         """
         try:
             user = self._user(user_id)

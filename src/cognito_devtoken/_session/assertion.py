@@ -1,4 +1,4 @@
-"""A user's token as an OIDC client assertion, for libraries that take a function."""
+"""Functions that return a user's token as an OIDC client assertion, for other libraries to call."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _FIRST = (
 
 class Assertion(NeverPickled):
     """
-    A function that returns a user's token. It hides the user.
+    A function that returns a user's token. Its repr does not show the user id.
 
     Args:
-        session: Gets the token.
+        session: The session that gets the token.
 
-        user_id: The user.
+        user_id: Your own id of the user.
 
         min_remaining: How much life the token must have left.
 
@@ -68,16 +68,16 @@ class WaitingAssertion(Assertion):
     __slots__ = ()
 
     def __call__(self) -> str:
-        # The public method, because a subclass may have its own.
+        # Calls the public method, because a subclass may override it.
         session = cast("TokenSession", self._session)
         return session.get_token(self._user_id, min_remaining=self._least).token
 
 
 class ImmediateAssertion(Assertion):
     """
-    Returns the cached token, or raises an error, and never waits.
+    Returns the cached token, or raises an error if none is usable. It never waits.
 
-    It may run on an event loop, where it must not block, and in any other thread.
+    Libraries call it on the event loop, where it must not block, or in other threads.
     """
 
     __slots__ = ()
@@ -86,7 +86,7 @@ class ImmediateAssertion(Assertion):
         lookup = self._session._cache._leases.lookup
         steps = lookup.steps(self._request, self._least, None, waits=False)
         try:
-            return wait_blocking(steps).token  # there is nothing to wait for
+            return wait_blocking(steps).token  # returns at once, because of waits=False
         except TokenUnavailableError as error:
             if error.retry_at is not None:
                 raise  # a call has failed, so awaiting get_token() would fail, too

@@ -1,4 +1,4 @@
-"""The session for event loops. Only how callers wait differs from the session for threads."""
+"""The session for event loops, which differs from the session for threads in how callers wait."""
 
 from __future__ import annotations
 
@@ -104,9 +104,9 @@ class AsyncTokenSession(AsyncAdministration):
         """
         Return a function that returns the user's token, as :meth:`TokenSession.assertion` does.
 
-        This function never waits, because libraries call it on the event loop. It returns the
-        cached token, and refreshes it in the background when it is due. Without a token that the
-        session may return, it starts to fetch one, and raises a
+        The returned function never waits, because libraries call it on the event loop. It returns
+        the cached token, and refreshes the token in the background when it is due. If no usable
+        token is cached, it starts to fetch one in the background, and raises a
         :class:`~cognito_devtoken.exceptions.TokenUnavailableError`. So await :meth:`get_token`
         first. You may call the function in any thread.
         """
@@ -162,5 +162,5 @@ class AsyncTokenSession(AsyncAdministration):
         await self.aclose()
 
 
-# Where users import it from, as repr(), help() and tracebacks show it.
+# repr(), help() and tracebacks then show the module from which users import this class.
 AsyncTokenSession.__module__ = "cognito_devtoken"

@@ -1,4 +1,4 @@
-"""What both sessions share: a pool, a client and the caches."""
+"""The base class of both sessions, with the pool, the client and the caches."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from .credentials import CredentialsCache
 
 
-# For how many roles a session remembers a digest, so that a hit need not compute it.
+# How many roles' digests a session remembers, so that a hit does not have to compute them.
 _MAX_ROLES = 1000
 
 
@@ -84,7 +84,8 @@ class Session:
         self._tokens: Any = tokens.plain
         # A hit for credentials needs these. They are empty until credentials are cached.
         self._credential_hits = 0
-        # Empty, or with that cache. An attribute that is added later would slow every hit down.
+        # Empty until the cache of credentials is made. Adding an attribute later instead would make
+        # every hit slower.
         self._of_credentials: dict[str, CredentialsCache] = {}
         self._credentials: Any = {}
         self._credentials_by_role: Any = {}

@@ -1,4 +1,4 @@
-"""The token cache that both sessions are built on, for programs that assemble their own."""
+"""The token cache on which both sessions are built, for programs that need no session."""
 
 from __future__ import annotations
 
@@ -203,7 +203,7 @@ class TokenCache:
         Raises:
             ConfigurationError: If the cache was made without a *developer_provider*.
 
-            InvalidRequestError: If *user_id* is longer than 50,000 characters, as no login can be.
+            InvalidRequestError: If *user_id* is longer than 50,000 characters, the limit of logins.
         """
         try:
             invalidation = Invalidation.of_user(user_id, self._developer_provider)
@@ -218,8 +218,8 @@ class TokenCache:
         AWS accepts them, and credentials that they were exchanged for, until they expire.
 
         Raises:
-            InvalidRequestError: If *identity_id* is longer than 55 characters, as no identity id
-                can be.
+            InvalidRequestError: If *identity_id* is longer than 55 characters, the limit of an
+                identity id.
         """
         try:
             invalidation = Invalidation.of_identity(identity_id)
@@ -240,7 +240,7 @@ class TokenCache:
         return self._state.recorder.health
 
     def _record_check(self, error: DevTokenError | None) -> None:
-        """Make health() report a call that was made without the cache."""
+        """Make health() report the result of a call that bypassed the cache."""
         state, now = self._state, self._state.now()
         with state.lock:
             if error:
@@ -249,7 +249,7 @@ class TokenCache:
                 state.recorder.record_success(now)
 
     def _announce_now(self) -> None:
-        """Announce invalidations to the other hosts now, and not in the background."""
+        """Announce invalidations to the other hosts at once, instead of in the background."""
         self._leases.source.announce_now()
 
     def close(self) -> None:
@@ -263,7 +263,7 @@ class TokenCache:
         self._leases.close()
 
 
-# Where users import it from, as repr(), help() and tracebacks show it.
+# repr(), help() and tracebacks then show the module from which users import this class.
 TokenCache.__module__ = "cognito_devtoken"
 
 
@@ -273,7 +273,7 @@ def _source(
     developer_provider: str | None,
     state: CacheState[TokenRequest, OpenIdToken],
 ) -> Source[TokenRequest, OpenIdToken]:
-    """Return a source that calls the fetcher, after it has looked in the store if there is one."""
+    """Return a source that looks in the store, if there is one, and else calls the fetcher."""
     source = FetcherSource(
         state,
         # Look the method up at each call, because a tracer, for example, may replace it later.

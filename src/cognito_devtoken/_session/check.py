@@ -1,9 +1,10 @@
 """
-One call that proves that identity pool, developer provider and AWS credentials are right.
+Make one call that proves that the identity pool, provider and AWS credentials are right.
 
-The call asks for a token of an identity that cannot exist, so Cognito refuses it and creates
+The call requests a token for an identity that cannot exist, so Cognito refuses it and creates
 nothing. Cognito checks the AWS credentials and the pool before the identity. So an error about the
-*identity* proves that they are right; any other error is one that users would get, too.
+identity proves that the credentials and the pool are right. Any other error is one that calls for
+users would get, too.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ from ..typing import CredentialsFetcher, TokenFetcher
 from .cache import TokenCache
 
 
-# For how many more seconds a token must be valid when it is exchanged.
+# How many more seconds a token must be valid when it is exchanged.
 _LEAST = 60.0
 
 
@@ -65,7 +65,7 @@ class CredentialsCache:
         self.leases.state.entries.leases.set_plain(self.key(CredentialsRequest(plain)).rest)
 
     def follow(self) -> None:
-        """From now on, remove credentials that other hosts invalidate."""
+        """Start to remove credentials that other hosts invalidate."""
         self._tokens._state.followers.append(self.leases.follow)
 
     def steps(
@@ -78,11 +78,11 @@ class CredentialsCache:
         return self.leases.lookup.steps(request, min_remaining, timeout)
 
     def key(self, request: CredentialsRequest) -> Key:
-        """Return the key that the credentials of a request are held under."""
+        """Return the key under which the credentials of a request are cached."""
         return request.key(self._provider)
 
     def _fetch(self, request: CredentialsRequest) -> AwsCredentials:
-        """Exchange a token. If AWS no longer accepts it, exchange a new one, once."""
+        """Exchange a token. If AWS no longer accepts the token, try once more with a new one."""
         began = self.leases.state.now()
         token = self._token(request.token_request, began)
         try:

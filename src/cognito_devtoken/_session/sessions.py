@@ -214,7 +214,7 @@ class TokenSession(Administration):
 
             SessionPolicyError: If AWS refuses the policy of *role*.
 
-            StaleTokenError: If AWS accepts neither the token nor a new one.
+            StaleTokenError: If AWS accepts neither the cached token nor a new one.
         """
         if not options:
             # The same code as in get_token(): calling shared code would make a hit a sixth slower.
@@ -239,8 +239,8 @@ class TokenSession(Administration):
         """
         Return a function that returns the user's token, as an OIDC client assertion.
 
-        Pass it to whoever takes such a function, such as azure-identity or msal. Each call gets the
-        token as :meth:`get_token` does, and raises the same errors.
+        Pass the function to a library that accepts one, such as azure-identity or msal. Each call
+        of the function gets a token as :meth:`get_token` does, and raises the same errors.
 
         Args:
             user_id: Your own id of the user, 1 to 50,000 characters.
@@ -296,8 +296,9 @@ class TokenSession(Administration):
         rejected token, the first discards it, and all of them get the same new token. Credentials
         are handled in the same way.
 
-        AWS accepts both, and credentials exchanged for the token, until they expire. That
-        is also true after :meth:`forget`, :meth:`forget_identity` and :meth:`clear`.
+        AWS accepts discarded tokens and credentials, and credentials for which a discarded token
+        was exchanged, until they expire. That is also true after :meth:`forget`,
+        :meth:`forget_identity` and :meth:`clear`.
         """
         try:
             self._invalidate(token)
@@ -347,5 +348,5 @@ class TokenSession(Administration):
         self.close()
 
 
-# Where users import it from, as repr(), help() and tracebacks show it.
+# repr(), help() and tracebacks then show the module from which users import this class.
 TokenSession.__module__ = "cognito_devtoken"

@@ -1,5 +1,5 @@
 """
-The invalidations that this host has yet to announce to the others, and the marks it has yet to set.
+The invalidations that this host has still to announce, and the marks that it has still to set.
 
 Law of this module: if the store refuses a message, the messages after it are still sent.
 """
@@ -20,8 +20,7 @@ from .invalidation_index import InvalidationIndex, LogPosition
 from .log_reader import KEEP, LOG_LIFE
 
 
-# A host that has more invalidations than this to announce announces instead that everything is
-# invalid.
+# If a host has more invalidations than this to announce, it announces that everything is invalid.
 _MOST = 10_000
 # How many invalidations go into one message, at most.
 _AT_ONCE = 100
@@ -55,7 +54,7 @@ class Announcements:
             self._queued = {EVERYTHING: None}
 
     def knows(self, scope: InvalidationScope) -> bool:
-        """Tell whether an invalidation is already queued. The caller holds the lock."""
+        """Return whether an invalidation is already queued. The caller holds the lock."""
         return scope in self._queued or scope in self._sending
 
     @property
@@ -70,7 +69,7 @@ class Announcements:
 
     def send(self, most: float = float("inf")) -> None:
         """
-        Append what is queued to the log, in at most *most* messages.
+        Append the queued invalidations to the log, in at most *most* messages.
 
         Raises:
             StoreFailedError: If the store fails.
@@ -107,7 +106,7 @@ class Announcements:
 
     def mark(self, most: int) -> None:
         """
-        Set marks, at most *most* of them. Hosts need them once the log has dropped the messages.
+        Set at most *most* marks. Hosts need the marks once the log has dropped the messages.
 
         Raises:
             StoreFailedError: If the store fails.

@@ -1,9 +1,9 @@
 """
-A thread in the background: started on demand, ended when there is nothing left to do.
+A background thread that starts on demand, and ends when there is nothing left to do.
 
-Laws of this module: the thread does not keep its owner alive. If a round raises anything, the
-thread reports it, pauses, and runs the next round. Whatever has ended the thread, the next call of
-ensure() starts another one.
+Laws of this module: the thread does not keep its owner alive. If a round raises an exception, the
+thread reports the exception, pauses, and runs the next round. Whatever has ended the thread, the
+next call of ensure() starts another one.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class BackgroundThread(Generic[T]):
         self.reset()
 
     def reset(self) -> None:
-        """Start afresh in a forked child, which has no other threads."""
+        """Reset in a forked child, which has no other threads."""
         self.running = False
         # A signal handler that closes the session may interrupt a thread that is ending the pause.
         # With an Event, whose lock is not reentrant, that thread would wait for itself.
@@ -88,7 +88,7 @@ class BackgroundThread(Generic[T]):
         self.wake.put(None)
 
     def ended(self) -> None:
-        """Note that the thread runs no further round."""
+        """Record that the thread runs no further rounds."""
         self.running = False
 
     def _run(self, wake: SimpleQueue[None], pause: float | None) -> None:

@@ -1,5 +1,5 @@
 """
-Decides when a store that has failed is used again.
+Decide when to use a store again after it has failed.
 
 Law of this module: while a store is unavailable, only the first three operations wait for it, and
 then one probe after each pause. No other operation waits.
@@ -11,8 +11,8 @@ from .._values.clock import Instant
 
 
 _FAILURES_TO_OPEN = 3
-# For how many seconds the breaker stays open: the first pause, and the longest. The pause doubles
-# each time until it is the longest, which is less than 30 s even with jitter.
+# How many seconds the breaker stays open: the first pause and the longest pause. The pause doubles
+# each time, up to the longest pause, which is less than 30 s even with jitter.
 _SHORTEST, _LONGEST = 5.0, 25.0
 # The share of a pause that is added to it at random, so that the hosts do not all probe at once.
 _JITTER = 0.1
@@ -33,7 +33,7 @@ class CircuitBreaker:
         self._probing = False
 
     def allows(self, now: Instant) -> bool:
-        """Tell whether to use the store. After the pause, the first caller probes it."""
+        """Return whether to use the store. After the pause, the first caller probes it."""
         if self._since is None:
             return True
         if self._since.age(now) < self._wait:
@@ -47,12 +47,12 @@ class CircuitBreaker:
         Count a failed operation.
 
         Args:
-            now: The present instant.
+            now: The current instant.
 
             draw: A random number from 0 to 1.
 
         Returns:
-            For how many seconds from now the store is not used; 0 if it may be used.
+            How many seconds from now the store is not used; 0 if it may be used.
         """
         self._failures += 1
         if self._failures < _FAILURES_TO_OPEN or (self._since and not self._probing):

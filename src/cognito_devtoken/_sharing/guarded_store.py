@@ -39,7 +39,7 @@ class GuardedStore:
         self._breaker = CircuitBreaker()
 
     def allows(self) -> bool:
-        """Tell whether to use the store now."""
+        """Return whether to use the store now."""
         now = self._state.now()
         with self._state.lock:
             return self._breaker.allows(now)
@@ -67,7 +67,7 @@ class GuardedStore:
         raise StoreFailedError
 
     def attempt(self, operation: str, *arguments: Any) -> Any:
-        """Run an operation for a caller that can continue without it. Returns None if it fails."""
+        """Run an operation whose failure the caller can ignore. Return None if it fails."""
         with suppress(StoreFailedError):
             return self.use(operation, *arguments)
         return None
@@ -79,7 +79,7 @@ class GuardedStore:
             self._state.recorder.emit(StoreFailed, activity, type(error).__name__, 0.0)
 
     def refuse(self, key: Key | None, why: str) -> None:
-        """Record that a stored value (a message of the log, if *key* is None) cannot be used."""
+        """Record that a stored value, or a message of the log if *key* is None, is unusable."""
         recorder = self._state.recorder
         with self._state.lock:
             recorder.counts["store_undecryptable"] += 1

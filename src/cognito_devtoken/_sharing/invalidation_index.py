@@ -1,11 +1,11 @@
 """
-Remembers what was invalidated, here and on other hosts, so that no invalid token is taken from the
+Remember what was invalidated, here and on other hosts, so that no invalid token is taken from the
 store.
 
-Laws of this module: before a host fetches a token, it notes the present position of the log, and
+Laws of this module: before a host fetches a token, it notes the current position of the log, and
 stores that position with the token. A token is refused if it was invalidated at a later position
-of the log, or if it was requested while there was another log. So no host's clock is compared with
-another host's.
+of the log, or if it was requested while there was another log. So clocks of different hosts are
+never compared.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class LogPosition(NamedTuple):
 
 
 class Message(NamedTuple):
-    """A message of the log: its position, its text, and what it announces."""
+    """A message of the log: its position, its text, and the scopes that it announces."""
 
     position: int
     text: bytes
@@ -85,11 +85,11 @@ class InvalidationIndex:
             self._to_tell_again.update(dict.fromkeys(scopes, now))
 
     def knows(self, scope: InvalidationScope) -> bool:
-        """Tell whether any host has announced this invalidation."""
+        """Return whether any host has announced this invalidation."""
         return scope in self._noted
 
     def has_lost(self, messages: Sequence[tuple[int, bytes]]) -> bool:
-        """Tell whether the log has lost messages, given its messages from *start* on."""
+        """Return whether the log has lost messages, given its messages from *start* on."""
         if self.read and not messages:
             return True  # the positions of the log went back
         if self.read and messages[0][0] == self.read and messages[0][1] != self._last:
@@ -99,7 +99,7 @@ class InvalidationIndex:
 
     def lacks_own(self) -> bool:
         """
-        Tell whether some of this host's own messages have not been read back.
+        Return whether some of this host's own messages have not been read back.
 
         If that is so after the whole log has been read, the log has lost these messages.
         """
@@ -121,7 +121,7 @@ class InvalidationIndex:
 
     def may_tell_again(self, now: Instant) -> bool:
         """
-        Tell whether this host would have to announce an invalidation again, if the log were lost.
+        Return whether this host would have to announce an invalidation again if the log were lost.
         """
         latest = next(reversed(self._noted.values()), None)
         return latest is not None and latest[1].age(now) < TOLD_AGAIN
@@ -141,7 +141,7 @@ class InvalidationIndex:
         return recent
 
     def read_messages(self, messages: Iterable[Message], now: Instant) -> list[InvalidationScope]:
-        """Note the next messages of the log. Returns what other hosts have announced in them."""
+        """Note the next messages of the log. Return what other hosts have announced in them."""
         others: list[InvalidationScope] = []
         for position, text, scopes in messages:
             self.read, self._last = position, text
@@ -169,7 +169,7 @@ class InvalidationIndex:
 
     def refuses(self, key: Key, token: OpenIdToken, since: LogPosition) -> bool:
         """
-        Tell whether a token is known to be invalid.
+        Return whether a token is known to be invalid.
 
         Args:
             key: The cache key of the token.
@@ -186,5 +186,5 @@ class InvalidationIndex:
         return any(self._noted.get(scope, (0,))[0] > since.position for scope in scopes)
 
     def knows_all_since(self, since: LogPosition) -> bool:
-        """Tell whether this host knows everything that was invalidated after a position."""
+        """Return whether this host knows all invalidations after a position."""
         return since.position >= self._floor

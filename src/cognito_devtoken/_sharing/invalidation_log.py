@@ -1,12 +1,12 @@
 """
-How hosts announce their invalidations to each other: through a log in the shared store.
+Announce invalidations to other hosts, and learn theirs, through a log in the shared store.
 
 Laws of this module: a host takes a token from the store only if it has announced its own
-invalidations, and has read those of the other hosts within the last few seconds.
+invalidations, and has read the other hosts' invalidations within the last few seconds.
 
 The log makes invalidations arrive quickly; correctness does not depend on it. The log keeps only
-the latest messages; marks in the store stand in for older ones. If the log itself is lost, the
-hosts announce their recent invalidations again.
+the latest messages; marks in the store replace the older ones. If the log itself is lost, the hosts
+announce their recent invalidations again.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from .log_reader import LogReader
 from .messages import mark_names
 
 
-# How many seconds pass between two readings of the log. For that long, a token may still be served
-# after another host has invalidated it.
+# How many seconds pass between two readings of the log. A host may serve a token for that long
+# after another host has invalidated the token.
 LISTEN_EVERY = 2.0
 # A host that has not read the log for this long reads it before it takes a token from the store.
 _FRESH = 2 * LISTEN_EVERY
@@ -47,7 +47,7 @@ _LAST_MESSAGES = 3
 
 
 class InvalidationLog:
-    """The log, and what this host still has to announce and has already read."""
+    """The log, with the invalidations that this host has read and has still to announce."""
 
     def __init__(
         self,
@@ -69,7 +69,7 @@ class InvalidationLog:
         self.reset()
 
     def reset(self) -> None:
-        """Start afresh in a forked child. The parent announces its own invalidations."""
+        """Reset in a forked child. The parent announces its own invalidations."""
         self._announcements.reset()
         self._exchanging = threading.RLock()
         self._attempts = 0
@@ -84,7 +84,7 @@ class InvalidationLog:
         Args:
             scope: What is invalid.
 
-            again: Whether to announce it even if a host has announced it before.
+            again: Whether to announce an invalidation that a host has already announced.
         """
         if not again and (self.index.knows(scope) or self._announcements.knows(scope)):
             return
@@ -99,7 +99,7 @@ class InvalidationLog:
         Raises:
             StoreFailedError: If the store fails.
         """
-        # A running thread proves nothing: it may hang, or the process may have been frozen.
+        # Do not rely on a running thread: it may hang, or the process may have been frozen.
         fresh = self._up_to_date and self._reader.is_fresh(self._state.now(), _FRESH)
         if self._announcements.unsent or not (self.thread.running and fresh):
             self._exchange()
@@ -121,7 +121,7 @@ class InvalidationLog:
         return any(mark and mark.log == since.log and mark > since for mark in marks)
 
     def _exchange(self, marks: int = _CALLERS_MARKS) -> None:
-        """Announce what is queued, read the log, and set some marks."""
+        """Announce queued invalidations, read the log, and set some marks."""
         attempts = self._attempts
         try:
             # Do not wait longer: callers are waiting, and an exchange is long only if the store is
@@ -148,7 +148,7 @@ class InvalidationLog:
                 return
         self._announcements.send()
         self._read()
-        self._announcements.send()  # what was queued because the log was lost
+        self._announcements.send()  # announce again what the log has lost
 
     def _read(self) -> None:
         lost = self._reader.read()
@@ -169,11 +169,11 @@ class InvalidationLog:
         self.thread.ensure(first_pause=0 if at_once else LISTEN_EVERY)
 
     def listen_once(self) -> float | None:
-        """Run one round of the listener. Returns how long to pause, or None to end the thread."""
+        """Run one round of the listener. Return how long to pause, or None to end the thread."""
         state, announcements = self._state, self._announcements
         now = state.now()
         with state.lock:
-            # The token of an abandoned flight may still arrive, and be kept.
+            # The token of an abandoned flight may still arrive and be kept.
             expected = state.flights.by_key or state.flights.in_the_air()
             witness = announcements.unmarked or self.index.may_tell_again(now)
             idle = not (state.entries.leases or expected or witness)
@@ -217,7 +217,7 @@ class InvalidationLog:
         self.thread.end_pause()
 
     def announce_remaining(self) -> None:
-        """Announce what is left before the store is closed, without waiting long."""
+        """Announce the remaining invalidations before the store is closed, without waiting long."""
         announcements = self._announcements
         if not ((announcements.unsent or announcements.unmarked) and self._store.allows()):
             return

@@ -1,9 +1,9 @@
 """
-Whether the hosts that share a store have a key in common.
+Check whether the hosts that share a store have a key in common.
 
-Hosts without a common key share nothing, because each looks for tokens under names derived from
-its own keys. Nothing fails, so they would not notice. Therefore one mark in the store holds the id
-of a key that a host uses.
+Hosts without a common key share nothing, because each host looks for tokens under names derived
+from its own keys. Nothing fails, so nobody would notice. Therefore, a mark in the store holds the
+id of a key that one of the hosts uses.
 
 Law of this module: a host replaces the id in this mark only if it has the key with that id. So the
 mark follows a rotation step by step, and a host with other keys reports the difference at every
@@ -45,7 +45,7 @@ class KeyCheck:
 
     def run(self) -> None:
         """
-        Compare the keys with the id, if the pause since the last check is over.
+        Compare the keys with the id in the store, if the pause since the last check is over.
 
         Raises:
             StoreFailedError: If the store fails.
@@ -56,7 +56,7 @@ class KeyCheck:
             self._pause = self._look()
 
     def _look(self) -> float:
-        """Compare once. Returns how many seconds to pause before the next check."""
+        """Compare once. Return how many seconds to pause before the next check."""
         own = self._store.keys.ids
         mark: LogPosition | None
         (mark,) = self._store.use("marks", [NAME])

@@ -1,9 +1,9 @@
 """
-Locks of the shared store that this process holds, renewed for as long as they are needed.
+Hold locks of the shared store, and renew them for as long as they are needed.
 
 Laws of this module: a call that takes less than RENEW_EVERY costs no extra round trip. A lock is
-renewed for at most as long as its flight may take. A lock that expires while its flight still needs
-it is counted once.
+renewed for at most as long as its flight may take. If a lock expires while its flight still needs
+it, that is counted once.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .background import BackgroundThread
 from .guarded_store import GuardedStore, StoreFailedError
 
 
-# How long a lock outlives a holder that was killed or frozen, in seconds.
+# How many seconds a lock outlives a holder that was killed or frozen.
 LOCK_SECONDS = 2.0
 # A lock expires only after three renewals in a row have failed. One thread renews all locks, one
 # after another: if 8 locks are held and each renewal takes 0.2 s, some of the locks expire.
@@ -44,7 +44,7 @@ class HeldLock:
         self.tried = self.taken
 
     def is_needed(self, now: Instant) -> bool:
-        """Tell whether the flight still runs and is within its deadline."""
+        """Return whether the flight still runs and is within its deadline."""
         flight = self.flight
         return not flight.done and (flight.sent or self.taken).age(now) < DEADLINE
 
@@ -59,7 +59,7 @@ class HeldLocks:
         self._held: set[HeldLock] = set()
 
     def reset(self) -> None:
-        """Hold nothing in a forked child: the locks belong to the parent, which renews them."""
+        """Hold no lock in a forked child, because the locks belong to the parent."""
         self._held = set()
         self.thread.reset()
 
@@ -125,8 +125,8 @@ class HeldLocks:
         except StoreFailedError:
             return
         with self._state.lock:
-            # If the lock is no longer in _held, its flight has released it meanwhile, and has
-            # counted it if it had expired.
+            # If the lock is no longer in _held, its flight has released it in the meantime, and has
+            # counted an expired lock.
             lost = not held and lock in self._held
             if lost:
                 self._held.discard(lock)

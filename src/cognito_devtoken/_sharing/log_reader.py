@@ -1,5 +1,5 @@
 """
-How a host reads the invalidation log, whatever has happened to the log since it last did so.
+Read the invalidation log, even if it has been trimmed, lost or replaced since the last reading.
 
 Laws of this module: a log is trusted only while its id is the same and the last message that this
 host read is still in it. A message that cannot be decrypted is counted, and never makes a host
@@ -24,16 +24,16 @@ from .guarded_store import GuardedStore, StoreFailedError
 from .invalidation_index import HEARD, InvalidationIndex, Message
 
 
-# For how many seconds messages and marks are kept: longer than any token that they concern lives.
+# How many seconds messages and marks are kept: longer than the lifetime of any token.
 LOG_LIFE = MAX_DURATION + 3600.0
 # How many of the latest messages the log keeps.
 KEEP = 10_000
-# How often the log may start anew during one reading before the store counts as failed.
+# How many times the log may be replaced during one reading before the store counts as failed.
 _MOST_LOGS = 3
 
 
 class LogReader:
-    """Reads the log into an index, and removes from the cache what other hosts invalidated."""
+    """Reads the log into an index, and removes leases that other hosts have invalidated."""
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ class LogReader:
         self._opened = self._refused = 0
 
     def is_fresh(self, now: Instant, seconds: float) -> bool:
-        """Tell whether the whole log has been read within the last *seconds*."""
+        """Return whether the whole log has been read within the last *seconds*."""
         return self._read_at is not None and self._read_at.age(now) < seconds
 
     def read(self) -> list[InvalidationScope]:
@@ -114,7 +114,7 @@ class LogReader:
             return index.untold(began)
 
     def _end_log(self) -> None:
-        """Start another log, with an empty message. All hosts will notice, and switch to it."""
+        """Start another log, with an empty message. All hosts will notice it and switch to it."""
         text = messages.seal((), self._store.keys)
         self._store.use("publish", text, LOG_LIFE, KEEP, self._index.log)
 

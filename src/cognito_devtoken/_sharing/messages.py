@@ -18,7 +18,7 @@ from ..stores import PlainText, StoreKeys
 from ..stores._sealing import CannotOpenError
 
 
-# The text that every message is sealed for. A token is sealed for the digest of its cache key.
+# Messages are sealed for this text. Tokens are sealed for the digest of their cache key.
 _MESSAGE = b"message"
 _LONGEST = 100  # how many characters a text in a message may have
 

@@ -1,9 +1,9 @@
 """
-A source that asks a store shared by many hosts before it calls Cognito.
+A source that looks in a store shared by many hosts before it calls Cognito.
 
 Laws of this module: whatever the store does, a caller still gets a token soon. A token from the
-store is checked like a response from Cognito. A lock only saves calls: a host that cannot get the
-lock calls Cognito in the end.
+store is checked like a response from Cognito. A lock only saves calls: a host that does not get the
+lock eventually calls Cognito anyway.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ from .invalidation_log import InvalidationLog
 from .locks import LOCK_SECONDS, HeldLock, HeldLocks
 
 
-# How many seconds to wait while another host calls Cognito and renews its lock. The library's own
-# client makes two attempts, and in each it waits up to 5 s for the response.
+# How many seconds to wait while another host calls Cognito and renews its lock. A DevTokenClient
+# makes two attempts, and waits up to 5 s for each response.
 LOCK_WAIT = 10.0
-# The wait ends this many seconds before the flight's deadline. Otherwise a last look at the store
-# might exceed the deadline, and the flight would be abandoned before it called Cognito.
+# The wait ends this many seconds before the flight's deadline. Otherwise, the last lookup in the
+# store might exceed the deadline, and the flight would be abandoned before it called Cognito.
 _RESERVE = 1.0
-# How many seconds to wait between two looks at the store: the first pause, the factor by which each
+# The pauses between two looks at the store, in seconds: the first pause, the factor by which each
 # pause grows, and the longest pause.
 _FIRST_PAUSE, _GROWTH, _LONGEST_PAUSE = 0.05, 1.5, 0.25
 
@@ -55,7 +55,7 @@ _Flight = Flight[TokenRequest, OpenIdToken]
 @attrs.define(repr=False)
 class _StoreLookup:
     """
-    What one flight knows while it looks for its token in the store.
+    The state of one flight that looks for its token in the store.
 
     Attributes:
         flight: The flight.
@@ -71,9 +71,9 @@ class _StoreLookup:
 
         since: The position of the invalidation log before Cognito was called.
 
-        lock: The lock that the flight holds.
+        lock: The lock that the flight holds, if any.
 
-        refused: A stored value that could not be used. It is not tried again.
+        refused: A stored value that could not be used, and that is not tried again.
     """
 
     flight: _Flight
@@ -111,7 +111,7 @@ class SharedSource:
         self.locks = HeldLocks(state, self._store)
 
     def reserve(self, now: Instant) -> float:
-        """Return 0: no delay, because the token may be in the store, which has no rate limit."""
+        """Return 0, because the token may be in the store, which has no rate limit."""
         return 0.0
 
     def bring(self, flight: _Flight) -> OpenIdToken:
@@ -140,7 +140,7 @@ class SharedSource:
         self.log.announce(scope, again=again)
 
     def announce_now(self) -> None:
-        """Announce what is queued. If the store fails, that happens later, in the background."""
+        """Announce queued invalidations; if the store fails, they are announced later."""
         if self._store.allows():
             with suppress(StoreFailedError):
                 self.log.catch_up()
@@ -151,11 +151,11 @@ class SharedSource:
         self.locks.close()
 
     def flush(self) -> None:
-        """Before the store is closed, announce what has not been announced yet."""
+        """Announce the invalidations that are still queued, before the store is closed."""
         self.log.announce_remaining()
 
     def after_fork(self) -> Callable[[], None] | None:
-        """Start afresh in a forked child, with the tokens of its parent."""
+        """Make new locks and threads in a forked child, which keeps the tokens of its parent."""
         self._store.reset()
         self.log.reset()
         self.locks.reset()
@@ -186,13 +186,13 @@ class SharedSource:
 
     def _begin(self, flight: _Flight) -> LogPosition:
         """
-        Read the pending invalidations. Returns the position of the invalidation log after them.
+        Read the pending invalidations, and return the position of the log after them.
 
         Invalidations up to that position do not affect the token that the flight will fetch,
-        because its request has not been sent yet.
+        because the flight has not sent its request yet.
 
         Raises:
-            NotNeededError: If they concern the flight, and no caller waits for it.
+            NotNeededError: If an invalidation concerns the flight, and no caller waits for it.
         """
         for _ in range(2):
             self.log.catch_up()
@@ -233,12 +233,12 @@ class SharedSource:
                 return None
             if self._state.closed:
                 raise session_closed()
-            # Take the time by the clock or the sum of the pauses, whichever is larger, because
-            # either may lag.
+            # Use the elapsed time or the sum of the pauses, whichever is larger, because either may
+            # lag.
             now = self._state.now()
             if max(waited, began.age(now)) >= patience:
                 with self._state.lock:
-                    # The flights that are queued behind this one must not be abandoned.
+                    # Do not let flights that are queued behind this one be abandoned.
                     self._state.flights.note_progress(now)
                 return None
             pause = min(max(pause * _GROWTH, _FIRST_PAUSE), _LONGEST_PAUSE, patience - waited)
@@ -264,7 +264,7 @@ class SharedSource:
         return token if remaining > least and token != present else None
 
     def _open(self, lookup: _StoreLookup, stored: Stored, asked: Instant) -> OpenIdToken | None:
-        """Return the token in a value, or None if the value has no usable token for the request."""
+        """Return the token in a value; None if the value has no usable token for the request."""
         state, flight = self._state, lookup.flight
         try:
             response = json.loads(self._store.keys.open(stored.value, lookup.digest).decode())
@@ -285,9 +285,9 @@ class SharedSource:
         ):
             why = "not a token for this request"
         else:
-            # The store says for how long it still keeps the value; that shows the token's age. The
-            # age is counted back from before the value was read, so that a token never looks
-            # younger than it is.
+            # The token's age follows from how long the store will still keep the value. It is
+            # counted from the time before the value was read, so that a token never looks younger
+            # than it is.
             age = max(token._seconds - stored.remaining, 0.0)
             sent = Instant(asked.monotonic - age, asked.wall - age)
             if self._is_invalid(flight, token, since):
@@ -300,9 +300,9 @@ class SharedSource:
 
     def _is_invalid(self, flight: _Flight, token: OpenIdToken, since: LogPosition) -> bool:
         """
-        Tell whether a stored token was invalidated after it was requested.
+        Return whether a stored token was invalidated after it was requested.
 
-        If it was not, the cache checks once more, under its lock, before it keeps the token.
+        If it was not, the cache checks again under its lock before it keeps the token.
         """
         index = self.log.index
         with self._state.lock:
@@ -327,7 +327,7 @@ class SharedSource:
         with self._state.lock:
             delay = self._state.rate_limiter.reserve(now)
         if delay:
-            # The pause must not count towards the deadline, which limits the call to Cognito.
+            # The pause does not count towards the deadline, which limits only the call to Cognito.
             lookup.flight.sent = Instant(now.monotonic + delay, now.wall + delay)
             self._pause(delay)
             lookup.flight.sent = self._state.now()
@@ -345,8 +345,8 @@ class SharedSource:
             response = json.dumps({**token.to_aws(), "Since": lookup.since})
             value = self._store.keys.seal(response.encode(), lookup.digest)
             owner = lookup.lock.owner if lookup.lock else None
-            # Pass the function, because a number would be too large if the process were frozen
-            # before the store used it.
+            # Pass the function and not its result, which would be too large if the process were
+            # frozen before the store used it.
             self._release_by(lookup, "write", lookup.names[0], value, remaining, owner)
 
     def _release(self, lookup: _StoreLookup) -> None:
@@ -354,7 +354,7 @@ class SharedSource:
             self._release_by(lookup, "release", lookup.lock.name, lookup.lock.owner)
 
     def _release_by(self, lookup: _StoreLookup, operation: str, *arguments: Any) -> None:
-        """Run an operation that releases the flight's lock; count the lock if it had expired."""
+        """Run an operation that releases the flight's lock; report the lock if it had expired."""
         lock, lookup.lock = lookup.lock, None
         if lock:
             self.locks.stop_renewing(lock)
@@ -365,7 +365,7 @@ class SharedSource:
     def _pause(self, seconds: float) -> None:
         gate = threading.Lock()
         gate.acquire()
-        self.wait(gate, seconds)  # the full pause: nothing releases the gate
+        self.wait(gate, seconds)  # waits for the whole pause: nothing releases the gate
 
     def _count(self, name: str) -> None:
         with self._state.lock:
@@ -373,6 +373,6 @@ class SharedSource:
 
 
 def digest_of(key: Key) -> bytes:
-    """Return the digest of a key. It is the same on every host, and shows no user id."""
+    """Return the digest of a key, which is the same on every host and reveals no user id."""
     named = b"" if key.user_id is None else b"\0" + key.user_id.encode()
     return sha256(key.rest + named).digest()

@@ -1,4 +1,4 @@
-"""What erasing a user names: the user, and what was deleted."""
+"""The input and the result of erasing a user: the user id, and what was deleted."""
 
 from collections.abc import Iterable
 
@@ -9,7 +9,7 @@ from .request import TokenRequest, text_violations
 from .secret import NeverPickled, Secret
 
 
-# How many characters a user id may have in the operations on identities; Logins allows 50,000.
+# The longest user id in the operations on identities. In Logins, 50,000 characters are allowed.
 MAX_USER_ID = 1024
 
 
@@ -21,13 +21,13 @@ def _secrets(user_ids: Iterable[str | Secret]) -> tuple[Secret, ...]:
 @attrs.frozen
 class ErasedUser(NeverPickled):
     """
-    What erasing a user has deleted.
+    The identities and user ids that erasing a user has deleted and unlinked.
 
-    It does not show the user ids, and cannot be pickled.
+    Its repr does not show the user ids, and it cannot be pickled.
 
     Attributes:
-        identity_ids: The Cognito identities that were deleted, ``REGION:GUID``. Usually there is
-            one, or none if the user had no identity. There are several if the user got a new
+        identity_ids: The ids of the deleted Cognito identities, ``REGION:GUID``. Usually there is
+            one id, or none if the user had no identity. There are several if the user got a new
             identity in the meantime.
     """
 
@@ -36,11 +36,11 @@ class ErasedUser(NeverPickled):
 
     @property
     def user_ids(self) -> tuple[str, ...]:
-        """Your own user ids that were linked to these identities, the user's own among them."""
+        """Your own user ids that were linked to these identities, including the erased user's."""
         return tuple(user_id.reveal() for user_id in self._user_ids)
 
 
-# Where users import it from, as repr(), help() and tracebacks show it.
+# repr(), help() and tracebacks then show the module from which users import this class.
 ErasedUser.__module__ = "cognito_devtoken"
 
 
@@ -49,7 +49,7 @@ def developer_user(request: TokenRequest, developer_provider: str) -> Secret:
     Return the user id in a request.
 
     Raises:
-        InvalidRequestError: If there is none, or if it is longer than 1024 characters.
+        InvalidRequestError: If the request has no user id, or one of more than 1024 characters.
 
         TypeError: If *request* is not a TokenRequest.
     """

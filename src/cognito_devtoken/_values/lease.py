@@ -61,7 +61,7 @@ class Lease(_Hidden):
         clock: Clock,
         **fields: Any,
     ) -> Self:
-        """Make a lease that no cache holds yet. *fields* are those of the subclass."""
+        """Make a lease that no cache holds yet. *fields* are the fields of the subclass."""
         made = cls(
             identity_id=identity_id,
             seconds=seconds,
@@ -90,7 +90,7 @@ class Lease(_Hidden):
         expires = sent.monotonic + self._seconds
         ahead = sent.monotonic - sent.wall + _slack(self._seconds)
         if self._clock is clock and self._expires < expires:
-            # Requested earlier: the fetcher has a cache of its own.
+            # Requested earlier, because the fetcher has its own cache.
             expires, ahead = self._expires, self._ahead
         return self._copy(key, expires, ahead, clock, due)
 
@@ -116,7 +116,7 @@ class Lease(_Hidden):
 
     def expires_in(self) -> timedelta:
         """
-        Return how long it is still valid; zero once it has expired.
+        Return how long the lease is still valid; zero once it has expired.
 
         The time counts from when the request was sent, by the monotonic or the wall clock of this
         machine, whichever has moved further. So the result may be too short, but never too long. A
@@ -136,7 +136,7 @@ class Lease(_Hidden):
         return self._due_wall - self._sent.wall
 
     def _remaining(self, now: Instant) -> float:
-        """Return how many seconds it is still valid."""
+        """Return how many seconds the lease is still valid."""
         expires_wall = self._expires - self._ahead + _slack(self._seconds)
         return max(min(self._expires - now.monotonic, expires_wall - now.wall), 0.0)
 

@@ -59,7 +59,7 @@ _ARGUMENTS = {
 @attrs.frozen(init=False)
 class TokenRequest(NeverPickled):
     """
-    What to request from Cognito: validated when it is made, and immutable.
+    A request for a token, which is immutable and validated when it is made.
 
     Two requests with the same members are equal and have the same hash, whatever the order of
     their maps. The values of *logins* and *principal_tags* appear in no repr and no message, and
@@ -77,8 +77,8 @@ class TokenRequest(NeverPickled):
         identity_id: An identity to link the logins to, in the same form as the pool id.
             If it is None, Cognito finds or creates the identity of the logins.
 
-        principal_tags: Tags for the AWS session that the token is exchanged for, 1 to 50 of
-            them. Names have 1 to 128 characters, values 1 to 256. None means no tags.
+        principal_tags: 1 to 50 tags for the AWS session that the token is exchanged for. Names
+            have 1 to 128 characters, values 1 to 256. None means no tags.
 
         token_duration: How long the token lives: whole seconds or a timedelta, 1 s to 86,400 s
             (24 hours). None uses Cognito's default of 900 s.
@@ -190,7 +190,7 @@ class TokenRequest(NeverPickled):
         raise InvalidRequestError(violations)
 
 
-# Where users import it from, as repr(), help() and tracebacks show it.
+# repr(), help() and tracebacks then show the module from which users import this class.
 TokenRequest.__module__ = "cognito_devtoken"
 
 
@@ -236,7 +236,7 @@ def _id_violations(member: str, value: object) -> Iterator[Violation]:
 
 
 def in_quotes(text: str) -> bool:
-    """Tell whether a text is in quotes, which were most likely not meant as part of it."""
+    """Return whether a text is in quotes, which most likely do not belong to the value."""
     return re.fullmatch(_IN_QUOTES, text, re.DOTALL) is not None
 
 

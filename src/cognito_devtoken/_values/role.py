@@ -1,5 +1,5 @@
 """
-The role to assume with a token: what ``AssumeRoleWithWebIdentity`` takes besides the token.
+The role to assume with a token: the parameters of ``AssumeRoleWithWebIdentity`` except the token.
 
 The limits are AWS's own, from the API model
 (https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html). The tests
@@ -36,7 +36,7 @@ _ROLE_HINT = "Pass the ARN of the role, arn:aws:iam::ACCOUNT:role/NAME."
 @attrs.frozen(init=False)
 class AssumeRole(NeverPickled):
     """
-    A role to assume with a token, by ``AssumeRoleWithWebIdentity`` of AWS STS.
+    A role to assume with a token, using ``AssumeRoleWithWebIdentity`` of AWS STS.
 
     It is validated when it is made, and immutable. Two such objects are equal if all their
     members are equal. The text of the policy appears in no repr and no message, and the object

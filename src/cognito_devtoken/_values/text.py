@@ -1,8 +1,8 @@
 """
-Makes foreign text, such as the message of a service, safe to show.
+Make foreign text, such as the message of a service, safe to show.
 
-A text is cut to size before anything else is done with it, because its sender decides how long it
-is.
+A text is cut to size before anything else is done with it, because the sender decides how long the
+text is.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What Cognito returns: an identity id, and an OpenID token for that identity."""
+"""The OpenID token that Cognito returns, with the identity id that it proves."""
 
 from __future__ import annotations
 
@@ -180,7 +180,7 @@ class OpenIdToken(_Claims):
         return {cognito_names(region).login_provider: self.token}
 
 
-# Where users import it from, as repr(), help() and tracebacks show it.
+# repr(), help() and tracebacks then show the module from which users import this class.
 OpenIdToken.__module__ = "cognito_devtoken"
 
 

@@ -1,5 +1,5 @@
 """
-The exchange of a token for credentials: what is sent, and how the response is checked.
+The exchange of a token for credentials: the parameters to send, and the checks of the response.
 
 There are two flows. The enhanced flow is ``GetCredentialsForIdentity`` of Cognito, which assumes a
 role of the identity pool. The basic flow is ``AssumeRoleWithWebIdentity`` of STS, which assumes any
@@ -37,7 +37,7 @@ def check_role(role: object) -> None:
     Check that a role is None, the ARN of a role, or an AssumeRole.
 
     Raises:
-        InvalidRequestError: If it is anything else.
+        InvalidRequestError: If *role* is anything else.
     """
     if role is None or isinstance(role, AssumeRole):
         return
@@ -67,7 +67,7 @@ def _members(role: Role) -> Iterator[str]:
 @attrs.frozen
 class CredentialsRequest(NeverPickled):
     """
-    Whose credentials are needed, and for which role.
+    A request for the credentials of a user, for one role.
 
     Attributes:
         token_request: The request for the token that is exchanged.

@@ -104,7 +104,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        # The reader has closed the pipe. Python would flush again at exit, and complain.
+        # The reader has closed the pipe. At exit, Python would flush again and report an error.
         os.dup2(os.open(os.devnull, os.O_WRONLY), _STDOUT)
         return 0
     except ERRORS as error:

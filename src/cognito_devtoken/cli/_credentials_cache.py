@@ -1,8 +1,8 @@
 """
-Keep credentials in a file, from one run to the next: ``credentials --cache``.
+Keep credentials in a file between runs, for ``credentials --cache``.
 
-Law of this module: it keeps credentials only where nobody else can read them, and takes none that
-anybody else may have put there.
+Law of this module: it writes credentials only where no other user can read them, and uses none that
+another user may have put there.
 """
 
 from __future__ import annotations
@@ -34,12 +34,14 @@ from ._output.file import deliver
 
 Document = Mapping[str, Any]
 
-# Part of the name of a file, so that no version reads a file whose contents mean something else.
+# Part of each file's name, so that no release reads a file that another release has written in a
+# different format.
 _FORMAT = "1"
 _MEMBERS = ("AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration")
 _LARGEST = 1 << 16
 _POLICY = RefreshPolicy()
-# What decides, beside the arguments, which credentials a run gets, or who may get them.
+# The environment variables that, beside the arguments, decide which credentials a run gets, or
+# whether it may get them.
 _ENVIRONMENT = (
     "AWS_ACCESS_KEY_ID",
     "AWS_CONFIG_FILE",
@@ -54,38 +56,38 @@ _ENVIRONMENT = (
     "AWS_SHARED_CREDENTIALS_FILE",
     "AWS_STS_REGIONAL_ENDPOINTS",
 )
-# For how many seconds one process waits for another that is getting the same credentials: as long
-# as a call to a session does.
+# How many seconds a process waits for another process that is getting the same credentials. A call
+# to a session has the same time-out.
 _LONGEST_WAIT = 30.0
 _PAUSE = 0.05
-_ELSEWHERE = "Set XDG_CACHE_HOME to a folder in which you can write, or leave out --cache."
+_ELSEWHERE = "Set XDG_CACHE_HOME to a folder that you can write to, or leave out --cache."
 
 
 def cache_folder() -> Path:
     """
-    Return where the files are, as the XDG Base Directory Specification says.
+    Return the folder of the files, according to the XDG Base Directory Specification.
 
     Raises:
         OutputError: If there is no home folder.
     """
     given = Path(os.environ.get("XDG_CACHE_HOME", ""))
     try:
-        # The specification has a relative path ignored.
+        # The specification says that a relative path must be ignored.
         return (given if given.is_absolute() else Path.home() / ".cache") / PROG
     except RuntimeError:
         raise OutputError("There is no home folder to cache credentials in.", _ELSEWHERE) from None
 
 
 def cache_name(request: CredentialsRequest, options: Options) -> str:
-    """Return a digest of everything that changes the credentials, or who may get them."""
+    """Return a digest of everything that decides which credentials a run gets, or may get."""
     texts = [_FORMAT, request.key(None).rest.hex(), _aws_configuration()]
     texts += (options.profile or "", options.region or "", options.endpoint_url or "")
     texts += (os.environ.get(name, "") for name in _ENVIRONMENT)
-    return digest_of(map(ascii, texts)).hex()  # a variable may contain what is not Unicode
+    return digest_of(map(ascii, texts)).hex()  # a variable may contain bytes that are not Unicode
 
 
 def _aws_configuration() -> str:
-    """Return the AWS config file, in which a profile may have an endpoint or a role of its own."""
+    """Return the contents of the AWS config file, where a profile may set an endpoint or a role."""
     path = os.environ.get("AWS_CONFIG_FILE") or "~/.aws/config"
     try:
         return Path(os.path.expandvars(Path(path).expanduser())).read_bytes().decode("latin-1")
@@ -95,7 +97,7 @@ def _aws_configuration() -> str:
 
 @attrs.frozen
 class _Kept(NeverPickled):
-    """Credentials from a file, and for how many seconds they are valid by this machine's clock."""
+    """Credentials from a file, and how many seconds are left by this machine's clock."""
 
     document: Document = attrs.field(repr=False)
     remaining: float
@@ -103,20 +105,20 @@ class _Kept(NeverPickled):
 
 class CredentialsCache:
     """
-    The file of the credentials of one request.
+    The file that keeps the credentials of one request.
 
     Args:
-        folder: Where the file is. It is made with mode 0700 if it does not exist.
+        folder: The folder of the file. If it does not exist, it is made with mode 0700.
 
         name: The name of the file, without its suffix.
 
-        longest_life: For how many seconds the credentials live at most.
+        longest_life: How many seconds the credentials live at most.
 
-        wall: The clock by which they expire, in seconds since the epoch.
+        wall: Returns the time by which the credentials expire, in seconds since the epoch.
 
-        pause: Waits for a moment.
+        pause: Sleeps for some seconds.
 
-        longest_wait: For how many seconds to wait for another process.
+        longest_wait: How many seconds to wait for another process.
     """
 
     def __init__(
@@ -141,17 +143,18 @@ class CredentialsCache:
         """
         Return the credentials, in the format of a ``credential_process``.
 
-        They come from the file until they are due, as those of a session are. Then one process gets
-        new ones, and the others go on with the old ones until their grace period. From then on they
-        wait for the new ones. If no new ones are available now, the old ones serve for as long as
-        they are valid.
+        The cached credentials are returned until they are in their refresh window. In the window,
+        one process gets new credentials, while the other processes return the cached credentials.
+        In the grace period, the other processes wait for the new credentials. If no new credentials
+        are available, the cached credentials are returned until they expire.
 
         Raises:
-            ParameterError: If this system has no files that only their owner can read.
+            ParameterError: If this system has no POSIX permissions.
 
-            OutputError: If the folder cannot be used, or others have access to it or to the file.
+            OutputError: If the folder cannot be used, or if other users have access to the folder
+                or to the file.
 
-        It raises what *fetch* raises, too.
+        This method also raises the errors that *fetch* raises.
         """
         self._prepare()
         if (kept := self._read()) and self._is_fresh(kept):
@@ -159,14 +162,14 @@ class CredentialsCache:
             return kept.document
         may_wait = kept is not None and kept.remaining > _POLICY.grace_period(self._life)
         with self._locked(0 if may_wait else self._longest_wait) as is_locked:
-            # Another process may have written it in the meantime.
+            # Another process may have written the file in the meantime.
             kept = self._read()
             if kept and (self._is_fresh(kept) or (may_wait and not is_locked)):
                 return kept.document
             try:
                 document = fetch()
             except (ServiceError, TokenUnavailableError) as error:
-                # Read again, because the attempt took time.
+                # Read the file again, because the credentials may have expired during the attempt.
                 if not getattr(error, "retryable", True) or (kept := self._read()) is None:
                     raise
                 LOG.debug("Using the cached credentials, because no new ones are available")
@@ -175,8 +178,8 @@ class CredentialsCache:
         return document
 
     def _is_fresh(self, kept: _Kept) -> bool:
-        # For credentials of an hour, that is before their last 15 minutes, in which boto starts a
-        # credential_process at every request.
+        # boto runs a credential_process at every request in the last 15 minutes of the credentials.
+        # Credentials that live for an hour are refreshed before that.
         return kept.remaining > _POLICY.refresh_window(self._life)
 
     def _prepare(self) -> None:
@@ -187,34 +190,34 @@ class CredentialsCache:
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except FileExistsError:
-            pass  # not a folder
+            pass  # it is not a folder: see below
         except OSError as error:
             raise _unusable(self._folder, error) from None
         _check_private(self._folder, stat.S_ISDIR, "is not a folder")
 
     def _read(self) -> _Kept | None:
-        """Return what the file contains, if it is valid by this machine's clock."""
+        """Return the credentials in the file; None if there are none, or if they have expired."""
         try:
             _check_private(self._path, stat.S_ISREG, "is not a regular file")
             with self._path.open("rb") as file:
                 document, expiration = _parsed(file.read(_LARGEST))
         except FileNotFoundError:
             return None
-        except (KeyError, TypeError, ValueError, RecursionError):  # an interrupted or foreign one
+        except (KeyError, TypeError, ValueError, RecursionError):  # not a file of ours
             return None
         except OSError as error:
             raise _unusable(self._path, error) from None
         remaining = expiration.timestamp() - self._wall()
-        # More than a whole life is left if the clock has been set back since.
+        # If more than a whole lifetime remains, the clock has been set back.
         is_plausible = remaining <= self._life + _POLICY.grace.total_seconds()
         return _Kept(document, remaining) if remaining > 0 and is_plausible else None
 
     @contextmanager
     def _locked(self, longest_wait: float) -> Generator[bool]:
         """
-        Keep other processes from getting the same credentials.
+        Take the lock that keeps other processes from getting the same credentials.
 
-        It yields False if another process still does after *longest_wait* seconds.
+        It yields False if another process still holds the lock after *longest_wait* seconds.
         """
         deadline = monotonic() + longest_wait
         try:
@@ -223,18 +226,18 @@ class CredentialsCache:
             raise _unusable(self._lock, error) from None
         is_locked = True
         try:
-            # Without locks, as on some file systems, each process gets credentials for itself. A
-            # file is replaced as a whole anyway.
+            # If the file system has no locks, each process gets its own credentials. That is safe,
+            # because a file is always replaced as a whole.
             with suppress(OSError):
                 while not (is_locked := _take(descriptor)) and monotonic() < deadline:
                     self._pause(_PAUSE)
             yield is_locked
         finally:
-            os.close(descriptor)  # which releases the lock
+            os.close(descriptor)  # this releases the lock
 
 
 def _take(descriptor: int) -> bool:
-    """Take the lock of a file, if no other process has it."""
+    """Take the lock of a file, and return whether no other process holds it."""
     import fcntl
 
     try:
@@ -246,10 +249,11 @@ def _take(descriptor: int) -> bool:
 
 def _check_private(path: Path, is_kind: Callable[[int], bool], other_kind: str) -> None:
     """
-    Refuse what others have access to, or could have made.
+    Refuse a file or folder that other users can access, or may have made.
 
     Raises:
-        OutputError: If it is of another kind, belongs to another user, or others have access.
+        OutputError: If it is not of the expected kind, belongs to another user, or is accessible to
+            other users.
     """
     status = path.lstat()
     if stat.S_ISLNK(status.st_mode):
@@ -264,16 +268,16 @@ def _check_private(path: Path, is_kind: Callable[[int], bool], other_kind: str) 
         return
     raise OutputError(
         f"Cannot cache credentials: {path} {why}.",
-        f"Remove it, if nothing else needs it, or leave out --cache. {_ELSEWHERE}",
+        f"Remove it if nothing else needs it. {_ELSEWHERE}",
     )
 
 
 def _parsed(text: bytes) -> tuple[Document, datetime]:
     """
-    Return the document in a file, and when its credentials expire.
+    Return the document in a file, and the time at which its credentials expire.
 
     Raises:
-        KeyError, TypeError, ValueError, RecursionError: If it is not such a document.
+        KeyError, TypeError, ValueError, RecursionError: If the text is not such a document.
     """
     found: Any = json.loads(text)
     members = {name: found[name] for name in _MEMBERS}

@@ -87,7 +87,7 @@ def verify(
 
 
 def _read(source: str | None, pool_id: object, options: Options) -> tuple[str, bytes]:
-    """Read a key set from a file or a URL. Returns the path or the URL, and the text."""
+    """Read a key set from a file or a URL. Return the path or the URL, and the text."""
     if source is None or source.startswith(("http://", "https://")):
         from ._service import Service
 

@@ -1,4 +1,4 @@
-"""What a service that takes OIDC tokens must be told so that it accepts the tokens of one user."""
+"""Write the configuration with which a relying party accepts the tokens of one user."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ._errors import ParameterError
 from ._input.parsing import one_of
 
 
-# Cognito signs with this algorithm, and with no other.
+# Cognito signs all tokens with this algorithm.
 _ALGORITHM = "RS512"
 _REFUSES = (
     "Google Cloud does not accept Cognito's tokens: its Security Token Service takes only tokens "
@@ -29,14 +29,14 @@ _INSTEAD = (
 @attrs.frozen
 class _Subject:
     """
-    Whose tokens to accept. None of it needs quotes in a shell, in YAML or in CEL.
+    The user whose tokens to accept. No value needs quotes in a shell, in YAML or in CEL.
 
     Attributes:
-        identity_id: The ``sub`` of the tokens.
+        identity_id: The ``sub`` claim of the tokens.
 
-        pool_id: Their ``aud``.
+        pool_id: The ``aud`` claim of the tokens.
 
-        cognito: Has their ``iss``, and the address of the keys.
+        cognito: Contains the ``iss`` claim of the tokens, and the URL of the public keys.
     """
 
     identity_id: str
@@ -45,7 +45,7 @@ class _Subject:
 
     @classmethod
     def of(cls, claims: Mapping[str, Any]) -> _Subject:
-        """Read the claims of a token, and refuse one that is not Cognito's."""
+        """Read the claims of a token, and refuse a token that Cognito did not issue."""
         pool_id, identity_id = (_id(claims, name) for name in ("aud", "sub"))
         cognito = cognito_names(pool_id.partition(":")[0])
         if claims.get("iss") != cognito.issuer:
@@ -54,7 +54,7 @@ class _Subject:
 
     @property
     def name(self) -> str:
-        """A name for what is configured: letters, digits, hyphens and underscores."""
+        """A name for the configuration: letters, digits, hyphens and underscores."""
         return f"cognito-{self.identity_id.replace(':', '-')}"
 
 
@@ -74,7 +74,7 @@ def _not_cognitos(why: str) -> ParameterError:
 
 
 def _entra(subject: _Subject) -> str:
-    """For ``az ad app federated-credential create --parameters``, or Microsoft Graph."""
+    """Return JSON for Microsoft Graph or ``az ad app federated-credential create``."""
     return json.dumps(
         {
             "name": subject.name,
@@ -100,7 +100,7 @@ vault write auth/jwt/role/{subject.name} \\
 
 
 def _kubernetes(subject: _Subject) -> str:
-    """For ``kube-apiserver --authentication-config``."""
+    """Return YAML for ``kube-apiserver --authentication-config``."""
     return f"""\
 apiVersion: apiserver.config.k8s.io/v1
 kind: AuthenticationConfiguration
@@ -131,12 +131,12 @@ _known = one_of(*RELYING_PARTIES)
 
 def relying_party(text: str) -> str:
     """
-    Return the name of a relying party that can be configured: a type for argparse.
+    Return the name of a known relying party. This is a type for argparse.
 
     Raises:
-        ParameterError: If it does not accept Cognito's tokens.
+        ParameterError: If the relying party does not accept Cognito's tokens.
 
-        ArgumentTypeError: If it is not known.
+        ArgumentTypeError: If the relying party is unknown.
     """
     if text == "google":
         raise ParameterError(_REFUSES, _INSTEAD)
@@ -145,14 +145,14 @@ def relying_party(text: str) -> str:
 
 def configuration(name: str, claims: Mapping[str, Any]) -> str:
     """
-    Return what to configure, in the form that the relying party takes.
+    Return the configuration in the format of the relying party.
 
     Args:
         name: One of RELYING_PARTIES.
 
-        claims: The claims of a token of the user.
+        claims: The claims of one of the user's tokens.
 
     Raises:
-        ParameterError: If the token is not Cognito's.
+        ParameterError: If Cognito did not issue the token.
     """
     return _CONFIGURATIONS[name](_Subject.of(claims))

@@ -116,7 +116,7 @@ class Service:
         """
         Get a token, checked against the request.
 
-        It raises what :meth:`.DevTokenClient.fetch` does.
+        This method raises the same errors as :meth:`.DevTokenClient.fetch`.
         """
         return OpenIdToken.from_response(self.get_token(request.to_params()), request)
 
@@ -124,7 +124,7 @@ class Service:
         """
         Exchange a token for AWS credentials.
 
-        It raises what :meth:`.DevTokenClient.fetch_credentials` does.
+        This method raises the same errors as :meth:`.DevTokenClient.fetch_credentials`.
         """
         trade = Trade(token, request.role)
         with self._guarded(trade, trade.operation):
@@ -136,7 +136,7 @@ class Service:
             return trade.credentials(self._call(client, trade.operation, trade), sent=sent)
 
     def identities(self, request: TokenRequest, developer_provider: str) -> Identities:
-        """Return the identities of a user, to find or to erase them."""
+        """Return an object that finds and erases the identity of a user."""
         from .._aws.identities import Identities, Question
 
         def ask(question: Question, read: Callable[[dict[str, Any]], R]) -> R:
@@ -154,7 +154,7 @@ class Service:
         Args:
             pool_id: The identity pool of the tokens. Only its region is used.
 
-            url: Where the keys are. None means the configured endpoint, or AWS if there is none.
+            url: The URL of the keys. None means the configured endpoint, or AWS if there is none.
 
         Returns:
             The URL of the keys, and the document, not validated.
@@ -162,7 +162,7 @@ class Service:
         Raises:
             OutputError: If the keys cannot be fetched.
 
-            ConfigurationError: As above.
+            ConfigurationError: If botocore's configuration is wrong.
         """
         with self._guarded(Sent({})):
             from .._aws import public_keys
@@ -205,12 +205,12 @@ class Service:
         return self._make_client(self._session, region, signed=signed, endpoint_url=endpoint_url)
 
     def _sts_client(self, region: str) -> Any:
-        """Make a client for STS, which ``--region`` and ``--endpoint-url`` do not apply to."""
+        """Make a client for STS, to which ``--region`` and ``--endpoint-url`` do not apply."""
         from .._aws.client_factory import prefer_regional_sts
         from .._aws.connections import BoundedSession
         from .._aws.made_clients import STS
 
-        # A session of its own, because the other one may get the AWS credentials from STS.
+        # Use a separate session, because the other session may get AWS credentials from STS.
         session = BoundedSession(profile=self._options.profile)
         prefer_regional_sts(session)
         return self._make_client(session, region, signed=False, service=STS)

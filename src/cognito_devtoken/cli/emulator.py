@@ -139,7 +139,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _credentials() -> dict[str, str]:
-    """Return the AWS credentials of the environment: in an argument, everybody could read them."""
+    """Return the environment's AWS credentials. As arguments, other users could read them."""
     for name in (_KEY_ID, _SECRET):
         if not os.environ.get(name):
             raise ParameterError(

@@ -17,12 +17,13 @@ DESCRIPTION = """\
 Deletes the Cognito identity of a user, and unlinks every user id from it. The
 next request for a token gives the user a new identity. Prints the identities
 that were deleted, and how many user ids were unlinked. Asks for confirmation
-unless you pass --yes. If it fails, run it again: it continues where it ended.
+unless you pass --yes. If the command fails, run it again: it continues where it
+stopped.
 
-AWS accepts the user's tokens and credentials until they expire. Sessions that
-have cached them do not learn of it: call erase() of a session instead if you
-use this library in an application, or forget() there. The AWS credentials need
-the permissions cognito-identity:LookupDeveloperIdentity,
+AWS accepts the user's tokens and credentials until they expire. Sessions of
+your application keep the tokens and credentials that they have cached. To
+discard those, too, call erase() of a session instead, or forget() as well. The
+AWS credentials need the permissions cognito-identity:LookupDeveloperIdentity,
 UnlinkDeveloperIdentity and DeleteIdentities.
 
 The MAP in --logins is NAME=VALUE or a JSON object. Other users of the machine

@@ -33,16 +33,16 @@ get-token prints, from standard input. The claims are not verified unless you
 pass --verify or --jwks. The global options have an effect only if --verify or
 --jwks fetches public keys.
 
-With --for, prints only what to configure at a service that takes OIDC tokens,
-so that it accepts this user's tokens. It prints neither the token nor your
-user id.
+With --for, prints only the configuration with which a service that takes OIDC
+tokens accepts this user's tokens. It contains neither the token nor your user
+id.
 
 Anyone who has the token can read the developer user id in it."""
 
 _WIDTH = 78
 _NAMES = 14
 _TAGS = "https://aws.amazon.com/tags"
-# The end of a claim's name. It follows the issuer, which differs by partition.
+# How the name of this claim ends. It starts with the issuer, which differs by partition.
 _POOL_ARN = "/identity-pool-arn"
 _KNOWN = {"sub", "aud", "amr", "iss", "exp", "iat", _TAGS}
 _PROMPT = "Token (input is hidden): "
@@ -59,8 +59,8 @@ def add_arguments(parser: Parser) -> None:
         type=relying_party,
         choices=RELYING_PARTIES,
         metavar="SERVICE",
-        help="print issuer, subject and audience as this service is configured: entra, vault or "
-        "kubernetes",
+        help="print the issuer, subject and audience in the configuration format of this service: "
+        "entra, vault or kubernetes",
     )
 
 

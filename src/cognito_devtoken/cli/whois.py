@@ -13,7 +13,7 @@ from ._service import Service
 
 
 DESCRIPTION = """\
-Prints the Cognito identity of a user, and creates none. If the user has no
+Prints the Cognito identity of a user, without creating one. If the user has no
 identity, the exit code is 255. The AWS credentials need the permission
 cognito-identity:LookupDeveloperIdentity.
 

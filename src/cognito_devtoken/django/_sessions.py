@@ -17,7 +17,7 @@ _sessions: dict[type[Session], Any] = {}
 
 
 def session_of(kind: type[S]) -> S:
-    """Return this process's session of one class. Opens the session if there is none."""
+    """Return this process's session of one class, and open the session if there is none."""
     try:
         session: S = _sessions[kind]
     except KeyError:
@@ -35,7 +35,7 @@ def session_of(kind: type[S]) -> S:
             opened._close()
         if current is _sessions:
             return session
-        session._close()  # the settings have changed meanwhile
+        session._close()  # the settings have changed in the meantime
 
 
 def reopen(*, setting: str, **_: object) -> None:

@@ -20,6 +20,6 @@ from ._settings import Behavior, Pool, Role
 
 __all__ = ["Behavior", "Call", "Emulator", "Pool", "Role"]
 
-# Where users import them from, as repr(), help() and tracebacks show it.
+# repr(), help() and tracebacks then show the module from which users import these classes.
 for _public in (Behavior, Call, Emulator, Pool, Role):
     _public.__module__ = __name__

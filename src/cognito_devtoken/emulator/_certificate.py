@@ -19,9 +19,9 @@ _PEM = serialization.Encoding.PEM
 
 class Certificates:
     """
-    A certificate authority of its own, and a server's certificate from it.
+    A new certificate authority, and a server certificate that it has issued.
 
-    They are files in a new folder, until :meth:`close`.
+    Both are files in a new folder, which :meth:`close` deletes.
 
     Args:
         host: The address that the server listens on. The certificate is also for ``localhost``
@@ -83,7 +83,7 @@ def _builder(
     subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey
 ) -> x509.CertificateBuilder:
     now = datetime.now(UTC)
-    # From yesterday: the clock of another container may be behind.
+    # Valid from yesterday, because the clock of another container may be behind.
     return x509.CertificateBuilder(
         issuer,
         subject,

@@ -1,5 +1,5 @@
 """
-What the service stores: pools, identities, and who is linked to which.
+The stored data: pools, identities, and the logins that are linked to each identity.
 
 Law of this module: it only stores. It decides nothing, and has no clock, no keys, no I/O.
 """
@@ -14,7 +14,7 @@ import attrs
 from ._settings import NamedPool, Pool
 
 
-# Providers that a pool has by their name; any other is an OpenID Connect provider of IAM.
+# The providers that a pool lists by name. All other providers are OpenID Connect providers in IAM.
 _NAMED_PROVIDERS = frozenset(
     {
         "accounts.google.com",
@@ -30,7 +30,7 @@ _OIDC, _SAML = ":oidc-provider/", ":saml-provider/"
 
 @attrs.frozen
 class Login:
-    """A user, as one provider knows them."""
+    """A user of one provider: the provider's name, and its id of the user."""
 
     provider: str
     subject: str = attrs.field(repr=False)
@@ -44,18 +44,18 @@ class Identity:
     Attributes:
         identity_id: ``REGION:GUID``.
 
-        pool_id: The pool it belongs to.
+        pool_id: The pool that the identity belongs to.
 
         logins: The linked logins.
 
-        guest: Whether it is unauthenticated. An identity whose last login was unlinked is not:
-            nobody can use it.
+        guest: Whether the identity is unauthenticated, so that it can be used without a login. An
+            identity whose last login was unlinked is not a guest, and nobody can use it.
 
-        enabled: False once it has been merged into another.
+        enabled: False once the identity has been merged into another.
 
-        created: When, in seconds since the epoch.
+        created: When the identity was created, in seconds since the epoch.
 
-        modified: When it last changed.
+        modified: When the identity last changed, in seconds since the epoch.
     """
 
     identity_id: str
@@ -81,7 +81,7 @@ class StoredPool(NamedPool):
 
         roles: The ARNs of the roles, by ``authenticated`` and ``unauthenticated``.
 
-        role_mappings: As given to ``SetIdentityPoolRoles``.
+        role_mappings: The role mappings, in the form of ``SetIdentityPoolRoles``.
     """
 
     identity_pool_id: str
@@ -92,7 +92,7 @@ class StoredPool(NamedPool):
 
     @classmethod
     def of(cls, pool: Pool) -> Self:
-        """Return the pool of the settings."""
+        """Convert a pool of the settings to the form of the API."""
         members: dict[str, Any] = {
             "IdentityPoolName": "emulator",
             "AllowUnauthenticatedIdentities": pool.allow_unauthenticated,
@@ -161,10 +161,10 @@ class Directory:
 
         identities: By their ids.
 
-        owners: The ids of the identities that logins are linked to, by pool id and login.
+        owners: The id of the identity that a login is linked to, by pool id and login.
 
-        used: All ids that were ever given out, those of deleted identities included. A user
-            whose identity was deleted or unlinked gets another id.
+        used: All identity ids that were ever issued, including the ids of deleted identities. A
+            user whose identity was deleted or unlinked gets another id.
 
         created_pools: How many pools callers have created.
     """
@@ -193,7 +193,7 @@ class Directory:
             )
 
     def delete(self, identity: Identity) -> None:
-        """Remove an identity. Its id is not given out again."""
+        """Remove an identity. No other identity gets its id."""
         self._disown(identity, identity.logins)
         del self.identities[identity.identity_id]
 
@@ -205,6 +205,6 @@ class Directory:
     def _disown(self, identity: Identity, logins: Iterable[Login]) -> None:
         for login in logins:
             key = identity.pool_id, login
-            # The login may have another owner already, after a merge.
+            # After a merge, the login may already belong to another identity.
             if self.owners.get(key) == identity.identity_id:
                 del self.owners[key]

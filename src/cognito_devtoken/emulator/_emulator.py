@@ -1,4 +1,4 @@
-"""The emulator: its settings, its life, and the faults that it is told to simulate."""
+"""The emulator: its settings, starting and stopping it, and the faults to simulate."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 class Emulator:
     """
-    A local Amazon Cognito for identity pools, on real HTTP.
+    A local HTTP server that emulates Amazon Cognito identity pools.
 
-    It supports the operations on tokens, identities and pools, and those of STS that take its
-    tokens. It signs tokens with its own keys and serves the public keys under
+    It supports the operations on tokens, identities and pools, and the operations of STS that
+    accept its tokens. It signs tokens with its own keys and serves the public keys under
     ``/.well-known/jwks_uri``. All data is kept in memory. An identity id depends only on the pool
     and the user, so it is the same in every run.
 
@@ -42,27 +42,27 @@ class Emulator:
 
         host: The address to listen on.
 
-        port: The port to listen on; 0 picks a free one, which a restart keeps.
+        port: The port to listen on; 0 picks a free port, which stays the same after a restart.
 
-        roles: The IAM roles that have limits; any other has none.
+        roles: The IAM roles that have limits. All other roles have none.
 
         tls: Whether to serve HTTPS, with a certificate made at the start: see
             :attr:`ca_bundle`.
 
         behavior: What to do where the service's behaviour is not known.
 
-        credentials: Secret access keys by access key ids. If given, a call that AWS wants signed
-            must be signed with one of them, or with credentials that the emulator has given out;
-            None accepts any signature, or none.
+        credentials: Secret access keys by access key ids. If you pass them, operations for which
+            AWS requires a signature must be signed with one of them, or with credentials that the
+            emulator has issued. None accepts any signature, or none.
 
-        calls_per_second: The limit on calls for a token per second, and on their burst; calls
-            beyond it get a ``TooManyRequestsException`` (``Throttling`` from STS). A mapping has
-            the limits of other operations, by their names. None means no limit.
+        calls_per_second: How many calls for a token to accept per second, and in a burst. Further
+            calls get a ``TooManyRequestsException`` (``Throttling`` from STS). To limit other
+            operations, pass a mapping of their names to limits. None means no limit.
 
         latency: How long to wait before each response, in seconds.
 
-        clock: The time, in seconds since the epoch: for the issue and expiry of tokens, for
-            the ``Date`` of responses, for counting calls per second and for checking signatures.
+        clock: Returns the time, in seconds since the epoch. It dates tokens and responses, and is
+            used to count calls per second and to check signatures.
 
         on_call: Called with every call, in the server's thread.
 
@@ -72,7 +72,7 @@ class Emulator:
     """
 
     pools: tuple[Pool, ...] = ()
-    """The identity pools, without those that callers have created."""
+    """The identity pools that were given, without any that callers have created."""
 
     def __init__(
         self,
@@ -88,7 +88,7 @@ class Emulator:
         clock: Callable[[], float] = time.time,
         on_call: Callable[[Call], None] | None = None,
     ) -> None:
-        # First what repr() needs, also of an emulator that is refused below.
+        # repr() needs these attributes, even if an argument is refused below.
         self._server: Server | None = None
         self._certificates: Certificates | None = None
         self._front = Front(on_call, lambda: self._running)
@@ -97,7 +97,7 @@ class Emulator:
         if not host:
             raise ValueError("host must not be empty.")
         if not host.isascii():
-            # socket.create_server() would fail too late, and leave a socket open.
+            # socket.create_server() would only fail later, and leave a socket open.
             try:
                 host.encode("idna")
             except UnicodeError:
@@ -124,7 +124,7 @@ class Emulator:
         latency: float = 0.0,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """Reset to a new emulator with these settings. Earlier requests have no effect."""
+        """Replace settings and data, as in a new emulator. Pending requests have no effect."""
         if not 0 <= latency < math.inf:
             raise ValueError(f"latency must be 0 s or more, and finite, not {latency}.")
         _check_limits(calls_per_second)
@@ -155,12 +155,12 @@ class Emulator:
 
     @property
     def calls(self) -> Counter[str]:
-        """The number of calls by operation since the emulator was created or cleared."""
+        """The number of calls since the emulator was created or cleared, by operation."""
         return self._front.calls
 
     @property
     def calls_per_second(self) -> float | Mapping[str, float] | None:
-        """As given; can be changed while the emulator runs."""
+        """The limit on calls per second. You may change it while the emulator runs."""
         return self._front.calls_per_second
 
     @calls_per_second.setter
@@ -169,7 +169,7 @@ class Emulator:
 
     @property
     def latency(self) -> float:
-        """As given, in seconds; can be changed while the emulator runs."""
+        """The latency in seconds. You may change it while the emulator runs."""
         return self._front.latency
 
     @latency.setter
@@ -188,7 +188,7 @@ class Emulator:
 
     @property
     def jwks_uri(self) -> str:
-        """The URL of the tokens' public keys."""
+        """The URL of the public keys that verify the tokens."""
         return f"{self.endpoint_url}/.well-known/jwks_uri"
 
     @property
@@ -196,10 +196,10 @@ class Emulator:
         """
         The path of a file with the certificate that clients must trust, for ``AWS_CA_BUNDLE``.
 
-        It exists while the emulator runs.
+        The file exists while the emulator runs.
 
         Raises:
-            RuntimeError: If the emulator is not running, or without *tls*.
+            RuntimeError: If the emulator is not running, or runs without *tls*.
         """
         if self._certificates is None:
             raise RuntimeError("The emulator is not running with tls=True.")
@@ -207,7 +207,7 @@ class Emulator:
 
     def start(self) -> Self:
         """
-        Start the server. No effect if it is running.
+        Start the server. If it is running, do nothing.
 
         Raises:
             OSError: If the address cannot be bound, for example because it is in use.
@@ -235,11 +235,11 @@ class Emulator:
         return server
 
     def stop(self) -> None:
-        """Answer the pending requests and stop the server. No effect if it is not running."""
+        """Answer the pending requests and stop the server. If it is not running, do nothing."""
         with self._starting:
             if self._server is not None:
                 self._server.stop()
-                self._server = None  # only now: a pending request needs it
+                self._server = None  # only now, because a pending request may need it
                 if self._certificates is not None:
                     self._certificates.close()
                     self._certificates = None
@@ -252,9 +252,9 @@ class Emulator:
 
     def clear(self) -> None:
         """
-        Remove identities, call counts and pending faults. Keys and settings stay.
+        Remove identities, call counts and pending faults. Keys and settings are kept.
 
-        The pools are again those that were given.
+        The pools are reset to those that were given.
         """
         self._front.service.forget()
         self.calls.clear()
@@ -280,13 +280,13 @@ class Emulator:
             status: The HTTP status. None means 500 for ``InternalErrorException`` and 400
                 for all others.
 
-            times: How many calls.
+            times: How many calls to answer with the error.
 
-            operation: Only calls of this operation; None means all.
+            operation: Fails only calls of this operation; None fails calls of any operation.
 
         Raises:
-            ValueError: If the code or the status is not that of an error, if the code is nearly
-                that of another one, if the operation is not known, or if *times* is less than 1.
+            ValueError: If *code* or *status* does not denote an error, if *code* looks like a
+                misspelled error code, if *operation* is unknown, or if *times* is less than 1.
         """
         if status is None:
             status = 500 if code == "InternalErrorException" else 400
@@ -297,11 +297,11 @@ class Emulator:
         self._plan(Fault("refuse", Refusal(code, message, status), operation), times)
 
     def drop_next(self, *, times: int = 1, operation: str | None = None) -> None:
-        """Execute the next calls, and drop the connection instead of responding."""
+        """Execute the next calls, but drop the connection instead of responding."""
         self._plan(Fault("drop", operation=operation), times)
 
     def cut_next(self, *, times: int = 1, operation: str | None = None) -> None:
-        """Execute the next calls, and drop the connection in the middle of the response."""
+        """Execute the next calls, but drop the connection in the middle of the response."""
         self._plan(Fault("cut", operation=operation), times)
 
     def leave_undeleted(
@@ -311,15 +311,16 @@ class Emulator:
         times: int = 1,
     ) -> None:
         """
-        Have ``DeleteIdentities`` leave the next identities, and list them as unprocessed.
+        Make ``DeleteIdentities`` keep the next identities, and list them as unprocessed.
 
         Args:
-            code: The error code beside their ids.
+            code: The error code that is listed with their ids.
 
-            times: How many identities.
+            times: How many identities to keep.
 
         Raises:
-            ValueError: If there is no such code, or if *times* is less than 1.
+            ValueError: If *code* is not an error code of an unprocessed identity, or if *times* is
+                less than 1.
         """
         if code not in ("AccessDenied", "InternalServerError"):
             raise ValueError(f"code must be AccessDenied or InternalServerError, not {code!r}.")

@@ -11,7 +11,7 @@ import attrs
 from ._wire import Answer, Refusal
 
 
-# The codes of the operation, of its neighbours, and of every AWS service.
+# The error codes of Cognito's and STS's operations, and the codes common to all AWS services.
 _CODES = (
     "AccessDeniedException",
     "ConcurrentModificationException",
@@ -56,9 +56,9 @@ _SIMILAR = 0.85
 
 def meant(code: str) -> str | None:
     """
-    Return the known error code that a misspelled one was meant to be; None if it may be right.
+    Return the known error code that *code* misspells; None if *code* may be correct.
 
-    A code that is not like any other is taken as it is: services add codes.
+    A code that resembles no known code is accepted, because services add codes.
     """
     stems = {known.removesuffix("Exception"): known for known in _CODES}
     stem = code.removesuffix("Exception")
@@ -73,15 +73,15 @@ def meant(code: str) -> str | None:
 @attrs.frozen
 class Fault:
     """
-    A fault of one call.
+    A fault to simulate in one call.
 
     Attributes:
-        kind: ``"refuse"`` responds with *refusal*. ``"drop"`` and ``"cut"`` execute the call,
-            and send no response or half of it.
+        kind: ``"refuse"`` responds with *refusal*. ``"drop"`` executes the call but sends no
+            response; ``"cut"`` executes it but sends half of the response.
 
         refusal: The error to respond with.
 
-        operation: The name of the operation that it is for; None means any.
+        operation: The name of the operation that the fault is for; None means any operation.
     """
 
     kind: Literal["refuse", "drop", "cut"]
@@ -90,7 +90,7 @@ class Fault:
 
 
 class Faults:
-    """The faults of the next calls, in the order in which they were planned."""
+    """The faults to simulate in the next calls, in the order in which they were planned."""
 
     def __init__(self) -> None:
         self._planned: list[Fault] = []
@@ -103,7 +103,7 @@ class Faults:
             self._planned += [fault] * times
 
     def take(self, operation: str) -> Fault | None:
-        """Return the first fault that is for a call of this operation, and remove it."""
+        """Remove the first fault that applies to this operation, and return it."""
         with self._lock:
             for number, fault in enumerate(self._planned):
                 if fault.operation in (None, operation):
@@ -126,10 +126,10 @@ def half_of(answer: Answer, date: str) -> bytes:
 
 class TokenBucket:
     """
-    A rate limiter that allows a number of calls per second, and as many in a burst.
+    A rate limiter that allows a number of calls per second, and the same number in a burst.
 
     Args:
-        clock: The time in seconds, from any start.
+        clock: Returns the time in seconds since an arbitrary start.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:

@@ -1,4 +1,4 @@
-"""The service over HTTP: its pages, the faults that it simulates, and the count of its calls."""
+"""Serve the service over HTTP, simulate faults, and count calls."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from ._service import Service
 from ._wire import Answer, HttpRequest, Received, Refusal, received
 
 
-# For how many seconds a client may keep a connection that was broken off.
+# How many seconds to wait for a client to close a connection that was broken off.
 _PATIENCE = 1.0
 _EXPOSED_HEADERS = ("x-amzn-RequestId", "x-amzn-ErrorType", "x-amzn-ErrorMessage", "Date")
 
@@ -38,11 +38,11 @@ class Call:
     A call that the emulator has executed or rejected.
 
     Attributes:
-        operation: Its name, as the client sent it.
+        operation: The name of the operation, as the client sent it.
 
         identity_id: The identity in the response, if there is one.
 
-        error_code: None if it succeeded.
+        error_code: The error code in the response; None if the call succeeded.
     """
 
     operation: str
@@ -52,7 +52,7 @@ class Call:
 
 class Front:
     """
-    What stands between HTTP and the service.
+    The HTTP front end of the service.
 
     Args:
         on_call: Called with every call.
@@ -60,15 +60,15 @@ class Front:
         server: Returns the running server.
 
     Attributes:
-        service: What executes calls. A call that arrives before it is replaced has no effect.
+        service: Executes the calls. If it is replaced while a call waits, the call has no effect.
 
         latency: How long to wait before each response, in seconds.
 
-        calls_per_second: The limit for a token, or limits by operations.
+        calls_per_second: The limit on calls for a token, or a mapping of operations to limits.
 
         calls: The number of calls by operation.
 
-        faults: The faults of the next calls.
+        faults: The faults to simulate in the next calls.
     """
 
     service: Service
@@ -110,7 +110,7 @@ class Front:
         )
 
     def limit_of(self, operation: str) -> float | None:
-        """Return how often per second an operation may be called."""
+        """Return how many calls per second an operation allows; None means no limit."""
         limits = self.calls_per_second
         if isinstance(limits, Mapping):
             return limits.get(operation)
@@ -135,7 +135,7 @@ class Front:
         try:
             body = await request.body()
         except ClientDisconnect:
-            return Response()  # the client is gone
+            return Response()  # nobody receives it, because the client has disconnected
         http = HttpRequest(request.method, request.url.query, request.headers, body)
         asked = received(http)
         if request.method != "POST" and not asked.operation:
@@ -143,23 +143,23 @@ class Front:
         if self.latency:
             await self._server().wait(self.latency)
         if service is not self.service:
-            return Response(status_code=503)  # the request came before the service
+            return Response(status_code=503)  # the service was replaced in the meantime
         fault = self.faults.take(asked.operation)
         answer = self._answer(http, asked, fault)
         if fault is not None and fault.kind != "refuse":
             await self._break_off(request, fault, answer)
-        return http_response(answer)  # discarded if the connection is gone
+        return http_response(answer)  # discarded if the connection was broken off
 
     async def _break_off(self, request: Request, fault: Fault, answer: Answer) -> None:
         transport = self._server().transport_of(request)
         if transport is None:
-            return  # the client has closed it
+            return  # the client has closed the connection
         if fault.kind == "cut":
             transport.write(half_of(answer, self._date()))
             transport.close()
         else:
             transport.abort()
-        # Until the connection is gone; with TLS, the client has a say in that.
+        # Wait until the connection is closed. With TLS, close() waits for the client.
         with suppress(TimeoutError):
             await asyncio.wait_for(request.receive(), _PATIENCE)
         transport.abort()
@@ -182,7 +182,7 @@ class Front:
 
 
 class _Dated:
-    """Puts a ``Date`` into each response: the time of the emulator, by which tokens expire."""
+    """Adds a ``Date`` header to each response, from the clock by which tokens expire."""
 
     def __init__(self, app: ASGIApp, date: Callable[[], str]) -> None:
         self._app = app

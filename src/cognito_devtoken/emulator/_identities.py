@@ -1,12 +1,12 @@
 """
 Find the identity that a set of logins belongs to.
 
-Law of this module: it only decides. No clock, no keys, no I/O; it returns the changes and
-does not make them.
+Law of this module: it only decides. It has no clock, no keys and no I/O, and returns changes
+instead of making them.
 
-The rules are those of the Amazon Cognito developer guide ("Developer-authenticated
-identities", "Switching unauthenticated users to authenticated users") and of public
-traces of the service. Where neither says what happens, ``Behavior`` does.
+The rules come from the Amazon Cognito developer guide ("Developer-authenticated
+identities", "Switching unauthenticated users to authenticated users") and from public
+traces of the service. Where neither says what happens, ``Behavior`` decides.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ def resolve(
     Find, create, link, upgrade or merge identities.
 
     Args:
-        directory: What is stored.
+        directory: The stored data.
 
-        pool: Where to look.
+        pool: The pool in which to look.
 
         identity_id: The identity that the caller names, if any.
 
@@ -79,7 +79,7 @@ def resolve(
 def merged(
     identity: Identity, others: Iterable[Identity], logins: Iterable[Login] = ()
 ) -> tuple[Identity, ...]:
-    """Return an identity that has all the logins, and the others without any, and disabled."""
+    """Merge identities into the first one; return it, and then the others, which are disabled."""
     others = list(others)
     linked = identity.logins.union(logins, *(other.logins for other in others))
     return (
@@ -89,7 +89,7 @@ def merged(
 
 
 def has_two_logins_of_a_public_provider(identity: Identity, pool: StoredPool) -> bool:
-    # Only the developer provider can have several logins of one identity.
+    # An identity can have several logins of the developer provider, but not of a public provider.
     of_provider = Counter(login.provider for login in identity.logins)
     return any(n > 1 for name, n in of_provider.items() if name != pool.developer_provider)
 
@@ -116,7 +116,7 @@ def _check_named(
 
 
 def check_pool(identity: Identity, pool: StoredPool, behavior: Behavior) -> None:
-    """Require an identity of this pool."""
+    """Refuse an identity of another pool."""
     if identity.pool_id != pool.identity_pool_id:
         raise Refusal(
             behavior.identity_of_another_pool_code,
@@ -125,7 +125,7 @@ def check_pool(identity: Identity, pool: StoredPool, behavior: Behavior) -> None
 
 
 def check_match(identity: Identity, logins: Iterable[Login]) -> None:
-    """Require a login that is linked to the identity, to add another or to use it."""
+    """Refuse the logins if none of them is linked to the identity."""
     if identity.logins.isdisjoint(logins):
         raise mismatch()
 
@@ -163,10 +163,10 @@ def anonymous(directory: Directory, pool: StoredPool) -> Identity:
 
 def _unused(directory: Directory, pool: StoredPool, *name: str | int) -> str:
     """
-    Return a new id for a user.
+    Return a new id for an identity.
 
-    A user has the same id in every run, so that a test can rely on it. Only if that was given out
-    before, and the user lost it, there is another.
+    The first identity of a user has the same id in every run, so that tests can rely on it. Only a
+    user who has lost that identity gets another id.
     """
     again = 0
     while (identity_id := _named_after(pool, [*name, *([again] if again else [])])) in (

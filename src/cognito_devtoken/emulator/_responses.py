@@ -1,4 +1,4 @@
-"""HTTP responses that are not those of an operation."""
+"""The HTTP responses that do not come from an operation."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ async def no_such_page(request: Request, error: Exception) -> Response:
 
 
 async def internal_error(request: Request, error: Exception) -> Response:
-    """Respond to an error in the emulator, which the server logs."""
+    """Respond to a bug in the emulator. The server logs the exception."""
     return _refuse(request, Refusal("InternalErrorException", "Internal error", 500))
 
 
 def http_response(answer: Answer) -> Response:
-    """Return an answer as an HTTP response."""
+    """Convert an answer to an HTTP response."""
     return Response(answer.body, answer.status, answer.headers)
 
 
 def metrics(calls: Mapping[str, int]) -> Response:
-    """Return the numbers of calls, as Prometheus reads them."""
+    """Return the numbers of calls in the text format of Prometheus."""
     name = "cognito_emulator_calls_total"
     lines = [f"# HELP {name} Calls by operation.", f"# TYPE {name} counter"]
     lines += [
@@ -43,7 +43,7 @@ def metrics(calls: Mapping[str, int]) -> Response:
 
 
 def _label(text: str) -> str:
-    """Escape a label: a client can send anything as the name of an operation."""
+    """Escape a label, because a client can send any text as the name of an operation."""
     return text.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
 
 

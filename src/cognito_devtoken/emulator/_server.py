@@ -19,20 +19,20 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from .._runtime.clock import monotonic
 
 
-# For how many seconds to wait for the server's thread, which answers at once unless a hook of the
-# emulator blocks it.
+# How many seconds to wait for the server's thread, which responds at once unless the emulator's
+# on_call hook blocks it.
 _PATIENCE = 30.0
 
 
 class _Loop(asyncio.SelectorEventLoop):
-    """Runs on while a test freezes time: otherwise the server would never stop."""
+    """Uses a clock that tests cannot freeze. With a frozen clock, the server would never stop."""
 
     def time(self) -> float:
         return monotonic()
 
 
 class _Protocol(H11Protocol):
-    """Writes no access log, which would end up in the log of the surrounding application."""
+    """Writes no access log, because it would end up in the log of the application under test."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -40,7 +40,7 @@ class _Protocol(H11Protocol):
 
 
 class _Uvicorn(uvicorn.Server):
-    """Signals when it has started: stopped earlier, it would leave resources open."""
+    """Signals when it has started. If it were stopped earlier, it would leave resources open."""
 
     def __init__(self, config: uvicorn.Config, started: threading.Event) -> None:
         super().__init__(config)
@@ -55,19 +55,19 @@ class Server:
     """
     Serves an application from its creation until :meth:`stop`.
 
-    The socket is bound before the thread starts: the caller gets the error if the address is
+    The socket is bound before the thread starts. So the caller gets the error if the address is
     in use, and never has to wait for the port.
 
     Args:
-        app: What to serve.
+        app: The application to serve.
 
         host: The address to bind.
 
         port: The port to bind; 0 picks a free one.
 
-        tls: The context of a server with TLS; None means none.
+        tls: The context for HTTPS; None serves HTTP.
 
-        patience: For how many seconds to wait for the server's thread.
+        patience: How many seconds to wait for the server's thread.
     """
 
     def __init__(
@@ -100,7 +100,7 @@ class Server:
             timeout_graceful_shutdown=2,
         )
         config.load()
-        config.ssl = tls  # not by its paths, which would be read later
+        config.ssl = tls  # set here, because uvicorn would read the certificate files later
         self._ready = threading.Event()
         self._server = _Uvicorn(config, self._ready)
         self._thread = threading.Thread(
@@ -114,12 +114,12 @@ class Server:
 
     def _run(self) -> None:
         try:
-            # Not uvicorn's run(), which chooses the event loop.
+            # uvicorn's run() would use an event loop of its own choice.
             with asyncio.Runner(loop_factory=_Loop) as runner:
                 runner.run(self._server.serve(sockets=[self._socket]))
         finally:
             self._socket.close()
-            self._ready.set()  # if it could not start
+            self._ready.set()  # in case the server could not start
 
     @asynccontextmanager
     async def _lifespan(self, app: Starlette) -> AsyncGenerator[None]:
@@ -128,7 +128,7 @@ class Server:
         yield
 
     def stop(self) -> None:
-        # In the server's thread, after its last check of whether to start at all.
+        # Stop in the server's thread, which by then has finished starting.
         self._loop.call_soon_threadsafe(self._ask_to_stop)
         self._thread.join(self._patience)
         if self._thread.is_alive():
@@ -139,7 +139,7 @@ class Server:
                 stacklevel=3,
             )
         else:
-            self._socket.close()  # here too: a forked child has a copy
+            self._socket.close()  # the thread did that, but a forked child has its own copy
 
     def _ask_to_stop(self) -> None:
         self._interrupted.set()
@@ -165,12 +165,12 @@ class Server:
             ) from None
 
     async def wait(self, seconds: float) -> None:
-        """Wait, but no longer than until an interruption or a stop."""
+        """Wait for some seconds, or until an interruption or a stop."""
         with suppress(TimeoutError):
             await asyncio.wait_for(self._interrupted.wait(), seconds)
 
     def transport_of(self, request: Request) -> asyncio.Transport | None:
-        """Return the connection of a request if it is still open, to break it off."""
+        """Return the connection of a request; None if it is closed."""
         connections = self._server.server_state.connections
         return next(
             (

@@ -1,4 +1,4 @@
-"""The service behind its protocols: who may call an operation, how often, and what it does."""
+"""The service behind the protocols: checks callers and rate limits, and executes operations."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from ._wire import STS, AuthenticationRefusal, HttpRequest, Received, Refusal
 
 class Service:
     """
-    Amazon Cognito identity pools, and the operations of STS that belong to them.
+    Amazon Cognito identity pools, and the operations of STS that accept their tokens.
 
     Args:
-        world: What the operations work with.
+        world: The state that the operations share.
 
         credentials: Secret access keys by access key ids; None accepts any signature, or none.
     """
@@ -35,12 +35,12 @@ class Service:
         self._lock = threading.Lock()
 
     def forget(self) -> None:
-        """Remove what was stored since the start."""
+        """Discard everything that was stored since the start."""
         with self._lock:
             self.world.reset()
 
     def leave_undeleted(self, code: str, times: int) -> None:
-        """Have the next identities left out of a deletion."""
+        """Make ``DeleteIdentities`` keep the next identities."""
         with self._lock:
             self.world.undeletable += [code] * times
 
@@ -51,11 +51,11 @@ class Service:
         Execute an operation.
 
         Args:
-            request: The request.
+            request: The HTTP request.
 
-            received: The request in its protocol.
+            received: The request as its protocol reads it.
 
-            limit_of: Returns how often per second an operation may be called.
+            limit_of: Returns how many calls per second an operation allows; None means no limit.
 
         Raises:
             Refusal: If the service would reject the call.
@@ -88,7 +88,7 @@ class Service:
             )
 
     def _secret_of(self, access_key_id: str) -> str | None:
-        """Return the secret of a key that is known, or was given out."""
+        """Return the secret of an access key that was given or issued; None if it is unknown."""
         session = self.world.sessions.get(access_key_id)
         return session.secret_key if session else self._credentials.get(access_key_id)
 

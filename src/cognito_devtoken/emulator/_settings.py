@@ -26,13 +26,13 @@ def _check_role(arn: str, name: str) -> None:
 
 
 def _frozenset(names: Iterable[str]) -> frozenset[str]:
-    if isinstance(names, str):  # its letters would become names
+    if isinstance(names, str):  # each letter would become a name
         raise ValueError("public_providers must be a collection, not one string.")  # noqa: TRY004
     return frozenset(names)
 
 
 class NamedPool:
-    """What follows from the id of an identity pool and its account."""
+    """An identity pool's id and account, and the region and ARN that follow from them."""
 
     __slots__ = ()
 
@@ -41,7 +41,7 @@ class NamedPool:
 
     @property
     def region(self) -> str:
-        """The AWS region, with which the id begins."""
+        """The AWS region, which is the first part of the id."""
         return self.identity_pool_id.partition(":")[0]
 
     @property
@@ -63,19 +63,20 @@ class Pool(NamedPool):
             in ``Logins``: 1 to 128 letters, digits and ``._-``.
 
         public_providers: The names of the public providers that the pool accepts, such
-            as ``accounts.google.com``. A login under one is either a JWT of that issuer,
-            checked except for its signature, or any other text, which is taken as the
-            user's name there.
+            as ``accounts.google.com``. A login under such a name is either a JWT of that issuer,
+            whose claims are checked but not its signature, or any other text, which is taken as
+            the user's id at that provider.
 
         allow_unauthenticated: Whether ``GetId`` creates identities without a login.
 
         account_id: The AWS account in the pool's ARN.
 
         authenticated_role: The ARN of the role whose credentials an identity with a login gets.
-            By default, a role of the account. If it is None, ``GetCredentialsForIdentity`` fails
-            with an ``InvalidIdentityPoolConfigurationException``.
+            The default is a role of the account. If you pass None, ``GetCredentialsForIdentity``
+            fails with an ``InvalidIdentityPoolConfigurationException``.
 
-        unauthenticated_role: The same for an identity without a login.
+        unauthenticated_role: The ARN of the role whose credentials an identity without a login
+            gets. The default and None work as for *authenticated_role*.
 
         allow_classic_flow: Whether ``GetOpenIdToken`` issues tokens.
 
@@ -122,19 +123,19 @@ def _default_role(pool: Pool, name: str) -> str:
 @attrs.frozen
 class Role:
     """
-    An IAM role, for tests of what its settings refuse.
+    An IAM role with limits, for tests of requests that the role refuses.
 
-    A role that an emulator does not know has no limits: it trusts every token, and a session of
-    it may last as long as STS allows.
+    A role that the emulator does not know has no limits: it trusts every token, and its sessions
+    may last as long as STS allows.
 
     Attributes:
-        arn: Its Amazon Resource Name.
+        arn: The role's Amazon Resource Name.
 
         max_session_duration: How many seconds a session from ``AssumeRoleWithWebIdentity`` may
             last: 3600 to 43,200.
 
-        allows_tag_session: Whether its trust policy allows ``sts:TagSession``. If not, it refuses
-            tokens with principal tags.
+        allows_tag_session: Whether the role's trust policy allows ``sts:TagSession``. If not, the
+            role refuses tokens with principal tags.
 
     Raises:
         ValueError: If an attribute does not have that form.
@@ -172,54 +173,55 @@ class Behavior:
         identity_of_another_pool_code: The error code when the ``IdentityId`` exists in
             another pool.
 
-        public_login_of_another_identity: What happens when a public login is linked to
-            another identity already. AWS documents both: ``"conflict"`` is a
-            ``ResourceConflictException``; ``"merge"`` disables the other identity and
-            moves its logins to the named identity, or else to that of the first login.
+        public_login_of_another_identity: What happens when a public login is already linked to
+            another identity. AWS documents two outcomes: ``"conflict"`` is a
+            ``ResourceConflictException``; ``"merge"`` disables the other identity and moves its
+            logins to the named identity, or else to the identity of the first login.
 
         already_registered_message: The text of a ``DeveloperUserAlreadyRegisteredException``.
 
         conflict_message: The text of a ``ResourceConflictException``.
 
-        throttled_status: The HTTP status of a ``TooManyRequestsException``: 400, as the
-            sibling service for user pools sends it, or 429, as in the API model. With
-            400, botocore's ``legacy`` retry mode does not retry it.
+        throttled_status: The HTTP status of a ``TooManyRequestsException``: 400, which the
+            service for user pools sends, or 429, which the API model lists. With 400,
+            botocore's ``legacy`` retry mode does not retry the call.
 
-        amr: What the ``amr`` claim contains when public logins accompany the developer's:
-            only the ``"developer"`` entries, or those of ``"all"`` providers.
+        amr: What the ``amr`` claim contains when a call has public logins and a developer login:
+            only the entries of the developer provider (``"developer"``), or the entries of all
+            providers (``"all"``).
 
-        issuer: The ``iss`` of the tokens. None means the service's own in the pool's region,
-            which is known in the commercial partition only; ``"self"`` means the emulator's
+        issuer: The ``iss`` of the tokens. None means the service's issuer for the pool's region,
+            which is known only for the commercial partition; ``"self"`` means the emulator's
             address, for a verifier that requires OpenID Connect discovery at the issuer.
 
-        login_provider: The name in ``Logins`` under which ``GetCredentialsForIdentity`` takes
-            the tokens. None means the one that ``OpenIdToken.to_logins()`` uses; the name in
+        login_provider: The name in ``Logins`` under which ``GetCredentialsForIdentity`` accepts
+            the tokens. None means the name that ``OpenIdToken.to_logins()`` uses. The name in
             GovCloud is not known.
 
         legacy_keys: Whether the served keys have the modulus in padded standard base64
-            with a leading zero byte, as the service's had in 2020, instead of the
+            with a leading zero byte, as the service's keys had in 2020, instead of the
             base64url of RFC 7518.
 
-        custom_role: Which ``CustomRoleArn`` a caller may choose: ``"any"`` role, or only one
-            ``"of_pool"``; any other is a ``NotAuthorizedException``.
+        custom_role: Which ``CustomRoleArn`` a caller may choose: ``"any"`` role, or only a role
+            ``"of_pool"``; any other role is a ``NotAuthorizedException``.
 
         forwards_tags: Whether ``GetCredentialsForIdentity`` passes the principal tags of a token
             on to the role. If so, a role without ``sts:TagSession`` refuses the token.
 
-        own_login_in_classic_flow: Whether ``GetOpenIdToken`` takes a token of the pool as a login:
-            ``"refuse"`` or ``"accept"``.
+        own_login_in_classic_flow: Whether ``GetOpenIdToken`` accepts a token of the pool as a
+            login: ``"refuse"`` or ``"accept"``.
 
-        trailing_line_end: What STS does with a token that ends in a line end, as a file
-            often does: ``"accept"`` or ``"refuse"``.
+        trailing_line_end: What STS does with a token that is followed by a line break, which is
+            common if it is read from a file: ``"accept"`` or ``"refuse"``.
 
-        unlink_mismatch_code: The error code when ``UnlinkDeveloperIdentity`` names a user that
+        unlink_mismatch_code: The error code when ``UnlinkDeveloperIdentity`` names a user who
             is not linked to the identity.
 
         merge_refused_code: The error code when two identities cannot be merged, because
-            they have more than 20 logins, or two of one public provider.
+            together they have more than 20 logins, or two logins of one public provider.
 
         deleting_unknown_identity: What ``DeleteIdentities`` does with an id that does not exist:
-            ``"ignore"``, or list it as unprocessed with the code ``"AccessDenied"`` or
+            ``"ignore"`` it, or list it as unprocessed with the code ``"AccessDenied"`` or
             ``"InternalServerError"``.
     """
 

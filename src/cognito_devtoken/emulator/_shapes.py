@@ -1,9 +1,9 @@
 """
-The kinds of constraints on an operation's input, and the service's messages for violations.
+The constraints on an operation's input, and the service's messages for violations.
 
 A violation is a ``ValidationException`` (a ``ValidationError`` in STS), which the API model does
-not list. Its texts for an identity pool id are known from public traces; the others follow the
-same form.
+not list. The messages about an identity pool id are known from public traces. The other messages
+follow the same form.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Shape(Protocol):
 
 
 def _length(length: int, minimum: int | None, maximum: int | None) -> Iterator[str]:
-    """Yield how a length breaks its limits."""
+    """Yield the limits that a length violates, in the service's words."""
     if maximum is not None and length > maximum:
         yield f"Member must have length less than or equal to {maximum}"
     if minimum is not None and length < minimum:
@@ -40,10 +40,10 @@ def _length(length: int, minimum: int | None, maximum: int | None) -> Iterator[s
 @attrs.frozen
 class Text:
     """
-    A text.
+    A string.
 
     Attributes:
-        shown: Whether a message quotes it.
+        shown: Whether messages may quote the value.
     """
 
     maximum: int | None = None
@@ -77,7 +77,7 @@ class Map:
         if not isinstance(value, dict):
             raise _wrong_type(value, "Map")
         entries = cast("dict[str, object]", value)
-        # How the service quotes a map is not known, and logins must not be quoted.
+        # It is not known how the service quotes a map, and logins must not be quoted.
         prefix = f"Value '***' at '{path}' failed to satisfy constraint: "
         for constraint in _length(len(entries), None, self.maximum):
             yield f"{prefix}{constraint}"
@@ -103,7 +103,7 @@ class Listing:
         if not isinstance(value, list):
             raise _wrong_type(value, "List")
         items = cast("list[object]", value)
-        # How the service quotes a list is not known.
+        # It is not known how the service quotes a list.
         prefix = f"Value '***' at '{path}' failed to satisfy constraint: "
         for constraint in _length(len(items), self.minimum, self.maximum):
             yield f"{prefix}{constraint}"
@@ -138,7 +138,7 @@ class Number:
     A whole number.
 
     Attributes:
-        kind: What the model calls it.
+        kind: The type's name in the API model.
     """
 
     maximum: int
@@ -181,7 +181,8 @@ def validate(
         code: The error code.
 
     Raises:
-        Refusal: With all violations, or ``SerializationException`` for a value of the wrong type.
+        Refusal: If a value has the wrong type (``SerializationException``) or violates constraints.
+            The message lists all violations.
     """
     found = list(_broken_members(shapes, members, ""))
     if found:

@@ -1,9 +1,9 @@
 """
 Verify the signature of a request against the known credentials.
 
-AWS Signature Version 4, implemented from its specification
-(https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html) and not with
-botocore's signer, which would always agree with itself.
+This module implements AWS Signature Version 4 from its specification
+(https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html). It does not use
+botocore's signer, because a client that signs with the same code would always be right.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ _LONGEST = 2000
 @attrs.frozen
 class Caller:
     """
-    Who calls, by the request's own account; whether it is true is another matter.
+    The caller that a request claims to come from. The claim is not verified here.
 
     Attributes:
-        access_key_id: Of the credentials that signed the request, if it is signed.
+        access_key_id: The id of the access key that signed the request; None if it is not signed.
 
-        region: The AWS region for which it is signed.
+        region: The AWS region for which the request is signed.
     """
 
     access_key_id: str | None = None
@@ -48,7 +48,7 @@ class Caller:
 
     @classmethod
     def of(cls, request: HttpRequest) -> Self:
-        """Return who has signed a request, in a header or in its address."""
+        """Read the caller from the signature in a request's header or URL."""
         presigned = parse_qs(request.query, max_num_fields=None).get(_PRESIGNED, [""])[0]
         text = f"Credential={presigned}" if presigned else request.headers.get("authorization", "")
         found = _CREDENTIAL.search(text[:_LONGEST])
@@ -64,9 +64,9 @@ def check_signature(
     Args:
         request: The request.
 
-        service: The service that it must be signed for.
+        service: The service that the request must be signed for.
 
-        secret_of: Returns the secret access key of an access key id, or None.
+        secret_of: Returns the secret access key for an access key id; None if it is unknown.
 
         now: The time, in seconds since the epoch.
 
@@ -113,7 +113,8 @@ def check_signature(
             "Check your AWS Secret Access Key and signing method. Consult the service "
             "documentation for details.",
         )
-    # Compare as text: 20261399T996399Z cannot be parsed, but sorts after any time of its year.
+    # The times are compared as text: a time such as 20261399T996399Z cannot be parsed, but sorts
+    # after every time of its year.
     window = (now - _MAX_SKEW_SECONDS, now + _MAX_SKEW_SECONDS)
     earliest, latest = (f"{datetime.fromtimestamp(t, UTC):%Y%m%dT%H%M%SZ}" for t in window)
     if not earliest <= timestamp <= latest:

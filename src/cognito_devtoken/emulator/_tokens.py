@@ -1,4 +1,4 @@
-"""The OpenID tokens: their claims, and how they are signed and verified."""
+"""Make, sign and verify OpenID tokens."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ class ExpiredTokenError(Exception):
     The token has expired.
 
     Args:
-        now: When it was verified, in seconds since the epoch.
+        now: When the token was verified, in seconds since the epoch.
 
-        expired: When it expired, in seconds since the epoch.
+        expired: When the token expired, in seconds since the epoch.
     """
 
     def __init__(self, now: int, expired: int) -> None:
@@ -60,21 +60,21 @@ def claims_of(
     if tags:
         claims[TAGS_CLAIM] = {"principal_tags": {name: [value] for name, value in tags.items()}}
     claims["iss"] = issuer
-    if amr[0] == AUTHENTICATED:  # a guest's token lacks it
+    if amr[0] == AUTHENTICATED:  # a guest's token does not have this claim
         claims[f"{cognito_names(pool.region).issuer}/identity-pool-arn"] = pool.arn
     return claims | {"exp": now + duration, "iat": now}
 
 
 def amr_of(pool: StoredPool, logins: Sequence[Login], behavior: Behavior) -> list[str]:
     """
-    Return how the user has proved who they are.
+    Return the ``amr`` claim, which lists how the user was authenticated.
 
     Args:
         pool: The pool.
 
         logins: The verified logins; none for a guest.
 
-        behavior: Whether public logins beside a developer's are named.
+        behavior: Decides whether public logins are listed if there is also a developer login.
     """
     if not logins:
         return [UNAUTHENTICATED]
@@ -90,9 +90,9 @@ def amr_of(pool: StoredPool, logins: Sequence[Login], behavior: Behavior) -> lis
 
 class Signer:
     """
-    Signs tokens, and verifies the ones it has signed.
+    Signs tokens, and verifies the tokens that it has signed.
 
-    Like the service, it has one key per region, and serves them all in one document.
+    Like the service, it has one key per region, and serves the keys of all regions in one document.
 
     Args:
         keys: The existing keys by region. Missing keys are generated and added.
@@ -109,7 +109,7 @@ class Signer:
             self.add_region(region)
 
     def add_region(self, region: str) -> None:
-        """Have a key for a region."""
+        """Generate a key for a region, unless there is one."""
         if region not in self._known:
             self._known[region] = RSAKey.generate_key(
                 2048, {"kid": f"{region}-1", "alg": ALGORITHM, "use": "sig"}
@@ -128,7 +128,7 @@ class Signer:
         Verify a token, and return its claims.
 
         Raises:
-            BadTokenError: If the token was not signed here.
+            BadTokenError: If the token was not signed by this signer.
 
             ExpiredTokenError: If the token has expired.
         """

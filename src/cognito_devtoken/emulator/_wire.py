@@ -1,4 +1,4 @@
-"""The service's wire formats: a request is read, and answered, in one of two protocols."""
+"""The service's two wire protocols: read requests, and write responses in the same protocol."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ COGNITO, STS = "cognito-identity", "sts"
 STS_NAMESPACE = "https://sts.amazonaws.com/doc/2011-06-15/"
 
 
-# Authentication errors, which AWS raises in front of the service, have a member "Message".
+# Authentication errors come from AWS before the service is reached. Their text is in "Message".
 _AUTHENTICATION_ERRORS = frozenset(
     {
         "AccessDeniedException",
@@ -35,7 +35,7 @@ _AUTHENTICATION_ERRORS = frozenset(
         "UnrecognizedClientException",
     }
 )
-# What the query protocol calls them, and its status.
+# The codes and statuses of these errors in the query protocol.
 _IN_QUERY = {
     "ExpiredTokenException": ("ExpiredToken", 403),
     "IncompleteSignatureException": ("IncompleteSignature", 400),
@@ -54,7 +54,7 @@ class Refusal(Exception):
 
         message: The text for the caller.
 
-        status: The HTTP status: 400 for nearly everything, despite the API model.
+        status: The HTTP status, which is nearly always 400, whatever the API model says.
     """
 
     def __init__(self, code: str, message: str, status: int = 400) -> None:
@@ -65,7 +65,7 @@ class Refusal(Exception):
 
 
 class AuthenticationRefusal(Refusal):
-    """An error response in front of the service, to a caller whose AWS credentials are bad."""
+    """An error response to a caller whose AWS credentials are invalid."""
 
 
 @attrs.frozen
@@ -83,13 +83,13 @@ class HttpRequest:
     An HTTP request.
 
     Attributes:
-        method: Such as ``POST``.
+        method: The HTTP method, such as ``POST``.
 
-        query: The part of the address after the question mark.
+        query: The part of the URL after the question mark.
 
-        headers: By lower-case names.
+        headers: The headers, by lower-case names.
 
-        body: All of it.
+        body: The whole body.
     """
 
     method: str
@@ -99,13 +99,13 @@ class HttpRequest:
 
 
 class Received(Protocol):
-    """A request in one of the protocols."""
+    """A request as one of the protocols reads it."""
 
     service: ClassVar[str]
 
     @property
     def operation(self) -> str:
-        """The name of the operation, as the caller sent it; "" if there is none."""
+        """The name of the operation, as the caller sent it; empty if the request names none."""
         ...
 
     def members(self) -> dict[str, Any]:
@@ -117,16 +117,16 @@ class Received(Protocol):
         ...
 
     def answer(self, result: Mapping[str, Any], request_id: str) -> Answer:
-        """Return the response to a call that succeeded."""
+        """Return the response to a successful call."""
         ...
 
     def refuse(self, refusal: Refusal, request_id: str) -> Answer:
-        """Return the response to a call that failed."""
+        """Return the response to a failed call."""
         ...
 
 
 def received(request: HttpRequest) -> Received:
-    """Return a request in its protocol."""
+    """Find out a request's protocol, and read the request."""
     is_form = "x-www-form-urlencoded" in request.headers.get("content-type", "")
     in_address = _fields(request.query)
     if is_form or "Action" in in_address:
@@ -194,10 +194,10 @@ class AwsJson:
 @attrs.frozen
 class Query:
     """
-    The protocol of STS: fields in the body or the address, and XML or JSON in return.
+    The protocol of STS. Requests have fields in the body or the URL; responses are XML or JSON.
 
     Attributes:
-        fields: The fields, by their names.
+        fields: The fields, by name.
 
         as_json: Whether the caller accepts JSON.
     """
@@ -242,7 +242,7 @@ class Query:
     ) -> Answer:
         headers = {"x-amzn-RequestId": request_id}
         if self.as_json:
-            # Only the response to a call that succeeded has its name around it.
+            # In JSON, only a successful response is nested under its name.
             body = _json({name: members} if status == 200 else members)
             return Answer(status, headers | {"content-type": "application/json"}, body)
         root = ET.Element(name, xmlns=STS_NAMESPACE)
@@ -266,5 +266,5 @@ def _fill(element: ET.Element, members: Mapping[str, Any]) -> None:
 
 
 def _header(text: str) -> str:
-    """Reduce a text to what a header can hold and a client reads."""
+    """Reduce a text to the characters and the length that headers and clients support."""
     return _NOT_FOR_HEADERS.sub("?", " ".join(text.split()))[:1000]

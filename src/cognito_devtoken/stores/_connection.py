@@ -1,4 +1,4 @@
-"""Redis connections whose operations end in time, whatever the server does."""
+"""Redis connections whose operations end by a deadline, whatever the server does."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class _Socket:
 
 
 class _Bounded:
-    """Makes the operations on a connection end in time."""
+    """Makes the operations on a connection end by their deadline."""
 
     def _connect(self) -> Any:  # only the part of a socket that the redis library uses
         inherited: Any = super()

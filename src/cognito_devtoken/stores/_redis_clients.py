@@ -1,5 +1,5 @@
 """
-The clients of a RedisStore: made from a URL, or passed by the user.
+Make the client of a RedisStore from a URL, or check the client that the user passes.
 
 A client that the user passes must have short time-outs and must not retry, because callers wait for
 it.
@@ -21,7 +21,7 @@ from ._connection import CONNECTIONS
 from ._redis_url import fault_of, fault_of_values
 
 
-# How long an operation may take, in seconds: a hundred times as long as it takes within a network.
+# How long an operation may take, in seconds. Within a network, it takes a hundredth of that.
 LIMIT = 0.1
 # The longest limit that users may set, in seconds: callers would notice longer waits.
 LONGEST = 1.0
@@ -47,7 +47,7 @@ def client_of(url: Secret) -> Any:
         try:
             client = _from_url(url.reveal())
             fault = fault_of_values(url.reveal(), client)
-        except (TypeError, ValueError, redis.RedisError):  # hidden: it may quote the password
+        except (TypeError, ValueError, redis.RedisError):  # not shown: it may quote the password
             fault = (
                 "has an option that cannot be read",
                 "Give each option in the URL a value of the type that it needs.",
@@ -60,8 +60,8 @@ def client_of(url: Secret) -> Any:
 
 
 def _from_url(url: str) -> Any:
-    # An operation ends by its deadline, which the connection knows. These limits are for a thread
-    # that still tries to connect after the deadline: a TLS handshake may never end by itself.
+    # The connection ends each operation by its deadline. These time-outs are for a thread that
+    # still tries to connect after the deadline, because a TLS handshake may never end by itself.
     bounds = {**TIME_LIMITS, "socket_timeout": LONGEST, "socket_connect_timeout": LONGEST}
     kind = CONNECTIONS[url.partition("://")[0]]
     client: Any = redis.Redis

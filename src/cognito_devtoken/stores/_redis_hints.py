@@ -1,7 +1,7 @@
 """
-What to do about an error of a Redis server, by the class of the error.
+Add hints to errors of a Redis server, by the class of the error.
 
-Law of this module: a hint is a fixed text, because the message of an error may quote what was sent.
+Law of this module: a hint is a fixed text, because the message of an error may quote the command.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _AUTHENTICATION = (
     "redis://:PASSWORD@HOST for the default user, with special characters percent-encoded "
     "(@ is %40, / is %2F, # is %23, % is %25)."
 )
-# By name, because some versions of the redis library lack some of the classes.
+# The classes are named, because some versions of the redis library lack some of them.
 _HINTS: Mapping[str, str] = {
     "AuthenticationError": _AUTHENTICATION,
     "AuthenticationWrongNumberOfArgsError": _AUTHENTICATION,

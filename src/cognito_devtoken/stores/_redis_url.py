@@ -1,5 +1,5 @@
 """
-Which Redis URLs the store accepts, and what to do about the others.
+Check the URL of a Redis store, and say how to correct an invalid URL.
 
 This module also refuses URLs that the redis library would misunderstand, and URLs that the redis
 library would refuse only when they are used.

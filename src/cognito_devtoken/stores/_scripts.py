@@ -39,9 +39,9 @@ WRITE = Script.of(
     f"redis.call('SET', KEYS[1], ARGV[2]) redis.call('PEXPIREAT', KEYS[1], ARGV[3]) {_FREE}"
 )
 # The log is a list of messages, and a hash with the log's id and the position of the last message.
-# If one of them was deleted, damaged or evicted, the other is useless, and the log starts anew. A
-# message longer than any of ours is returned as an empty text, so that hosts can read the messages
-# after it.
+# If one of them was deleted, damaged or evicted, the other is useless, so a new log is started. A
+# message that is longer than any of ours is returned as an empty text, so that hosts can read the
+# messages after it.
 _LOG = """
 local head, list = KEYS[1], KEYS[2]
 for name, kind in pairs({[head] = 'hash', [list] = 'list'}) do

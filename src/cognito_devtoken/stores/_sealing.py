@@ -1,9 +1,9 @@
 """
-How a token is sealed before it is stored, and under which name it is stored.
+Seal tokens before they are stored, and derive the names under which they are stored.
 
 Laws of this module: a store sees neither a secret nor an id. A value cannot be opened if any bit of
-it was changed, if it was sealed for another cache key, or if this host lacks the key that sealed
-it.
+the value was changed, if it was sealed for another cache key, or if this host lacks the key that
+sealed it.
 
 ::
 
@@ -56,7 +56,7 @@ class _Key(NeverPickled):
     """
     The keys that are derived from one of the user's keys, each for a single purpose.
 
-    Not a tuple, because crash reporters show the parts of a tuple.
+    This class is not a tuple, because crash reporters show the items of a tuple.
     """
 
     __slots__ = ("cipher", "id", "naming")
@@ -79,7 +79,7 @@ class StoreKeys(NeverPickled):
             is read once.
 
     Raises:
-        ConfigurationError: If the source has no key or a malformed one, if its file cannot be
+        ConfigurationError: If the source has no key or a malformed key, if its file cannot be
             read, or if the package cryptography is not installed. The message contains no key.
     """
 
@@ -148,9 +148,11 @@ class StoreKeys(NeverPickled):
 
 class PlainText:
     """
-    No sealing: anyone who can read the store can read every token, and anyone who can write to it
-    chooses which tokens are handed out. Use it only for tests, or for a store that no one else can
-    reach.
+    Stores tokens without sealing them.
+
+    Anyone who can read the store can read every token, and anyone who can write to the store
+    chooses which tokens callers get. Use this class only for tests, or for a store that nobody else
+    can reach.
     """
 
     ids: tuple[str, ...] = ("0" * 2 * _ID_BYTES,)
@@ -189,7 +191,7 @@ def _read(source: object) -> list[bytes]:
             source = source.read_text("utf-8-sig")  # some editors write a byte order mark
         except (OSError, UnicodeError) as error:
             failed = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        if failed:  # outside the handler, whose UnicodeError holds the keys
+        if failed:  # raised outside the except block, because a UnicodeError holds the keys
             raise ConfigurationError(
                 f"Cannot read the store's keys from {source}: {failed}.",
                 hint="Make the file with cognito-devtoken store-key --output-file PATH, as the "

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 __all__ = ["BOUNDED", "RedisStore"]
 
 _now = SYSTEM_CLOCK.monotonic
-# For how many seconds a reading of the server's clock is used.
+# How many seconds a reading of the server's clock is used.
 _CLOCK_AGE = 60.0
 # How many messages of the log are read at once.
 _PAGE = 500
@@ -56,23 +56,23 @@ need them, too: ``Sentinel(…, sentinel_kwargs=BOUNDED, **BOUNDED)``.
 
 
 class _Look(threading.local):
-    """The name that this thread read last, and the clock of the server that has this name."""
+    """The name that this thread read last, and a reading of the clock of that name's server."""
 
     name: str | None = None
     clock: _ServerClock
 
 
 class _ServerClock(NamedTuple):
-    """What the server's clock showed, and what our clock showed when the response arrived."""
+    """A reading of the server's clock, and of our clock when the response arrived."""
 
     shown: float
     read_at: float
 
     def at(self, instant: float) -> int:
         """
-        Return what the server's clock shows at an instant of our clock, in milliseconds.
+        Convert an instant of our clock to the server's clock, in milliseconds.
 
-        The result may be too low, by at most as long as the response took to arrive.
+        The result may be too early, but at most by the time that the response took to arrive.
         """
         return int((self.shown + instant - self.read_at) * 1000)
 
@@ -91,12 +91,12 @@ class RedisStore:
             token = session.get_token("user-42")
 
     Any number of sessions and threads may share one store. Nothing is sent before the first miss.
-    A forked child makes its own connections. An operation takes at most 100 ms, unless *timeout*
+    A forked child opens its own connections. An operation takes at most 100 ms, unless *timeout*
     says otherwise.
 
     Args:
-        url: ``redis://``, ``rediss://`` (TLS) or ``unix://``, with user, password and database as
-            ``redis.Redis.from_url()`` takes them.
+        url: A URL that begins with ``redis://``, ``rediss://`` (TLS) or ``unix://``. User, password
+            and database have the same form as for ``redis.Redis.from_url()``.
 
         client: Your own client instead of *url*: a ``redis.Redis``, which may come from a
             Sentinel, or a ``redis.RedisCluster``. The store does not close this client. The client
@@ -195,7 +195,7 @@ class RedisStore:
         """Store a value, and release the lock."""
         if self._look.name != name or _now() - self._look.clock.read_at > _CLOCK_AGE:
             self.read(name)
-        now = _now()  # before remaining(): the value may expire too early, but never too late
+        now = _now()  # read before remaining(), so that the value never expires too late
         expires = self._look.clock.at(now + remaining())
         released = self._run(scripts.WRITE, self._names(name), owner or "", value, expires)
         return owner is None or released == 1
@@ -261,7 +261,7 @@ class RedisStore:
     def _stored(self, name: str, value: Any, remaining: Any, clock: Any) -> Stored | None:
         self._look.clock = _ServerClock(int(clock[0]) + int(clock[1]) / 1e6, _now())
         self._look.name = name
-        if value is None or remaining < 0:  # negative: it never expires, so it is not ours
+        if value is None or remaining < 0:  # a negative time means no expiry: not our value
             return None
         return Stored(value, remaining / 1000)
 
@@ -272,11 +272,11 @@ class RedisStore:
             self._client.close()
 
     def _before_fork(self) -> None:
-        """Do nothing, because a child inherits no change that may be half done."""
+        """Do nothing, because a fork cannot leave a child with a half-finished change."""
 
     def _after_fork(self, *, in_child: bool) -> None:
         if in_child and self._url is not None:
-            # Keep the parent's client, so that its connections stay open; they are not used here.
+            # The parent's client is kept but not used, so that its connections stay open.
             self._inherited = self._client
             self._client = client_of(self._url)
 

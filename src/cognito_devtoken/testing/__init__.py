@@ -1,8 +1,8 @@
 """
-Test doubles for your own tests: a clock, a fetcher, a store, tokens.
+Test doubles for your own tests: a clock, a fetcher, a store and tokens.
 
-They need no test framework, no server and no AWS credentials. For a complete Cognito over HTTP,
-see :mod:`cognito_devtoken.emulator`.
+They need no test framework, no server and no AWS credentials. For a local Cognito over HTTP, see
+:mod:`cognito_devtoken.emulator`.
 """
 
 from ._clock import ManualClock
@@ -14,6 +14,6 @@ from ._tokens import make_token
 
 __all__ = ["FakeFetcher", "ManualClock", "MemoryStore", "TokenStoreContract", "make_token"]
 
-# So repr(), help() and tracebacks show where users import these from.
+# repr(), help() and tracebacks then show the module from which users import these.
 for _public in (FakeFetcher, ManualClock, MemoryStore, TokenStoreContract, make_token):
     _public.__module__ = __name__

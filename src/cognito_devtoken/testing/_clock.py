@@ -9,10 +9,10 @@ from .._values.arguments import Seconds, as_seconds
 
 class ManualClock:
     """
-    A monotonic clock and a wall clock that move when you say so, together or separately.
+    A monotonic clock and a wall clock that only move when you move them, together or separately.
 
-    This clock also measures a caller's ``timeout=``. So no timeout expires while the clock stands
-    still.
+    If you pass it to a session, it also measures the ``timeout=`` of calls. So no timeout expires
+    while the clock stands still.
 
     Args:
         wall: The initial time of the wall clock, in seconds since the Unix epoch.
@@ -38,11 +38,12 @@ class ManualClock:
 
     def freeze(self, duration: Seconds) -> None:
         """
-        Let time pass while the process is frozen, as a serverless function is between two requests:
-        the wall clock moves, the monotonic clock does not.
+        Simulate a frozen process, such as a serverless function between two requests.
+
+        The wall clock moves, but the monotonic clock does not.
         """
         self._wall += as_seconds("duration", duration)
 
     def set_wall(self, step: Seconds) -> None:
-        """Set the wall clock forward, or back if *step* is negative."""
+        """Set the wall clock forward by *step*, or back if *step* is negative."""
         self._wall += step.total_seconds() if isinstance(step, timedelta) else step

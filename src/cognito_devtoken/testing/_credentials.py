@@ -1,4 +1,4 @@
-"""AWS credentials that look like real ones, but that AWS does not accept."""
+"""Make AWS credentials that look real, but that AWS does not accept."""
 
 from __future__ import annotations
 

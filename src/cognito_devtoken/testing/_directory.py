@@ -1,4 +1,4 @@
-"""Which identities the users of a fetcher have."""
+"""The identities of the users for whom a FakeFetcher has made tokens."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _User = tuple[str, str, Secret]
 
 
 class Directory:
-    """The identities of the users that have got a token."""
+    """The identities of all users who have got a token."""
 
     def __init__(self) -> None:
         self._identities: dict[_User, str] = {}
         self._successors: dict[str, str] = {}
 
     def identity_of(self, request: TokenRequest) -> str:
-        """Return the identity of a request, and link its logins to it."""
+        """Return the identity for a request, and link the logins of the request to it."""
         found = identity_for(request)
         while found in self._successors:
             found = self._successors[found]
@@ -35,7 +35,7 @@ class Directory:
         return self._identities.get((pool_id, provider, user))
 
     def erase(self, pool_id: str, provider: str, user: Secret) -> ErasedUser:
-        """Delete the identity of a user. Its logins get another identity the next time."""
+        """Delete the identity of a user. The next request for its logins gets another identity."""
         found = self.find(pool_id, provider, user)
         if found is None:
             return ErasedUser()

@@ -1,4 +1,4 @@
-"""A fetcher that makes up its tokens and credentials."""
+"""A fetcher that makes up tokens and credentials."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from ._tokens import token_for
 
 class FakeFetcher:
     """
-    A fetcher that makes up its tokens, and AWS credentials for them.
+    A fetcher that makes up tokens, and AWS credentials for these tokens.
 
     Every token is different, even for the same request. The identity depends only on the pool
     and the logins, until it is erased; after that, these logins get another identity. The ``iat``
-    of these tokens has fractions of a second, so a session relies on their full lifetime. Cognito
-    rounds ``iat`` down to a whole second, so a session relies on a second less. Credentials live
-    for an hour, or for the *duration* of an AssumeRole.
+    of these tokens has fractions of a second, so a session can use their full lifetime. Cognito
+    rounds ``iat`` down to a whole second, so a session uses Cognito's tokens for a second less.
+    Credentials live for an hour, or for the *duration* of an AssumeRole.
 
     Args:
-        clock: Dates the tokens; None uses this machine's clocks.
+        clock: The clock that dates the tokens; None uses this machine's clocks.
 
         lifetime: How long the tokens live, in seconds or as a timedelta; None uses the duration
             of each request, or 900 s if the request has none.
@@ -43,7 +43,7 @@ class FakeFetcher:
 
         exchange_error: The error that every exchange raises, until it is set to None again.
 
-        erase_error: The error that every look-up and every erasure of an identity raises, until it
+        erase_error: The error that every lookup and every deletion of an identity raises, until it
             is set to None again.
     """
 
@@ -52,8 +52,8 @@ class FakeFetcher:
     exchanges: list[tuple[OpenIdToken, str | AssumeRole | None]]
     exchange_error: Exception | None
     erase_error: Exception | None
-    # How many seconds a call is held at most. If a test holds calls and then calls fetch() itself,
-    # the test fails instead of hanging.
+    # How many seconds a call is held at most. So a test that holds calls and then calls fetch()
+    # itself fails instead of hanging.
     _longest = 60.0
 
     def __init__(self, clock: Clock | None = None, *, lifetime: Seconds | None = None) -> None:
@@ -71,7 +71,7 @@ class FakeFetcher:
         self._lock = threading.Lock()
 
     def fetch(self, request: TokenRequest) -> OpenIdToken:
-        """Make a token, or raise the error that is set."""
+        """Return a new token, or raise the error that is set."""
         with self._lock:
             self.calls.append(request)
             serial = len(self.calls)
@@ -91,7 +91,7 @@ class FakeFetcher:
     def fetch_credentials(
         self, token: OpenIdToken, role: str | AssumeRole | None = None
     ) -> AwsCredentials:
-        """Make credentials, or raise the error that is set."""
+        """Return new credentials, or raise the error that is set."""
         with self._lock:
             self.exchanges.append((token, role))
             serial = len(self.exchanges)

@@ -19,7 +19,7 @@ class MemoryStore:
         keys: The keys that seal the tokens; None makes a new key. Sealing needs the package
             cryptography.
 
-        clock: Measures the age of values; None uses this machine's clocks.
+        clock: The clock that measures the age of values; None uses this machine's clocks.
 
     Attributes:
         error: The error that every operation raises, until it is set to None again.
@@ -53,7 +53,7 @@ class MemoryStore:
             return self._read(name)
 
     def claim(self, name: str, owner: str, seconds: float) -> tuple[bool, Stored | None]:
-        """Take a lock if it is free, and read the value."""
+        """Take the lock if it is free, and read the value."""
         with self._lock:
             stored = self._read(name)
             free = self._owner(name) is None

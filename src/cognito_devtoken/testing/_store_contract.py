@@ -1,4 +1,4 @@
-"""What a store must do, as tests for a class of your own."""
+"""Tests that a store of your own must pass."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from secrets import token_hex
 from ..typing import TokenStore
 
 
-# How many seconds values and locks live in a test that waits until they have expired.
+# How many seconds values and locks live in tests that wait until they have expired.
 _SOON = 0.05
-# How many seconds such a test waits before it fails.
+# How many seconds these tests wait before they fail.
 _PATIENCE = 60.0
-# How many seconds values and locks live if they must not expire in a test, even on a slow machine.
+# How many seconds values and locks live in tests in which they must not expire, even on a slow
+# machine.
 _LONG = 600.0
 
 

@@ -1,4 +1,4 @@
-"""Tokens in the shape of Cognito's, without a valid signature."""
+"""Make tokens in the format of Cognito's tokens, without a valid signature."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def make_token(
     developer_provider: str = _PROVIDER,
 ) -> OpenIdToken:
     """
-    Make a token like Cognito's, with an invalid signature.
+    Make a token in the format of Cognito's tokens, with an invalid signature.
 
     Args:
-        user_id: Whose token it is.
+        user_id: The user in the token.
 
         lifetime: How long the token lives, in seconds or as a timedelta; None means 900 s.
 
-        clock: Dates and ages the token; None uses this machine's clocks.
+        clock: The clock that dates the token and measures its age; None uses this machine's clocks.
 
         identity_pool_id: The identity pool, ``REGION:GUID``.
 
@@ -44,7 +44,7 @@ def make_token(
 
 
 def identity_for(request: TokenRequest) -> str:
-    """Return the identity that a request names, or else the one that its logins get first."""
+    """Return the identity that a request names, or else the first identity of its logins."""
     name = json.dumps([request.identity_pool_id, sorted(request.logins.items())])
     return request.identity_id or f"{request.region}:{uuid5(NAMESPACE_URL, name)}"
 
@@ -64,7 +64,8 @@ def token_for(
         "aud": pool_id,
         "amr": amr,
         "iss": cognito_names(request.region).issuer,
-        # Not rounded. Cognito rounds iat down to a whole second, so a session subtracts a second.
+        # Cognito rounds iat down to a whole second, so a session subtracts a second. This iat is
+        # not rounded.
         "iat": float(sent.wall),
         "exp": sent.wall + seconds,
         "jti": serial,  # makes every token different; Cognito's tokens have no jti

@@ -87,7 +87,7 @@ def read(arguments: argparse.Namespace, *, is_complete: bool = True) -> dict[str
         _require(arguments)
     members: dict[str, Any] = {}
     for name, member in _NAMES.items():
-        value: Any = getattr(arguments, name, None)  # some commands have only a part of them
+        value: Any = getattr(arguments, name, None)  # some commands lack some of these options
         if value is None:
             continue
         option = "--" + name.replace("_", "-")

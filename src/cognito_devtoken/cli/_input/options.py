@@ -1,4 +1,4 @@
-"""The global options: those of AWS CLI v2."""
+"""The global options, which are the same as in AWS CLI v2."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """
-The options that choose the role to get credentials for, and so which of two operations gets them.
+The options that choose the role of the credentials, and thereby the operation that gets them.
 
-They are spelt, parsed and limited as in ``aws sts assume-role-with-web-identity`` and ``aws
-cognito-identity get-credentials-for-identity``.
+The options have the names, the syntax and the limits of ``aws sts assume-role-with-web-identity``
+and ``aws cognito-identity get-credentials-for-identity``.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from .sources import FILE, load, unusable
 
 
 _CUSTOM, _ROLE = "custom_role_arn", "role_arn"
-# The options that require --role-arn, by the attribute of AssumeRole that each sets.
+# The options that require --role-arn. Each is named after the attribute of AssumeRole that it sets.
 _OF_ROLE = {
     "session_name": "role_session_name",
     "duration": "duration_seconds",
@@ -34,13 +34,13 @@ _OF_ROLE = {
     "policy_arns": "policy_arns",
 }
 _OPTIONS = (_CUSTOM, _ROLE, *_OF_ROLE.values())
-# The options by the name that a violation has for their value.
+# Maps the name of a value in a violation to the name of its option.
 _NAMES = {"role": _CUSTOM, _ROLE: _ROLE, **_OF_ROLE}
 _HOW = "(arn=ARN [arn=ARN ...] or JSON)"
 _WHICH = (
     "--role-arn is for AssumeRoleWithWebIdentity, with --role-session-name, --duration-seconds, "
     "--policy and --policy-arns; --custom-role-arn is for GetCredentialsForIdentity. Without "
-    "either, the role is that of the identity pool."
+    "either, the identity pool chooses the role."
 )
 
 
@@ -87,12 +87,13 @@ def add_arguments(parser: Parser) -> None:
 
 def read(arguments: argparse.Namespace) -> CredentialsRequest:
     """
-    Return whose credentials are requested, and for which role.
+    Return the request for credentials that the options describe.
 
     Raises:
-        ParameterError: If an option cannot be read, or does not go with another.
+        ParameterError: If an option cannot be read, or cannot be used with another option.
 
-        InvalidRequestError: With every violated limit, of the token's request and of the role.
+        InvalidRequestError: If the request for the token or the role violates limits. The error
+            lists all violations.
     """
     _check_combination(arguments)
     members = inputs.read(arguments)
@@ -113,10 +114,10 @@ def read(arguments: argparse.Namespace) -> CredentialsRequest:
 
 def refuse(arguments: argparse.Namespace) -> None:
     """
-    Refuse every option of a role, because no credentials are requested.
+    Refuse the options that choose a role, for a command that requests no credentials.
 
     Raises:
-        ParameterError: If one of them is given.
+        ParameterError: If such an option is given.
     """
     if given := _given(arguments, _OPTIONS):
         raise ParameterError(
@@ -146,7 +147,7 @@ def _option(name: str) -> str:
 
 
 def _as_options(violation: Violation) -> Violation:
-    """Name the options in place of the arguments of :class:`.AssumeRole`."""
+    """Replace the argument names of :class:`.AssumeRole` in a violation by the option names."""
     words = violation.member.split(" ")
     named = " ".join(_option(_NAMES[word]) if word in _NAMES else word for word in words)
     return attrs.evolve(violation, member=named)
@@ -159,7 +160,7 @@ def _role(arguments: argparse.Namespace) -> Role:
         return role
     words = arguments.policy_arns
     arns = () if words is None else _arns("--policy-arns", words)
-    # What is not given has the default of AssumeRole.
+    # Options that are not given have the defaults of AssumeRole.
     names = {
         member: name
         for member, name in _OF_ROLE.items()
@@ -178,7 +179,7 @@ def _text(arguments: argparse.Namespace, name: str) -> Any:
 
 
 def _arns(option: str, words: Sequence[str]) -> list[Any]:
-    """Read a list of structures, as the AWS CLI does: one in each word, or one list in JSON."""
+    """Read a list of structures as the AWS CLI does: one structure per word, or one JSON list."""
     if len(words) == 1 and words[0].startswith(FILE):
         words = [load(option, words[0])]
         if not words[0].lstrip().startswith("["):

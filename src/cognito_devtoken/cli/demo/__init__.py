@@ -54,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    # The demo shows an outage, whose warnings would only disturb the picture.
+    # The demo shows an outage, and the warnings about it would only disturb the drawing.
     logging.getLogger("cognito_devtoken").addHandler(logging.NullHandler())
     if arguments.fleet:
         from .fleet import show_fleet
@@ -141,7 +141,7 @@ def _no_aws_account() -> Generator[None]:
     """
     Set an environment in which boto finds fake credentials and none of the user's settings.
 
-    So the demo works the same whatever the user's profile is, and calls only the emulator.
+    So the demo works in the same way whatever the user's profile is, and calls only the emulator.
     """
     before = dict(os.environ)
     for name in before:

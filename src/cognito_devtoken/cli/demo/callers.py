@@ -28,7 +28,7 @@ async def _sleep(seconds: float) -> None:
 @attrs.frozen(kw_only=True)
 class Pace:
     """
-    How time passes while the life of a token is shown.
+    The clock of the demo: how time passes while the life of a token is shown.
 
     Attributes:
         open_session: Makes the session, whose clock ages the tokens.
@@ -79,11 +79,11 @@ class Regulars:
     Callers that keep asking for one user's token.
 
     Args:
-        session: The session that they use.
+        session: The session that the callers use.
 
-        user_id: The user whose token they ask for.
+        user_id: The user whose token they request.
 
-        token: The token they have at first.
+        token: The token that the callers have at first.
 
     Attributes:
         number: How many callers there are.
@@ -149,7 +149,7 @@ class Regulars:
         return self._token._seconds - self._token.expires_in().total_seconds()
 
     def moment(self, *, fetches: int, is_down: bool) -> Moment:
-        """Return the present state of the callers and their token."""
+        """Return the current state of the callers and their token."""
         policy = RefreshPolicy()
         age, lifetime = self.age, self._token._seconds
         return Moment(

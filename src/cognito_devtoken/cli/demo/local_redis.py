@@ -72,6 +72,6 @@ def local_redis() -> Generator[str]:
 
 
 def _listens(path: Path) -> bool:
-    """Tell whether a server accepts connections. Its socket exists slightly before that."""
+    """Return whether a server accepts connections. Its socket exists slightly before that."""
     with socket.socket(socket.AF_UNIX) as probe:
         return probe.connect_ex(str(path)) == 0

@@ -94,7 +94,7 @@ def canvas() -> Generator[Callable[[Picture], None]]:
 
 
 def _moves() -> bool:
-    """Tell whether standard output is a terminal that can overwrite what it has shown."""
+    """Return whether standard output is a terminal that can overwrite what it has shown."""
     return (
         sys.stdout is not None  # pyright: ignore[reportUnnecessaryComparison]  # closed
         and sys.stdout.isatty()

@@ -1,4 +1,4 @@
-"""``cognito-devtoken plan``: how many calls a fleet makes, and how many users the quota carries."""
+"""``cognito-devtoken plan``: calculate a fleet's calls, and how many users the quota carries."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from .report import data_of, text_of
 
 DESCRIPTION = """\
 Calculates how many calls a fleet makes to Cognito, how many users the quota
-carries, and which changes would help most. It calls nothing and needs no AWS
-account. The exit code is 1 if the plan is over a quota.
+carries, and which changes would help most. It makes no calls and needs no AWS
+account. The exit code is 1 if the plan exceeds a quota.
 
   cognito-devtoken plan --users 10000 --hosts 20 --token-duration 3600"""
 
@@ -38,8 +38,8 @@ def add_arguments(parser: Parser) -> None:
         type=_whole(10**6),
         default=_DEFAULT.hosts,
         metavar="N",
-        help="how many hosts have a session; count processes, if several of a host have one each; "
-        "default: %(default)s",
+        help="how many hosts have a session; if a host has several processes with a session each, "
+        "count the processes; default: %(default)s",
     )
     add(
         "--shared-store",
@@ -64,8 +64,8 @@ def add_arguments(parser: Parser) -> None:
         "--visits-per-day",
         type=_number(0.001, 86_400),
         metavar="N",
-        help="how often each user comes, per day, to request tokens all the time during the "
-        "visit; not with --requests-per-hour",
+        help="how many visits each user makes per day; during a visit, the user requests tokens "
+        "all the time; not with --requests-per-hour",
     )
     add(
         "--visit-minutes",
@@ -122,7 +122,7 @@ def add_arguments(parser: Parser) -> None:
         default=_DEFAULT.headroom_percent,
         dest="headroom_percent",
         metavar="PERCENT",
-        help="the share of a quota to leave for new users, peaks and deployments; default: "
+        help="how many percent of a quota to leave for new users, peaks and deployments; default: "
         f"{_DEFAULT.headroom_percent:.0f}",
     )
     add(
@@ -130,8 +130,8 @@ def add_arguments(parser: Parser) -> None:
         type=_number(1, 10**7),
         dest="cold_seconds",
         metavar="SECONDS",
-        help="in how many seconds a fleet without tokens must have those of all users; default: "
-        "any time will do",
+        help="how many seconds a fleet without tokens may take to get the tokens of all users; "
+        "default: no limit",
     )
     add(
         "--latency",
@@ -154,7 +154,7 @@ def add_arguments(parser: Parser) -> None:
         type=one_of("json"),
         choices=("json",),
         metavar="FORMAT",
-        help="json: for a machine; default: a report for a person",
+        help="json: the report as JSON; default: the report as text",
     )
     add(
         "--plot",
@@ -204,12 +204,12 @@ def _write_plot(plan: Plan, path: str) -> None:
 
 
 def _whole(most: int, least: int = 1) -> Callable[[str], int]:
-    """Return a type for argparse that accepts whole numbers in these limits."""
+    """Return a type for argparse that accepts whole numbers within these limits."""
     return _within(int, "a whole number", least, most)
 
 
 def _number(least: float, most: float) -> Callable[[str], float]:
-    """Return a type for argparse that accepts numbers in these limits."""
+    """Return a type for argparse that accepts numbers within these limits."""
     return _within(float, "a number", least, most)
 
 
@@ -219,7 +219,7 @@ def _within(kind: Callable[[str], _N], what: str, least: float, most: float) -> 
             number = kind(text)
         except ValueError:
             number = None
-        # "Not a number" is within no limits, either.
+        # float() also accepts "nan", which is not within any limits.
         if number is None or not least <= number <= most:
             raise argparse.ArgumentTypeError(f"expected {what} from {least} to {most}")
         return number

@@ -1,11 +1,11 @@
 """
-How many calls a fleet makes, and how many users a quota carries.
+Calculate how many calls a fleet makes, and how many users a quota carries.
 
-Law of this module: it only calculates. When a lease is due is up to RefreshPolicy, so that a change
-of its rules changes these figures, too.
+Law of this module: it only calculates. RefreshPolicy decides when a lease is due, so if its rules
+change, these figures change, too.
 
-A fetch is followed by the next one when the lease has reached its refresh age and the user requests
-it again. The time between the two is the refresh age plus the mean pause between requests.
+A lease is fetched again at the first request after it has reached its refresh age. So the mean time
+between two fetches is the refresh age plus the mean pause between requests.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from .quotas import Quota, quota_for
 
 
 HOUR, DAY = 3600.0, 86_400.0
-# Absorbs the rounding of a quotient, so that the number of users that a quota carries fits it.
+# Makes up for rounding errors. Without it, a plan with exactly as many users as the quota carries
+# could exceed the quota.
 _ROUNDING = 1e-9
 _POLICY = RefreshPolicy()
 
@@ -30,23 +31,25 @@ class Plan:
     A fleet and its users.
 
     Attributes:
-        hosts: How many hosts have a session: processes, if several of a host have one each.
+        hosts: How many hosts have a session; or how many processes, if a host has several
+            processes with a session each.
 
         has_shared_store: Whether the hosts share tokens. Credentials are never shared.
 
         has_sticky_users: Whether all requests of a user reach the same host.
 
-        requests_per_hour: How many requests of a user need a token. If neither this nor
+        requests_per_hour: How many requests per hour of a user need a token. If neither this nor
             *visits_per_day* is set, users request tokens all the time.
 
-        visits_per_day: How often a user comes, to request tokens all the time during the visit.
+        visits_per_day: How many visits a user makes per day. During a visit, the user requests
+            tokens all the time.
 
         visit_seconds: How long a visit lasts.
 
         token_seconds: The lifetime of a token.
 
-        credentials: How credentials are requested: ``none``, ``enhanced`` or ``basic``. If they
-            are, tokens are requested only for them.
+        credentials: How credentials are requested: ``enhanced``, ``basic``, or ``none`` if they
+            are not. If they are, tokens are requested only to get credentials.
 
         credentials_seconds: The lifetime of credentials.
 
@@ -54,10 +57,11 @@ class Plan:
 
         credentials_quota_per_second: The quota of calls for credentials; None is AWS's default.
 
-        headroom_percent: How much of a quota to leave for what the plan does not cover.
+        headroom_percent: How many percent of a quota to leave for calls that the plan does not
+            cover.
 
-        cold_seconds: In which time a fleet without tokens must have those of all users; None is
-            any time.
+        cold_seconds: How long a fleet without tokens may take to get the tokens of all users; None
+            means no limit.
 
         latency_seconds: How long a call takes.
 
@@ -83,27 +87,28 @@ class Plan:
 
     @property
     def planned_share(self) -> float:
-        """The share of a quota that is planned for."""
+        """The share of a quota that the plan may use."""
         return 1 - self.headroom_percent / 100
 
 
 @attrs.frozen(kw_only=True)
 class Lease:
     """
-    How often the lease of one user is fetched: a token, or credentials.
+    How often the lease of one user, a token or credentials, is fetched.
 
     Attributes:
-        seconds: Its lifetime.
+        seconds: The lifetime of the lease.
 
-        caches: How many hosts fetch it on their own.
+        caches: How many hosts fetch a lease of their own.
 
-        sharing_hosts: How many hosts refresh the same one, whichever is due first.
+        sharing_hosts: How many hosts share one lease. The first host on which it is due refreshes
+            it.
 
         window_seconds: The refresh window.
 
-        refresh_age_seconds: The mean age at which a request refreshes it.
+        refresh_age_seconds: The mean age at which a request refreshes the lease.
 
-        pause_seconds: The mean time between two requests for it in one cache.
+        pause_seconds: The mean time between two requests for the lease in one cache.
 
         calls_per_user: How many calls per second one user causes.
     """
@@ -120,32 +125,33 @@ class Lease:
 @attrs.frozen(kw_only=True)
 class Demand:
     """
-    What a plan asks of the quota of one operation.
+    The calls of a plan to one operation, compared with the quota of that operation.
 
     Attributes:
         lease: The lease whose fetches are counted.
 
-        needs_tokens: Whether it is fetched by exchanging a token, whose call takes time as well.
+        needs_tokens: Whether the lease is fetched by exchanging a token, so that a fetch may also
+            need a call for the token.
 
-        is_limited_by_credentials: Whether tokens are fetched only as often as credentials.
+        is_limited_by_credentials: Whether tokens are fetched at most as often as credentials.
 
-        is_upper_bound: Whether there may be fewer calls than these, rather than about as many.
+        is_upper_bound: Whether the number of calls is an upper bound and not an estimate.
 
-        to_fetch: How many leases a fleet without any must fetch.
+        to_fetch: How many leases a fleet that has none must fetch.
 
         calls_per_user: How many calls per second one user causes.
 
         calls_per_second: The calls of all users, in the steady state.
 
-        users_carried: How many users the quota carries, less the headroom; None if the quota is
-            unknown.
+        users_carried: How many users the quota carries if the headroom is left free; None if the
+            quota is unknown.
 
-        cold_seconds: How long a fleet without tokens takes to get those of all users at once; None
-            if the quota is unknown, 0 if it finds them in a shared store.
+        cold_seconds: How long a fleet that has no leases takes to get the leases of all users; None
+            if the quota is unknown, 0 if the fleet finds them in a shared store.
 
         quota_needed: The quota that the plan needs, in calls per second.
 
-        threads_needed: How many calls a host makes at once.
+        threads_needed: How many calls a host must make at once.
     """
 
     quota: Quota
@@ -163,32 +169,32 @@ class Demand:
 
     @property
     def load(self) -> float:
-        """The quota that is needed, as a multiple of the quota; 0 if the quota is unknown."""
+        """The needed quota as a multiple of the available quota; 0 if that is unknown."""
         limit = self.quota.calls_per_second
         return 0.0 if limit is None else self.quota_needed / limit
 
     @property
     def is_over(self) -> bool:
-        """Whether the plan needs more than the quota. An unknown quota is not exceeded."""
+        """Whether the plan needs more than the quota. An unknown quota is never exceeded."""
         return self.load > 1 + _ROUNDING
 
 
 def refresh_age(seconds: float, sharing_hosts: int = 1) -> float:
     """
-    Return the mean age at which a lease is refreshed, while it is requested all the time.
+    Return the mean age at which a lease is refreshed if it is requested all the time.
 
     Args:
         seconds: The lifetime of the lease.
 
-        sharing_hosts: How many hosts hold this lease. Each draws its own jitter, and the first one
-            whose lease is due refreshes it for all of them.
+        sharing_hosts: How many hosts share the lease. Each host draws its own jitter, and the
+            first host on which the lease is due refreshes it for all.
     """
     # The jitter is drawn uniformly from 0 to 1. The largest of n draws is n / (n + 1) on average.
     return _POLICY.due_age(seconds, sharing_hosts / (sharing_hosts + 1))
 
 
 def token_lease(plan: Plan) -> Lease:
-    """Return how often a user's token is fetched, if requests are for tokens."""
+    """Return how often a user's token is fetched if the requests are for tokens."""
     is_shared = plan.has_shared_store and not plan.has_sticky_users
     return _lease(
         plan,
@@ -211,8 +217,8 @@ def _lease(plan: Plan, seconds: float, *, caches: int, sharing_hosts: int) -> Le
         pause = HOUR * caches / plan.requests_per_hour
     calls = caches / (age + pause)
     if plan.visits_per_day is not None:
-        # Users whose visits are so frequent that a token lasts from one to the next cause as many
-        # calls as users who never leave.
+        # If visits are so frequent that a token lasts until the next visit, a user causes as many
+        # calls as a user who requests tokens all the time.
         visits = caches * plan.visits_per_day / DAY * (1 + plan.visit_seconds / age)
         calls = min(visits, calls)
     return Lease(
@@ -227,14 +233,14 @@ def _lease(plan: Plan, seconds: float, *, caches: int, sharing_hosts: int) -> Le
 
 
 def demands(plan: Plan) -> tuple[Demand, ...]:
-    """Return the demand for tokens and, if the plan has credentials, that for credentials."""
+    """Return the demand for tokens and, if the plan has credentials, the demand for credentials."""
     tokens = token_lease(plan)
     quota = quota_for("none", plan.quota_per_second)
     if plan.credentials == "none":
         return (_demand(plan, quota, tokens, tokens.calls_per_user),)
     credentials = credentials_lease(plan)
-    # Tokens are requested only to be exchanged, so not more often than credentials are fetched. A
-    # token that lives longer is exchanged several times.
+    # Here, tokens are requested only when credentials are fetched. A token that lives longer than
+    # the credentials is exchanged several times, so there are fewer calls for tokens.
     calls = min(credentials.calls_per_user, tokens.calls_per_user)
     of_credentials = quota_for(plan.credentials, plan.credentials_quota_per_second)
     return (
@@ -254,11 +260,11 @@ def _demand(
 ) -> Demand:
     calls = plan.users * calls_per_user
     limit = quota.calls_per_second
-    # A new host finds the tokens of the running ones in the store.
+    # A new host finds the tokens of the running hosts in the store.
     is_warm = plan.has_shared_store and not needs_tokens
     to_fetch = 0 if is_warm else plan.users * lease.caches
     cold_calls = to_fetch / plan.cold_seconds if plan.cold_seconds else 0.0
-    # A thread that fetches credentials may wait for a token first.
+    # A thread that fetches credentials may have to wait for a token first.
     seconds = plan.latency_seconds * (2 if needs_tokens else 1)
     busy = max(calls, cold_calls) * seconds / plan.hosts
     return Demand(
@@ -296,10 +302,10 @@ def users_carried(plan: Plan) -> int:
 
 
 def load(plan: Plan) -> float:
-    """Return the quota that is needed, as a multiple of the quota that has least to spare."""
+    """Return the highest load of any quota; more than 1 means that a quota is exceeded."""
     return max(demand.load for demand in demands(plan))
 
 
 def fits(plan: Plan) -> bool:
-    """Tell whether the plan stays within every known quota."""
+    """Return whether the plan stays within every known quota."""
     return not any(demand.is_over for demand in demands(plan))

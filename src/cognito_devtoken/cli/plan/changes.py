@@ -1,7 +1,8 @@
 """
-What would lower the calls of a plan, or raise its quota, and what each change brings.
+Find changes that would reduce the calls of a plan, or raise its quota, and rate each change.
 
-Law of this module: it only calculates. Each change is a plan of its own, computed like the first.
+Law of this module: it only calculates. Each change is a complete plan, which is calculated in the
+same way as the original plan.
 """
 
 from __future__ import annotations
@@ -16,14 +17,14 @@ from ..._values.role import MAX_SECONDS as LONGEST_CREDENTIALS
 from .capacity import Demand, Plan, demands, fits, load
 
 
-# The durations that are offered: an hour, four hours and the longest.
+# The durations to suggest: an hour, four hours and the longest possible duration.
 _TOKEN_SECONDS = (3600, 14_400, 86_400)
 _CREDENTIALS_SECONDS = (3600, 14_400, LONGEST_CREDENTIALS)
 _SHOWN = 3
-# Effort: a setting of the session or of the deployment, a setting of the load balancer, one more
-# service to run, a request to AWS.
+# The effort of a change, in ascending order: a setting of the session or of the deployment, a
+# setting of the load balancer, one more service to run, a request to AWS.
 _SETTING, _ROUTING, _SERVICE, _REQUEST = range(4)
-# A smaller improvement is not worth a line.
+# A change that improves the plan by less than this is not suggested.
 _LEAST_GAIN = 0.01
 
 
@@ -33,13 +34,13 @@ class Change:
     A change of a plan.
 
     Attributes:
-        options: The options of the command that describe it.
+        options: The options of the command that describe the change.
 
         plan: The plan with this change.
 
         effort: How much work the change is; only the order matters.
 
-        cost: What to pay for it.
+        cost: The disadvantages of the change, for the report.
     """
 
     options: str
@@ -54,7 +55,7 @@ class Change:
 
 
 def cheapest(plan: Plan) -> list[Change]:
-    """Return the three cheapest changes that help: first those that are enough, by effort."""
+    """Return the three best changes: sufficient changes come first, then less effort wins."""
     now, is_over = load(plan), not fits(plan)
     helpful = [
         each
@@ -99,8 +100,8 @@ def _longer_tokens(plan: Plan) -> Iterator[Change]:
             f"--token-duration {found.token_seconds:.0f}",
             found,
             _SETTING,
-            f"A stolen token is usable for up to {hours}, and so is that of a user whom you lock "
-            "out.",
+            f"A stolen token is usable for up to {hours}, and so is the token of a user whom you "
+            "lock out.",
         )
 
 
@@ -115,8 +116,8 @@ def _longer_credentials(plan: Plan) -> Iterator[Change]:
             f"--duration-seconds {found.credentials_seconds:.0f}",
             found,
             _SETTING,
-            "The role's maximum session duration must allow it, and nothing but a policy revokes "
-            f"credentials within {found.credentials_seconds / 3600:.0f} h.",
+            "The role's maximum session duration must allow it, and for "
+            f"{found.credentials_seconds / 3600:.0f} h, only a policy can revoke the credentials.",
         )
 
 
@@ -134,12 +135,12 @@ def _slower_deployment(plan: Plan) -> Iterator[Change]:
         f"--cold-within {seconds}",
         attrs.evolve(plan, cold_seconds=seconds),
         _SETTING,
-        "Deploy in smaller steps: it takes longer until all hosts are new.",
+        "You must deploy in smaller steps, so a deployment takes longer.",
     )
 
 
 def _higher_quota(plan: Plan) -> Change:
-    """Raise the quotas that are exceeded to what is needed, or else double the fullest ones."""
+    """Raise the exceeded quotas as far as needed; if none is exceeded, double the most used."""
     found, now = demands(plan), load(plan)
     raised: dict[str, Any] = {
         _quota_attribute(each): _round_up(each.quota_needed) for each in found if each.is_over
@@ -167,5 +168,5 @@ def _quota_attribute(demand: Demand) -> str:
 
 
 def _round_up(calls_per_second: float) -> int:
-    """Round up to tens, because nobody requests a quota of 51."""
+    """Round up to a multiple of ten, because nobody requests a quota of 51."""
     return max(math.ceil(calls_per_second / 10 - 1e-9) * 10, 10)

@@ -1,8 +1,8 @@
 """
-The figures of a plan, each with its formula.
+Format the figures of a plan, each with its formula.
 
-Law of this module: it only formats what capacity.py has calculated. The tests evaluate each
-calculation and compare the result with the figure.
+Law of this module: it only formats the results of ``capacity``. The tests evaluate each calculation
+and compare its result with the figure.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ class Figure:
     A figure and how it was calculated.
 
     Attributes:
-        value: None if it depends on an unknown quota.
+        value: The result; None if it depends on an unknown quota.
 
         formula: The formula in words. T is the lifetime of the lease.
 
-        calculation: The same with numbers, as Python would calculate it.
+        calculation: The formula with numbers, as a Python expression.
     """
 
     name: str
@@ -35,7 +35,7 @@ class Figure:
 
 
 def figures(plan: Plan, demand: Demand, credentials: Demand | None) -> list[Figure]:
-    """Return the figures of a demand; *credentials* is the one that limits it, if there is one."""
+    """Return the figures of a demand; *credentials* is the demand that limits it, if any."""
     found = [_caches(plan, demand), _window(demand), _refresh_age(demand)]
     lease = demand.lease
     if lease.pause_seconds:
@@ -47,7 +47,7 @@ def figures(plan: Plan, demand: Demand, credentials: Demand | None) -> list[Figu
 
 
 def _caches(plan: Plan, demand: Demand) -> Figure:
-    """How many hosts fetch a lease of each user."""
+    """Return how many hosts fetch a lease of each user."""
     caches = demand.lease.caches
     formula = "hosts"
     if plan.has_sticky_users:
@@ -139,7 +139,7 @@ def _consequences(plan: Plan, demand: Demand) -> Iterator[Figure]:
 
 
 def all_figures(plan: Plan) -> list[tuple[Demand, list[Figure]]]:
-    """Return each demand of the plan with its figures."""
+    """Return the demands of the plan, each with its figures."""
     found = demands(plan)
     return [
         (each, figures(plan, each, found[-1] if each.is_limited_by_credentials else None))
@@ -148,12 +148,12 @@ def all_figures(plan: Plan) -> list[tuple[Demand, list[Figure]]]:
 
 
 def exact(number: float | None) -> str:
-    """Write a number so that a calculation with it comes to the same figure."""
+    """Write a number without rounding, so that a calculation with it yields the exact figure."""
     return f"{number:.10g}"
 
 
 def shown(number: float | None) -> str:
-    """Write a number for a person: four digits, or all digits of a whole number."""
+    """Write a number for a reader: with four digits, or all digits of a whole number."""
     if number is None:
         return "unknown"
     if number == round(number) or abs(number) >= 1000:

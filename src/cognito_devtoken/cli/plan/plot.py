@@ -1,8 +1,8 @@
 """
 Draw how many users the quota carries, by the duration of a token.
 
-The SVG has a background of its own, so that it is readable on any page. It follows the colours that
-its viewer prefers, needs no font, and has the same bytes each time.
+The SVG has its own background, so that it is readable on any page. It has a light and a dark colour
+scheme, contains no fonts, and is byte-for-byte reproducible.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ from .capacity import Plan, users_carried
 from .figures import shown
 
 
-# Small, with large letters, so that it is readable on a phone.
+# The drawing is small and has large letters, so that it is readable on a phone.
 _WIDTH, _HEIGHT = 560, 390
 _LEFT, _RIGHT, _TOP, _BOTTOM = 112, 30, 80, 64
-# How far apart the labels of the durations are at least.
+# The least distance between the labels of two durations.
 _ROOM = 56
 _LONGEST = 86_400
-# Where the curves bend: up to three hours, the refresh window grows with the duration.
+# The number of points of a curve. The curves bend at up to three hours, because the refresh window
+# grows with the duration until then.
 _POINTS = 60
 _TICKS = {
     60: "1 min",
@@ -53,14 +54,14 @@ _STYLE = """\
 
 @attrs.frozen
 class _Curve:
-    """What the quota carries at each duration, if the fleet is like this."""
+    """How many users the quota carries at each duration, for one kind of fleet."""
 
     name: str
     kind: str
     plan: Plan
 
     def at(self, seconds: float) -> int:
-        # A quota that is too small for one user carries none, for which a logarithm has no place.
+        # A quota that is too small for one user carries 0 users, which has no logarithm.
         return max(users_carried(attrs.evolve(self.plan, token_seconds=seconds)), 1)
 
 
@@ -82,7 +83,7 @@ class _Axes:
 
 
 def svg_of(plan: Plan) -> str:
-    """Return the drawing, with a curve for the plan and one for its alternative with a store."""
+    """Return an SVG with two curves: for the fleet with a shared store, and without one."""
     curves = _curves(plan)
     shortest = min(plan.token_seconds, 900.0)
     ends = [curve.at(seconds) for curve in curves for seconds in (shortest, _LONGEST)]
@@ -116,7 +117,7 @@ def _hosts(plan: Plan) -> str:
 
 
 def _curves(plan: Plan) -> list[_Curve]:
-    """Return the curve of the plan itself first. There is one only if a store changes nothing."""
+    """Return the curves with and without a store, or one curve if a store makes no difference."""
     if plan.hosts == 1 or plan.has_sticky_users:
         users = "sticky users, " if plan.hosts > 1 else ""
         return [_Curve(f"{users}with or without a shared store", "own", plan)]
@@ -128,7 +129,7 @@ def _curves(plan: Plan) -> list[_Curve]:
 
 
 def _description(title: str, curves: list[_Curve], shortest: float) -> str:
-    """Say what a reader sees, for those who cannot see it."""
+    """Describe the drawing for readers who cannot see it."""
     parts = [
         f"{curve.name}: {shown(curve.at(shortest))} with tokens of {shown(shortest)} s, "
         f"{shown(curve.at(_LONGEST))} with tokens of 24 h"
@@ -169,7 +170,7 @@ def _grid(axes: _Axes) -> Iterator[str]:
 
 
 def _ticks(axes: _Axes) -> dict[float, str]:
-    """Return the durations that have a label: the first, the last, and those with room between."""
+    """Return the durations to label: the first, the last, and those between that have room."""
     found = {axes.shortest: _TICKS.get(round(axes.shortest), f"{axes.shortest:.0f} s")}
     place, end = axes.x(axes.shortest), axes.x(_LONGEST)
     for seconds, text in _TICKS.items():
@@ -205,7 +206,7 @@ def _path(axes: _Axes, curve: _Curve) -> str:
 def _marker(axes: _Axes, curve: _Curve, plan: Plan) -> Iterator[str]:
     x, y = axes.x(plan.token_seconds), axes.y(curve.at(plan.token_seconds))
     yield f'  <circle class="{curve.kind}-text" cx="{x:.1f}" cy="{y:.1f}" r="5"/>'
-    # Below the curve, which rises to the right, unless the axis or the border is there.
+    # The label is below the curve, which rises to the right, unless the axis or border is there.
     right, low = x > _WIDTH - 170, y > _HEIGHT - _BOTTOM - 24
     yield (
         f'  <text class="text label" x="{x + (-10 if right else 10):.1f}" '

@@ -1,4 +1,4 @@
-"""The quotas of the operations, where AWS documents them, and how sure they are."""
+"""The quotas of the operations, how certain each is, and where AWS documents it."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ class Quota:
     How often an operation may be called, in one account and region.
 
     Attributes:
-        calls_per_second: None if it is unknown.
+        calls_per_second: The limit; None if it is unknown.
 
         certainty: ``documented default``, ``given`` (as an option) or ``undocumented``.
 
         is_adjustable: Whether AWS raises the quota on request; None if that is not documented.
 
-        page: The page of AWS's documentation.
+        page: The title of the page in AWS's documentation.
 
-        url: The address of this page.
+        url: The URL of that page.
 
-        note: What else to know; empty if there is nothing.
+        note: A remark about the quota, or an empty text.
     """
 
     operation: str
@@ -43,7 +43,7 @@ _STS = (
 )
 DOCUMENTED = "documented default"
 
-# By how credentials are requested; "none" is the operation that issues tokens.
+# The key is the flow with which credentials are requested, or "none" for the call for a token.
 _QUOTAS = {
     "none": Quota("GetOpenIdTokenForDeveloperIdentity", 50.0, DOCUMENTED, True, *_COGNITO),
     "enhanced": Quota("GetCredentialsForIdentity", 200.0, DOCUMENTED, True, *_COGNITO),
@@ -53,8 +53,8 @@ _QUOTAS = {
         "undocumented",
         None,
         *_STS,
-        "The 600 calls/s on that page are for calls that are signed with AWS credentials. This "
-        "one is not signed.",
+        "The 600 calls/s on that page apply to calls that are signed with AWS credentials. This "
+        "call is not signed.",
     ),
 }
 FLOWS = tuple(_QUOTAS)
@@ -67,7 +67,7 @@ def quota_for(credentials: str, given: float | None) -> Quota:
     Args:
         credentials: One of :data:`FLOWS`.
 
-        given: The quota of this account; None is AWS's default.
+        given: The quota of this account; None means AWS's default.
     """
     quota = _QUOTAS[credentials]
     if given is None:

@@ -1,4 +1,4 @@
-"""The report of a plan: text for a person, and data for a machine."""
+"""Write the report of a plan, as text or as JSON data."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MARGIN = "  "
 
 
 def text_of(plan: Plan) -> str:
-    """Return the report for a person."""
+    """Return the report as text."""
     lines = [*_answer(plan), ""]
     for demand, found in all_figures(plan):
         lines += [demand.quota.operation, *_quota_lines(demand.quota)]
@@ -34,7 +34,7 @@ def text_of(plan: Plan) -> str:
 
 
 def _answer(plan: Plan) -> Iterator[str]:
-    """Answer the question of whoever runs the command."""
+    """Yield the summary: which quotas are exceeded, and how many users the quota carries."""
     over = [demand for demand in demands(plan) if demand.is_over]
     for demand in over:
         is_cold = demand.quota_needed > demand.calls_per_second / plan.planned_share
@@ -56,7 +56,7 @@ def _answer(plan: Plan) -> Iterator[str]:
         if demand.quota.calls_per_second is None:
             yield from _wrapped(
                 f"The quota of {demand.quota.operation} is unknown and not checked. If you know "
-                "yours, give it with --credentials-quota."
+                "yours, pass it with --credentials-quota."
             )
 
 
@@ -91,7 +91,7 @@ def _warnings(plan: Plan, demand: Demand) -> list[str]:
     if demand.threads_needed <= plan.threads:
         return []
     return _wrapped(
-        f"More threads than the {plan.threads} of max_concurrent_fetches: calls are queued.",
+        f"This is more than max_concurrent_fetches, which is {plan.threads}, so calls are queued.",
         _MARGIN,
     )
 
@@ -113,7 +113,7 @@ def _brings(plan: Plan, change: Change) -> str:
 
 
 def data_of(plan: Plan) -> dict[str, Any]:
-    """Return the report as the data of a JSON document."""
+    """Return the report as data for a JSON document."""
     return {
         "Fits": fits(plan),
         "UsersCarried": users_carried(plan),
@@ -150,7 +150,7 @@ def _change_data(change: Change) -> dict[str, Any]:
 
 
 def _members(attributes: dict[str, Any]) -> dict[str, Any]:
-    """Spell the names like those of AWS, as all JSON of the command line is."""
+    """Spell the names as AWS does, like all JSON of the command line."""
     return {
         "".join(word.capitalize() for word in name.split("_")): value
         for name, value in attributes.items()

@@ -1,9 +1,10 @@
 """
-The operations: what the emulator can do, and how faithfully.
+The registry of the operations that the emulator supports.
 
-``OPERATIONS`` is the registry from which calls are dispatched, and which the table in
-``docs/emulator.md`` follows. Each module has the operations on one subject, as functions of the
-``World``, the members of the input, and the caller. Only ``world`` has a clock and random numbers.
+``OPERATIONS`` maps the name of each operation to the function that executes it, and the table in
+``docs/emulator.md`` lists the same operations. Each module has the operations on one subject. They
+are functions of the ``World``, the members of the input, and the caller. Only ``world`` uses a
+clock and random numbers.
 """
 
 from __future__ import annotations
@@ -26,19 +27,19 @@ GET_TOKEN = "GetOpenIdTokenForDeveloperIdentity"  # noqa: S105  # a name
 @attrs.frozen
 class Operation:
     """
-    An operation.
+    An operation of Cognito or STS.
 
     Attributes:
-        name: As in the API.
+        name: The operation's name in the API.
 
-        run: Executes it.
+        run: Executes the operation.
 
-        settings: The attributes of ``Pool``, ``Role`` and ``Behavior`` that decide what it does
-            where the service's behaviour is not known, or depends on a configuration.
+        settings: The attributes of ``Pool``, ``Role`` and ``Behavior`` that change the operation,
+            because the service's behaviour is unknown or depends on the AWS configuration.
 
-        signed: Whether AWS wants it signed.
+        signed: Whether AWS requires a signature.
 
-        service: The service that it belongs to.
+        service: The service that the operation belongs to.
     """
 
     name: str
@@ -112,10 +113,10 @@ OPERATIONS: Mapping[str, Operation] = {each.name: each for each in _ALL}
 
 def operation_named(name: str) -> str:
     """
-    Return the name of an operation.
+    Return the name unchanged if the emulator has an operation of this name.
 
     Raises:
-        ValueError: If the emulator does not have it.
+        ValueError: If the emulator has no such operation.
     """
     if name not in OPERATIONS:
         from difflib import get_close_matches

@@ -1,4 +1,4 @@
-"""Operations of administrators on identities and on the users that are linked to them."""
+"""The operations with which administrators manage identities and their linked users."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def lookup(world: World, members: Mapping[str, Any], caller: Caller) -> dict[str
             "InvalidParameterException",
             "Either IdentityId or DeveloperUserIdentifier must be given.",
         )
-    # If both are given, the response is the same as the request.
+    # If the request has both members, the response repeats them.
     users = _users(pool, identity) if user is None or identity_id is None else [user]
     found, more = page(users, members, f"users {identity.identity_id}")
     return {"IdentityId": identity.identity_id, "DeveloperUserIdentifierList": found} | more
@@ -113,22 +113,22 @@ def delete(world: World, members: Mapping[str, Any], caller: Caller) -> dict[str
 
 
 def _users(pool: StoredPool, identity: Identity) -> list[str]:
-    """Return the developer's names of the users that are linked to an identity."""
+    """Return the developer user ids that are linked to an identity."""
     return [each.subject for each in identity.logins if each.provider == pool.developer_provider]
 
 
 def _of_user(world: World, pool: StoredPool, user: str) -> Identity:
-    """Return the identity of a user of the developer."""
+    """Return the identity that a developer user id is linked to."""
     provider = pool.developer_provider
     owner = provider and world.directory.owners.get((pool.identity_pool_id, Login(provider, user)))
     if not owner:
-        # Not with the name of the user, which may be personal.
+        # The message does not name the user, because a user id may be personal data.
         raise Refusal("ResourceNotFoundException", "Developer user identifier not found.")
     return world.directory.identities[owner]
 
 
 def _pool_of_provider(world: World, members: Mapping[str, Any]) -> StoredPool:
-    """Return the pool that a call names, if it has the developer provider that the call names."""
+    """Return the pool that a call names, and refuse a developer provider that it does not have."""
     pool = world.pool(members)
     if members["DeveloperProviderName"] != pool.developer_provider:
         raise unsupported_developer_provider(world)

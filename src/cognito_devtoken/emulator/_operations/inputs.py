@@ -1,7 +1,8 @@
 """
 The constraints on the input of each operation.
 
-They are those of the API models; the tests compare them with the models in the installed botocore.
+They are copied from the API models. The tests compare them with the models in the installed
+botocore.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ _ID = Text(MAX_ID, pattern=ID_PATTERN)
 _REQUIRED_ID = attrs.evolve(_ID, required=True)
 _LOGINS = Map(Text(MAX_PROVIDER_NAME), Text(MAX_LOGIN_VALUE), MAX_LOGINS)
 _ARN = Text(MAX_ARN, minimum=20)
-_USER = Text(1024, shown=False)  # a person's name, as often as not
+_USER = Text(1024, shown=False)  # often personal, such as an e-mail address
 _REQUIRED_USER = attrs.evolve(_USER, required=True)
 _PROVIDER = Text(128, pattern=re.compile(r"[\w._-]+", re.ASCII))
 _REQUIRED_PROVIDER = attrs.evolve(_PROVIDER, required=True)
@@ -63,7 +64,7 @@ _POOL_SETTINGS: dict[str, Shape] = {
 }
 _RULE = Structure(
     {
-        # The model also has a pattern here, of Unicode categories, which Python's expressions lack.
+        # The model also has a pattern with Unicode categories, which Python's re does not support.
         "Claim": Text(64, required=True),
         "MatchType": Text(
             minimum=None, required=True, choices=("Equals", "Contains", "StartsWith", "NotEqual")
@@ -140,7 +141,7 @@ INPUTS: Mapping[str, Mapping[str, Shape]] = {
         "Roles": Map(Text(128, pattern=re.compile(r"(un)?authenticated")), _ARN, 2, required=True),
         "RoleMappings": Map(Text(128), _ROLE_MAPPING, 10),
     },
-    # The number and the length of the policies are checked with the policies.
+    # roles.packed_size() checks the number and the total length of the policies.
     "AssumeRoleWithWebIdentity": {
         "RoleArn": attrs.evolve(_ARN, required=True),
         "RoleSessionName": Text(64, 2, pattern=re.compile(r"[\w+=,.@-]*", re.ASCII), required=True),

@@ -1,4 +1,4 @@
-"""Verify what a caller presents in ``Logins``, and return whose it is."""
+"""Verify the logins in ``Logins``, and return the users that they belong to."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LAST_SECOND = 253_402_300_799  # of the year 9999; the check must also reject N
 
 
 def prove_public(world: World, pool: StoredPool, given: Mapping[str, str]) -> Iterator[Login]:
-    """Verify the logins of a call that takes only public providers."""
+    """Verify the logins of a call that accepts only public providers, and yield their users."""
     cognito = {GLOBAL_PROVIDER, world.login_provider(pool.region)}
     for provider, proof in given.items():
         if provider not in pool.public_providers | cognito:
@@ -29,7 +29,7 @@ def prove_public(world: World, pool: StoredPool, given: Mapping[str, str]) -> It
 
 
 def prove(world: World, pool: StoredPool, provider: str, proof: str) -> Login:
-    """Verify a login, and return the user that it proves."""
+    """Verify a login, and return the user that it belongs to."""
     try:
         claims = decode_claims(Secret(proof))
     except ValueError:
@@ -48,7 +48,7 @@ def prove(world: World, pool: StoredPool, provider: str, proof: str) -> Login:
         )
     if claims is None:
         return Login(provider, proof)
-    # An issuer that ends in a slash is registered, and named in Logins, without it.
+    # In IAM and in Logins, an issuer that ends with a slash is named without the slash.
     issuer = str(claims.get("iss")).removeprefix("https://")
     if issuer not in (provider, f"{provider}/"):
         raise _invalid("Issuer doesn't match providerName")

@@ -1,4 +1,4 @@
-"""Lists in pages."""
+"""Split lists into pages."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ def page(
     keys: Iterable[str], members: Mapping[str, Any], scope: str
 ) -> tuple[list[str], dict[str, str]]:
     """
-    Return the keys of a page, and ``NextToken`` if there are more.
+    Return one page of keys, and ``NextToken`` if there are more.
 
-    The token names the last key of the page, not its number, so what is deleted or added between
-    two pages moves nothing from one to the other.
+    The token holds the last key of the page, and not the number of the page. So no key is repeated
+    or skipped because other keys are added or deleted between two calls.
 
     Args:
         keys: All keys, in any order.
 
         members: The input of the call, with ``MaxResults`` and ``NextToken``.
 
-        scope: What is listed: a token is valid for that only.
+        scope: Names the list. A token is valid only for the list that it was made for.
     """
     token = members.get("NextToken")
     after = "" if token is None else _key_in(token, scope)

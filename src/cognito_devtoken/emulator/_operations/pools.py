@@ -1,4 +1,4 @@
-"""Operations of administrators on pools and their roles."""
+"""The operations with which administrators manage pools and their roles."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def create(world: World, members: Mapping[str, Any], caller: Caller) -> dict[str
     region = caller.region or first.region
     directory = world.directory
     directory.created_pools += 1
-    # The same in every run, like the id of a user.
+    # The id depends only on these, so it is the same in every run, like the id of an identity.
     name = json.dumps([directory.created_pools, members["IdentityPoolName"]])
     pool_id = f"{region}:{uuid.uuid5(uuid.NAMESPACE_URL, name)}"
     world.signer.add_region(region)

@@ -1,4 +1,4 @@
-"""The rules of IAM roles and session policies: who may assume what, and how long."""
+"""The rules of IAM roles and session policies: who may assume a role, and for how long."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .world import World
 
 
 MAX_POLICIES = 10
-# Of the inline policy and the ARNs together.
+# The limit on the characters of the inline policy and the ARNs together.
 MAX_POLICY_TEXT = 2048
 
 
@@ -21,13 +21,13 @@ def is_role(arn: str) -> bool:
 
 
 def check_tags(world: World, role_arn: str, tags: object) -> bool:
-    """Return whether a role takes a token with these principal tags."""
+    """Return whether a role accepts a token with these principal tags."""
     role = world.roles.get(role_arn)
     return not tags or role is None or role.allows_tag_session
 
 
 def check_duration(world: World, role_arn: str, seconds: int) -> None:
-    """Require a session that is no longer than the role allows."""
+    """Refuse a session that would last longer than the role allows."""
     role = world.roles.get(role_arn)
     if role is not None and seconds > role.max_session_duration:
         raise Refusal(
@@ -38,15 +38,16 @@ def check_duration(world: World, role_arn: str, seconds: int) -> None:
 
 def packed_size(policy: str | None, arns: Sequence[str]) -> int | None:
     """
-    Return how much of the allotted space session policies take, in percent.
+    Return how much of the allotted space the session policies take, in percent.
 
-    The service packs them before it measures; how is not known, so this does not.
+    The service compresses the policies before it measures them. How is not known, so the emulator
+    measures them uncompressed.
 
     Returns:
         None if there are no policies.
 
     Raises:
-        Refusal: If there are too many, if they are too large, or if one is not a policy.
+        Refusal: If there are too many policies, if they are too large, or if one is malformed.
     """
     if policy is None and not arns:
         return None

@@ -1,4 +1,4 @@
-"""Operations of STS: trade a token for the credentials of a role, and say whose credentials are."""
+"""The operations of STS: exchange a token for a role's credentials, and identify a caller."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _POLICY_ARN = re.compile(r"PolicyArns\.member\.[0-9]{1,4}\.arn")
 
 
 def read_fields(fields: Mapping[str, str]) -> dict[str, Any]:
-    """Return the members of the input, from the fields of the query protocol."""
+    """Convert the fields of the query protocol to the members of the input."""
     members: dict[str, Any] = {name: text for name, text in fields.items() if "." not in name}
     arns = [{"arn": text} for name, text in fields.items() if _POLICY_ARN.fullmatch(name)]
     if arns:
@@ -87,7 +87,7 @@ def _verified(world: World, token: str) -> dict[str, Any]:
     except BadTokenError:
         raise Refusal(
             "InvalidIdentityToken",
-            # With two spaces, as in the service's own.
+            # The service's message has two spaces, too.
             "Couldn't retrieve verification key from your identity provider,  please reference "
             "AssumeRoleWithWebIdentity documentation for requirements",
         ) from None
@@ -109,7 +109,7 @@ def _is_jwt(token: str) -> bool:
 def get_caller_identity(world: World, members: Mapping[str, Any], caller: Caller) -> dict[str, Any]:
     session = world.session_of(caller)
     if session is None:
-        # Any other key is that of a user of the account.
+        # Any other access key belongs to a user of the account.
         pool = world.settings[0]
         arn = f"arn:{cognito_names(pool.region).partition}:iam::{pool.account_id}:user/emulator"
         return {"UserId": id_of("AIDA", arn), "Account": pool.account_id, "Arn": arn}

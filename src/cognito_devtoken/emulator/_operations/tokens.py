@@ -1,4 +1,4 @@
-"""Operations that issue tokens, identities and credentials to users."""
+"""The operations that issue tokens, identities and credentials to users."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .roles import check_tags, is_role
 from .world import World
 
 
-_SECONDS_OF_OTHER_TOKENS = 600  # of GetOpenIdToken; it is not a parameter
+_SECONDS_OF_OTHER_TOKENS = 600  # GetOpenIdToken has no parameter for the duration
 _SESSION_NAME = "CognitoIdentityCredentials"
 
 
@@ -104,7 +104,7 @@ def get_credentials(world: World, members: Mapping[str, Any], caller: Caller) ->
     if token is not None:
         claims = prove_own_token(world, token, identity)
     if given:
-        # Check all of them: an invalid one fails the call.
+        # list() verifies all logins before they are compared: one invalid login fails the call.
         check_match(identity, list(prove_public(world, pool, given)))
     role = _role(world, pool, identity, members.get("CustomRoleArn"))
     if world.behavior.forwards_tags and not check_tags(world, role, claims.get(TAGS_CLAIM)):
@@ -141,7 +141,7 @@ def _check_enabled(identity: Identity) -> None:
 
 
 def _check_guest(pool: StoredPool, identity: Identity) -> None:
-    """Require an identity that needs no login, in a pool that has such."""
+    """Refuse a call without logins, unless the identity is a guest that the pool allows."""
     _check_enabled(identity)
     if not identity.guest:
         raise forbidden(identity)

@@ -1,4 +1,4 @@
-"""What the operations work with: what is stored, the settings, the clock, the keys."""
+"""The state that the operations share: the stored data, the settings, the clock and the keys."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from .._wire import AuthenticationRefusal, Refusal
 
 
 _KEY_CHARACTERS = string.ascii_uppercase + "234567"
-# How many sessions GetCallerIdentity knows: a test of a busy application makes many.
+# How many sessions to remember, because a long-running emulator may open any number.
 _MAX_SESSIONS = 10_000
 
 
 @attrs.frozen
 class Session:
     """
-    The credentials of a session that was given out, and whose they are.
+    The credentials of a session, and the role and account that they belong to.
 
     Attributes:
-        expires: In seconds since the epoch.
+        expires: When the credentials expire, in seconds since the epoch.
 
         arn: The session's Amazon Resource Name.
 
-        user_id: The role's id, and the name of the session.
+        user_id: The role's id and the session's name, separated by a colon.
 
         account_id: The AWS account.
     """
@@ -52,7 +52,7 @@ class Session:
 
 class World:
     """
-    What the operations work with.
+    The state that the operations share.
 
     Args:
         pools: The pools at the start.
@@ -61,9 +61,9 @@ class World:
 
         behavior: What to do where the service's behaviour is not known.
 
-        clock: The time, in seconds since the epoch.
+        clock: Returns the time, in seconds since the epoch.
 
-        keys: The signing keys by region; missing ones are added.
+        keys: The signing keys by region. Missing keys are added.
 
         address: Returns the emulator's URL.
     """
@@ -86,7 +86,7 @@ class World:
         self.reset()
 
     def reset(self) -> None:
-        """Return to the state at the start."""
+        """Discard everything that was stored since the start."""
         self.directory = Directory(self.settings)
         self.sessions: OrderedDict[str, Session] = OrderedDict()
         self.undeletable: list[str] = []
@@ -105,7 +105,7 @@ class World:
         return self.directory.pools[identity.pool_id]
 
     def resolve(self, pool: StoredPool, identity_id: str | None, logins: list[Login]) -> Identity:
-        """Find the identity of logins, and store what changes by it."""
+        """Find or create the identity that the logins belong to, and store the changes."""
         changed = resolve(
             self.directory,
             pool=pool,
@@ -120,21 +120,21 @@ class World:
         self.directory.save(changed, self.clock())
 
     def issuer(self, region: str) -> str:
-        """Return the ``iss`` of the tokens of a region."""
+        """Return the ``iss`` claim of the tokens that a region issues."""
         if self.behavior.issuer == OWN_ADDRESS:
             return self._address()
         return self.behavior.issuer or cognito_names(region).issuer
 
     def login_provider(self, region: str) -> str:
-        """Return the name in ``Logins`` under which a region's own tokens are taken."""
+        """Return the name in ``Logins`` under which a region accepts its own tokens."""
         return self.behavior.login_provider or cognito_names(region).login_provider
 
     def session_of(self, caller: Caller) -> Session | None:
         """
-        Return the session whose credentials signed a call; None if they are others.
+        Return the session whose credentials signed a call; None if no session's did.
 
         Raises:
-            AuthenticationRefusal: If they have expired.
+            AuthenticationRefusal: If the credentials of the session have expired.
         """
         session = self.sessions.get(caller.access_key_id or "")
         if session is not None and self.now() >= session.expires:
@@ -144,9 +144,9 @@ class World:
         return session
 
     def open_session(self, role_arn: str, name: str, seconds: int) -> Session:
-        """Make up credentials of a role, given its ARN."""
+        """Make up credentials for a session of a role."""
         _, partition, _, _, account_id, path = role_arn.split(":", 5)
-        role = path.rpartition("/")[2]  # its own path is not part of the session's name
+        role = path.rpartition("/")[2]  # the ARN of a session does not contain the role's path
         session = Session(
             access_key_id=f"ASIA{_random_characters(16)}",
             secret_key=_random_base64(40),
@@ -174,9 +174,9 @@ def _random_characters(count: int) -> str:
 
 def _random_base64(length: int) -> str:
     """
-    Return random characters of base64 with both special characters among them.
+    Return random base64 characters, always with a plus sign and a slash among them.
 
-    AWS's have them too, in many cases: a program that fails on them should do so in every run.
+    AWS's secrets often contain them. A program that fails on them should fail in every run.
     """
     text = base64.b64encode(secrets.token_bytes(length)).decode()[: length - 2]
     return f"{text[: length // 2]}+/{text[length // 2 :]}"
