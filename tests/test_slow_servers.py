@@ -54,9 +54,10 @@ def quick_clock(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def read_request(connection: Any) -> None:
+    """Read to the end of the headers, or until the client hangs up."""
     seen = b""
-    while b"\r\n\r\n" not in seen:
-        seen += connection.recv(65536)
+    while b"\r\n\r\n" not in seen and (data := connection.recv(65536)):
+        seen += data
 
 
 def send_slowly(connection: Any, byte: bytes) -> None:
