@@ -23,6 +23,7 @@ from .._values.clock import Instant
 from .._values.key import Key
 from .._values.lease import Lease
 from ..events import Reason
+from ..exceptions import TokenUnavailableError
 from .worker_slots import Worker, WorkerSlots
 
 
@@ -34,6 +35,13 @@ L = TypeVar("L", bound=Lease)
 DEADLINE = 15.0
 # One look for overdue flights checks at most this many flights of each queue.
 _AT_ONCE = 100
+
+
+class NotNeededError(TokenUnavailableError):
+    """No call was made: the lease was invalidated before, and no caller waits for a new one."""
+
+    def __init__(self) -> None:
+        super().__init__("The old one was invalidated, and no caller waits for a new one.")
 
 
 class Flight(Generic[R, L]):
@@ -170,7 +178,7 @@ class Flights(Generic[R, L]):
             # The new flight starts after the present one: two flights of a key never run at once.
             is_new = flight.successor is None
             flight.successor = flight.successor or Flight(key, request, Reason.FORCED, now)
-            flight.successor.awaited = True
+            flight.successor.awaited |= awaited
             return flight.successor, is_new
         if newer:
             flight.reason = Reason.FORCED  # a token that was requested earlier is not enough
@@ -208,7 +216,12 @@ class Flights(Generic[R, L]):
 
     def queued_refreshes(self) -> list[Flight[R, L]]:
         """Return the flights that were not sent and that no caller waits for."""
-        return [each for each in self.by_key.values() if not (each.sent or each.awaited)]
+        return [
+            each
+            for first in self.by_key.values()
+            for each in (first, first.successor)
+            if each and not (each.sent or each.awaited)
+        ]
 
     def overdue(self, flight: Flight[R, L], now: Instant) -> bool:
         """
@@ -286,7 +299,10 @@ class Flights(Generic[R, L]):
 
     def remove(self, flight: Flight[R, L], now: Instant) -> None:
         """Take a flight out of the table, and queue its successor if it has one."""
-        if self.by_key.get(flight.key) is not flight:
+        first = self.by_key.get(flight.key)
+        if first is not flight:
+            if first and first.successor is flight:
+                first.successor = None
             return
         if flight.successor:
             flight.successor.asked = now  # its deadline counts from now

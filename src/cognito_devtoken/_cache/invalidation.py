@@ -6,7 +6,7 @@ Law of this module: no repr and no traceback shows whose tokens are invalidated.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 from .._values.clock import Instant
@@ -14,8 +14,8 @@ from .._values.key import Key
 from .._values.lease import Lease
 from .._values.request import AS_TEXT, MAX_ID, MAX_LOGIN_VALUE, text_violations
 from .._values.secret import HIDDEN, NeverPickled
-from ..exceptions import ConfigurationError, InvalidRequestError, TokenUnavailableError
-from .flights import Flight
+from ..exceptions import ConfigurationError, InvalidRequestError
+from .flights import Flight, NotNeededError
 from .scopes import (
     BY_TOKEN,
     EVERYTHING,
@@ -123,7 +123,7 @@ class Invalidation(NeverPickled):
 
 def invalidate(
     state: CacheState[R, L],
-    scopes: Iterable[InvalidationScope],
+    scopes: Sequence[InvalidationScope],
     matches: Matches,
     only: Key | None = None,
 ) -> int:
@@ -149,8 +149,11 @@ def invalidate(
     for flight in state.flights.in_the_air():
         flight.stale |= matches(flight.key, leases.get(flight.key))
     keep_out(state, scopes)
+    by_token = all(kind in BY_TOKEN for kind, _ in scopes)
     for flight in state.flights.queued_refreshes():
-        if matches(flight.key, leases.get(flight.key)):
+        lease = leases.get(flight.key)
+        # Without a lease, it is not known whose identity it is, and no rejected token is replaced.
+        if not (lease is None and by_token) and matches(flight.key, lease):
             end_unneeded(state, flight, flight.asked)
     candidates = list(leases) if only is None else [only]
     keys = [key for key in candidates if key in leases and matches(key, leases[key])]
@@ -162,8 +165,7 @@ def invalidate(
 def end_unneeded(state: CacheState[R, L], flight: Flight[R, L], now: Instant) -> None:
     """End a refresh that no caller waits for, without a call. Called under the cache's lock."""
     state.flights.remove(flight, now)
-    error = TokenUnavailableError("The lease was invalidated before it was refreshed.")
-    state.settle(flight, error=error)
+    state.settle(flight, error=NotNeededError())
 
 
 def keep_out(state: CacheState[R, L], scopes: Iterable[InvalidationScope]) -> None:
