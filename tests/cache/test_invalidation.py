@@ -7,6 +7,8 @@ import pytest
 from caching import ManualThreads, Recorder, make_cache, request_for, start_call
 from canary import find_leaks
 from cognito_devtoken import OpenIdToken, TokenCache
+from cognito_devtoken._cache.invalidation import invalidate
+from cognito_devtoken._cache.scopes import token_scope
 from cognito_devtoken.events import Forgotten, Invalidated, TokenDiscarded
 from cognito_devtoken.exceptions import (
     InvalidRequestError,
@@ -154,6 +156,28 @@ def test_a_refresh_that_follows_one_in_flight_is_sent_after_an_invalidation_only
     assert len(fetcher.calls) == (2 if is_awaited else 1)
     assert manual_cache.stats().entries == (1 if is_awaited else 0)
     assert not manual_cache._state.flights.by_key
+
+
+def test_invalidating_one_token_does_not_look_at_the_queued_refreshes_of_others(
+    manual_cache: TokenCache, clock: ManualClock, threads: ManualThreads
+) -> None:
+    users = [f"user-{number}" for number in range(5)]
+    for user in users:
+        next(manual_cache._leases.lookup.steps(request_for(user), None, None))
+    threads.run_all()
+    clock.advance(600)
+    tokens = [manual_cache.get(request_for(user)) for user in users]  # all are due
+    key = manual_cache._state.entries.find(tokens[0], shared=False)
+    seen = []
+
+    def matches(other: Any, _: object) -> bool:
+        seen.append(other)
+        return bool(other == key)
+
+    invalidate(manual_cache._state, [token_scope(tokens[0])], matches, key)
+
+    assert set(seen) == {key}
+    assert manual_cache.stats().in_flight == 4
 
 
 def test_a_first_fetch_of_another_identity_is_sent(

@@ -214,11 +214,13 @@ class Flights(Generic[R, L]):
         flight.sent = now  # from here on, the queues skip it
         return flight
 
-    def queued_refreshes(self) -> list[Flight[R, L]]:
-        """Return the flights that were not sent and that no caller waits for."""
+    def queued_refreshes(self, only: Key | None) -> list[Flight[R, L]]:
+        """Return the flights of *only*, or of all keys, that are unsent and nobody waits for."""
+        firsts = self.by_key.values() if only is None else [self.by_key.get(only)]
         return [
             each
-            for first in self.by_key.values()
+            for first in firsts
+            if first
             for each in (first, first.successor)
             if each and not (each.sent or each.awaited)
         ]

@@ -150,7 +150,7 @@ def invalidate(
         flight.stale |= matches(flight.key, leases.get(flight.key))
     keep_out(state, scopes)
     by_token = all(kind in BY_TOKEN for kind, _ in scopes)
-    for flight in state.flights.queued_refreshes():
+    for flight in state.flights.queued_refreshes(only):
         lease = leases.get(flight.key)
         # Without a lease, it is not known whose identity it is, and no rejected token is replaced.
         if not (lease is None and by_token) and matches(flight.key, lease):
