@@ -69,7 +69,10 @@ class Flight(Generic[R, L]):
         min_life: How many seconds the lease should live, if possible.
 
         stale: Whether its key was invalidated after the flight was sent. If so, the lease must not
-            be kept.
+            be kept. By identity, a key without a lease may have been: the lease will show it.
+
+        obsolete: Whether its key was certainly invalidated after the flight was sent. If so, the
+            flight is needed only if a caller waits for it.
 
         is_invalidated: A function, set if the lease came from a shared store. Called under the
             lock, it returns whether the lease was invalidated after it was read from the store.
@@ -97,6 +100,7 @@ class Flight(Generic[R, L]):
         "key",
         "lease",
         "min_life",
+        "obsolete",
         "reason",
         "request",
         "sent",
@@ -117,6 +121,7 @@ class Flight(Generic[R, L]):
         self.awaited = False
         self.min_life = 0.0
         self.stale = False
+        self.obsolete = False
         self.is_invalidated: Callable[[], bool] | None = None
         self.forgotten: set[tuple[str, str]] = set()
         self.successor: Flight[R, L] | None = None

@@ -6,8 +6,8 @@ Law of this module: no repr and no traceback shows whose tokens are invalidated.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import TypeVar
+from collections.abc import Iterable
+from typing import Any, TypeVar
 
 from .._values.clock import Instant
 from .._values.key import Key
@@ -123,7 +123,7 @@ class Invalidation(NeverPickled):
 
 def invalidate(
     state: CacheState[R, L],
-    scopes: Sequence[InvalidationScope],
+    scopes: Iterable[InvalidationScope],
     matches: Matches,
     only: Key | None = None,
 ) -> int:
@@ -147,19 +147,32 @@ def invalidate(
     """
     leases = state.entries.leases
     for flight in state.flights.in_the_air():
-        flight.stale |= matches(flight.key, leases.get(flight.key))
-    keep_out(state, scopes)
-    by_token = all(kind in BY_TOKEN for kind, _ in scopes)
-    for flight in state.flights.queued_refreshes(only):
         lease = leases.get(flight.key)
-        # Without a lease, it is not known whose identity it is, and no rejected token is replaced.
-        if not (lease is None and by_token) and matches(flight.key, lease):
+        flight.stale |= matches(flight.key, lease)
+        flight.obsolete |= _concerns(matches, flight.key, lease)
+    keep_out(state, scopes)
+    for flight in state.flights.queued_refreshes(only):
+        if _concerns(matches, flight.key, leases.get(flight.key)):
             end_unneeded(state, flight, flight.asked)
     candidates = list(leases) if only is None else [only]
     keys = [key for key in candidates if key in leases and matches(key, leases[key])]
     for key in keys:
         state.entries.drop(key)
     return len(keys)
+
+
+class _NoLease:
+    """Stands in for the lease of a key without one: of no identity, and no rejected token."""
+
+    identity_id = _secret = ""
+
+
+_NO_LEASE: Any = _NoLease()
+
+
+def _concerns(matches: Matches, key: Key, lease: Lease | None) -> bool:
+    """Tell whether an invalidation certainly concerns a key, even if the key has no lease."""
+    return matches(key, _NO_LEASE if lease is None else lease)
 
 
 def end_unneeded(state: CacheState[R, L], flight: Flight[R, L], now: Instant) -> None:

@@ -30,7 +30,7 @@ def check_needed(flight: Flight[Any, Any]) -> None:
     Raises:
         NotNeededError: If it is not.
     """
-    if flight.stale and not flight.awaited:
+    if flight.obsolete and not flight.awaited:
         raise NotNeededError
 
 
@@ -55,7 +55,7 @@ class Source(Protocol[R, L]):
         Raises:
             DevTokenError: If no lease is available.
 
-            NotNeededError: If the flight is stale, and no caller waits for it.
+            NotNeededError: If the flight is obsolete, and no caller waits for it.
         """
         ...
 

@@ -123,8 +123,9 @@ class CredentialsCache:
         """Tell whether a token is needed. *was_dropped* says that a request for it was dropped."""
         with self.leases.state.lock:
             # From now on, callers that want these credentials start a flight of their own.
-            flight.stale |= was_dropped and not flight.awaited
-            return flight.awaited or not flight.stale
+            if was_dropped and not flight.awaited:
+                flight.stale = flight.obsolete = True
+            return flight.awaited or not flight.obsolete
 
     def forget(self, user_id: str) -> None:
         """Discard all credentials of a user."""
