@@ -117,7 +117,10 @@ class CredentialsCache:
                 return wait_blocking(lookup.steps(request, least, left, awaited=flight.awaited))
             except NotNeededError:
                 was_dropped = True
-        raise TokenUnavailableError("The token was invalidated, and no caller waits for a new one.")
+        raise TokenUnavailableError(
+            "The token was invalidated, and no caller waits for a new one.",
+            hint="There is nothing to do: the next caller gets new credentials.",
+        )
 
     def _is_needed(self, flight: _Flight, *, was_dropped: bool) -> bool:
         """Tell whether a token is needed. *was_dropped* says that a request for it was dropped."""
