@@ -21,9 +21,8 @@ from hatchling.metadata.plugin.interface import MetadataHookInterface
 REPOSITORY = "COGNITO_DEVTOKEN_BUILD_REPOSITORY"
 CONTACT = "COGNITO_DEVTOKEN_BUILD_CONTACT"
 
-# An image and a link whose target is a file in the repository.
-IMAGE = re.compile(r"!\[([^]]+)\]\((?!https?://)([^)]+)\)")
-LINK = re.compile(r"(?<!!)\[([^]]+)\]\((?!https?://)([^)]+)\)")
+# An image or a link whose target is a file in the repository; or code, which contains neither.
+LINK = re.compile(r"(`+).+?\1|(!?)\[([^][]+)\]\((?![a-z]+:|#)([^)]+)\)", re.DOTALL)
 
 
 class ReleaseMetadata(MetadataHookInterface):
@@ -36,14 +35,11 @@ class ReleaseMetadata(MetadataHookInterface):
         Raises:
             ValueError: If a variable is not an https URL, or not an e-mail address.
         """
-        image, link = r"\1.", r"\1"
         if repository := os.environ.get(REPOSITORY, "").rstrip("/"):
             if not re.fullmatch(r"https://[\w.-]+(/[\w.-]+)+", repository):
                 raise ValueError(f"{REPOSITORY} must be an https URL, not {repository!r}")
             # HEAD is the default branch, whatever its name is.
             latest, release = f"{repository}/blob/HEAD", f"{repository}/blob/v{metadata['version']}"
-            image = rf"![\1]({repository}/raw/v{metadata['version']}/\2)"
-            link = rf"[\1]({release}/\2)"
             metadata["urls"] = {
                 "Source": repository,
                 "Documentation": f"{release}/docs/index.md",
@@ -52,7 +48,17 @@ class ReleaseMetadata(MetadataHookInterface):
                 "Issues": f"{repository}/issues",
             }
         text = Path(self.root, "README.md").read_text("utf-8")
-        text = LINK.sub(link, IMAGE.sub(image, text))
+
+        def lead(found: re.Match[str]) -> str:
+            code, mark, name, path = found.groups()
+            if code:
+                return found[0]
+            if not repository:
+                return f"{name}." if mark else name
+            kind = "raw" if mark else "blob"
+            return f"{mark}[{name}]({repository}/{kind}/v{metadata['version']}/{path})"
+
+        text = LINK.sub(lead, text)
         metadata["readme"] = {"content-type": "text/markdown", "text": text}
         if contact := os.environ.get(CONTACT, ""):
             if not re.fullmatch(r"[\w.+-]+@[\w-]+(\.[\w-]+)+", contact):

@@ -154,6 +154,22 @@ class TestMetadata:
             kind = "raw" if link.endswith(".svg") else "blob"
             assert f"{folder}{at}/{kind}/{tag}/{link})" in text or link.startswith("https://")
 
+    @pytest.mark.parametrize("repository", ["", "https://host.example/a/b"])
+    @pytest.mark.parametrize(
+        "text",
+        [
+            '```python\nhandlers["x"](event)\n```',
+            'Call `handlers["x"](event)`, or ``a[`b`](c)``.',
+            "See [above](#use), or write to [us](mailto:us@c.example).",
+        ],
+    )
+    def test_the_page_on_the_package_index_keeps_code_and_what_links_to_no_file(
+        self, text: str, repository: str, built: Built
+    ) -> None:
+        Path("README.md").write_text(f"{text}\n", "utf-8")
+
+        assert text in str(built(**{REPOSITORY: repository}).get_payload())
+
     def test_a_build_that_names_them_links_to_the_repository_and_says_whom_to_write_to(
         self, built: Built
     ) -> None:

@@ -7,8 +7,14 @@ import pytest
 from caching import ManualThreads, Recorder, make_cache, request_for, start_call
 from canary import find_leaks
 from cognito_devtoken import OpenIdToken, TokenCache
+from cognito_devtoken._cache.invalidation import invalidate
+from cognito_devtoken._cache.scopes import token_scope
 from cognito_devtoken.events import Forgotten, Invalidated, TokenDiscarded
-from cognito_devtoken.exceptions import InvalidRequestError, SessionClosedError
+from cognito_devtoken.exceptions import (
+    InvalidRequestError,
+    SessionClosedError,
+    TokenUnavailableError,
+)
 from cognito_devtoken.testing import FakeFetcher, ManualClock, make_token
 
 
@@ -129,6 +135,61 @@ def test_a_queued_refresh_of_another_user_is_sent(
     threads.run_all()
 
     assert len(fetcher.calls) == 2
+
+
+@pytest.mark.parametrize("is_awaited", [False, True])
+def test_a_refresh_that_follows_one_in_flight_is_sent_after_an_invalidation_only_if_awaited(
+    manual_cache: TokenCache, fetcher: FakeFetcher, threads: ManualThreads, is_awaited: bool
+) -> None:
+    _, arrive = start_flight(manual_cache, threads)
+    manual_cache.forget("user-42")
+    lookup = manual_cache._leases.lookup
+    with pytest.raises(TokenUnavailableError):  # it asks for a new token, and does not wait
+        next(lookup.steps(request_for(), None, None, waits=False))
+    if is_awaited:
+        next(lookup.steps(request_for(), None, None))
+
+    manual_cache.forget("user-42")
+    arrive()
+    threads.run_all()
+
+    assert len(fetcher.calls) == (2 if is_awaited else 1)
+    assert manual_cache.stats().entries == (1 if is_awaited else 0)
+    assert not manual_cache._state.flights.by_key
+
+
+def test_invalidating_one_token_does_not_look_at_the_queued_refreshes_of_others(
+    manual_cache: TokenCache, clock: ManualClock, threads: ManualThreads
+) -> None:
+    users = [f"user-{number}" for number in range(5)]
+    for user in users:
+        next(manual_cache._leases.lookup.steps(request_for(user), None, None))
+    threads.run_all()
+    clock.advance(600)
+    tokens = [manual_cache.get(request_for(user)) for user in users]  # all are due
+    key = manual_cache._state.entries.find(tokens[0], shared=False)
+    seen = []
+
+    def matches(other: Any, _: object) -> bool:
+        seen.append(other)
+        return bool(other == key)
+
+    invalidate(manual_cache._state, [token_scope(tokens[0])], matches, key)
+
+    assert set(seen) == {key}
+    assert manual_cache.stats().in_flight == 4
+
+
+def test_a_first_fetch_of_another_identity_is_sent(
+    manual_cache: TokenCache, fetcher: FakeFetcher, threads: ManualThreads
+) -> None:
+    with pytest.raises(TokenUnavailableError):
+        next(manual_cache._leases.lookup.steps(request_for(), None, None, waits=False))
+
+    manual_cache.forget_identity("us-east-1:0")  # whether it is this user's is not known yet
+    threads.run_all()
+
+    assert len(fetcher.calls) == manual_cache.stats().entries == 1
 
 
 @pytest.mark.parametrize("how", ["invalidate", "forget", "forget_identity", "clear"])

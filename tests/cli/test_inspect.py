@@ -195,6 +195,33 @@ class TestSources:
         assert not any(part in text for part in token.split("."))
         assert "●" + "─" * 44 in text
 
+    @pytest.mark.external
+    @pytest.mark.parametrize(
+        ("typed", "why"), [(b"\x04", "is empty"), (b"canary\xff\n", "cannot be decoded")]
+    )
+    def test_what_is_no_text_is_refused_at_the_prompt(self, typed: bytes, why: str) -> None:
+        ours, theirs = pty.openpty()
+        with subprocess.Popen(
+            [*COMMAND, "inspect"],
+            stdin=theirs,
+            stdout=theirs,
+            stderr=subprocess.PIPE,
+            env=os.environ | {"PYTHONIOENCODING": "utf-8"},
+            start_new_session=True,
+        ) as process:
+            os.close(theirs)
+            assert process.stderr
+            shown = process.stderr.read(1)
+            os.write(ours, typed)
+            shown += process.stderr.read()
+            process.wait(PATIENCE)
+        os.close(ours)
+
+        text = shown.decode()
+        assert process.returncode == 252
+        assert f"Error parsing parameter 'TOKEN': Standard input {why}\n" in text
+        assert "canary" not in text
+
 
 def read_until(descriptor: int, text: bytes) -> bytes:
     shown = b""

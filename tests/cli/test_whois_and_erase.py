@@ -247,6 +247,29 @@ class TestErase:
         assert bool(out) is deletes
         assert identities(emulator) == (set() if deletes else {identity_id})
 
+    def test_an_answer_that_cannot_be_decoded_does_not_confirm(
+        self,
+        identity_id: str,
+        emulator: Emulator,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        typed = io.TextIOWrapper(io.BytesIO(b"\xffy\n"), "utf-8")
+        typed.isatty = lambda: True  # type: ignore[method-assign]
+        monkeypatch.setattr(sys, "stdin", typed)
+
+        assert main(["erase", *NAMED]) == 255
+
+        assert capsys.readouterr().err.endswith("Nothing was deleted.\n")
+        assert identities(emulator) == {identity_id}
+
+    def test_a_query_that_fails_does_so_before_anything_is_deleted(
+        self, identity_id: str, emulator: Emulator
+    ) -> None:
+        assert main([*ERASE, "--query", "length(UnlinkedUserIdCount)"]) == 255
+
+        assert identities(emulator) == {identity_id}
+
     def test_it_does_not_ask_about_a_user_without_an_identity(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:

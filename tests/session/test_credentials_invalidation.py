@@ -1,12 +1,12 @@
 """Invalidating and forgetting tokens and credentials of a session."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
-from caching import POOL_ID, PROVIDER, Recorder, wait_until
+from caching import POOL_ID, PROVIDER, ManualThreads, Recorder, run_inline, wait_until
 from calling import ROLE
 from cognito_devtoken import TokenSession
 from cognito_devtoken.events import Forgotten
@@ -93,6 +93,81 @@ def test_credentials_that_are_exchanged_while_their_user_is_forgotten_are_not_ke
 
         assert session.get_credentials(USER) != credentials
         assert fetcher.exchanges[0][0] != fetcher.exchanges[1][0]
+
+
+@pytest.fixture
+def due(fetcher: FakeFetcher, clock: ManualClock, threads: ManualThreads) -> Iterator[TokenSession]:
+    """A session that is refreshing due credentials. The token for them is queued in *threads*."""
+    with TokenSession(POOL_ID, developer_provider=PROVIDER, client=fetcher, clock=clock) as session:
+        workers = session._cache._leases.workers
+        workers.start_thread, workers.idle_seconds = run_inline, 0
+        session.get_credentials(USER)
+        workers.start_thread = threads.start
+        clock.advance(2400)
+        session.get_credentials(USER)
+        wait_until(lambda: bool(threads.jobs))
+        yield session
+
+
+@pytest.mark.parametrize("erase", [TokenSession.forget, TokenSession.erase])
+def test_a_refresh_of_credentials_does_not_request_a_token_of_a_user_who_was_forgotten(
+    erase: Callable[[TokenSession, str], object],
+    due: TokenSession,
+    fetcher: FakeFetcher,
+    threads: ManualThreads,
+) -> None:
+    erase(due, USER)
+    threads.run_all()
+    wait_until(lambda: due.stats().credentials.in_flight == 0)  # type: ignore[union-attr]
+
+    assert len(fetcher.calls) == len(fetcher.exchanges) == 1
+    stats = due.stats()
+    assert stats.credentials
+    assert stats.entries == stats.in_flight == stats.credentials.entries == 0
+    assert (stats.credentials.fetches_started, stats.credentials.fetches_failed) == (2, 1)
+    # It is no failure that the next caller would hear of.
+    workers = due._cache._leases.workers
+    workers.start_thread = run_inline
+    due.get_credentials(USER)
+
+
+def test_a_refresh_of_credentials_that_a_caller_waits_for_requests_a_token_nevertheless(
+    due: TokenSession, fetcher: FakeFetcher, threads: ManualThreads
+) -> None:
+    (flight,) = due._of_credentials["cache"].leases.state.flights.by_key.values()
+    with ThreadPoolExecutor(1) as pool:
+        caller = pool.submit(due.get_credentials, USER, min_remaining=3000)
+        wait_until(lambda: bool(flight.waiters))
+        threads.jobs.clear()
+
+        due.forget(USER)
+        wait_until(lambda: bool(threads.jobs))
+        threads.run_all()
+
+        caller.result(PATIENCE)
+    assert len(fetcher.calls) == len(fetcher.exchanges) == 2
+
+
+def test_a_refresh_of_credentials_that_has_not_asked_for_its_token_does_not_ask_for_it(
+    fetcher: FakeFetcher, clock: ManualClock
+) -> None:
+    with TokenSession(POOL_ID, developer_provider=PROVIDER, client=fetcher, clock=clock) as session:
+        leases = session._cache_for_credentials().leases
+        leases.workers.start_thread, leases.workers.idle_seconds = run_inline, 0
+        session.get_credentials(USER)
+        clock.advance(2400)
+        source: Any = leases.source
+        begin = source._start
+
+        def erase_and_begin(flight: Any) -> Any:
+            session.erase(USER)
+            return begin(flight)
+
+        source._start = erase_and_begin
+        session.get_credentials(USER)
+
+        assert session.find_identity(USER) is None
+    assert len(fetcher.calls) == 1
 
 
 @pytest.mark.parametrize(

@@ -284,3 +284,16 @@ def test_an_erasure_whose_task_is_cancelled_goes_on() -> None:
             assert await one.find_identity(USER) is None
 
     asyncio.run(run())
+
+
+def test_a_client_that_raises_stop_iteration_does_not_leave_a_task_waiting() -> None:
+    client = FakeFetcher()
+    client.erase_error = StopIteration("a mock without further answers")
+
+    async def run() -> None:
+        async with AsyncTokenSession(POOL_ID, developer_provider=PROVIDER, client=client) as one:
+            with pytest.raises(RuntimeError, match="raised StopIteration") as caught:
+                await asyncio.wait_for(one.find_identity(USER), PATIENCE)
+            assert caught.value.__cause__ is client.erase_error
+
+    asyncio.run(run())

@@ -7,6 +7,7 @@ import pytest
 from caching import POOL_ID, ManualThreads, Recorder, request_for, start_call
 from cognito_devtoken import OpenIdToken, TokenCache, TokenRequest
 from cognito_devtoken.events import FetchFailed, InvalidatedElsewhere, TokenDiscarded
+from cognito_devtoken.exceptions import TokenUnavailableError
 from cognito_devtoken.testing import FakeFetcher, ManualClock, MemoryStore, make_token
 from hosts import HostFactory, listen, log_of, record_waits, source_of
 
@@ -93,6 +94,25 @@ def test_a_host_that_waits_for_a_lock_does_not_send_a_refresh_that_is_needless_b
 
     assert len(fetcher.calls) == 1
     assert host.stats().entries == 0
+
+
+@pytest.mark.parametrize("others", [[], ["another user"]])
+def test_a_first_fetch_that_no_caller_waits_for_is_sent_if_another_identity_is_forgotten(
+    new_host: HostFactory, fetcher: FakeFetcher, others: list[str]
+) -> None:
+    threads = ManualThreads()
+    first, second = new_host(), new_host(start_thread=threads.start)
+    listen(second)
+    with pytest.raises(TokenUnavailableError):
+        next(second._leases.lookup.steps(request_for(), None, None, waits=False))
+    for user in others:
+        first.forget(user)
+    first.forget_identity("us-east-1:0")  # the second host reads it before it sends the fetch
+    listen(first)
+
+    threads.run_all()
+
+    assert len(fetcher.calls) == second.stats().entries == 1
 
 
 def test_the_invalidating_host_does_not_adopt_the_token_again(

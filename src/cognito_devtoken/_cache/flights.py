@@ -23,6 +23,7 @@ from .._values.clock import Instant
 from .._values.key import Key
 from .._values.lease import Lease
 from ..events import Reason
+from ..exceptions import TokenUnavailableError
 from .worker_slots import Worker, WorkerSlots
 
 
@@ -34,6 +35,13 @@ L = TypeVar("L", bound=Lease)
 DEADLINE = 15.0
 # One look for overdue flights checks at most this many flights of each queue.
 _AT_ONCE = 100
+
+
+class NotNeededError(TokenUnavailableError):
+    """No call was made: the lease was invalidated before, and no caller waits for a new one."""
+
+    def __init__(self) -> None:
+        super().__init__("The old one was invalidated, and no caller waits for a new one.")
 
 
 class Flight(Generic[R, L]):
@@ -60,8 +68,12 @@ class Flight(Generic[R, L]):
 
         min_life: How many seconds the lease should live, if possible.
 
-        stale: Whether the flight's key was invalidated after the flight was sent. If so, the lease
-            must not be kept.
+        stale: Whether the flight's key was invalidated after the flight was sent, or may have been.
+            If so, the lease must not be kept. A key without a lease may have been invalidated by
+            identity: only the lease will show it.
+
+        obsolete: Whether the flight's key was certainly invalidated after the flight was sent. If
+            so, the flight is needed only if a caller waits for it.
 
         is_invalidated: A function, set if the lease came from a shared store. Called under the
             lock, it returns whether the lease was invalidated after it was read from the store.
@@ -89,6 +101,7 @@ class Flight(Generic[R, L]):
         "key",
         "lease",
         "min_life",
+        "obsolete",
         "reason",
         "request",
         "sent",
@@ -109,6 +122,7 @@ class Flight(Generic[R, L]):
         self.awaited = False
         self.min_life = 0.0
         self.stale = False
+        self.obsolete = False
         self.is_invalidated: Callable[[], bool] | None = None
         self.forgotten: set[tuple[str, str]] = set()
         self.successor: Flight[R, L] | None = None
@@ -170,7 +184,7 @@ class Flights(Generic[R, L]):
             # The new flight starts after the current one: two flights of a key never run at once.
             is_new = flight.successor is None
             flight.successor = flight.successor or Flight(key, request, Reason.FORCED, now)
-            flight.successor.awaited = True
+            flight.successor.awaited |= awaited
             return flight.successor, is_new
         if newer:
             flight.reason = Reason.FORCED  # a token that was requested earlier is not enough
@@ -206,9 +220,16 @@ class Flights(Generic[R, L]):
         flight.sent = now  # from here on, the queues skip it
         return flight
 
-    def queued_refreshes(self) -> list[Flight[R, L]]:
-        """Return the flights that were not sent and that no caller waits for."""
-        return [each for each in self.by_key.values() if not (each.sent or each.awaited)]
+    def queued_refreshes(self, only: Key | None) -> list[Flight[R, L]]:
+        """Return the flights of *only*, or of all keys, that are unsent and nobody waits for."""
+        firsts = self.by_key.values() if only is None else [self.by_key.get(only)]
+        return [
+            each
+            for first in firsts
+            if first
+            for each in (first, first.successor)
+            if each and not (each.sent or each.awaited)
+        ]
 
     def overdue(self, flight: Flight[R, L], now: Instant) -> bool:
         """
@@ -289,7 +310,10 @@ class Flights(Generic[R, L]):
 
     def remove(self, flight: Flight[R, L], now: Instant) -> None:
         """Take a flight out of the table, and queue its successor if it has one."""
-        if self.by_key.get(flight.key) is not flight:
+        first = self.by_key.get(flight.key)
+        if first is not flight:
+            if first and first.successor is flight:
+                first.successor = None
             return
         if flight.successor:
             flight.successor.asked = now  # its deadline counts from now

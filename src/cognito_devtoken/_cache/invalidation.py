@@ -7,15 +7,15 @@ Law of this module: no repr and no traceback shows whose tokens are invalidated.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from .._values.clock import Instant
 from .._values.key import Key
 from .._values.lease import Lease
 from .._values.request import AS_TEXT, MAX_ID, MAX_LOGIN_VALUE, text_violations
 from .._values.secret import HIDDEN, NeverPickled
-from ..exceptions import ConfigurationError, InvalidRequestError, TokenUnavailableError
-from .flights import Flight
+from ..exceptions import ConfigurationError, InvalidRequestError
+from .flights import Flight, NotNeededError
 from .scopes import (
     BY_TOKEN,
     EVERYTHING,
@@ -149,10 +149,12 @@ def invalidate(
     """
     leases = state.entries.leases
     for flight in state.flights.in_the_air():
-        flight.stale |= matches(flight.key, leases.get(flight.key))
+        lease = leases.get(flight.key)
+        flight.stale |= matches(flight.key, lease)
+        flight.obsolete |= _concerns(matches, flight.key, lease)
     keep_out(state, scopes)
-    for flight in state.flights.queued_refreshes():
-        if matches(flight.key, leases.get(flight.key)):
+    for flight in state.flights.queued_refreshes(only):
+        if _concerns(matches, flight.key, leases.get(flight.key)):
             end_unneeded(state, flight, flight.asked)
     candidates = list(leases) if only is None else [only]
     keys = [key for key in candidates if key in leases and matches(key, leases[key])]
@@ -161,11 +163,24 @@ def invalidate(
     return len(keys)
 
 
+class _NoLease:
+    """Stands in for the lease of a key without one: of no identity, and no rejected token."""
+
+    identity_id = _secret = ""
+
+
+_NO_LEASE: Any = _NoLease()
+
+
+def _concerns(matches: Matches, key: Key, lease: Lease | None) -> bool:
+    """Tell whether an invalidation certainly concerns a key, even if the key has no lease."""
+    return matches(key, _NO_LEASE if lease is None else lease)
+
+
 def end_unneeded(state: CacheState[R, L], flight: Flight[R, L], now: Instant) -> None:
     """End a refresh that no caller waits for, without a call. Called under the cache's lock."""
     state.flights.remove(flight, now)
-    error = TokenUnavailableError("The lease was invalidated before it was refreshed.")
-    state.settle(flight, error=error)
+    state.settle(flight, error=NotNeededError())
 
 
 def keep_out(state: CacheState[R, L], scopes: Iterable[InvalidationScope]) -> None:

@@ -86,6 +86,7 @@ class Lookup(Generic[R, L]):
         *,
         forced: bool = False,
         waits: bool = True,
+        awaited: bool = True,
     ) -> Steps[R, L]:
         """
         Look up a lease: yield the flights to wait for, and return the lease.
@@ -101,6 +102,9 @@ class Lookup(Generic[R, L]):
 
             waits: Whether the caller can wait for a fetch. If not, nothing is yielded, and the
                 fetch never runs in the caller's thread, even if no other thread can be started.
+
+            awaited: Whether the fetch counts as one that a caller waits for. If not, a
+                NotNeededError is raised if the lease is invalidated before the fetch is sent.
         """
         try:
             key, life = self._describe(request)
@@ -110,11 +114,12 @@ class Lookup(Generic[R, L]):
         least = None if min_remaining is None else seconds_left(min_remaining, life)
         patience = LONGEST_WAIT if timeout is None else as_seconds("timeout", timeout)
         patience = patience if waits else 0.0
+        awaited = awaited and waits
         state, recorder = self._state, self._state.recorder
         asked = state.now()
         try:
             with state.lock:
-                found = self._decide(key, request, asked, least, forced=forced, waits=waits)
+                found = self._decide(key, request, asked, least, forced=forced, awaited=awaited)
                 if isinstance(found, Wait):
                     found.flight.min_life = max(found.flight.min_life, least or 0.0)
                 if state.closed:  # a signal handler has closed the cache in the meantime
@@ -166,7 +171,7 @@ class Lookup(Generic[R, L]):
         least: float | None,
         *,
         forced: bool,
-        waits: bool,
+        awaited: bool,
     ) -> L | Wait[R, L]:
         state, recorder, policy = self._state, self._state.recorder, self._state.policy
         state.check_open()
@@ -176,17 +181,19 @@ class Lookup(Generic[R, L]):
         lease = state.entries.leases.get(key)
         failure = state.entries.failure(key)
         if forced:
-            return self._miss(key, request, Reason.FORCED, now, failure, awaited=waits, newer=True)
+            return self._miss(
+                key, request, Reason.FORCED, now, failure, awaited=awaited, newer=True
+            )
         if lease is None:
-            return self._miss(key, request, Reason.MISS, now, failure, awaited=waits)
+            return self._miss(key, request, Reason.MISS, now, failure, awaited=awaited)
         if least is not None and least >= lease._seconds:
             raise ValueError(f"min_remaining must be less than the life of {lease._seconds:g} s.")
         freshness, reason = self._freshness(lease, now, least)
         if freshness is Freshness.EXPIRED:
-            return self._miss(key, request, reason, now, failure, awaited=waits)
+            return self._miss(key, request, reason, now, failure, awaited=awaited)
         if failure.kind is Failure.TERMINAL if failure else state.entries.is_expedited(lease):
             # Cognito has refused this identity since the lease was fetched, so ask Cognito first.
-            wait = self._miss(key, request, reason, now, failure, awaited=waits)
+            wait = self._miss(key, request, reason, now, failure, awaited=awaited)
             return wait._replace(or_present=True)
         if freshness is Freshness.FRESH:
             recorder.counts["hits"] += 1
@@ -197,7 +204,7 @@ class Lookup(Generic[R, L]):
         backing_off = backing_off or sys.is_finalizing()
         if freshness is Freshness.DUE:
             if not backing_off:
-                inline = self.refreshes_inline and waits
+                inline = self.refreshes_inline and awaited
                 flight = self._join(key, request, reason, now, awaited=inline)
                 if inline:
                     return Wait(flight, _INLINE, or_present=True, counts_as="due_hits")
@@ -208,7 +215,7 @@ class Lookup(Generic[R, L]):
             return self._serve_in_grace(key, lease, failure, now)
         # The cached lease must not expire while the caller waits for a better one.
         patience = remaining_of(lease, now) / 2
-        flight = self._join(key, request, reason, now, awaited=waits)
+        flight = self._join(key, request, reason, now, awaited=awaited)
         return Wait(flight, patience, or_present=True)
 
     def _freshness(self, lease: L, now: Instant, least: float | None) -> tuple[Freshness, Reason]:

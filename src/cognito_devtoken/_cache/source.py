@@ -14,17 +14,13 @@ from .._values.clock import Instant
 from .._values.lease import Lease
 from ..events import FetchStarted
 from ..exceptions import InvalidTokenResponseError
-from .flights import Flight
+from .flights import Flight, NotNeededError
 from .scopes import InvalidationScope
 from .state import CacheState
 
 
 R = TypeVar("R")
 L = TypeVar("L", bound=Lease)
-
-
-class NotNeededError(Exception):
-    """No call was made, because the lease was invalidated and no caller waits for a new one."""
 
 
 def check_needed(flight: Flight[Any, Any]) -> None:
@@ -34,7 +30,7 @@ def check_needed(flight: Flight[Any, Any]) -> None:
     Raises:
         NotNeededError: If the flight is no longer needed.
     """
-    if flight.stale and not flight.awaited:
+    if flight.obsolete and not flight.awaited:
         raise NotNeededError
 
 
@@ -59,7 +55,7 @@ class Source(Protocol[R, L]):
         Raises:
             DevTokenError: If no lease is available.
 
-            NotNeededError: If the flight is stale and no caller waits for it.
+            NotNeededError: If the flight is obsolete and no caller waits for it.
         """
         ...
 
@@ -91,14 +87,16 @@ class Source(Protocol[R, L]):
         ...
 
 
-class FetcherSource(Generic[R, L]):
-    """Gets every lease from the fetcher: every flight is a call to Cognito."""
+class CallingSource(Generic[R, L]):
+    """Makes a call for every flight: *fetch* gets the lease of a flight."""
 
     shared = False
 
-    def __init__(self, state: CacheState[R, L], fetch: Callable[[R], L], kind: type[L]) -> None:
+    def __init__(
+        self, state: CacheState[R, L], fetch: Callable[[Flight[R, L]], L], kind: type[L]
+    ) -> None:
         self._state = state
-        self.fetch = fetch
+        self._fetch = fetch
         self._kind = kind
 
     def reserve(self, now: Instant) -> float:
@@ -123,7 +121,7 @@ class FetcherSource(Generic[R, L]):
         return sent
 
     def _call(self, flight: Flight[R, L], sent: Instant) -> L:
-        lease = self.fetch(flight.request)
+        lease = self._fetch(flight)
         if not isinstance(lease, self._kind):
             raise InvalidTokenResponseError(
                 f"The fetcher must return {self._kind.__name__}, not {type(lease).__name__}."
@@ -144,3 +142,11 @@ class FetcherSource(Generic[R, L]):
 
     def flush(self) -> None:
         """Do nothing: nothing was announced."""
+
+
+class FetcherSource(CallingSource[R, L]):
+    """Gets every lease from the fetcher: every flight is a call to Cognito."""
+
+    def __init__(self, state: CacheState[R, L], fetch: Callable[[R], L], kind: type[L]) -> None:
+        super().__init__(state, lambda flight: self.fetch(flight.request), kind)
+        self.fetch = fetch

@@ -18,11 +18,11 @@ from .._values.lease import Lease, remaining_of
 from ..events import Reason
 from ..exceptions import DevTokenError, TokenUnavailableError
 from .failures import copy_of, strip_frames
-from .flights import Flight
+from .flights import Flight, NotNeededError
 from .housekeeping import abandon_overdue, end_abandoned
 from .invalidation import end_unneeded
 from .publication import publish, record_failure, remember_failure
-from .source import NotNeededError, Source
+from .source import Source
 from .state import CacheState
 from .worker_slots import Worker
 

@@ -55,6 +55,10 @@ async def in_thread(run: Callable[[], R]) -> R:
     def work() -> None:
         try:
             settle_it = partial(future.set_result, context.run(run))
+        except StopIteration as error:  # which a future refuses, and a coroutine cannot raise
+            failure = RuntimeError("The function raised StopIteration.")
+            failure.__cause__ = error
+            settle_it = partial(future.set_exception, failure)
         except BaseException as error:  # noqa: BLE001  # for the caller
             settle_it = partial(future.set_exception, error)
         with suppress(RuntimeError):  # the loop is closed, so the caller no longer waits

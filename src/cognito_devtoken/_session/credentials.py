@@ -6,9 +6,9 @@ from typing import cast
 
 from .._aws.client import DevTokenClient
 from .._cache.cache import LeaseCache
-from .._cache.flights import DEADLINE, Steps
+from .._cache.flights import DEADLINE, Flight, NotNeededError, Steps
 from .._cache.invalidation import Invalidation
-from .._cache.source import FetcherSource
+from .._cache.source import CallingSource
 from .._cache.waiting import wait_blocking
 from .._values.arguments import Seconds
 from .._values.clock import Instant
@@ -18,13 +18,15 @@ from .._values.lease import remaining_of
 from .._values.request import TokenRequest
 from .._values.token import OpenIdToken
 from .._values.trade import CredentialsRequest
-from ..exceptions import StaleTokenError
+from ..exceptions import StaleTokenError, TokenUnavailableError
 from ..typing import CredentialsFetcher, TokenFetcher
 from .cache import TokenCache
 
 
 # How many more seconds a token must be valid when it is exchanged.
 _LEAST = 60.0
+
+_Flight = Flight[CredentialsRequest, AwsCredentials]
 
 
 class CredentialsCache:
@@ -58,7 +60,7 @@ class CredentialsCache:
         self._client = self._owned or cast("CredentialsFetcher", client)
         self.leases: LeaseCache[CredentialsRequest, AwsCredentials] = LeaseCache(
             lambda request: (request.key(developer_provider), request.longest_life),
-            lambda state: FetcherSource(state, self._fetch, AwsCredentials),
+            lambda state: CallingSource(state, self._fetch, AwsCredentials),
             recorder=tokens._new_recorder("credentials"),
             **tokens._limits,
         )
@@ -81,28 +83,52 @@ class CredentialsCache:
         """Return the key under which the credentials of a request are cached."""
         return request.key(self._provider)
 
-    def _fetch(self, request: CredentialsRequest) -> AwsCredentials:
+    def _fetch(self, flight: _Flight) -> AwsCredentials:
         """Exchange a token. If AWS no longer accepts the token, try once more with a new one."""
-        began = self.leases.state.now()
-        token = self._token(request.token_request, began)
+        began, role = self.leases.state.now(), flight.request.role
+        token = self._token(flight, began)
         try:
-            return self._client.fetch_credentials(token, request.role)
+            return self._client.fetch_credentials(token, role)
         except StaleTokenError:
             self._tokens.invalidate(token)
-        token = self._token(request.token_request, began)
-        return self._client.fetch_credentials(token, request.role)
+        token = self._token(flight, began)
+        return self._client.fetch_credentials(token, role)
 
-    def _token(self, request: TokenRequest, began: Instant) -> OpenIdToken:
+    def _token(self, flight: _Flight, began: Instant) -> OpenIdToken:
         """Get a token that lives long enough, before the deadline of the flight that needs it."""
-        token = self._wait(request, None, began)
+        token = self._wait(flight, None, began)
         least = min(_LEAST, token._seconds / 2)  # the token may live less than a minute
         if remaining_of(token, self.leases.state.now()) < least:
-            token = self._wait(request, least, began)
+            token = self._wait(flight, least, began)
         return token
 
-    def _wait(self, request: TokenRequest, least: float | None, began: Instant) -> OpenIdToken:
-        left = max(DEADLINE - began.age(self.leases.state.now()), 0.0)
-        return wait_blocking(self._tokens._leases.lookup.steps(request, least, left))
+    def _wait(self, flight: _Flight, least: float | None, began: Instant) -> OpenIdToken:
+        """
+        Wait for a token.
+
+        If no caller waits for the credentials, none waits for the token either. So if the user is
+        forgotten before the token is requested, it is not requested.
+        """
+        request, lookup = flight.request.token_request, self._tokens._leases.lookup
+        was_dropped = False
+        while self._is_needed(flight, was_dropped=was_dropped):
+            left = max(DEADLINE - began.age(self.leases.state.now()), 0.0)
+            try:
+                return wait_blocking(lookup.steps(request, least, left, awaited=flight.awaited))
+            except NotNeededError:
+                was_dropped = True
+        raise TokenUnavailableError(
+            "The token was invalidated, and no caller waits for a new one.",
+            hint="There is nothing to do: the next caller gets new credentials.",
+        )
+
+    def _is_needed(self, flight: _Flight, *, was_dropped: bool) -> bool:
+        """Return whether a token is needed. *was_dropped*: a request for one was dropped."""
+        with self.leases.state.lock:
+            # From now on, callers that want these credentials start a flight of their own.
+            if was_dropped and not flight.awaited:
+                flight.stale = flight.obsolete = True
+            return flight.awaited or not flight.obsolete
 
     def forget(self, user_id: str) -> None:
         """Discard all credentials of a user."""

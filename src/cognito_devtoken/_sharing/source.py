@@ -199,7 +199,7 @@ class SharedSource:
             with self._state.lock:
                 if self.log.is_all_announced():
                     check_needed(flight)
-                    flight.stale = False
+                    flight.stale = flight.obsolete = False
                     flight.forgotten.clear()
                     return self.log.index.latest
         raise StoreFailedError  # invalidations come faster than they can be announced

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import sys
+from collections.abc import Sequence
 
 from ._errors import OutputError, ParameterError
 from ._input import members as inputs
 from ._input.options import Options
 from ._input.parsing import Parser
+from ._input.prompts import is_confirmed, is_terminal
 from ._output.formats import check_output, rendered, selected
 from ._service import Service
 
@@ -40,7 +41,7 @@ def add_arguments(parser: Parser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     options = Options.of(arguments)
-    if not (arguments.yes or _is_terminal()):
+    if not (arguments.yes or is_terminal()):
         raise ParameterError(
             "Standard input is not a terminal, so erase cannot ask for confirmation.",
             "Pass --yes to erase the user without confirmation.",
@@ -48,23 +49,16 @@ def run(arguments: argparse.Namespace) -> None:
     request, provider = inputs.read_user(arguments)
     service = Service(options)
     output = check_output(service.output)
+
+    def report(identity_ids: Sequence[str], user_count: int) -> str:
+        answer = {"DeletedIdentityIds": list(identity_ids), "UnlinkedUserIdCount": user_count}
+        return rendered(_TITLE, selected(options.query, answer), output, options.color)
+
+    report(["us-east-1:0"], 1)  # what cannot be shown fails before anything is deleted
     identities = service.identities(request, provider)
     if not arguments.yes:
         identity_id = identities.find()
-        if identity_id is not None and not _is_confirmed(identity_id):
+        if identity_id is not None and not is_confirmed(f"Delete the identity {identity_id}?"):
             raise OutputError("Nothing was deleted.")
     erased = identities.erase()
-    answer = {
-        "DeletedIdentityIds": list(erased.identity_ids),
-        "UnlinkedUserIdCount": len(erased.user_ids),
-    }
-    print(rendered(_TITLE, selected(options.query, answer), output, options.color), end="")
-
-
-def _is_terminal() -> bool:
-    return sys.stdin is not None and sys.stdin.isatty()  # pyright: ignore[reportUnnecessaryComparison]  # closed
-
-
-def _is_confirmed(identity_id: str) -> bool:
-    print(f"Delete the identity {identity_id}? [y/N] ", end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
+    print(report(erased.identity_ids, len(erased.user_ids)), end="")

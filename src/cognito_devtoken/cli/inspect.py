@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import getpass
 import json
 import shutil
 import sys
@@ -18,6 +17,7 @@ from .._values.token import decode_claims
 from ._errors import ParameterError
 from ._input.options import Options
 from ._input.parsing import Parser
+from ._input.prompts import ask_hidden, is_terminal
 from ._input.sources import STDIN, load, read_stdin
 from ._keys import add_arguments as add_key_arguments
 from ._keys import verify
@@ -95,8 +95,8 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _token(argument: str | None) -> Secret:
-    if argument is None and sys.stdin is not None and sys.stdin.isatty():  # pyright: ignore[reportUnnecessaryComparison]  # closed
-        text = getpass.getpass(_PROMPT, sys.stderr)
+    if argument is None and is_terminal():
+        text = ask_hidden("TOKEN", _PROMPT)
     elif argument in (None, STDIN):
         text = read_stdin("TOKEN")
     else:
