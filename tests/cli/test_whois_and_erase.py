@@ -139,6 +139,14 @@ class TestNamingAUser:
                 [*NAMED, "--logins", f"{PROVIDER}={'x' * 1025}"],
                 f"Logins['{PROVIDER}'] must have 1 to 1024 characters, not 1025",
             ),
+            (
+                [*NAMED, "--logins", f"accounts.google.com={USER}"],
+                "Logins['accounts.google.com'] must name the developer provider, not a public one",
+            ),
+            (
+                [*NAMED, "--logins", f"cognito-idp.us-east-1.amazonaws.com/us-east-1_a={USER}"],
+                "must name the developer provider, not a public one",
+            ),
             ([*NAMED, "--logins", f"{PROVIDER}="], "must have 1 to 50000 characters, not 0"),
             ([*NAMED, "--identity-id", USER], "Unknown options: --identity-id, 1 argument"),
         ],

@@ -1,5 +1,5 @@
 """
-Values: request, token, role, credentials, lease, key, secret, clock.
+Values: request, token, role, credentials, lease, key, secret, clock, providers.
 
 Everything here is pure: no I/O, no threads, and only one object that reads the system clocks. This
 package may import only ``exceptions``; every layer above this one may import it. ``secret`` keeps

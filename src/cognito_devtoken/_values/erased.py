@@ -5,12 +5,14 @@ from collections.abc import Iterable
 import attrs
 
 from ..exceptions import InvalidRequestError, Violation
+from .providers import may_be_developers
 from .request import TokenRequest, text_violations
 from .secret import NeverPickled, Secret
 
 
 # The longest user id in the operations on identities. In Logins, 50,000 characters are allowed.
 MAX_USER_ID = 1024
+_NOT_DEVELOPERS = "must name the developer provider, not a public one"
 
 
 def _secrets(user_ids: Iterable[str | Secret]) -> tuple[Secret, ...]:
@@ -49,7 +51,8 @@ def developer_user(request: TokenRequest, developer_provider: str) -> Secret:
     Return the user id in a request.
 
     Raises:
-        InvalidRequestError: If the request has no user id, or one of more than 1024 characters.
+        InvalidRequestError: If the request has no user id, or one of more than 1024 characters, or
+            if the provider cannot be the developer provider of a pool.
 
         TypeError: If *request* is not a TokenRequest.
     """
@@ -60,6 +63,10 @@ def developer_user(request: TokenRequest, developer_provider: str) -> Secret:
     user_id = Secret(request.logins.get(developer_provider, ""))
     if developer_provider not in request.logins:
         raise InvalidRequestError([Violation("logins", "must name the developer provider")])
+    # AWS looks up a user without a provider, so the id of a user of Google would find the user of
+    # the developer who has the same id.
+    if not may_be_developers(developer_provider):
+        raise InvalidRequestError([Violation("logins", _NOT_DEVELOPERS)])
     if violations := tuple(text_violations("user_id", user_id.reveal(), MAX_USER_ID)):
         raise InvalidRequestError(violations)
     return user_id

@@ -11,20 +11,10 @@ from typing import Any, Self
 
 import attrs
 
+from .._values.providers import NAMED_PROVIDERS
 from ._settings import NamedPool, Pool
 
 
-# The providers that a pool lists by name. All other providers are OpenID Connect providers in IAM.
-_NAMED_PROVIDERS = frozenset(
-    {
-        "accounts.google.com",
-        "api.twitter.com",
-        "appleid.apple.com",
-        "graph.facebook.com",
-        "www.amazon.com",
-        "www.digits.com",
-    }
-)
 _OIDC, _SAML = ":oidc-provider/", ":saml-provider/"
 
 
@@ -101,7 +91,7 @@ class StoredPool(NamedPool):
         }
         iam = f"{pool.arn.partition(':cognito-identity:')[0]}:iam::{pool.account_id}"
         for name in sorted(pool.public_providers):
-            if name in _NAMED_PROVIDERS:
+            if name in NAMED_PROVIDERS:
                 members.setdefault("SupportedLoginProviders", {})[name] = "app"
             elif name.startswith("cognito-idp."):
                 provider = {"ProviderName": name, "ClientId": "app"}
