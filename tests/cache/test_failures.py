@@ -115,6 +115,19 @@ def test_a_transient_failure_is_remembered_and_no_call_is_made(
     assert cache.get(request_for()).token
 
 
+def test_a_back_off_names_what_a_network_error_was_raised_for(
+    cache: TokenCache, fetcher: FakeFetcher
+) -> None:
+    fetcher.error = TokenUnavailableError("No connection.", last_error=ConnectionResetError())
+    with pytest.raises(TokenUnavailableError, match="No connection"):
+        cache.get(request_for())
+
+    with pytest.raises(TokenUnavailableError, match=r"UTC after ConnectionResetError\.") as caught:
+        cache.get(request_for())
+
+    assert str(caught.value.last_error) == "No connection."
+
+
 @pytest.mark.parametrize(
     "error", [TERMINAL, CallerDeniedError("no"), ConfigurationError("no AWS credentials")]
 )

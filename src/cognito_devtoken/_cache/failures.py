@@ -127,11 +127,18 @@ class RememberedFailure(NamedTuple):
             raise error
         retry_at = self.retry_at(now, usable=usable)
         raise TokenUnavailableError(
-            f"Backing off until {retry_at:%H:%M:%S} UTC after {type(error).__name__}.",
+            f"Backing off until {retry_at:%H:%M:%S} UTC after {type(_cause(error)).__name__}.",
             retry_at=retry_at,
             last_error=error,
             hint="Try again at retry_at; last_error says what went wrong.",
         )
+
+
+def _cause(error: Exception) -> Exception:
+    """Return what a TokenUnavailableError was raised for, because its own name says little."""
+    while isinstance(error, TokenUnavailableError) and error.last_error is not None:
+        error = error.last_error
+    return error
 
 
 def copy_of(error: E) -> E:
