@@ -501,6 +501,12 @@ class TestChanges:
             credentials_quota_per_second=20,
         )
 
+    def test_no_credentials_are_offered_that_live_longer_than_aws_allows(self) -> None:
+        over = {"users": 1_000_000, "credentials": "basic", "credentials_quota_per_second": 20}
+        longest = {"token_seconds": 86_400, "credentials_seconds": 43_200}
+
+        assert self.options(**over, **longest) == ["--credentials-quota 40"]
+
     def test_a_deployment_that_is_too_fast_may_take_longer(self) -> None:
         found = cheapest(Plan(users=10_000, hosts=1, cold_seconds=10))
 
