@@ -1,6 +1,6 @@
 """
-What an invalidation concerns, as hosts announce it to each other: everything, a user, an identity
-or a token.
+What an invalidation affects, as hosts announce it to each other: everything, a user, an identity or
+a token.
 
 Law of this module: a scope contains a digest, so it is short even if the id or token is long.
 """
@@ -16,11 +16,11 @@ from .._values.lease import Lease
 
 # The form in which hosts announce an invalidation: its kind, and a digest of the id or the token.
 InvalidationScope = tuple[str, str]
-# Returns whether an invalidation concerns a key and its token. For a key without a token, returns
-# whether it may concern the token that arrives.
+# Returns whether an invalidation affects a key and its token. If the key has no token yet, returns
+# whether the invalidation might affect the token being fetched.
 Matches = Callable[[Key, Lease | None], bool]
 EVERYTHING: InvalidationScope = ("all", "")
-# For these kinds of scopes, only the token shows whether it is concerned; its key does not.
+# Whether a scope of these kinds includes a token cannot be told from the token's key alone.
 BY_TOKEN = frozenset({"identity", "token"})
 
 
