@@ -27,7 +27,7 @@ BY_TOKEN = frozenset({"identity", "token"})
 def scopes_of(
     key: Key, token: Lease, developer_provider: str | None
 ) -> Iterable[InvalidationScope]:
-    """Return all scopes that include a token."""
+    """Return all scopes that include the token."""
     of_user = user_scopes(key, developer_provider)
     return EVERYTHING, *of_user, identity_scope(token.identity_id), token_scope(token)
 
@@ -50,7 +50,7 @@ def identity_scope(identity_id: str) -> InvalidationScope:
 
 
 def token_scope(token: Lease) -> InvalidationScope:
-    """Return the scope that includes only this token."""
+    """Return the scope of a single token."""
     return "token", _digest(token._secret)
 
 
