@@ -178,7 +178,7 @@ class AsyncUserClients:
         Args:
             service_name: The service, as boto3 calls it, such as ``"s3"``.
 
-            user_id: Your own id of the user, 1 to 50,000 characters.
+            user_id: Your own id for the user, 1 to 50,000 characters.
 
         Raises:
             SessionClosedError: If these clients are closed.

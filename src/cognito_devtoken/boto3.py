@@ -67,7 +67,7 @@ def session_for(
         session: Provides the user's credentials. Once it is closed, the boto3 session cannot sign
             requests.
 
-        user_id: Your own id of the user, 1 to 50,000 characters.
+        user_id: Your own id for the user, 1 to 50,000 characters.
 
         role: The role to assume, as for
             :meth:`~cognito_devtoken.TokenSession.get_credentials`.
@@ -167,7 +167,7 @@ class UserClients:
         Args:
             service_name: The service, as boto3 calls it, such as ``"s3"``.
 
-            user_id: Your own id of the user, 1 to 50,000 characters.
+            user_id: Your own id for the user, 1 to 50,000 characters.
 
         Raises:
             SessionClosedError: If these clients are closed.

@@ -223,7 +223,7 @@ class StoredValueRefused(Event):
 
 class StoreFailed(Event):
     """
-    An operation of the shared store failed. Callers do not notice.
+    An operation of the shared store failed. Callers still get their tokens, from Cognito.
 
     Attributes:
         operation: The method of the store that failed. If an error outside the store interrupted a

@@ -64,7 +64,7 @@ def credentials_for(
 
     Args:
         user_id: The application's own dependency that authenticates the user, and returns your
-            own id of the user.
+            own id for the user.
 
         role: As for :meth:`~cognito_devtoken.TokenSession.get_credentials`.
 

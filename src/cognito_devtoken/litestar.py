@@ -14,7 +14,7 @@ A session for the life of a Litestar application, and the dependency ``token_ses
     )
 
 There is also a dependency for the AWS credentials of a user. It needs another dependency, named
-``user_id``, that the application provides and that returns your own id of the user::
+``user_id``, that the application provides and that returns your own id for the user::
 
     dependencies={"user_id": Provide(current_user), "credentials": Provide(credentials_for())}
 
@@ -110,7 +110,7 @@ def credentials_for(
     Make a dependency that returns the user's AWS credentials, for HTTP and WebSocket handlers.
 
     It uses the plugin's dependency ``token_session``, and a dependency ``user_id``, which the
-    application provides: it authenticates the user and returns your own id of the user.
+    application provides: it authenticates the user and returns your own id for the user.
 
     Args:
         role: As for :meth:`~cognito_devtoken.TokenSession.get_credentials`.

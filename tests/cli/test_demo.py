@@ -40,7 +40,7 @@ class TestPlainText:
     def test_it_follows_a_token_from_request_to_credentials(self, printed: str) -> None:
         for text in (
             "GetOpenIdTokenForDeveloperIdentity",
-            r"login.example.com:...:\xe9  your user id, readable",
+            r"login.example.com:...:\xe9  the user's id, readable",
             "valid: RS512, key us-east-1-1",
             "one letter changed  rejected",
             "GetCredentialsForIdentity",

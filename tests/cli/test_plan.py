@@ -13,7 +13,7 @@ import pytest
 from cli_process import COMMAND, finished
 
 from cognito_devtoken.cli import main
-from cognito_devtoken.cli.plan.capacity import Plan, users_carried
+from cognito_devtoken.cli.plan.capacity import Plan, users_supported
 from cognito_devtoken.cli.plan.plot import svg_of
 
 
@@ -100,7 +100,7 @@ class TestReport:
         assert over[1].startswith(
             "Over the quota of GetOpenIdTokenForDeveloperIdentity: this needs 68.18 calls/s\n"
             "with 20 % headroom, and the quota is 50.\n"
-            "In the steady state, with 20 % headroom, the quota carries 22,000 users; you\n"
+            "In the steady state, with 20 % headroom, the quota supports 22,000 users; you\n"
             "have 30,000.\n\n"
         )
         assert fits[0] == 0
@@ -125,7 +125,7 @@ class TestReport:
         assert "The quota of AssumeRoleWithWebIdentity is unknown and not checked." in text
         assert "\n  quota             unknown\n" in text
         assert "AWS does not document it" in text
-        assert "users it carries  unknown = " in text
+        assert "users it supports unknown = " in text
         (quota,) = [each["Quota"] for each in data_of(capsys, *given)["Operations"][1:]]
         assert (quota["CallsPerSecond"], quota["Certainty"]) == (None, "undocumented")
 
@@ -296,7 +296,7 @@ class TestPlot:
 
         texts = [text.text for text in drawing.iter(f"{SVG}text")]
         assert [text for text in texts if text in names] == names
-        assert f"{users_carried(plan):,} users" in texts
+        assert f"{users_supported(plan):,} users" in texts
         assert "your 10 users" in texts
         (circle,) = drawing.iter(f"{SVG}circle")
         assert circle.get("class") == f"{'shared' if plan.has_shared_store else 'own'}-text"

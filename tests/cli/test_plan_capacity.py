@@ -30,7 +30,7 @@ from cognito_devtoken.cli.plan.capacity import (
     fits,
     load,
     refresh_age,
-    users_carried,
+    users_supported,
 )
 from cognito_devtoken.cli.plan.changes import cheapest
 
@@ -131,7 +131,7 @@ class TestByHand:
     ) -> None:
         plan = Plan(users=1, hosts=hosts, token_seconds=seconds, headroom_percent=0)
 
-        assert users_carried(plan) == users
+        assert users_supported(plan) == users
         assert fits(attrs.evolve(plan, users=users))
         assert not fits(attrs.evolve(plan, users=users + 1))
 
@@ -234,14 +234,18 @@ class TestCredentials:
         unknown = demands(plan)[1]
         known = demands(attrs.evolve(plan, credentials_quota_per_second=100))[1]
 
-        assert (unknown.users_carried, unknown.cold_seconds, unknown.is_over) == (None, None, False)
+        assert (unknown.users_supported, unknown.cold_seconds, unknown.is_over) == (
+            None,
+            None,
+            False,
+        )
         assert fits(plan)
         assert known.is_over
 
     def test_the_fullest_quota_decides_how_many_users_there_is_room_for(self) -> None:
         plan = Plan(users=1, credentials="enhanced", quota_per_second=1000, headroom_percent=0)
 
-        assert users_carried(plan) == 200 * 2200
+        assert users_supported(plan) == 200 * 2200
 
     def test_fetching_credentials_takes_a_thread_for_two_calls(self) -> None:
         found = credentials(users=22_000, credentials="enhanced", latency_seconds=0.5)
@@ -399,7 +403,7 @@ class TestWhateverThePlan:
         for before, after in zip(demands(plan), demands(more), strict=True):
             assert after.calls_per_second > before.calls_per_second
             assert after.quota_needed >= before.quota_needed
-            assert after.users_carried == before.users_carried
+            assert after.users_supported == before.users_supported
 
     @given(PLANS, st.integers(2, 1000))
     def test_more_hosts_never_need_less(self, plan: Plan, factor: int) -> None:
@@ -425,14 +429,14 @@ class TestWhateverThePlan:
             assert after.quota_needed <= before
 
     @given(PLANS)
-    def test_as_many_users_as_are_carried_fit_and_a_thousandth_more_do_not(
+    def test_as_many_users_as_are_supported_fit_and_a_thousandth_more_do_not(
         self, plan: Plan
     ) -> None:
         plan = attrs.evolve(plan, cold_seconds=None)
-        carried = users_carried(plan)
+        supported = users_supported(plan)
 
-        assert carried == 0 or fits(attrs.evolve(plan, users=carried))
-        assert not fits(attrs.evolve(plan, users=carried + 1 + carried // 1000))
+        assert supported == 0 or fits(attrs.evolve(plan, users=supported))
+        assert not fits(attrs.evolve(plan, users=supported + 1 + supported // 1000))
 
     @given(PLANS)
     def test_every_offered_change_helps_and_those_that_are_enough_come_first(

@@ -102,8 +102,8 @@ _HINTS = {
     "Issuer doesn't match providerName": _NAME_HINT,
     "Please provide a valid public provider": _NAME_HINT,
     "Can't pass in a Cognito token": (
-        "Pass your own user id and the public providers' own tokens. A Cognito token is only "
-        "accepted by GetCredentialsForIdentity and STS."
+        "Pass your own id for the user and the public providers' own tokens. A Cognito token is "
+        "only accepted by GetCredentialsForIdentity and STS."
     ),
     "IdentityPool '": (
         "Check the identity pool id, the account of the AWS credentials and the region of the "

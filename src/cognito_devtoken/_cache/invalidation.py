@@ -41,12 +41,12 @@ class Invalidation(NeverPickled):
     An invalidation: which leases to remove, and what to announce.
 
     Attributes:
-        matches: Returns whether the invalidation concerns a key and its token. For a key without a
-            token, returns whether it may concern the token that arrives.
+        matches: Returns whether the invalidation affects a key and its token. If the key has no
+            token yet, returns whether the invalidation might affect the token being fetched.
 
         scope: The scope to announce to other hosts.
 
-        key: The only key that the invalidation concerns; None if there may be several.
+        key: The only key that the invalidation affects; None if there may be several.
     """
 
     __slots__ = ("key", "matches", "scope")
@@ -139,7 +139,7 @@ def invalidate(
 
         scopes: What is invalid.
 
-        matches: Returns whether *scopes* concern a key and its lease.
+        matches: Returns whether *scopes* affect a key and its lease.
 
         only: The only key that may match, so that only its entry is checked; None checks all
             entries.
@@ -151,10 +151,10 @@ def invalidate(
     for flight in state.flights.in_the_air():
         lease = leases.get(flight.key)
         flight.stale |= matches(flight.key, lease)
-        flight.obsolete |= _concerns(matches, flight.key, lease)
+        flight.obsolete |= _affects(matches, flight.key, lease)
     keep_out(state, scopes)
     for flight in state.flights.queued_refreshes(only):
-        if _concerns(matches, flight.key, leases.get(flight.key)):
+        if _affects(matches, flight.key, leases.get(flight.key)):
             end_unneeded(state, flight, flight.asked)
     candidates = list(leases) if only is None else [only]
     keys = [key for key in candidates if key in leases and matches(key, leases[key])]
@@ -172,8 +172,8 @@ class _NoLease:
 _NO_LEASE: Any = _NoLease()
 
 
-def _concerns(matches: Matches, key: Key, lease: Lease | None) -> bool:
-    """Tell whether an invalidation certainly concerns a key, even if the key has no lease."""
+def _affects(matches: Matches, key: Key, lease: Lease | None) -> bool:
+    """Tell whether an invalidation certainly affects a key, even if the key has no lease."""
     return matches(key, _NO_LEASE if lease is None else lease)
 
 
@@ -194,7 +194,7 @@ def keep_out(state: CacheState[R, L], scopes: Iterable[InvalidationScope]) -> No
 
 
 def matching(scopes: Iterable[InvalidationScope], developer_provider: str | None) -> Matches:
-    """Return a function that tells whether any of these scopes concerns a key and its token."""
+    """Return a function that tells whether any of these scopes affects a key and its token."""
     wanted = set(scopes)
     kinds = {kind for kind, _ in wanted}
 
@@ -204,7 +204,7 @@ def matching(scopes: Iterable[InvalidationScope], developer_provider: str | None
         if "user" in kinds and not wanted.isdisjoint(user_scopes(key, developer_provider)):
             return True
         if token is None:
-            return "identity" in kinds  # the token that arrives may be of such an identity
+            return "identity" in kinds  # the token being fetched may be of one
         if "identity" in kinds and identity_scope(token.identity_id) in wanted:
             return True
         return "token" in kinds and token_scope(token) in wanted

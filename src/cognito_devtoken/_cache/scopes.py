@@ -1,6 +1,6 @@
 """
-What an invalidation concerns, as hosts announce it to each other: everything, a user, an identity
-or a token.
+What an invalidation affects, as hosts announce it to each other: everything, a user, an identity or
+a token.
 
 Law of this module: a scope contains a digest, so it is short even if the id or token is long.
 """
@@ -16,18 +16,18 @@ from .._values.lease import Lease
 
 # The form in which hosts announce an invalidation: its kind, and a digest of the id or the token.
 InvalidationScope = tuple[str, str]
-# Returns whether an invalidation concerns a key and its token. For a key without a token, returns
-# whether it may concern the token that arrives.
+# Returns whether an invalidation affects a key and its token. If the key has no token yet, returns
+# whether the invalidation might affect the token being fetched.
 Matches = Callable[[Key, Lease | None], bool]
 EVERYTHING: InvalidationScope = ("all", "")
-# For these kinds of scopes, only the token shows whether it is concerned; its key does not.
+# Whether a scope of these kinds includes a token cannot be told from the token's key alone.
 BY_TOKEN = frozenset({"identity", "token"})
 
 
 def scopes_of(
     key: Key, token: Lease, developer_provider: str | None
 ) -> Iterable[InvalidationScope]:
-    """Return all scopes that include a token."""
+    """Return all scopes that include the token."""
     of_user = user_scopes(key, developer_provider)
     return EVERYTHING, *of_user, identity_scope(token.identity_id), token_scope(token)
 
@@ -50,7 +50,7 @@ def identity_scope(identity_id: str) -> InvalidationScope:
 
 
 def token_scope(token: Lease) -> InvalidationScope:
-    """Return the scope that includes only this token."""
+    """Return the scope of a single token."""
     return "token", _digest(token._secret)
 
 

@@ -49,7 +49,7 @@ class CacheState(Generic[R, L]):
 
         followers: Functions of other caches, such as the cache of the AWS credentials for which
             these tokens are exchanged. Each is called without the lock, with the invalidations of
-            other hosts, and with a function that returns whether they concern a lease.
+            other hosts, and with a function that returns whether they affect a lease.
     """
 
     def __init__(

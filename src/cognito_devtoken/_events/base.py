@@ -38,7 +38,7 @@ class Event:
     ``vars(event)`` returns the members, and also *lease* if it is not ``"token"``.
 
     Attributes:
-        lease: What the event concerns: ``"token"``, or ``"credentials"`` if it comes from the cache
+        lease: What the event is about: ``"token"``, or ``"credentials"`` if it comes from the cache
             of AWS credentials.
     """
 
@@ -63,7 +63,7 @@ class Event:
         self.__dict__.update(members)
 
     def _about(self, lease: str) -> Self:
-        """Set what a new event concerns. Return the event."""
+        """Set what a new event is about. Return the event."""
         if lease != self.lease:
             self.__dict__["lease"] = lease
         return self

@@ -90,7 +90,7 @@ class Administration(_Administration):
         id, too; if the user has no identity, :meth:`get_token` creates one.
 
         Args:
-            user_id: Your own id of the user, 1 to 1024 characters.
+            user_id: Your own id for the user, 1 to 1024 characters.
 
         Returns:
             The identity id; None if the user has no identity.
@@ -130,7 +130,7 @@ class Administration(_Administration):
         AWS accepts the tokens and credentials of the user until they expire.
 
         Args:
-            user_id: Your own id of the user, 1 to 1024 characters.
+            user_id: Your own id for the user, 1 to 1024 characters.
 
         Returns:
             What was deleted and unlinked.

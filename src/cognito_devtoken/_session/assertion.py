@@ -31,7 +31,7 @@ class Assertion(NeverPickled):
     Args:
         session: The session that gets the token.
 
-        user_id: Your own id of the user.
+        user_id: Your own id for the user.
 
         min_remaining: How much life the token must have left.
 

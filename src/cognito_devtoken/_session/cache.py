@@ -36,7 +36,7 @@ class TokenCache:
         fetcher: Gets one token from Cognito, such as a :class:`DevTokenClient`. The cache does
             not close it.
 
-        developer_provider: The provider whose login is your own id of the user. :meth:`forget`
+        developer_provider: The provider whose login is your own id for the user. :meth:`forget`
             needs it. The cache keeps this login in clear text, but only digests of other logins.
 
         policy: When tokens are refreshed; None uses the defaults.

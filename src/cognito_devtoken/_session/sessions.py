@@ -85,7 +85,7 @@ class TokenSession(Administration):
         requests for the same token share one call.
 
         Args:
-            user_id: Your own id of the user, 1 to 50,000 characters.
+            user_id: Your own id for the user, 1 to 50,000 characters.
 
             logins: Tokens of public providers, by the names of the providers. Cognito links these
                 logins to the user's identity.
@@ -189,7 +189,7 @@ class TokenSession(Administration):
         it and tries once more with a new one.
 
         Args:
-            user_id: Your own id of the user, 1 to 50,000 characters.
+            user_id: Your own id for the user, 1 to 50,000 characters.
 
             role: The role to assume: None for the role of the identity pool; an ARN for another
                 role that the pool's rules allow the user; or an
@@ -243,7 +243,7 @@ class TokenSession(Administration):
         of the function gets a token as :meth:`get_token` does, and raises the same errors.
 
         Args:
-            user_id: Your own id of the user, 1 to 50,000 characters.
+            user_id: Your own id for the user, 1 to 50,000 characters.
 
             min_remaining: As for :meth:`get_token`.
 

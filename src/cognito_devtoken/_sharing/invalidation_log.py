@@ -4,9 +4,9 @@ Announce invalidations to other hosts, and learn theirs, through a log in the sh
 Laws of this module: a host takes a token from the store only if it has announced its own
 invalidations, and has read the other hosts' invalidations within the last few seconds.
 
-The log makes invalidations arrive quickly; correctness does not depend on it. The log keeps only
-the latest messages; marks in the store replace the older ones. If the log itself is lost, the hosts
-announce their recent invalidations again.
+The log makes invalidations arrive quickly, but keeps only the latest messages; marks in the store
+replace the older ones. If the log itself is lost, the hosts announce their recent invalidations
+again.
 """
 
 from __future__ import annotations

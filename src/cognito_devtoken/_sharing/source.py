@@ -192,7 +192,7 @@ class SharedSource:
         because the flight has not sent its request yet.
 
         Raises:
-            NotNeededError: If an invalidation concerns the flight, and no caller waits for it.
+            NotNeededError: If an invalidation affects the flight, and no caller waits for it.
         """
         for _ in range(2):
             self.log.catch_up()

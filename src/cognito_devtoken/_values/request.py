@@ -69,7 +69,7 @@ class TokenRequest(NeverPickled):
         identity_pool_id: The identity pool, ``REGION:GUID``, at most 55 characters.
 
         logins: A map from provider names to logins, with 1 to 10 entries. For the pool's developer
-            provider, the login is your own id of the user. For a public provider, the login is
+            provider, the login is your own id for the user. For a public provider, the login is
             that provider's token.
             Names have 1 to 128 characters, logins 1 to 50,000. If there are several logins,
             Cognito links them to one identity.

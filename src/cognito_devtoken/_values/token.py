@@ -54,8 +54,8 @@ class OpenIdToken(_Claims):
     neither does :func:`attrs.asdict`.
 
     A Cognito token is a JWT signed with RS512, with the pool as ``aud`` and the identity as
-    ``sub``. It contains your user id in clear text, in ``amr``: anyone who sees the token can
-    read it.
+    ``sub``. It contains your own id for the user in clear text, in ``amr``: anyone who sees the
+    token can read it.
 
     Attributes:
         identity_id: The Cognito identity, ``REGION:GUID``.

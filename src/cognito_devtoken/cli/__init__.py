@@ -58,7 +58,7 @@ COMMANDS = {
     "inspect": Command(
         "inspect", "show the claims of a token, and verify its signature", calls_aws=True
     ),
-    "plan": Command("plan", "calculate how many users the quota carries, and what would help"),
+    "plan": Command("plan", "calculate how many users the quota supports, and what would help"),
     "whois": Command(
         "whois",
         "print the identity of a user, without creating one",

@@ -33,7 +33,7 @@ credential_process on a single line):
 runs the credential_process again, which makes two calls. With --cache, it makes
 them only when the cached credentials need refreshing."""
 
-# Set while this process looks for AWS credentials itself, to detect a recursion.
+# Set while this process looks for AWS credentials itself, to detect recursion.
 _MARK = "_COGNITO_DEVTOKEN_IN_CREDENTIAL_PROCESS"
 
 

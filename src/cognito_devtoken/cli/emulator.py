@@ -79,12 +79,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--tls",
         action="store_true",
-        help="serve HTTPS, with a certificate made now, and print the path of its CA bundle",
+        help="serve HTTPS, with a certificate generated at startup, and print the path of its CA "
+        "bundle",
     )
     parser.add_argument(
         "--check-signatures",
         action="store_true",
-        help=f"accept only signatures with {_KEY_ID} and {_SECRET} of the environment",
+        help=f"accept only requests signed with the {_KEY_ID} and {_SECRET} from the environment",
     )
 
 

@@ -23,9 +23,10 @@ stopped.
 
 AWS accepts the user's tokens and credentials until they expire. Sessions of
 your application keep the tokens and credentials that they have cached. To
-discard those, too, call erase() of a session instead, or forget() as well. The
-AWS credentials need the permissions cognito-identity:LookupDeveloperIdentity,
-UnlinkDeveloperIdentity and DeleteIdentities.
+discard those too, call a session's erase() instead of this command, or call
+forget() after running it. The AWS credentials need the permissions
+cognito-identity:LookupDeveloperIdentity, UnlinkDeveloperIdentity and
+DeleteIdentities.
 
 The MAP in --logins is NAME=VALUE or a JSON object. Other users of the machine
 can see command-line arguments. To keep the user id out of them, pass

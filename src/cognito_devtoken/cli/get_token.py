@@ -17,11 +17,11 @@ from ._service import Service
 
 DESCRIPTION = """\
 Finds or creates the Cognito identity of a user and prints it with an OpenID
-token. Options, output and exit codes are those of AWS CLI v2.
+token. Options, output and exit codes follow those of AWS CLI v2.
 
-A MAP is either a JSON object or NAME=VALUE[,NAME=VALUE...]; put a VALUE that
-contains a comma in quotes. To read the whole MAP from a file, pass file://PATH;
-to read it from standard input, pass '-'. Other users of the machine can see
+A MAP is either a JSON object or NAME=VALUE[,NAME=VALUE...]; quote any VALUE that
+contains a comma. To read the whole MAP from a file, pass file://PATH; to read
+it from standard input, pass '-'. Other users of the machine can see
 command-line arguments, so keep the token of a public provider in a file."""
 
 _TITLE = "GetOpenIdTokenForDeveloperIdentity"

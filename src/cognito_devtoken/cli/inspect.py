@@ -33,11 +33,11 @@ get-token prints, from standard input. The claims are not verified unless you
 pass --verify or --jwks. The global options have an effect only if --verify or
 --jwks fetches public keys.
 
-With --for, prints only the configuration with which a service that takes OIDC
-tokens accepts this user's tokens. It contains neither the token nor your user
-id.
+With --for, prints only the configuration that makes a service accept this
+user's tokens as OIDC tokens. It contains neither the token nor your id for the
+user.
 
-Anyone who has the token can read the developer user id in it."""
+Anyone who has the token can read your id for the user in it."""
 
 _WIDTH = 78
 _NAMES = 14

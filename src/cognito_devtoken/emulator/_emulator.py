@@ -46,7 +46,7 @@ class Emulator:
 
         roles: The IAM roles that have limits. All other roles have none.
 
-        tls: Whether to serve HTTPS, with a certificate made at the start: see
+        tls: Whether to serve HTTPS, with a certificate generated at startup: see
             :attr:`ca_bundle`.
 
         behavior: What to do where the service's behaviour is not known.

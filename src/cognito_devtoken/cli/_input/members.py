@@ -47,7 +47,7 @@ def add_arguments(parser: Parser) -> None:
 
 def add_user_arguments(parser: Parser) -> None:
     """Add the parameters that name a user of the developer provider, and nothing else."""
-    _add_required(parser, "the developer provider of the pool and your own user id, such as {}")
+    _add_required(parser, "the pool's developer provider and your id for the user, such as {}")
     _add_inputs(parser.add_argument_group(PARAMETERS).add_argument)
 
 
@@ -119,7 +119,7 @@ def read_user(arguments: argparse.Namespace) -> tuple[TokenRequest, str]:
     if len(request.logins) > 1:
         raise ParameterError(
             f"Bad value for --logins: expected one login, not {len(request.logins)}.",
-            "Name only the developer provider of the pool, with your own user id.",
+            "Name only the pool's developer provider, with your id for the user.",
         )
     (provider,) = request.logins
     try:

@@ -172,7 +172,7 @@ def _explain(token: OpenIdToken, show: Show) -> None:
     show("aud", f"{claims['aud']}  pool")
     state, provider, user = claims["amr"]
     show("amr", f"{state}, {provider},")
-    show("", f"{user.replace(claims['aud'], look().omitted)}  your user id, readable")
+    show("", f"{user.replace(claims['aud'], look().omitted)}  the user's id, readable")
     left = token.expires_in().total_seconds()
     show("exp", f"{token.expires_at:%H:%M:%S} UTC, in {left:.0f} s")
 

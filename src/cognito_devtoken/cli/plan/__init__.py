@@ -1,4 +1,4 @@
-"""``cognito-devtoken plan``: calculate a fleet's calls, and how many users the quota carries."""
+"""``cognito-devtoken plan``: calculate a fleet's calls, and how many users the quota supports."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .report import data_of, text_of
 
 DESCRIPTION = """\
 Calculates how many calls a fleet makes to Cognito, how many users the quota
-carries, and which changes would help most. It makes no calls and needs no AWS
+supports, and which changes would help most. It makes no calls and needs no AWS
 account. The exit code is 1 if the plan exceeds a quota.
 
   cognito-devtoken plan --users 10000 --hosts 20 --token-duration 3600"""
@@ -88,9 +88,9 @@ def add_arguments(parser: Parser) -> None:
         choices=FLOWS,
         default=_DEFAULT.credentials,
         metavar="FLOW",
-        help="what tokens are for: none (the default) if you hand them out; enhanced or basic if "
-        "sessions only exchange them for AWS credentials, with GetCredentialsForIdentity or "
-        "AssumeRoleWithWebIdentity",
+        help="how tokens are exchanged for AWS credentials: none (the default) if you hand the "
+        "tokens out; enhanced or basic if your sessions only exchange them, with "
+        "GetCredentialsForIdentity or AssumeRoleWithWebIdentity",
     )
     add(
         "--duration-seconds",
@@ -122,8 +122,8 @@ def add_arguments(parser: Parser) -> None:
         default=_DEFAULT.headroom_percent,
         dest="headroom_percent",
         metavar="PERCENT",
-        help="how many percent of a quota to leave for new users, peaks and deployments; default: "
-        f"{_DEFAULT.headroom_percent:.0f}",
+        help="the percentage of a quota to leave free for new users, peaks and deployments; "
+        f"default: {_DEFAULT.headroom_percent:.0f}",
     )
     add(
         "--cold-within",
@@ -159,7 +159,7 @@ def add_arguments(parser: Parser) -> None:
     add(
         "--plot",
         metavar="PATH",
-        help="also write an SVG that shows how many users the quota carries by token duration",
+        help="also write an SVG that shows how many users the quota supports by token duration",
     )
 
 

@@ -1,5 +1,5 @@
 """
-Calculate how many calls a fleet makes, and how many users a quota carries.
+Calculate how many calls a fleet makes, and how many users a quota supports.
 
 Law of this module: it only calculates. RefreshPolicy decides when a lease is due, so if its rules
 change, these figures change, too.
@@ -19,7 +19,7 @@ from .quotas import Quota, quota_for
 
 
 HOUR, DAY = 3600.0, 86_400.0
-# Makes up for rounding errors. Without it, a plan with exactly as many users as the quota carries
+# Makes up for rounding errors. Without it, a plan with exactly as many users as the quota supports
 # could exceed the quota.
 _ROUNDING = 1e-9
 _POLICY = RefreshPolicy()
@@ -143,7 +143,7 @@ class Demand:
 
         calls_per_second: The calls of all users, in the steady state.
 
-        users_carried: How many users the quota carries if the headroom is left free; None if the
+        users_supported: How many users the quota supports if the headroom is left free; None if the
             quota is unknown.
 
         cold_seconds: How long a fleet that has no leases takes to get the leases of all users; None
@@ -162,7 +162,7 @@ class Demand:
     to_fetch: int
     calls_per_user: float
     calls_per_second: float
-    users_carried: int | None
+    users_supported: int | None
     cold_seconds: float | None
     quota_needed: float
     threads_needed: int
@@ -280,7 +280,7 @@ def _demand(
         to_fetch=to_fetch,
         calls_per_user=calls_per_user,
         calls_per_second=calls,
-        users_carried=(
+        users_supported=(
             None if limit is None else _whole(limit * plan.planned_share / calls_per_user)
         ),
         cold_seconds=(
@@ -295,10 +295,10 @@ def _whole(number: float) -> int:
     return math.floor(number * (1 + _ROUNDING))
 
 
-def users_carried(plan: Plan) -> int:
-    """Return how many users the known quotas carry."""
-    carried = [demand.users_carried for demand in demands(plan)]
-    return min(each for each in carried if each is not None)
+def users_supported(plan: Plan) -> int:
+    """Return how many users the known quotas support."""
+    supported = [demand.users_supported for demand in demands(plan)]
+    return min(each for each in supported if each is not None)
 
 
 def load(plan: Plan) -> float:

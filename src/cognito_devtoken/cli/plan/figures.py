@@ -104,8 +104,8 @@ def _consequences(plan: Plan, demand: Demand) -> Iterator[Figure]:
     if demand.needs_tokens:
         latency, seconds = f"(2 * {latency})", f"(2 * {seconds})"
     yield Figure(
-        "users it carries",
-        demand.users_carried,
+        "users it supports",
+        demand.users_supported,
         "users",
         "floor(quota * (1 - headroom) * users / calls)",
         f"floor({quota} * {headroom} * {plan.users} / {calls})",

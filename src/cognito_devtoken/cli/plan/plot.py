@@ -1,5 +1,5 @@
 """
-Draw how many users the quota carries, by the duration of a token.
+Draw how many users the quota supports, by the duration of a token.
 
 The SVG has its own background, so that it is readable on any page. It has a light and a dark colour
 scheme, contains no fonts, and is byte-for-byte reproducible.
@@ -13,7 +13,7 @@ from html import escape
 
 import attrs
 
-from .capacity import Plan, users_carried
+from .capacity import Plan, users_supported
 from .figures import shown
 
 
@@ -54,15 +54,15 @@ _STYLE = """\
 
 @attrs.frozen
 class _Curve:
-    """How many users the quota carries at each duration, for one kind of fleet."""
+    """How many users the quota supports at each duration, for one kind of fleet."""
 
     name: str
     kind: str
     plan: Plan
 
     def at(self, seconds: float) -> int:
-        # A quota that is too small for one user carries 0 users, which has no logarithm.
-        return max(users_carried(attrs.evolve(self.plan, token_seconds=seconds)), 1)
+        # A quota that is too small for one user supports 0 users, which has no logarithm.
+        return max(users_supported(attrs.evolve(self.plan, token_seconds=seconds)), 1)
 
 
 @attrs.frozen
@@ -92,7 +92,7 @@ def svg_of(plan: Plan) -> str:
         10 ** math.floor(math.log10(min(*ends, plan.users))),
         10 ** (math.floor(math.log10(max(*ends, plan.users))) + 1),
     )
-    title = f"Users that the quota carries, on {_hosts(plan)}"
+    title = f"Users that the quota supports, on {_hosts(plan)}"
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{_HEIGHT}" '
         f'viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-labelledby="title" '

@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 
-from .capacity import Demand, Plan, demands, fits, users_carried
+from .capacity import Demand, Plan, demands, fits, users_supported
 from .changes import Change, cheapest
 from .figures import Figure, all_figures, exact, shown
 from .quotas import DOCUMENTED, Quota
@@ -34,7 +34,7 @@ def text_of(plan: Plan) -> str:
 
 
 def _answer(plan: Plan) -> Iterator[str]:
-    """Yield the summary: which quotas are exceeded, and how many users the quota carries."""
+    """Yield the summary: which quotas are exceeded, and how many users the quota supports."""
     over = [demand for demand in demands(plan) if demand.is_over]
     for demand in over:
         is_cold = demand.quota_needed > demand.calls_per_second / plan.planned_share
@@ -49,8 +49,8 @@ def _answer(plan: Plan) -> Iterator[str]:
     if not over:
         yield "Within the quota."
     yield from _wrapped(
-        f"In the steady state, with {exact(plan.headroom_percent)} % headroom, the quota carries "
-        f"{shown(users_carried(plan))} users; you have {shown(plan.users)}."
+        f"In the steady state, with {exact(plan.headroom_percent)} % headroom, the quota supports "
+        f"{shown(users_supported(plan))} users; you have {shown(plan.users)}."
     )
     for demand in demands(plan):
         if demand.quota.calls_per_second is None:
@@ -104,9 +104,9 @@ def _brings(plan: Plan, change: Change) -> str:
                 f"needs a quota of {shown(after.quota_needed)} instead of "
                 f"{shown(before.quota_needed)} calls/s of {after.quota.operation}"
             )
-    carried, carried_now = users_carried(change.plan), users_carried(plan)
-    if carried != carried_now:
-        parts.append(f"carries {shown(carried)} instead of {shown(carried_now)} users")
+    supported, supported_now = users_supported(change.plan), users_supported(plan)
+    if supported != supported_now:
+        parts.append(f"supports {shown(supported)} instead of {shown(supported_now)} users")
     enough = "" if change.is_enough else "; not enough on its own"
     text = "; ".join(parts)
     return f"{text[:1].upper()}{text[1:]}{enough}."
@@ -116,7 +116,7 @@ def data_of(plan: Plan) -> dict[str, Any]:
     """Return the report as data for a JSON document."""
     return {
         "Fits": fits(plan),
-        "UsersCarried": users_carried(plan),
+        "UsersSupported": users_supported(plan),
         "Plan": _members(attrs.asdict(plan)),
         "Operations": [
             {
@@ -137,7 +137,7 @@ def _change_data(change: Change) -> dict[str, Any]:
         "Options": change.options,
         "Cost": change.cost,
         "Fits": change.is_enough,
-        "UsersCarried": users_carried(change.plan),
+        "UsersSupported": users_supported(change.plan),
         "Operations": [
             {
                 "Operation": demand.quota.operation,
