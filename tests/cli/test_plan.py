@@ -101,7 +101,10 @@ class TestReport:
             "Over the quota of GetOpenIdTokenForDeveloperIdentity: this needs 68.18 calls/s\n"
             "with 20 % headroom, and the quota is 50.\n"
             "In the steady state, with 20 % headroom, the quota supports 22,000 users; you\n"
-            "have 30,000.\n\n"
+            "have 30,000.\n"
+            "Set max_entries to at least 30,000: each session sees 30,000 users, and keeps\n"
+            "10,000 by default. The figures assume that no token is evicted. 30,000 tokens\n"
+            "take about 45 MB.\n\n"
         )
         assert fits[0] == 0
         assert fits[1].startswith("Within the quota.\nIn the steady state, with 20 % headroom, the")
@@ -123,9 +126,9 @@ class TestReport:
 
         assert code == 0
         assert "The quota of AssumeRoleWithWebIdentity is unknown and not checked." in text
-        assert "\n  quota             unknown\n" in text
+        assert "\n  quota               unknown\n" in text
         assert "AWS does not document it" in text
-        assert "users it supports unknown = " in text
+        assert "users it supports    unknown = " in text
         (quota,) = [each["Quota"] for each in data_of(capsys, *given)["Operations"][1:]]
         assert (quota["CallsPerSecond"], quota["Certainty"]) == (None, "undocumented")
 
@@ -140,6 +143,61 @@ class TestReport:
         assert "75 calls/s for each account and region\n" in given
         assert "given as an option; AWS raises it on request" in given
         assert "documented default" not in given
+
+    def test_more_users_of_a_session_than_its_default_number_of_entries_cause_a_warning(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        code, enough = plan_of(capsys, "--users", "10000")
+        code_over, over = plan_of(capsys, "--users", "10001")
+
+        assert (code, code_over) == (0, 0)
+        assert "Set max_entries" not in enough
+        assert (
+            "The figures assume that no token is evicted: max_entries is 10,000 by default, and "
+            "each session needs 10,000."
+        ) in " ".join(enough.split())
+        assert (
+            "Set max_entries to at least 10,001: each session sees 10,001 users, and keeps 10,000 "
+            "by default. The figures assume that no token is evicted. 10,001 tokens take about "
+            "15 MB."
+        ) in " ".join(over.split())
+
+    def test_the_warning_about_entries_covers_credentials_if_the_plan_has_them(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        _, text = plan_of(capsys, "--users", "20000", "--credentials", "enhanced")
+
+        assert (
+            "The figures assume that no token and no credentials are evicted. 20,000 tokens and as "
+            "many credentials take about 60 MB."
+        ) in " ".join(text.split())
+        assert "  entries per session 20,000 credentials = users\n" in text
+
+    @pytest.mark.parametrize(
+        ("more", "needed", "formula"),
+        [
+            ([], 30_000, "users"),
+            (["--shared-store"], 30_000, "users"),
+            (["--sticky-users"], 2500, "ceil(users / hosts)"),
+        ],
+    )
+    def test_the_json_has_the_entries_that_a_session_needs(
+        self, more: list[str], needed: int, formula: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        found = data_of(capsys, "--users", "30000", "--hosts", "12", *more)
+
+        assert found["Entries"] == {
+            "PerSession": needed,
+            "DefaultLimit": 10_000,
+            "Megabytes": pytest.approx(needed * 0.0015),
+            "IsOver": needed > 10_000,
+        }
+        (figure,) = [
+            each
+            for each in found["Operations"][0]["Figures"]
+            if each["Name"] == "entries per session"
+        ]
+        assert (figure["Value"], figure["Formula"]) == (needed, formula)
 
     def test_too_few_threads_are_named(self, capsys: pytest.CaptureFixture[str]) -> None:
         _, text = plan_of(capsys, "--users", "20000", "--latency", "1")
@@ -159,7 +217,7 @@ class TestReport:
 
         (operation,) = found["Operations"]
         named = [*found, *("IsOver", "Quota", "Figures"), "Certainty"]
-        named += operation["Figures"][0].keys() - {"Name"}
+        named += [*operation["Figures"][0].keys() - {"Name"}, *found["Entries"]]
         text = (DOCS / "command-line.md").read_text()
         assert {"IsOver", "Quota", "Figures"} <= operation.keys()
         assert [name for name in named if f"`{name}`" not in text] == []

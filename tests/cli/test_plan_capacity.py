@@ -20,19 +20,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cognito_devtoken import RefreshPolicy, TokenSession
+from caching import POOL_ID, PROVIDER, run_inline
+from cognito_devtoken import AsyncTokenSession, RefreshPolicy, TokenCache, TokenSession
 from cognito_devtoken.cli.plan.capacity import (
     DAY,
     HOUR,
     Demand,
     Plan,
     demands,
+    entries,
     fits,
     load,
     refresh_age,
     users_supported,
 )
 from cognito_devtoken.cli.plan.changes import cheapest
+from cognito_devtoken.testing import FakeFetcher, ManualClock
 
 
 POLICY = RefreshPolicy()
@@ -205,6 +208,40 @@ class TestByHand:
 
         assert parameters["max_concurrent_fetches"].default == Plan(users=1).threads
 
+    @pytest.mark.parametrize(
+        ("members", "needed"),
+        [
+            ({"hosts": 12}, 30_000),
+            ({"hosts": 12, "has_shared_store": True}, 30_000),
+            ({"hosts": 12, "has_sticky_users": True}, 2500),
+            ({"hosts": 12, "has_sticky_users": True, "has_shared_store": True}, 2500),
+            ({"hosts": 7, "has_sticky_users": True}, 4286),  # 4285.7
+            ({"hosts": 40_000, "has_sticky_users": True}, 1),
+        ],
+    )
+    def test_a_session_needs_an_entry_for_each_user_that_it_sees(
+        self, members: dict[str, Any], needed: int
+    ) -> None:
+        assert entries(Plan(users=30_000, **members)).per_session == needed
+
+    def test_a_session_needs_more_entries_than_its_default_from_10_001_users_on(self) -> None:
+        assert [entries(Plan(users=users)).is_over for users in (10_000, 10_001)] == [False, True]
+
+    def test_the_default_number_of_entries_is_that_of_a_session(self) -> None:
+        for kind in (TokenSession, AsyncTokenSession, TokenCache):
+            default = signature(kind).parameters["max_entries"].default
+
+            assert default == entries(Plan(users=1)).default_limit
+
+    def test_10_000_entries_take_as_much_memory_as_the_documentation_says(self) -> None:
+        page = (Path(__file__).parents[2] / "docs" / "life.md").read_text()
+
+        of_tokens = entries(Plan(users=10_000))
+        of_both = entries(Plan(users=10_000, credentials="basic"))
+
+        assert f"(10,000, about {of_tokens.megabytes:.0f} MB)" in page
+        assert of_both.megabytes == 2 * of_tokens.megabytes
+
 
 class TestCredentials:
     @pytest.mark.parametrize("flow", ["enhanced", "basic"])
@@ -333,6 +370,64 @@ class TestSimulation:
         assert of_tokens.is_upper_bound
         # Each token is used until the first exchange after it is due: at most twice as long.
         assert mean - off <= of_tokens.calls_per_user < 2 * mean + off
+
+
+class TestSession:
+    """The figures, compared with the calls of a real session whose 150 users come now and then."""
+
+    plan = Plan(users=150, requests_per_hour=12)
+
+    def test_a_session_that_holds_the_entries_of_the_plan_makes_its_calls(self) -> None:
+        (found,) = demands(self.plan)
+
+        calls, evictions = calls_of_session(self.plan, entries(self.plan).per_session)
+
+        assert evictions == 0
+        assert calls == pytest.approx(found.calls_per_second, rel=0.03)
+
+    def test_a_session_that_holds_a_third_of_the_entries_makes_more_calls(self) -> None:
+        (found,) = demands(self.plan)
+
+        calls, evictions = calls_of_session(self.plan, 50)
+
+        assert evictions > 1000
+        # A user's token is still there at every third request.
+        assert calls == pytest.approx(150 * 12 / HOUR * 2 / 3, rel=0.1)
+        assert calls > 1.5 * found.calls_per_second
+
+    def test_requests_at_even_intervals_cause_nearly_twice_as_many_calls(self) -> None:
+        plan = Plan(users=1, requests_per_hour=6)
+        (found,) = demands(plan)
+
+        calls, _ = calls_of_session(plan, 1, requests=60, is_even=True)
+
+        assert calls == pytest.approx(1 / 600)
+        assert calls == pytest.approx(1.92 * found.calls_per_second, rel=0.01)
+
+
+def calls_of_session(
+    plan: Plan, max_entries: int, *, requests: int = 6000, is_even: bool = False
+) -> tuple[float, int]:
+    """Send requests to a session; return its calls per second after a third, and its evictions."""
+    assert plan.requests_per_hour
+    draw = random.Random(42)
+    clock = ManualClock()
+    fetcher = FakeFetcher(clock)
+    with TokenSession(
+        POOL_ID, developer_provider=PROVIDER, client=fetcher, clock=clock, max_entries=max_entries
+    ) as session:
+        workers = session._cache._leases.workers
+        workers.start_thread, workers.idle_seconds = run_inline, 0
+        session._cache._state.random_fraction = draw.random
+        pause = HOUR / plan.requests_per_hour / plan.users
+        before, began = 0, 0.0
+        for number in range(requests):
+            if number == requests // 3:
+                before, began = len(fetcher.calls), clock.monotonic()
+            clock.advance(pause if is_even else draw.expovariate(1 / pause))
+            session.get_token(f"user-{draw.randrange(plan.users)}")
+        calls = len(fetcher.calls) - before
+        return calls / (clock.monotonic() - began), session.stats().evictions
 
 
 def walk_of_visits(plan: Plan) -> float:

@@ -25,7 +25,7 @@ from .._values.request import TokenRequest
 from .._values.token import OpenIdToken
 from ..exceptions import DevTokenError, InvalidRequestError, Violation
 from ..typing import Clock, EventHook, TokenFetcher, TokenStore
-from .cache import TokenCache
+from .cache import DEFAULT_MAX_ENTRIES, TokenCache
 from .options import CredentialsOptions, GetOptions, RefreshOptions, check_names
 from .request import no_provider, request_of, request_of_anyone
 
@@ -53,7 +53,7 @@ class Session:
         client: TokenFetcher | None = None,
         policy: RefreshPolicy | None = None,
         store: TokenStore | None = None,
-        max_entries: int = 10_000,
+        max_entries: int = DEFAULT_MAX_ENTRIES,
         max_concurrent_fetches: int = 8,
         clock: Clock | None = None,
         on_event: Iterable[EventHook] = (),

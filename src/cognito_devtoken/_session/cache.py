@@ -25,6 +25,10 @@ from ..exceptions import DevTokenError
 from ..typing import Clock, EventHook, TokenFetcher, TokenStore
 
 
+# How many tokens a cache holds by default. ``plan`` compares this with the users of a session.
+DEFAULT_MAX_ENTRIES = 10_000
+
+
 class TokenCache:
     """
     Tokens by request. Concurrent requests for the same token share one fetch.
@@ -64,7 +68,7 @@ class TokenCache:
         developer_provider: str | None = None,
         policy: RefreshPolicy | None = None,
         store: TokenStore | None = None,
-        max_entries: int = 10_000,
+        max_entries: int = DEFAULT_MAX_ENTRIES,
         max_concurrent_fetches: int = 8,
         clock: Clock | None = None,
         on_event: Iterable[EventHook] = (),

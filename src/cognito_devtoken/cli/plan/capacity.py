@@ -15,6 +15,7 @@ import math
 import attrs
 
 from ..._cache.policy import RefreshPolicy
+from ..._session.cache import DEFAULT_MAX_ENTRIES
 from .quotas import Quota, quota_for
 
 
@@ -23,6 +24,8 @@ HOUR, DAY = 3600.0, 86_400.0
 # could exceed the quota.
 _ROUNDING = 1e-9
 _POLICY = RefreshPolicy()
+# What 10,000 tokens take, according to docs/life.md. As many credentials take about as much.
+_MEGABYTES_PER_ENTRY = 15 / 10_000
 
 
 @attrs.frozen(kw_only=True)
@@ -31,8 +34,8 @@ class Plan:
     A fleet and its users.
 
     Attributes:
-        hosts: How many hosts have a session; or how many processes, if a host has several
-            processes with a session each.
+        hosts: How many sessions the fleet has. Each process has its own, so 12 hosts with 4
+            workers each are 48.
 
         has_shared_store: Whether the hosts share tokens. Credentials are never shared.
 
@@ -179,6 +182,29 @@ class Demand:
         return self.load > 1 + _ROUNDING
 
 
+@attrs.frozen(kw_only=True)
+class Entries:
+    """
+    How many tokens each session must hold so that it evicts none; and as many credentials, if any.
+
+    Attributes:
+        per_session: One entry for each user that the session sees.
+
+        default_limit: The default of ``max_entries``.
+
+        megabytes: How much memory the entries of one session take.
+    """
+
+    per_session: int
+    default_limit: int
+    megabytes: float
+
+    @property
+    def is_over(self) -> bool:
+        """Whether a session needs more entries than it holds by default."""
+        return self.per_session > self.default_limit
+
+
 def refresh_age(seconds: float, sharing_hosts: int = 1) -> float:
     """
     Return the mean age at which a lease is refreshed if it is requested all the time.
@@ -229,6 +255,17 @@ def _lease(plan: Plan, seconds: float, *, caches: int, sharing_hosts: int) -> Le
         refresh_age_seconds=age,
         pause_seconds=pause,
         calls_per_user=calls,
+    )
+
+
+def entries(plan: Plan) -> Entries:
+    """Return how many entries a session needs. A shared store does not change that."""
+    seen = math.ceil(plan.users / plan.hosts) if plan.has_sticky_users else plan.users
+    kinds = 1 if plan.credentials == "none" else 2  # each kind has max_entries of its own
+    return Entries(
+        per_session=seen,
+        default_limit=DEFAULT_MAX_ENTRIES,
+        megabytes=seen * kinds * _MEGABYTES_PER_ENTRY,
     )
 
 

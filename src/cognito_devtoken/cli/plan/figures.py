@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import attrs
 
-from .capacity import Demand, Plan, demands
+from .capacity import Demand, Plan, demands, entries
 
 
 @attrs.frozen
@@ -36,7 +36,7 @@ class Figure:
 
 def figures(plan: Plan, demand: Demand, credentials: Demand | None) -> list[Figure]:
     """Return the figures of a demand; *credentials* is the demand that limits it, if any."""
-    found = [_caches(plan, demand), _window(demand), _refresh_age(demand)]
+    found = [_caches(plan, demand), _entries(plan, demand), _window(demand), _refresh_age(demand)]
     lease = demand.lease
     if lease.pause_seconds:
         formula = "3600 * caches / requests per hour"
@@ -55,6 +55,14 @@ def _caches(plan: Plan, demand: Demand) -> Figure:
     elif plan.has_shared_store and not demand.needs_tokens:
         formula = "1, because the hosts share tokens"
     return Figure("caches", caches, "per user", formula, str(caches))
+
+
+def _entries(plan: Plan, demand: Demand) -> Figure:
+    unit = "credentials" if demand.needs_tokens else "tokens"
+    formula, calculation = "users", str(plan.users)
+    if plan.has_sticky_users:
+        formula, calculation = "ceil(users / hosts)", f"ceil({plan.users} / {plan.hosts})"
+    return Figure("entries per session", entries(plan).per_session, unit, formula, calculation)
 
 
 def _window(demand: Demand) -> Figure:

@@ -8,13 +8,13 @@ from typing import Any
 
 import attrs
 
-from .capacity import Demand, Plan, demands, fits, users_supported
+from .capacity import Demand, Plan, demands, entries, fits, users_supported
 from .changes import Change, cheapest
 from .figures import Figure, all_figures, exact, shown
 from .quotas import DOCUMENTED, Quota
 
 
-_WIDTH, _NAMES = 78, 18
+_WIDTH, _NAMES = 78, 20
 _MARGIN = "  "
 
 
@@ -52,12 +52,29 @@ def _answer(plan: Plan) -> Iterator[str]:
         f"In the steady state, with {exact(plan.headroom_percent)} % headroom, the quota supports "
         f"{shown(users_supported(plan))} users; you have {shown(plan.users)}."
     )
+    yield from _wrapped(_limit_of_entries(plan))
     for demand in demands(plan):
         if demand.quota.calls_per_second is None:
             yield from _wrapped(
                 f"The quota of {demand.quota.operation} is unknown and not checked. If you know "
                 "yours, pass it with --credentials-quota."
             )
+
+
+def _limit_of_entries(plan: Plan) -> str:
+    """Say that the figures assume that nothing is evicted, and what max_entries that requires."""
+    needed = entries(plan)
+    users, limit = shown(needed.per_session), shown(needed.default_limit)
+    evicted, held = "token is", "tokens"
+    if plan.credentials != "none":
+        evicted, held = "token and no credentials are", "tokens and as many credentials"
+    assumption = f"The figures assume that no {evicted} evicted"
+    if not needed.is_over:
+        return f"{assumption}: max_entries is {limit} by default, and each session needs {users}."
+    return (
+        f"Set max_entries to at least {users}: each session sees {users} users, and keeps {limit} "
+        f"by default. {assumption}. {users} {held} take about {shown(needed.megabytes)} MB."
+    )
 
 
 def _quota_lines(quota: Quota) -> list[str]:
@@ -117,6 +134,10 @@ def data_of(plan: Plan) -> dict[str, Any]:
     return {
         "Fits": fits(plan),
         "UsersSupported": users_supported(plan),
+        "Entries": {
+            **_members(attrs.asdict(entries(plan))),
+            "IsOver": entries(plan).is_over,
+        },
         "Plan": _members(attrs.asdict(plan)),
         "Operations": [
             {
