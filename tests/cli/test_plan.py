@@ -126,9 +126,9 @@ class TestReport:
 
         assert code == 0
         assert "The quota of AssumeRoleWithWebIdentity is unknown and not checked." in text
-        assert "\n  quota               unknown\n" in text
+        assert re.search(r"\n  quota +unknown\n", text)
         assert "AWS does not document it" in text
-        assert "users it supports    unknown = " in text
+        assert re.search(r"users it supports +unknown = ", text)
         (quota,) = [each["Quota"] for each in data_of(capsys, *given)["Operations"][1:]]
         assert (quota["CallsPerSecond"], quota["Certainty"]) == (None, "undocumented")
 
