@@ -18,6 +18,7 @@ version = release = __version__
 extensions = [
     "drawings.directive",
     "myst_parser",
+    "site_markup",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "sphinx_copybutton",

@@ -144,6 +144,25 @@ def test_an_image_follows_the_theme_of_the_page(findings: Findings) -> None:
     assert findings.faults["unswitched"] == []
 
 
+def test_a_cell_on_a_phone_names_its_column(browser: Chrome, site: str) -> None:
+    browser.get(f"{site}/errors.html")
+    Page(browser, site).resize(PHONE, 900)
+
+    label = browser.execute_script(
+        "return getComputedStyle(document.querySelector('td:nth-child(3)'), '::before').content"
+    )
+
+    assert label == '"retry" ": "'
+
+
+def test_a_term_has_an_address(browser: Chrome, site: str) -> None:
+    browser.get(f"{site}/troubleshooting.html#port-of-is-in-use")
+
+    text = browser.execute_script("return document.querySelector('dt:target').textContent")
+
+    assert text.startswith("Port … of … is in use.")
+
+
 HEAD = '<!doctype html><meta name="viewport" content="width=device-width">'
 
 BAD = {
