@@ -18,6 +18,7 @@ version = release = __version__
 extensions = [
     "drawings.directive",
     "myst_parser",
+    "site_markup",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "sphinx_copybutton",
@@ -27,6 +28,7 @@ html_theme = "furo"
 html_title = "cognito-devtoken"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_search_scorer = str(Path(__file__).parent / "scorer.js")
 html_theme_options = {
     "light_css_variables": variables(0),
     "dark_css_variables": variables(1),

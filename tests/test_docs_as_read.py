@@ -185,12 +185,12 @@ def wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:
 
 
 def run_included(paths: Sequence[Path], environ: Mapping[str, str]) -> None:
-    """Import the applications that the page shows, or have Django check its project."""
+    """Import the applications that the page shows, or run the tests and checks of its project."""
     for path in paths:
         if ROOT / "examples" not in path.parents:
             continue  # a test of this project, shown for what it says
         project = next((each for each in path.parents if (each / "manage.py").exists()), None)
-        arguments = ["manage.py", "check"] if project else ["-c", f"import {path.stem}"]
+        arguments = ["manage.py", "test"] if project else ["-c", f"import {path.stem}"]
         run("python", *arguments, environ=environ, folder=project or path.parent)
 
 

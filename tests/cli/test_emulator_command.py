@@ -105,6 +105,7 @@ def test_it_serves_https_as_its_own_issuer_and_checks_signatures(
         lines = list(iter(process.stdout.readline, "\n"))
         found = dict(re.split(r"  +", line.strip(), maxsplit=1) for line in lines)
         exports = [process.stdout.readline().split() for _ in range(2)]
+        ending = process.stdout.readline()
         url, bundle = found["endpoint url"], found["CA bundle"]
         arguments = ["get-token", *pool, "--logins", "login.example.com=ana"]
         arguments += ["--endpoint-url", url, "--ca-bundle", bundle]
@@ -122,6 +123,7 @@ def test_it_serves_https_as_its_own_issuer_and_checks_signatures(
         ["export", f"AWS_ENDPOINT_URL_COGNITO_IDENTITY={url}"],
         ["export", f"AWS_CA_BUNDLE={bundle}"],
     ]
+    assert ending.endswith(f" Stop with Ctrl-C, or kill {process.pid}.\n")
     assert (refused, accepted, process.returncode) == (254, 0, 0)
     out, err = capsys.readouterr()
     assert "InvalidSignatureException" in err
@@ -158,7 +160,7 @@ def test_ctrl_c_right_after_the_announcement_is_a_success(
 ) -> None:
     class Interrupted(io.StringIO):
         def write(self, text: str) -> int:
-            if "Ctrl-C to stop" in text:
+            if "Stop with Ctrl-C" in text:
                 raise KeyboardInterrupt
             return super().write(text)
 
@@ -230,7 +232,8 @@ def test_a_port_in_use_is_reported(emulator: Emulator, capsys: pytest.CaptureFix
 
     assert capsys.readouterr().err == (
         f"\ncognito-devtoken: [ERROR]: Port {port} of 127.0.0.1 is in use.\n"
-        "Choose another port with --port; 0 picks a free one.\n"
+        "If another emulator is running, use it, or stop it. "
+        "Or choose another port with --port; 0 picks a free one.\n"
     )
 
 

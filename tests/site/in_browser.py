@@ -17,6 +17,7 @@ from pathlib import Path
 import attrs
 import pytest
 from selenium.webdriver import Chrome
+from selenium.webdriver.support.ui import WebDriverWait
 
 from browsing import Page, chromium
 
@@ -142,6 +143,41 @@ def test_the_text_of_a_drawing_stays_inside(findings: Findings) -> None:
 
 def test_an_image_follows_the_theme_of_the_page(findings: Findings) -> None:
     assert findings.faults["unswitched"] == []
+
+
+def test_a_cell_on_a_phone_names_its_column(browser: Chrome, site: str) -> None:
+    browser.get(f"{site}/errors.html")
+    Page(browser, site).resize(PHONE, 900)
+
+    label = browser.execute_script(
+        "return getComputedStyle(document.querySelector('td:nth-child(3)'), '::before').content"
+    )
+
+    assert label.startswith('"retry')
+
+
+def test_a_term_has_an_address(browser: Chrome, site: str) -> None:
+    browser.get(f"{site}/troubleshooting.html#port-of-is-in-use")
+
+    text = browser.execute_script("return document.querySelector('dt:target').textContent")
+
+    assert text.startswith("Port … of … is in use.")
+
+
+def test_a_search_finds_titles_first_and_the_changelog_last(browser: Chrome, site: str) -> None:
+    browser.get(f"{site}/search.html?q=emulator")
+    WebDriverWait(browser, 60).until(
+        lambda _: browser.execute_script(
+            "return document.querySelector('.search-summary')?.textContent.includes('finished')"
+        )
+    )
+
+    pages = browser.execute_script(
+        "return [...document.querySelectorAll('ul.search > li > a')].map((a) => a.pathname)"
+    )
+
+    assert pages[0] == "/emulator.html"
+    assert pages[-1] == "/changelog.html"
 
 
 HEAD = '<!doctype html><meta name="viewport" content="width=device-width">'

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 DESCRIPTION = """\
 Runs a local Amazon Cognito with one identity pool, and prints a line for each
-call. Press Ctrl-C to stop it. All data is kept in memory."""
+call. Press Ctrl-C to stop it, or kill it if it runs in the background. All
+data is kept in memory."""
 
 _KEY_ID, _SECRET = "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"
 
@@ -128,7 +129,8 @@ def run(arguments: argparse.Namespace) -> None:
             raise
         raise OutputError(
             f"Port {arguments.port} of {arguments.host} is in use.",
-            "Choose another port with --port; 0 picks a free one.",
+            "If another emulator is running, use it, or stop it. "
+            "Or choose another port with --port; 0 picks a free one.",
         ) from None
     signal.signal(signal.SIGTERM, lambda number, frame: stop.set())
     with emulator:
@@ -171,7 +173,8 @@ def _announce(emulator: Emulator, arguments: argparse.Namespace) -> None:
         *(f"{name:18}  {value}" for name, value in lines.items()),
         "",
         *exports,
-        "sends boto3 and this library here. Press Ctrl-C to stop.",
+        # After "&", a shell keeps Ctrl-C from its background processes.
+        f"sends boto3 and this library here. Stop with Ctrl-C, or kill {os.getpid()}.",
         "",
         *([hint] if hint else []),
         sep="\n",
