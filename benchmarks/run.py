@@ -5,7 +5,7 @@ The figures that docs/performance.md shows are in benchmarks/figures.json, by ve
 ``--write`` replaces those of this version, the tables of the page and its plots. ``--check`` fails
 if a figure is above its bar, or worse than the page says by more than its spread.
 
-All benches together take about 15 minutes; with ``--quick``, which runs a tenth of the rounds, 3.
+All benches together take about 10 minutes; with ``--quick``, which runs a tenth of the rounds, 2.
 """
 
 import argparse
