@@ -50,3 +50,25 @@ def test_outside_asyncio_the_error_says_that_it_is_needed(
 
     with pytest.raises(RuntimeError, match="need a running event loop of asyncio"):
         waiting.send(None)  # as trio would
+
+
+def test_a_task_that_is_woken_twice_at_once_goes_on_once(
+    flight: Flight[TokenRequest, OpenIdToken],
+) -> None:
+    def steps() -> Steps[TokenRequest, OpenIdToken]:
+        yield flight, 60.0
+        yield flight, 60.0
+        return TOKEN
+
+    async def main() -> OpenIdToken:
+        waiting = asyncio.ensure_future(wait_async(steps()))
+        await asyncio.sleep(0)
+        for _ in range(2):
+            assert not waiting.done()
+            for wake in [*flight.waiters] * 2:
+                wake()
+            await asyncio.sleep(0)  # both have resumed it
+            await asyncio.sleep(0)  # it has gone on
+        return await waiting
+
+    assert asyncio.run(main()) is TOKEN
