@@ -116,6 +116,13 @@ class Run(NamedTuple):
         """Return a figure by its bench and its name."""
         return next((each for each in self.figures.get(bench, ()) if each.name == name), None)
 
+    def after(self, before: "Run") -> "Run":
+        """Return this run, with the benches that only an earlier run has."""
+        kept = before.figures.keys() - self.figures.keys()
+        is_quick = self.machine.get("quick") or (kept and before.machine.get("quick"))
+        machine = {**self.machine, "quick": bool(is_quick)}
+        return Run(machine, {**before.figures, **self.figures})
+
 
 def complaints(measured: Run, published: Run | None) -> list[str]:
     """Return what is above its bar, or worse than the documentation says."""

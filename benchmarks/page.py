@@ -157,7 +157,7 @@ def _machines(runs: Runs) -> str:
     lines = []
     for python, run in runs.items():
         known = run.machine
-        rounds = ", a tenth of the rounds" if known.get("quick") else ""
+        rounds = ", some with a tenth of the rounds" if known.get("quick") else ""
         versions = ", ".join(f"{name} {version}" for name, version in known["versions"].items())
         lines.append(
             f"- Python {python} ({known['python']}): {known['date']}, {known['cpus']} CPUs of "

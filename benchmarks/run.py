@@ -69,8 +69,7 @@ def main() -> None:
         raise SystemExit("\n".join(found))
     if arguments.write:
         before = published.get(PYTHON)
-        figures = {**(before.figures if before else {}), **run.figures}
-        save(PUBLISHED, {**published, PYTHON: Run(run.machine, figures)})
+        save(PUBLISHED, {**published, PYTHON: run.after(before) if before else run})
         published = load(PUBLISHED)
         PAGE.write_text(replaced(PAGE.read_text(), blocks(published)))
         plot(published)

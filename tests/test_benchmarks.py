@@ -101,6 +101,17 @@ def test_figures_survive_the_way_to_a_file_sorted_by_version(tmp_path: Path) -> 
     assert [*load(tmp_path / "figures.json")] == ["3.9", "3.13"]
 
 
+def test_a_run_keeps_the_benches_of_an_earlier_one_and_says_that_some_had_fewer_rounds() -> None:
+    quick = Run({**MACHINE, "quick": True}, {"hit": [Figure("hit", 1, 1, 1)], "miss": []})
+    slow = Run({**MACHINE, "quick": False}, {"hit": [Figure("hit", 2, 2, 2)]})
+
+    both = slow.after(quick)
+
+    assert both.figures == {"hit": [Figure("hit", 2, 2, 2)], "miss": []}
+    assert both.machine["quick"]
+    assert not Run(slow.machine, quick.figures).after(quick).machine["quick"]
+
+
 def test_a_file_that_does_not_exist_has_no_figures(tmp_path: Path) -> None:
     assert load(tmp_path / "figures.json") == {}
 
@@ -224,4 +235,4 @@ def test_a_quick_run_makes_a_tenth_of_the_rounds_but_at_least_three(
 def test_the_page_says_so_if_its_figures_are_from_a_quick_run() -> None:
     runs = {"3.11": Run({**MACHINE, "quick": True}, {})}
 
-    assert "load 0.1, a tenth of the rounds; attrs 26.1.0" in page.blocks(runs)["machine"]
+    assert "load 0.1, some with a tenth of the rounds; attrs 26.1.0" in page.blocks(runs)["machine"]
