@@ -10,6 +10,11 @@ FIGURES = Path(__file__).parent
 OURS = ("session.get_token", "await session.get_token")
 
 
+def _shown(ratio: float) -> str:
+    """Return a ratio with three digits, for which there is room beside the longest bar."""
+    return f"{ratio:.3g}"
+
+
 def hit(width: float) -> str:
     """Draw the cost of a hit as bars."""
     measured: dict[str, float] = json.loads((FIGURES / "hit.json").read_text())
@@ -28,11 +33,13 @@ def hit(width: float) -> str:
             parts.append(text(0, y - 6, name, kind))
         bar = "ours-bar" if name in OURS else "bar"
         parts.append(rect(left, y, ratio * scale, 20 if beside else 14, bar))
-        parts.append(text(left + ratio * scale + 8, y + (15 if beside else 12), f"{ratio:g}", kind))
+        parts.append(
+            text(left + ratio * scale + 8, y + (15 if beside else 12), _shown(ratio), kind)
+        )
     height = len(figures) * step + 24
     parts.append(text(width / 2 if not beside else left, height - 4, "times the floor", "soft"))
     label = "What a hit costs, as a multiple of the floor: " + ", ".join(
-        f"{name} {ratio:g}" for name, ratio in figures
+        f"{name} {_shown(ratio)}" for name, ratio in figures
     )
     return svg(width, height, label, parts)
 
