@@ -98,6 +98,9 @@ class Server:
             proxy_headers=False,
             date_header=False,  # the emulator's own clock dates the responses
             timeout_graceful_shutdown=2,
+            # uvicorn's 5 s closed the connection of a client that paused for as long, just as the
+            # client sent its next request.
+            timeout_keep_alive=60,
         )
         config.load()
         config.ssl = tls  # set here, because uvicorn would read the certificate files later
