@@ -25,11 +25,6 @@ ASK = (
     *("--identity-pool-id", POOL.identity_pool_id),
     *("--logins", f"{POOL.developer_provider}=user-42"),
 )
-EXEC = ["exec", "--credentials", *ASK, "--", "echo", "run"]
-SHOW = """
-import json, os
-print(json.dumps([dict(os.environ), open("/proc/self/cmdline").read()]))
-"""
 
 
 @pytest.fixture

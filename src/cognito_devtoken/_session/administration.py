@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, cast
 from .._runtime.threads import in_thread
 from .._values.erased import developer_user
 from .._values.request import TokenRequest
-from .._values.secret import Secret
 from ..exceptions import ConfigurationError, IncompleteEraseError, SessionClosedError
 from .base import Session
 from .request import request_of
@@ -72,7 +71,7 @@ class _Administration(Session):
 
     def _forget_everywhere(self, user: TokenRequest, identity_ids: Iterable[str] = ()) -> None:
         """Discard everything cached for the user and the identities, here and on other hosts."""
-        self._forget(Secret(user.logins[cast("str", self._provider)]).reveal())
+        self._forget(user.logins[cast("str", self._provider)])
         for identity_id in identity_ids:
             self._forget_identity(identity_id)
         self._cache._announce_now()
