@@ -22,11 +22,15 @@ from cognito_devtoken.stores import StoreKeys
 from cognito_devtoken.stores.redis import RedisStore
 from cognito_devtoken.testing import FakeFetcher, ManualClock
 from hosts import HostFactory
+from pages import ROOT
 from redis_stores import StoreOpener, without_time_limits
 from servers import Server, fake_server
 
 
 pytestmark = pytest.mark.external
+
+# The title of the page that lists the commands.
+PAGE = (ROOT / "docs" / "fleet.md").read_text().partition("\n")[0].removeprefix("# ")
 
 
 def never_responds(connection: socket.socket) -> None:
@@ -199,8 +203,8 @@ MISTAKES: dict[str, tuple[Callable[[Server], object], str, str]] = {
     "wrong password": (require_password, ":canary@", "percent-encoded"),
     "needless password": (lambda s: None, ":canary@", "for the default user"),
     "unknown user": (lambda s: None, "ana:canary@", "redis://USER:PASSWORD@HOST"),
-    "no scripts allowed": (deny("evalsha"), "", "'Share tokens in a fleet' lists"),
-    "no command of a script allowed": (deny("hset"), "", "'Share tokens in a fleet' lists"),
+    "no scripts allowed": (deny("evalsha"), "", f"{PAGE!r} lists"),
+    "no command of a script allowed": (deny("hset"), "", f"{PAGE!r} lists"),
     "replica": (follow_another_server, "", "Connect to the primary"),
     "out of memory": (fill_memory, "", "maxmemory-policy"),
     "no such database": (lambda s: None, "?db=99", "has the database"),

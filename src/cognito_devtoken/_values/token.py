@@ -222,7 +222,7 @@ def _life(token: Secret, identity_id: object, request: TokenRequest) -> float | 
     return _certain(seconds, is_rounded=isinstance(issued, int))
 
 
-@lru_cache(maxsize=64)  # so that all tokens of a duration share one number
+@lru_cache(maxsize=64)  # tokens of one duration share one float, which saves memory
 def _certain(seconds: float, *, is_rounded: bool) -> float:
     """
     Return how many seconds a token is certainly valid, counted from when it was requested.

@@ -25,8 +25,8 @@ _HINTS: Mapping[str, str] = {
     "AuthenticationError": _AUTHENTICATION,
     "AuthenticationWrongNumberOfArgsError": _AUTHENTICATION,
     "NoPermissionError": (
-        "Use ACL SETUSER to allow the store's user the commands that the page 'Share tokens in a "
-        "fleet' lists, for names that begin with the store's prefix."
+        "Use ACL SETUSER to allow the store's user the commands that the page 'Share tokens "
+        "between hosts with Redis' lists, for names that begin with the store's prefix."
     ),
     "OutOfMemoryError": (
         "Give the server more memory, or set its maxmemory-policy to volatile-ttl."

@@ -38,8 +38,8 @@ def add_arguments(parser: Parser) -> None:
         type=_whole(10**6),
         default=_DEFAULT.hosts,
         metavar="N",
-        help="how many sessions you have; each process has its own, so 12 hosts with 4 workers "
-        "each are 48; default: %(default)s",
+        help="how many sessions you have: one per process, so 48 for 12 hosts with 4 workers "
+        "each; default: %(default)s",
     )
     add(
         "--shared-store",
