@@ -38,10 +38,10 @@ _AT_ONCE = 100
 
 
 class NotNeededError(TokenUnavailableError):
-    """No call was made: the lease was invalidated before, and no caller waits for a new one."""
+    """No call was made: the old lease was invalidated, and no caller waits for a new one."""
 
     def __init__(self) -> None:
-        super().__init__("The old one was invalidated, and no caller waits for a new one.")
+        super().__init__("The old lease was invalidated, and no caller waits for a new one.")
 
 
 class Flight(Generic[R, L]):
@@ -60,17 +60,18 @@ class Flight(Generic[R, L]):
 
         asked: When the flight was queued.
 
-        sent: When a worker took the flight; None while it is queued.
+        sent: When a worker took the flight; later, when the call to Cognito started. None while the
+            flight is queued.
 
         worker: A weak reference to the worker that took the flight.
 
-        awaited: Whether a caller waits for the flight.
+        awaited: Whether a caller waits, or has waited, for the flight.
 
         min_life: How many seconds the lease should live, if possible.
 
-        stale: Whether the flight's key was invalidated after the flight was sent, or may have been.
-            If so, the lease must not be kept. A key without a lease may have been invalidated by
-            identity: only the lease will show it.
+        stale: Whether the flight's key was invalidated after the flight was sent, or may have been:
+            if an identity is invalidated, a key without a lease may belong to that identity. The
+            lease of a stale flight must not be kept.
 
         obsolete: Whether the flight's key was certainly invalidated after the flight was sent. If
             so, the flight is needed only if a caller waits for it.
@@ -138,7 +139,11 @@ Steps = Generator[tuple[Flight[R, L], float], None, L]
 
 
 class Flights(Generic[R, L]):
-    """The flights of a cache. At most one per key and *max_concurrent* in all run at once."""
+    """
+    The flights of a cache. At most one per key and *max_concurrent* in all run at once.
+
+    Abandoned flights do not count.
+    """
 
     def __init__(self, max_concurrent: int) -> None:
         self.by_key: dict[Key, Flight[R, L]] = {}
@@ -190,11 +195,11 @@ class Flights(Generic[R, L]):
             flight.reason = Reason.FORCED  # a token that was requested earlier is not enough
         if awaited and not flight.awaited:
             flight.awaited = True
-            self._enqueue(flight)  # in the queue of misses, too; the queue of refreshes skips it
+            self._enqueue(flight)  # in the queue of misses, too; once it is sent, both skip it
         return flight, False
 
     def _put(self, flight: Flight[R, L]) -> None:
-        self._enqueue(flight)  # comes first: the queues skip a flight that is not in the table
+        self._enqueue(flight)  # first, because the queues skip a flight that is not in the table
         self.by_key[flight.key] = flight
 
     def _enqueue(self, flight: Flight[R, L]) -> None:
@@ -221,7 +226,12 @@ class Flights(Generic[R, L]):
         return flight
 
     def queued_refreshes(self, only: Key | None) -> list[Flight[R, L]]:
-        """Return the flights of *only*, or of all keys, that are unsent and nobody waits for."""
+        """
+        Return the unsent flights that no caller waits for.
+
+        Args:
+            only: The only key whose flights to return; None returns those of all keys.
+        """
         firsts = self.by_key.values() if only is None else [self.by_key.get(only)]
         return [
             each
@@ -238,8 +248,8 @@ class Flights(Generic[R, L]):
         A flight that was sent is overdue after DEADLINE, or once its worker has ended.
 
         A flight that is still queued is overdue after DEADLINE if no caller waits for it. If a
-        caller waits, the flight keeps its place for as long as the queue moves: it is overdue only
-        if, in addition, no flight has brought a lease for DEADLINE seconds.
+        caller waits, the queue must also have stopped: no flight has brought a lease for DEADLINE
+        seconds.
         """
         if flight.sent:
             return self.is_orphaned(flight) or flight.sent.age(now) >= DEADLINE
@@ -250,11 +260,11 @@ class Flights(Generic[R, L]):
 
     def overdue_flights(self, now: Instant) -> list[Flight[R, L]]:
         """
-        Return the overdue flights, except queued ones that a waiting caller checks itself.
+        Return the overdue flights, except queued flights whose waiting callers check them.
 
         One call checks only a limited number of queued flights.
         """
-        if not self.by_key:  # which has every flight that has not ended
+        if not self.by_key:  # every flight has ended
             return []
         self.has_queued()  # removes flights from the queues that are no longer queued
         flying = self.in_the_air()
@@ -263,7 +273,9 @@ class Flights(Generic[R, L]):
             for flight in islice(queue, _AT_ONCE):
                 if self._is_queued(flight) and not flight.waiters:
                     if not self.overdue(flight, now):
-                        break  # the flights behind it are younger
+                        # Every flight behind it is younger, except a refresh that a caller has
+                        # joined. Such a refresh is checked in the queue of refreshes, too.
+                        break
                     found.append(flight)
         return found
 
@@ -303,8 +315,8 @@ class Flights(Generic[R, L]):
         """
         Record that the queue moves.
 
-        This is called after a flight had to wait long, so that the flights queued behind it are not
-        abandoned.
+        This is called when a flight has waited in vain for another host's lock, so that the flights
+        queued behind it are not abandoned.
         """
         self._last_arrival = now
 

@@ -53,7 +53,7 @@ def abandon_if_overdue(state: CacheState[R, L], flight: Flight[R, L], now: Insta
 
 
 def abandon_overdue(state: CacheState[R, L], now: Instant) -> None:
-    """Abandon the overdue flights, except queued ones that a waiting caller checks itself."""
+    """Abandon the overdue flights, except queued flights whose waiting callers check them."""
     for flight in state.flights.overdue_flights(now):
         _abandon(state, flight, now)
 
