@@ -98,14 +98,18 @@ class LeaseCache(Generic[R, L]):
         recorder.run_deferred()
 
     def discard(self, invalidation: Invalidation) -> None:
-        """Remove matching leases, here and on other hosts, and keep none that a flight brings."""
+        """
+        Remove matching leases, here and on other hosts.
+
+        If a flight that was sent before now brings a matching lease, the lease is not kept.
+        """
         with self.state.lock:
             self.state.check_open()
             self.state.recorder.emit(Forgotten, self._remove(invalidation))
         self.state.recorder.run_deferred()
 
     def follow(self, scopes: Sequence[InvalidationScope], matches: Matches) -> None:
-        """Remove what other hosts have invalidated. Called by the cache that heard of it."""
+        """Remove what other hosts have invalidated. Called by the cache that reads their log."""
         with self.state.lock:
             removed = invalidate(self.state, scopes, matches)
             self.state.recorder.emit(InvalidatedElsewhere, removed)

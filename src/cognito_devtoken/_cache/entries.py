@@ -51,7 +51,7 @@ class Entries(Generic[L]):
         return self._leases.sweep(now)
 
     def store(self, key: Key, lease: L) -> tuple[Key, L] | None:
-        """Store a lease. Return the key and the lease that was evicted to make room."""
+        """Store a lease. Return the key and the lease that were evicted to make room, if any."""
         return self._leases.store(key, lease)
 
     def drop(self, key: Key) -> None:
@@ -72,12 +72,12 @@ class Entries(Generic[L]):
             return next((key for key, held in self.leases.items() if held == lease), None)
         held = self.leases.get(key)
         # Two fetches within the same second return the same text, so their leases are equal. But
-        # rejecting the older lease must not reject the newer one, so compare when they expire, too.
+        # rejecting the older lease must not reject the newer one, so compare their expiry, too.
         same = held == lease and (shared or getattr(held, "_expires", None) == lease._expires)
         return key if same else None
 
     def expedite(self, key: Key) -> None:
-        """Make a lease due now, so that the next call checks the last failure first."""
+        """Make a lease due now. If it were fresh, a hit would not check the last failure."""
         self.leases[key] = self.leases[key]._due_at(0.0)
 
     def is_expedited(self, lease: L) -> bool:

@@ -74,7 +74,7 @@ class Invalidation(NeverPickled):
         Raises:
             TypeError: If *identity_id* is not a string, but for example a token.
 
-            InvalidRequestError: If *identity_id* is longer than any identity id.
+            InvalidRequestError: If *identity_id* is empty, or longer than any identity id.
         """
         if not isinstance(identity_id, str):  # pyright: ignore[reportUnnecessaryIsInstance]
             kind = type(identity_id).__name__
@@ -98,7 +98,7 @@ class Invalidation(NeverPickled):
 
             TypeError: If *user_id* is not a string.
 
-            InvalidRequestError: If *user_id* is longer than any login.
+            InvalidRequestError: If *user_id* is empty, or longer than any login.
         """
         whose = (user_id,)
         if not isinstance(user_id, str):  # pyright: ignore[reportUnnecessaryIsInstance]
@@ -128,11 +128,11 @@ def invalidate(
     only: Key | None = None,
 ) -> int:
     """
-    Remove leases, and keep flights that were sent before now from storing such leases.
+    Remove invalid leases, and keep flights that were sent before now from storing such leases.
 
-    A queued refresh of such a lease is not sent if no caller waits for it. Otherwise, the refresh
-    would bring back a forgotten lease, or create a new identity for an erased user. Call this
-    function under the cache's lock.
+    A queued refresh of such a lease is not sent if no caller waits for it. If the refresh were
+    sent, it would bring back a forgotten lease, or create a new identity for an erased user. Call
+    this function under the cache's lock.
 
     Args:
         state: The state of the cache.
@@ -164,7 +164,7 @@ def invalidate(
 
 
 class _NoLease:
-    """Stands in for the lease of a key without one: of no identity, and no rejected token."""
+    """Stands in for a missing lease. It has no identity, and no token that can be rejected."""
 
     identity_id = _secret = ""
 
@@ -173,7 +173,7 @@ _NO_LEASE: Any = _NoLease()
 
 
 def _affects(matches: Matches, key: Key, lease: Lease | None) -> bool:
-    """Tell whether an invalidation certainly affects a key, even if the key has no lease."""
+    """Tell whether an invalidation certainly affects a key. The key may have no lease."""
     return matches(key, _NO_LEASE if lease is None else lease)
 
 
@@ -204,7 +204,7 @@ def matching(scopes: Iterable[InvalidationScope], developer_provider: str | None
         if "user" in kinds and not wanted.isdisjoint(user_scopes(key, developer_provider)):
             return True
         if token is None:
-            return "identity" in kinds  # the token being fetched may be of one
+            return "identity" in kinds  # the token being fetched may belong to such an identity
         if "identity" in kinds and identity_scope(token.identity_id) in wanted:
             return True
         return "token" in kinds and token_scope(token) in wanted

@@ -103,8 +103,8 @@ class Lookup(Generic[R, L]):
             waits: Whether the caller can wait for a fetch. If not, nothing is yielded, and the
                 fetch never runs in the caller's thread, even if no other thread can be started.
 
-            awaited: Whether the fetch counts as one that a caller waits for. If not, a
-                NotNeededError is raised if the lease is invalidated before the fetch is sent.
+            awaited: Whether the fetch counts as one that a caller waits for. If not, and the lease
+                is invalidated before the fetch is sent, a NotNeededError is raised.
         """
         try:
             key, life = self._describe(request)

@@ -2,8 +2,8 @@
 End a flight: keep its lease, discard its lease, or record its error.
 
 Laws of this module: a lease is kept only if its key has not been invalidated since the lease was
-requested, and if the lease does not expire before the cached lease. A failure does not change the
-cached lease.
+requested, and if the lease does not expire before the cached lease. A failure does not remove the
+cached lease, but may make it due.
 
 All functions of this module run under the cache's lock.
 """

@@ -20,7 +20,7 @@ InvalidationScope = tuple[str, str]
 # whether the invalidation might affect the token being fetched.
 Matches = Callable[[Key, Lease | None], bool]
 EVERYTHING: InvalidationScope = ("all", "")
-# Whether a scope of these kinds includes a token cannot be told from the token's key alone.
+# The token's key alone does not tell whether a scope of these kinds includes the token.
 BY_TOKEN = frozenset({"identity", "token"})
 
 

@@ -66,7 +66,7 @@ class Source(Protocol[R, L]):
         Args:
             scope: What is invalid.
 
-            again: Whether to announce an invalidation that has already been announced.
+            again: Whether to announce the scope even if a host has already announced it.
         """
         ...
 

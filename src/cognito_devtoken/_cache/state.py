@@ -42,8 +42,7 @@ class CacheState(Generic[R, L]):
 
         closed: Whether the cache has been closed.
 
-        start_worker: Called without the lock with a worker that must be started for queued
-            flights.
+        start_worker: Starts a worker for queued flights. Called without the lock.
 
         random_fraction: Returns a random number from 0 to 1, for jitter.
 

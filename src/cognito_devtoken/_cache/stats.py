@@ -67,8 +67,8 @@ class Stats:
 
         store_errors: Operations of the shared store that failed.
 
-        store_undecryptable: Values in the shared store that could not be opened, or were not a
-            token for the request. Each also counts as one of *store_misses*.
+        store_undecryptable: Values and messages in the shared store that could not be used: they
+            could not be opened, or a value was not a token for the request.
 
         store_skipped: Look-ups that skipped the shared store, because its circuit breaker was
             open.
@@ -163,7 +163,7 @@ class StatsRecorder:
     @property
     def health(self) -> Health:
         """How the last calls went."""
-        # Made when somebody reads it, because every miss records a success.
+        # Made only when somebody reads it. Every miss records a success, and must stay fast.
         success = self._last_success
         return self._health.after_success(success) if success else self._health
 
@@ -229,7 +229,7 @@ class StatsRecorder:
         return bool(self._deferred)
 
     def _next(self) -> Callable[[], object] | None:
-        if self._deferred:  # asked first, because a miss comes here five times, mostly for nothing
+        if self._deferred:  # saves time: a miss comes here five times, mostly with nothing deferred
             with suppress(IndexError):  # another thread has taken the last action
                 return self._deferred.popleft()
         return None

@@ -1,9 +1,9 @@
 """
 The workers of a cache, and how many more may be started.
 
-Law of this module: no count is kept, because an exception could leave it wrong. A Worker object
-takes a slot for as long as it exists, and only its thread refers to it. So whatever is raised, the
-slot becomes free when the thread ends, or if the thread never starts.
+Law of this module: no count is kept, because an exception could leave it wrong. Instead, a Worker
+object takes a slot until it is marked as ended, or no longer exists. Only its thread refers to it.
+So whatever is raised, the slot becomes free when the thread ends, or if the thread never starts.
 
 All classes of this module are used under the cache's lock.
 """
@@ -23,8 +23,8 @@ class Ends(Protocol):
 
 F = TypeVar("F", bound=Ends)
 
-# If a fetch never returns, its worker stays behind, and another worker takes its place. There are
-# at most this many times *max_concurrent* workers.
+# If a fetch never returns, its worker stays behind, and another worker takes its place. At most
+# *max_concurrent* times this number of workers exist.
 _WORKERS_PER_FETCH = 4
 
 
@@ -69,7 +69,7 @@ class Worker(Generic[F]):
 
 
 class WorkerSlots(Generic[F]):
-    """The workers that exist, the oldest first. At most *max_concurrent* are active at once."""
+    """The workers that exist, the oldest first. Only *max_concurrent* should be active at once."""
 
     def __init__(self, max_concurrent: int) -> None:
         self._max_concurrent = max_concurrent
@@ -94,7 +94,7 @@ class WorkerSlots(Generic[F]):
         return len(self._refs) > self._max_concurrent < self.active()
 
     def reserve(self) -> Worker[F] | None:
-        """Wake an idle worker for a queued flight, or return a new one to start if allowed."""
+        """Wake an idle worker for a queued flight or, if allowed, return a new one to start."""
         workers = self.workers()
         for worker in workers:
             if worker.idle:
