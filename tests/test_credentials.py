@@ -256,7 +256,7 @@ def test_each_role_and_each_request_has_a_key_of_its_own() -> None:
     ("role", "message"),
     [
         ("app", "role must have 20 to 2048 characters, not 3"),
-        (7, "role must be the ARN of a role or an AssumeRole, not int"),
+        (7, "role must be an AssumeRole or the ARN of a role, not int"),
         (ROLE + "\n\x00", "role must not contain control characters"),
     ],
 )

@@ -95,7 +95,7 @@ def test_all_options_reach_the_request_and_the_exchange(session: Any, fetcher: F
     ("options", "error", "message"),
     [
         ({"role": "app"}, InvalidRequestError, "role must have 20 to 2048 characters, not 3"),
-        ({"role": []}, InvalidRequestError, "role must be the ARN of a role or an AssumeRole"),
+        ({"role": []}, InvalidRequestError, "role must be an AssumeRole or the ARN of a role"),
         ({"token_duration": 60}, TypeError, r"get_credentials\(\) got an unexpected keyword"),
         ({"identity_id": "x"}, InvalidRequestError, "identity_id must be REGION:GUID"),
         ({"min_remaining": 3600}, ValueError, "min_remaining must be less than the life of 3600 s"),

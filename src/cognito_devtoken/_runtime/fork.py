@@ -21,9 +21,9 @@ FORK_WAIT = 1.0
 
 
 if TYPE_CHECKING:
-    # Only for type checkers. The interpreter keeps the functions below until its very end, and with
-    # them whatever this module refers to. The caches of typing refer to everything that has ever
-    # been an argument of a type, so that a process with this library would take longer to exit.
+    # Only for type checkers, because importing typing here would make a process exit more slowly.
+    # The interpreter keeps the functions below until its very end, and with them whatever this
+    # module refers to. The caches of typing refer to every object that was an argument of a type.
     from typing import Protocol
 
     class Forkable(Protocol):
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
             """
             Release the locks. In a child, also replace what belongs to the parent.
 
-            Return a function to call once this method has been called on every object, or
+            Return a function to call after this method has been called on every object, or
             None.
             """
 

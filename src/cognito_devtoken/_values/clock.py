@@ -1,7 +1,8 @@
 """
 Two clocks, and one rule for the age of a token.
 
-Law of this module: whatever the clocks do, a token may look older than it is, never younger.
+Law of this module: if at least one of the clocks is right, a token may look older than it is, never
+younger.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from functools import partial
 from typing import NamedTuple, Protocol
 
 
-# If the wall clock gains or loses more seconds than this against the monotonic clock, it was set.
+# The wall clock was set if it gains or loses more seconds than this against the monotonic clock.
 CLOCK_STEP = 2.0
 
 
@@ -41,7 +42,7 @@ class Instant(NamedTuple):
     @classmethod
     def now(cls, clock: Clock) -> Instant:
         """Read both clocks."""
-        # Half the cost of cls(…), and a miss reads the clocks eight times.
+        # This costs half as much as cls(…), and a miss reads the clocks eight times.
         both = (clock.monotonic(), clock.time())
         return tuple.__new__(cls, both)  # pyright: ignore[reportUnknownMemberType]
 

@@ -23,7 +23,7 @@ def _secrets(user_ids: Iterable[str | Secret]) -> tuple[Secret, ...]:
 @attrs.frozen
 class ErasedUser(NeverPickled):
     """
-    The identities and user ids that erasing a user has deleted and unlinked.
+    The identities that erasing a user has deleted, and the user ids that it has unlinked.
 
     Its repr does not show the user ids, and it cannot be pickled.
 
@@ -63,8 +63,8 @@ def developer_user(request: TokenRequest, developer_provider: str) -> Secret:
     user_id = Secret(request.logins.get(developer_provider, ""))
     if developer_provider not in request.logins:
         raise InvalidRequestError([Violation("logins", "must name the developer provider")])
-    # AWS looks up a user without a provider, so the id of a user of Google would find the user of
-    # the developer who has the same id.
+    # AWS looks up a user by the user id alone. So the id of a Google user would find the developer
+    # provider's user with the same id.
     if not may_be_developers(developer_provider):
         raise InvalidRequestError([Violation("logins", _NOT_DEVELOPERS)])
     if violations := tuple(text_violations("user_id", user_id.reveal(), MAX_USER_ID)):

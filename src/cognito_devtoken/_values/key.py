@@ -85,7 +85,7 @@ def digest_of(texts: Iterable[str]) -> bytes:
 
 @lru_cache(maxsize=64)  # so that the keys of all users share one digest
 def _rest_of_plain(pool_id: str, developer_provider: str, duration: int | None) -> bytes:
-    """Return what the keys of all requests have in common that name a user and nothing else."""
+    """Return the digest in the keys of all requests that name a user and nothing else."""
     request = TokenRequest(pool_id, {developer_provider: "any"}, token_duration=duration)
     return digest_of(_members(request, developer_provider))
 

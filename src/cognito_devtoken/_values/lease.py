@@ -41,10 +41,10 @@ class Lease(_Hidden):
     identity_id: str
     # How many seconds the lease is certainly valid, counted from when the request was sent.
     _seconds: float = attrs.field(alias="seconds")
-    # When the lease certainly expires, by the monotonic clock.
+    # Until when the lease is certainly valid, by the monotonic clock.
     _expires: float = attrs.field(alias="expires")
     # When the lease is due, by the wall clock. A hit compares only this field and the next one with
-    # the clocks. If both fit, the lease has not expired by the monotonic clock, either.
+    # the clocks. If both checks pass, the lease has not expired by the monotonic clock, either.
     _due_wall: float = attrs.field(alias="due_wall")
     # How far the monotonic clock may be ahead of the wall clock. If it is further ahead,
     # the wall clock was set back.
@@ -90,12 +90,12 @@ class Lease(_Hidden):
         expires = sent.monotonic + self._seconds
         ahead = sent.monotonic - sent.wall + _slack(self._seconds)
         if self._clock is clock and self._expires < expires:
-            # Requested earlier, because the fetcher has its own cache.
+            # The lease was requested before *sent*, because the fetcher has a cache of its own.
             expires, ahead = self._expires, self._ahead
         return self._copy(key, expires, ahead, clock, due)
 
     def _due_at(self, due: float) -> Self:
-        """Return a copy of this lease, which a cache holds, that is due at another age."""
+        """Return a copy that is due at another age. Only for a lease that a cache holds."""
         return self._copy(self._key, self._expires, self._ahead, self._clock, due)
 
     def _copy(self, key: Hashable, expires: float, ahead: float, clock: Clock, due: float) -> Self:

@@ -48,7 +48,7 @@ class CognitoNames:
         return self.issuer + KEYS_PATH
 
 
-# The names, by how a region begins. The first entry that matches a region is used.
+# The names, by the start of a region's name. The first entry that matches a region is used.
 _TABLE = {
     "cn-": CognitoNames(
         "aws-cn",  # D

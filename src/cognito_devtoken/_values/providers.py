@@ -3,8 +3,8 @@
 import re
 
 
-# The providers that an identity pool lists by name. All other public providers are OpenID Connect
-# or SAML providers in IAM, or user pools, whose names contain a slash.
+# The providers that an identity pool lists by name. The names of all other public providers contain
+# a slash: these are OpenID Connect and SAML providers in IAM, and user pools.
 NAMED_PROVIDERS = frozenset(
     {
         "accounts.google.com",

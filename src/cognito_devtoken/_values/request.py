@@ -115,7 +115,7 @@ class TokenRequest(NeverPickled):
             raise InvalidRequestError(violations)
 
     def _with_login(self, provider: str, login: str) -> Self:
-        """Return a copy with one login instead. Only the login is checked: all else has been."""
+        """Return a copy whose only login is this one. The other members are already checked."""
         logins = _hidden({provider: login})
         identity_id, tags = self.identity_id, self.principal_tags
         copy = object.__new__(type(self))

@@ -27,7 +27,7 @@ MAX_POLICY_ARNS = 10
 # ASCII, because the service uses a Java pattern, whose \w is ASCII.
 SESSION_NAME = re.compile(r"[\w+=,.@-]*", re.ASCII)
 
-# Not compiled here: compiling such wide ranges takes milliseconds, which most programs do not need.
+# Not compiled here: compiling such wide ranges takes milliseconds, and few programs use them.
 _ARN = "[\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]+"
 _POLICY = "[\t\n\r -\xff]+"
 _ROLE_HINT = "Pass the ARN of the role, arn:aws:iam::ACCOUNT:role/NAME."

@@ -44,7 +44,7 @@ def check_role(role: object) -> None:
     if isinstance(role, str):
         violations = tuple(arn_violations("role", role))
     else:
-        limit = "must be the ARN of a role or an AssumeRole"
+        limit = "must be an AssumeRole or the ARN of a role"
         violations = (Violation("role", limit, type(role).__name__),)
     del role  # it may be a secret in the wrong place
     if violations:
