@@ -53,7 +53,7 @@ class Reason(StrEnum):
     """The cached token had expired."""
 
     DUE = "due"
-    """The token was in its refresh window. No caller waits."""
+    """The token was in its refresh window. Usually, no caller waits."""
 
     GRACE = "grace"
     """The token was in its grace period."""
@@ -62,7 +62,7 @@ class Reason(StrEnum):
     """A caller needed more remaining life than the token had."""
 
     CLOCK = "clock"
-    """The wall clock was set back after the cached token was requested. No caller waits."""
+    """The wall clock was set back after the token was requested. Usually, no caller waits."""
 
     FORCED = "forced"
     """``refresh()`` was called, or the token was invalidated while another fetch ran."""
@@ -77,7 +77,7 @@ class FetchStarted(Event):
 
         reason: Why the fetch was started.
 
-        queued: How many seconds the fetch waited in the queue.
+        queued: Seconds from queuing the fetch to sending it.
     """
 
     key: str
@@ -169,8 +169,8 @@ class FetchAbandoned(Event):
 
 class TokenDiscarded(Event):
     """
-    A fetched token was not kept, because its key was invalidated or forgotten after the request was
-    sent, or because the cached token lives longer.
+    A token that arrived was not kept, because its key was invalidated or forgotten after the
+    request was sent, or because the cached token lives longer.
 
     Attributes:
         key: A digest of the request, 16 hex digits.

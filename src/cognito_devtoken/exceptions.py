@@ -74,7 +74,7 @@ class DevTokenError(Exception):
     Args:
         message: One sentence that says what happened.
 
-        hint: One sentence that says what to do. It replaces the hint of the class.
+        hint: What to do. It replaces the hint of the class.
     """
 
     _hint: str | None = None
@@ -287,8 +287,8 @@ class IdentityPoolRolesError(ServiceError, ConfigurationError):
     _hint = (
         "Give the identity pool a role for authenticated identities. The role's trust policy must "
         "allow the principal cognito-identity.amazonaws.com to use sts:AssumeRoleWithWebIdentity, "
-        "if aud is the pool's id and amr is 'authenticated', and sts:TagSession if you use "
-        "principal tags."
+        "if aud is the pool's id and amr is 'authenticated'. If you use principal tags, the policy "
+        "must also allow sts:TagSession."
     )
 
 
@@ -301,7 +301,7 @@ class RoleDeniedError(ServiceError, ConfigurationError):
     _hint = (
         "Have the role's trust policy allow the principal cognito-identity.amazonaws.com to use "
         "sts:AssumeRoleWithWebIdentity, if aud is the identity pool's id and amr is "
-        "'authenticated', and sts:TagSession if you use principal tags."
+        "'authenticated'. If you use principal tags, the policy must also allow sts:TagSession."
     )
 
 

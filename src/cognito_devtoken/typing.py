@@ -165,13 +165,14 @@ class TokenStore(Protocol):
 
     A store does not know what its names and values mean. Names are digests in hexadecimal, and
     values are sealed with :attr:`keys` before the store gets them. A name may have a value, a lock
-    and a mark, which are independent of each other. A mark is a position of the log: the id of a
-    log, and the number of a message. One mark is special: in place of the id of a log, it has the
-    id of a key, 16 hex digits.
+    and a mark, which are independent of each other.
 
     In addition, the store has one log of messages for all hosts. The log has an id. If the log is
     lost or deleted, or expires, the store starts a new log with a new id. The messages of a log are
     numbered from 1 without gaps.
+
+    A mark is a position in the log: the id of a log, and the number of a message. One mark is
+    special: in place of the id of a log, it has the id of a key, 16 hex digits.
 
     A cache calls the store from several threads at once, but never for a hit. It handles every
     error that the store raises; a note added to the error with ``add_note()`` is logged as the
