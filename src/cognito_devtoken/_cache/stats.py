@@ -27,7 +27,8 @@ class Stats:
     The counts of a cache since it was made, and what it holds now.
 
     A forked child has the tokens of its parent, but counts from zero. Each call counts as one of
-    *hits*, *due_hits*, *grace_hits* and *misses*. A call that raised an error counts as a miss.
+    *hits*, *due_hits*, *grace_hits* and *misses*. A call that raised an error counts as a miss. A
+    call with wrong arguments is not counted.
 
     Attributes:
         hits: Calls answered with a fresh token.

@@ -38,7 +38,7 @@ class Worker(Generic[F]):
         idle: Whether the worker waits for a flight.
 
         available: Whether the worker will soon take another flight. False while it calls hooks,
-            which may take long.
+            which may take long, and in a caller's thread, where it runs only one flight.
 
         ended: Whether the worker's thread has ended, or is about to end. The object may still exist
             then, for example because a traceback refers to it.

@@ -8,7 +8,7 @@ from .lease import Lease
 
 
 # The secret access key and the session token are kept as one text, with a line end between them.
-# Neither of the two contains a line end.
+# The secret access key itself contains no line end.
 SEPARATOR = "\n"
 
 
