@@ -114,10 +114,10 @@ class RedisStore:
     Raises:
         ValueError: If *timeout* is 0 or more than 1 s, or if *prefix* is not printable.
 
-        TypeError: If an argument is of another type, such as a client for asyncio.
+        TypeError: If an argument has the wrong type, such as a client for asyncio.
 
-        ConfigurationError: If the URL is invalid, if there are no keys, or if the time-outs of the
-            client or of its Sentinel are too long.
+        ConfigurationError: If the URL is invalid, if there are no keys, or if the client or its
+            Sentinel retries or has time-outs of more than 1 s.
     """
 
     # No __dict__ that crash reporters could print: some versions of the redis library show the
