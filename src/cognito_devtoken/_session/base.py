@@ -82,7 +82,7 @@ class Session:
         # These are copied here, because a hit needs them.
         self._hits = 0
         self._tokens: Any = tokens.plain
-        # A hit for credentials needs these. They are empty until credentials are cached.
+        # A hit for credentials needs this and the attributes below.
         self._credential_hits = 0
         # Empty until the cache of credentials is made. Adding an attribute later instead would make
         # every hit slower.

@@ -150,7 +150,7 @@ def _read(
 
 
 def in_variables(error: ValueError, arguments: Iterable[str]) -> ConfigurationError:
-    """Return an error about arguments that names the variables instead of the arguments."""
+    """Return the error, with the arguments' names replaced by those of the variables."""
     text = str(error)
     for name in arguments:
         text = re.sub(rf"\b{name}\b", f"{PREFIX}{name.upper()}", text)
