@@ -109,8 +109,8 @@ def credentials_for(
     """
     Make a dependency that returns the user's AWS credentials, for HTTP and WebSocket handlers.
 
-    It uses the plugin's dependency ``token_session``, and a dependency ``user_id``, which the
-    application provides: it authenticates the user and returns your own id for the user.
+    It uses two other dependencies: ``token_session`` of the plugin, and ``user_id`` of the
+    application. ``user_id`` authenticates the user, and returns your own id for the user.
 
     Args:
         role: As for :meth:`~cognito_devtoken.TokenSession.get_credentials`.

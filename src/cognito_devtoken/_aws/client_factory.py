@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from botocore.session import Session
 
 
-# In seconds. They apply to the call to Cognito, and to calls that botocore makes to get AWS
+# In seconds. These limits apply to the call to Cognito, and to calls that botocore makes to get AWS
 # credentials.
 TIME_LIMITS: Any = {"connect_timeout": 2, "read_timeout": 5}
 _ENDPOINT_HINT = (

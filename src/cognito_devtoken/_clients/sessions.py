@@ -15,7 +15,7 @@ from .credentials import OneUserProvider
 from .log_filter import hide_session_tokens
 
 
-# botocore keeps 10 connections by default, and discards those that more concurrent requests open.
+# By default, botocore keeps 10 connections, and discards any others that concurrent requests open.
 POOL_SIZE = 50
 BOTOCORE = f"botocore {__version__}"
 
