@@ -117,7 +117,8 @@ class Session:
                                                     ``file:PATH``
         =========================================== ============================================
 
-        AWS credentials, region, profile and endpoint come from boto's own variables.
+        AWS credentials, profile and endpoint come from boto's own variables. The region is that of
+        the identity pool.
 
         Args:
             environ: The environment to read; None reads the environment of the process.

@@ -90,9 +90,9 @@ class RedisStore:
         with store, TokenSession(pool_id, developer_provider=provider, store=store) as session:
             token = session.get_token("user-42")
 
-    Any number of sessions and threads may share one store. Nothing is sent before the first miss.
-    A forked child opens its own connections. An operation takes at most 100 ms, unless *timeout*
-    says otherwise.
+    Any number of sessions and threads may share one store. Nothing is sent before the first miss or
+    invalidation. A forked child opens its own connections. An operation takes at most 100 ms,
+    unless *timeout* says otherwise.
 
     Args:
         url: A URL that begins with ``redis://``, ``rediss://`` (TLS) or ``unix://``. User, password
