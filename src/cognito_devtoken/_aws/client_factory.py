@@ -181,7 +181,7 @@ def _check_endpoint(url: str) -> None:
 
 
 def _retries(session: Session, given: Any, attempts: int) -> Any:
-    """Return the *given* retry settings. Add our defaults if no other source sets a value."""
+    """Return the retry settings of *given*, with our defaults for what no other source sets."""
     retries: dict[str, Any] = dict(given or {})
     if (
         not {"max_attempts", "total_max_attempts"} & retries.keys()

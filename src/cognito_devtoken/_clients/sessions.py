@@ -97,7 +97,7 @@ def _no_bearer_token(signature_version: str, context: Any, **kwargs: Any) -> str
 
 
 def lend_settings(given: Session, session: Session) -> None:
-    """Make *session* use the configuration and the models of *given*."""
+    """Make *session* use the configuration and the models of the session *given*."""
     for name in ("config_store", "data_loader"):
         session.register_component(name, given.get_component(name))
     session.user_agent_name = given.user_agent_name

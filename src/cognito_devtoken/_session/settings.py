@@ -53,7 +53,7 @@ _SIMILAR = 0.8
 
 def session_arguments(environ: Mapping[str, str], given: Container[str]) -> dict[str, Any]:
     """
-    Return the arguments that ``COGNITO_DEVTOKEN_*`` set, except those in *given*.
+    Return the arguments that ``COGNITO_DEVTOKEN_*`` set, except those that the caller has *given*.
 
     Raises:
         ConfigurationError: If a variable is missing, wrong or unknown; the message names it.

@@ -75,7 +75,7 @@ class Announcements:
 
     def send(self, most: float = float("inf")) -> None:
         """
-        Append the queued invalidations to the log, in at most *most* messages.
+        Append queued invalidations to the log, in no more than *most* messages.
 
         Raises:
             StoreFailedError: If the store fails.
@@ -112,7 +112,7 @@ class Announcements:
 
     def mark(self, most: int) -> None:
         """
-        Set at most *most* marks. Hosts need the marks once the log has dropped the messages.
+        Set queued marks, no more than *most*. Hosts need them when the log drops the messages.
 
         Raises:
             StoreFailedError: If the store fails.

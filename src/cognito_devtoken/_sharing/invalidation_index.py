@@ -90,7 +90,7 @@ class InvalidationIndex:
         return scope in self._noted
 
     def has_lost(self, messages: Sequence[tuple[int, bytes]]) -> bool:
-        """Return whether the log has lost messages, given its messages from *start* on."""
+        """Return whether the log has lost messages, given its messages from :attr:`start` on."""
         if self.read and not messages:
             return True  # the positions of the log went back
         if self.read and messages[0][0] == self.read and messages[0][1] != self._last:

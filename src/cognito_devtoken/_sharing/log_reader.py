@@ -53,7 +53,7 @@ class LogReader:
         self._opened = self._refused = 0
 
     def is_fresh(self, now: Instant, seconds: float) -> bool:
-        """Return whether the whole log has been read within the last *seconds*."""
+        """Return whether the last complete reading began less than this many seconds ago."""
         return self._read_at is not None and self._read_at.age(now) < seconds
 
     def read(self) -> list[InvalidationScope]:
