@@ -180,6 +180,8 @@ class AsyncUserClients:
 
             user_id: Your own id for the user, 1 to 50,000 characters.
 
+        These errors are raised when the client is opened, not by this call:
+
         Raises:
             SessionClosedError: If these clients are closed.
 

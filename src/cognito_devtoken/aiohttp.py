@@ -24,8 +24,9 @@ async def error_middleware(request: web.Request, handler: Handler) -> web.Stream
     Respond to errors of handlers with problem details for the client.
 
     The status is 400, 403, 409, 429 or 503. With 429 and 503, the response has ``Retry-After``.
-    Errors that a client cannot act on stay errors of the application, as do all errors of a
-    WebSocket.
+    Errors that a client cannot act on stay errors of the application. If the session only raises
+    such an error again while it backs off, the status is 500. All errors of a WebSocket stay errors
+    of the application.
     """
     try:
         return await handler(request)

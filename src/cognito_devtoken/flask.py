@@ -108,7 +108,8 @@ def register_error_handlers(app: Flask | Blueprint) -> None:
     Respond to errors with problem details for the client.
 
     The status is 400, 403, 409, 429 or 503. With 429 and 503, the response has ``Retry-After``.
-    Errors that a client cannot act on stay errors of the application.
+    Errors that a client cannot act on stay errors of the application. If the session only raises
+    such an error again while it backs off, the status is 500.
 
     Args:
         app: The application. With a blueprint, only errors of the blueprint's views are handled.

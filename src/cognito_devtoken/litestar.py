@@ -109,8 +109,8 @@ def credentials_for(
     """
     Make a dependency that returns the user's AWS credentials, for HTTP and WebSocket handlers.
 
-    It uses the plugin's dependency ``token_session``, and a dependency ``user_id``, which the
-    application provides: it authenticates the user and returns your own id for the user.
+    It uses two other dependencies: ``token_session`` of the plugin, and ``user_id`` of the
+    application. ``user_id`` authenticates the user, and returns your own id for the user.
 
     Args:
         role: As for :meth:`~cognito_devtoken.TokenSession.get_credentials`.
@@ -141,6 +141,7 @@ For ``exception_handlers=…`` of an application, a router or a handler: respond
 problem details for the client.
 
 The status is 400, 403, 409, 429 or 503. With 429 and 503, the response has ``Retry-After``. Errors
-that a client cannot act on stay errors of the application. Litestar calls exception handlers only
-for HTTP, and closes a WebSocket with 4500, whatever the error.
+that a client cannot act on stay errors of the application. If the session only raises such an error
+again while it backs off, the status is 500. Litestar calls exception handlers only for HTTP, and
+closes a WebSocket with 4500, whatever the error.
 """

@@ -112,6 +112,8 @@ exception_handlers: dict[Any, Any] = dict.fromkeys(ANSWERS, _answer)
 For ``Starlette(exception_handlers=…)``: respond to errors with problem details for the client.
 
 The status is 400, 403, 409, 429 or 503. With 429 and 503, the response has ``Retry-After``. A
-WebSocket that is not accepted yet gets the same response. An accepted WebSocket is closed with 1013
-(try again later) or 1008. Errors that a client cannot act on stay errors of the application.
+WebSocket that is not accepted yet gets the same response if the server can send one, and 403
+otherwise. An accepted WebSocket is closed with 1013 (try again later) or 1008. Errors that a client
+cannot act on stay errors of the application. If the session only raises such an error again while
+it backs off, the status is 500; an accepted WebSocket is closed with 1011.
 """

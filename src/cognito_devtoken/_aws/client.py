@@ -69,7 +69,7 @@ class DevTokenClient:
     botocore's ``standard`` retry mode (the ``legacy`` mode does not retry this service's
     ``TooManyRequestsException``).
 
-    The sum of these two time-outs, 7 s, also limits each attempt as a whole, from the DNS look-up
+    The sum of the two time-outs, 7 s, also limits each attempt as a whole, from the DNS look-up
     to the last byte of the response, however slowly the server sends. After that, the connection
     is closed. So a call takes at most 15 s: two attempts of 7 s, and a pause of up to 1 s between
     them. A response of more than 1 MiB is refused. These limits do not apply to a *boto_client*,

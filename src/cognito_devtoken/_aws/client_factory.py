@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from botocore.session import Session
 
 
-# In seconds. They apply to the call to Cognito, and to calls that botocore makes to get AWS
+# In seconds. These limits apply to the call to Cognito, and to calls that botocore makes to get AWS
 # credentials.
 TIME_LIMITS: Any = {"connect_timeout": 2, "read_timeout": 5}
 _ENDPOINT_HINT = (
@@ -181,7 +181,7 @@ def _check_endpoint(url: str) -> None:
 
 
 def _retries(session: Session, given: Any, attempts: int) -> Any:
-    """Return the *given* retry settings. Add our defaults if no other source sets a value."""
+    """Return the retry settings of *given*, with our defaults for what no other source sets."""
     retries: dict[str, Any] = dict(given or {})
     if (
         not {"max_attempts", "total_max_attempts"} & retries.keys()

@@ -54,7 +54,7 @@ def local_of(error: BaseException, function: str, name: str) -> Any:
 
 
 def _innermost(error: BaseException, attribute: str, module: str) -> Any:
-    """Return the innermost object with *attribute* among those whose method in *module* ran."""
+    """Return the innermost ``self`` that has *attribute*, in the frames of *module*; else None."""
     found = None
     for frame, _ in walk_tb(error.__traceback__):
         if frame.f_globals.get("__name__") == module:

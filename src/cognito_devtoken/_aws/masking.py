@@ -30,14 +30,14 @@ _OURS = "cognito-devtoken: [ERROR]: "
 
 
 class HasLogins(Protocol):
-    """The part of a request that is used here, which has the values that no message may quote."""
+    """The part of a request that is used here: the values that no message may quote."""
 
     @property
     def logins(self) -> Mapping[str, str]: ...
 
 
 def window(text: object) -> str:
-    """Return the beginning of a foreign text, because the rest is not used; "" if not text."""
+    """Return the beginning of a foreign text, since the rest is not used; "" if it is not text."""
     return text[:LOOKED_AT] if isinstance(text, str) else ""
 
 
@@ -108,7 +108,7 @@ def program_line(text: str) -> str:
 
 
 def says_more(text: str) -> str:
-    """Return the hint in a message of our own command line, its second line; else ""."""
+    """Return the second line of a message of our command line, which is its hint; else ""."""
     first, _, rest = window(text).strip().partition("\n")
     return program_line(rest) if first.startswith(_OURS) else ""
 

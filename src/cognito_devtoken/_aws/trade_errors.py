@@ -1,5 +1,5 @@
 """
-Errors of the exchange of a token for credentials that differ from the errors of other calls.
+How errors of the exchange of a token for credentials differ from errors of other calls.
 
 The exchange is not signed. So here, a code that usually blames the caller's AWS credentials blames
 the token or the role.
@@ -58,7 +58,7 @@ def error_of_trade(
     operation: str, stem: str, said: str
 ) -> tuple[type[ServiceError] | None, str | None]:
     """
-    Return the class and the hint for an error of the exchange; None for each that is the usual one.
+    Return the class and the hint for an error of the exchange. Each is None if it is the usual one.
 
     Args:
         operation: The name of the operation that failed.

@@ -56,7 +56,7 @@ class _HidesSecrets(HidesSecrets, AioCredentials):
 
     @property
     def access_key(self) -> NoReturn:  # type: ignore[override]
-        """Raise an error: getting the keys may need an await, which an attribute cannot do."""
+        """Raise an error: getting the keys may need an await, and an attribute cannot await."""
         raise ConfigurationError(
             "The credentials of an asynchronous session have no keys as attributes.",
             hint="Write: await credentials.get_frozen_credentials().",
@@ -86,12 +86,12 @@ class AsyncUserCredentials(_HidesSecrets, UserCredentials):
 
 
 class AsyncNoUser(_HidesSecrets, NoUser):
-    """The credentials of a client that belongs to no user, which cannot sign anything."""
+    """Credentials that cannot sign anything, for a client that belongs to no user."""
 
     __slots__ = ()
 
     async def get_frozen_credentials(self) -> NoReturn:  # type: ignore[override]
-        """Refuse."""
+        """Raise a ConfigurationError."""
         NoUser.get_frozen_credentials(self)
 
 

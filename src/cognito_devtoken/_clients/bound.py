@@ -22,7 +22,7 @@ from botocore.credentials import Credentials, RefreshableCredentials
 from ..exceptions import ConfigurationError
 
 
-# The key in a request's context under which the BoundEvents of its client are stored.
+# The key in a request's context under which the BoundEvents of the request's client is stored.
 _CONTEXT = "cognito_devtoken"
 # The same values as in botocore, for S3 Express credentials, which live for five minutes.
 EXPRESS: Any = {"method": "s3express", "advisory_timeout": 45, "mandatory_timeout": 10}
@@ -40,8 +40,8 @@ class ExpressSessions:
     """
     The S3 Express credentials of one user, by bucket.
 
-    They replace botocore's own cache, whose only key is the bucket, and which requests credentials
-    with the template and not with the user's client.
+    They replace botocore's own cache. That cache distinguishes only buckets, not users, and it
+    requests credentials with the template and not with the user's client.
 
     Args:
         client: The user's client.
@@ -165,8 +165,8 @@ class BoundEvents:
         """
         Emit an event.
 
-        Every call and every presigned URL starts with ``provide-client-params``, so that event is
-        where the credentials are put in.
+        Every call and every presigned URL starts with ``provide-client-params``. So the
+        credentials are put in when that event is emitted.
         """
         if event_name.startswith("provide-client-params."):
             context = kwargs["context"]
@@ -299,7 +299,8 @@ def check(client: Any) -> None:
         client: A client of :data:`PROBED_SERVICE`.
 
     Raises:
-        Exception: If a bound client does not, or if a private name of botocore is missing.
+        Exception: If a bound client does not sign as its user, or if a private name of botocore is
+            missing.
     """
     template = Template(client)
     template.events.register_first(PROBED_EVENT, do_not_send)

@@ -106,7 +106,7 @@ class UserCredentials(HidesSecrets):
 
 class NoUser(HidesSecrets):
     """
-    The credentials of a client that belongs to no user, which cannot sign anything.
+    Credentials that cannot sign anything, for a client that belongs to no user.
 
     Args:
         role: The role that every user assumes. Some endpoints contain its account id.

@@ -2,8 +2,8 @@
 Keep session tokens out of the debug log of botocore.
 
 At DEBUG, botocore logs what it signs and sends, including the user's session token and the secrets
-of S3 Express sessions. The library drops the log lines of its own calls altogether, but these lines
-belong to the application's calls, so they are kept and only the secrets are masked.
+of S3 Express sessions. This library drops all log lines of its own calls. But the calls of users'
+clients are the application's, so their log lines are kept, and only the secrets are masked.
 """
 
 from __future__ import annotations

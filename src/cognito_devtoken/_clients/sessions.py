@@ -15,7 +15,7 @@ from .credentials import OneUserProvider
 from .log_filter import hide_session_tokens
 
 
-# botocore keeps 10 connections by default, and discards those that more concurrent requests open.
+# By default, botocore keeps 10 connections, and discards any others that concurrent requests open.
 POOL_SIZE = 50
 BOTOCORE = f"botocore {__version__}"
 
@@ -97,7 +97,7 @@ def _no_bearer_token(signature_version: str, context: Any, **kwargs: Any) -> str
 
 
 def lend_settings(given: Session, session: Session) -> None:
-    """Make *session* use the configuration and the models of *given*."""
+    """Make *session* use the configuration and the models of the session *given*."""
     for name in ("config_store", "data_loader"):
         session.register_component(name, given.get_component(name))
     session.user_agent_name = given.user_agent_name

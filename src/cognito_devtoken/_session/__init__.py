@@ -1,5 +1,5 @@
 """
-The sessions that users open: the token cache, both sessions, their settings.
+What users open: the token cache, and two sessions that use it, with their settings.
 
 This package may import every package below it, but no framework. ``cache`` assembles a cache, its
 source and its store. ``credentials`` assembles a second cache, for the credentials that tokens are

@@ -33,11 +33,15 @@ class _Administration(Session):
             request = request_of(user_id, self._plain, self._provider)
         finally:
             del user_id  # a traceback shows the locals of its frames
-        developer_user(request, cast("str", self._provider))  # checks its length
+        developer_user(request, cast("str", self._provider))  # checks the length of the user id
         return request
 
     def _administrator(self) -> tuple[IdentityAdministrator, str]:
-        """Return the client and the developer provider; refuse a client without these methods."""
+        """
+        Return the client and the developer provider.
+
+        A client that cannot find and erase identities is refused.
+        """
         client: object = self._client
         for name in ("find_identity", "erase_identity"):
             if not callable(getattr(client, name, None)):
@@ -78,7 +82,7 @@ class _Administration(Session):
 
 
 class Administration(_Administration):
-    """The methods of the session for threads that find and erase an identity."""
+    """The methods of TokenSession that find and erase an identity."""
 
     def find_identity(self, user_id: str) -> str | None:
         """
@@ -115,7 +119,7 @@ class Administration(_Administration):
 
     def erase(self, user_id: str) -> ErasedUser:
         """
-        Delete the Cognito identity of a user, and everything that is cached for it on any host.
+        Delete the Cognito identity of a user, and everything cached for the user on any host.
 
         This method unlinks all user ids and all logins of public providers from the identity. If
         the user has no identity, nothing is deleted.
@@ -149,7 +153,7 @@ class Administration(_Administration):
 
 
 class AsyncAdministration(_Administration):
-    """The methods of the session for event loops that find and erase an identity."""
+    """The methods of AsyncTokenSession that find and erase an identity."""
 
     async def find_identity(self, user_id: str) -> str | None:
         """Look up the identity of a user, as :meth:`TokenSession.find_identity` does."""

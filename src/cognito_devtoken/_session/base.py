@@ -82,7 +82,7 @@ class Session:
         # These are copied here, because a hit needs them.
         self._hits = 0
         self._tokens: Any = tokens.plain
-        # A hit for credentials needs these. They are empty until credentials are cached.
+        # A hit for credentials needs this and the attributes below.
         self._credential_hits = 0
         # Empty until the cache of credentials is made. Adding an attribute later instead would make
         # every hit slower.
@@ -117,7 +117,8 @@ class Session:
                                                     ``file:PATH``
         =========================================== ============================================
 
-        AWS credentials, region, profile and endpoint come from boto's own variables.
+        AWS credentials, profile and endpoint come from boto's own variables. The region is that of
+        the identity pool.
 
         Args:
             environ: The environment to read; None reads the environment of the process.

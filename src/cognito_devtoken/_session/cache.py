@@ -261,8 +261,8 @@ class TokenCache:
         Discard every token.
 
         Waiting callers get a SessionClosedError. Closing does not wait for fetches. If hosts share
-        a store, invalidations that are not announced yet are announced first, which takes at most
-        0.6 s. You may call this method more than once, and from a signal handler.
+        a store, this method first announces queued invalidations, for about a second at most.
+        You may call this method more than once, and from a signal handler.
         """
         self._leases.close()
 

@@ -3,8 +3,8 @@ Make one call that proves that the identity pool, provider and AWS credentials a
 
 The call requests a token for an identity that cannot exist, so Cognito refuses it and creates
 nothing. Cognito checks the AWS credentials and the pool before the identity. So an error about the
-identity proves that the credentials and the pool are right. Any other error is one that calls for
-users would get, too.
+identity proves that the credentials and the pool are right. Any other error would also occur
+in the calls for real users.
 """
 
 from __future__ import annotations

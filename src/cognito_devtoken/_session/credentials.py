@@ -107,7 +107,7 @@ class CredentialsCache:
         Wait for a token.
 
         If no caller waits for the credentials, none waits for the token either. So if the user is
-        forgotten before the token is requested, it is not requested.
+        forgotten before the token is requested, no token is requested.
         """
         request, lookup = flight.request.token_request, self._tokens._leases.lookup
         was_dropped = False
@@ -123,7 +123,7 @@ class CredentialsCache:
         )
 
     def _is_needed(self, flight: _Flight, *, was_dropped: bool) -> bool:
-        """Return whether a token is needed. *was_dropped*: a request for one was dropped."""
+        """Return whether a token is needed. *was_dropped*: whether a request was dropped."""
         with self.leases.state.lock:
             # From now on, callers that want these credentials start a flight of their own.
             if was_dropped and not flight.awaited:

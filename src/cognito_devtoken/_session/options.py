@@ -1,4 +1,4 @@
-"""The keyword arguments of the sessions' methods, defined apart from them to make hits faster."""
+"""The keyword arguments of session methods, kept out of the signatures to make hits faster."""
 
 from __future__ import annotations
 

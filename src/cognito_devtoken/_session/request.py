@@ -89,5 +89,5 @@ def request_of_anyone(
 
 
 def _renamed(violation: Violation, member: str, argument: str) -> Violation:
-    """Return the violation; if it is about *member*, it names the caller's argument instead."""
+    """Return the violation; if it is about *member*, make it name *argument* instead."""
     return attrs.evolve(violation, member=argument) if violation.member == member else violation

@@ -53,7 +53,7 @@ _SIMILAR = 0.8
 
 def session_arguments(environ: Mapping[str, str], given: Container[str]) -> dict[str, Any]:
     """
-    Return the arguments that ``COGNITO_DEVTOKEN_*`` set, except those in *given*.
+    Return the arguments that ``COGNITO_DEVTOKEN_*`` set, except those that the caller has *given*.
 
     Raises:
         ConfigurationError: If a variable is missing, wrong or unknown; the message names it.
@@ -150,7 +150,7 @@ def _read(
 
 
 def in_variables(error: ValueError, arguments: Iterable[str]) -> ConfigurationError:
-    """Return an error about arguments that names the variables instead of the arguments."""
+    """Return the error, with the arguments' names replaced by those of the variables."""
     text = str(error)
     for name in arguments:
         text = re.sub(rf"\b{name}\b", f"{PREFIX}{name.upper()}", text)

@@ -8,6 +8,6 @@ each host what other hosts have invalidated: ``announcements`` writes ``messages
 reads them, and ``invalidation_index`` remembers the invalidations. ``key_check`` reports hosts that
 share nothing because their keys differ. ``background`` runs the threads.
 
-This package may import the state, the flights and the source of the cache, but not redis, botocore
-or the workers. Only the sessions import it, and only if there is a store.
+This package may import the parts of the cache below its workers and its lookup, but neither redis
+nor botocore. Only the sessions import this package, and only if there is a store.
 """

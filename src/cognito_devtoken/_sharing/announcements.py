@@ -1,5 +1,7 @@
 """
-The invalidations that this host has still to announce, and the marks that it has still to set.
+Tell the store what this host has invalidated: first with messages in the log, then with marks.
+
+A mark replaces a message that the log no longer keeps.
 
 Law of this module: if the store refuses a message, the messages after it are still sent.
 """
@@ -27,7 +29,11 @@ _AT_ONCE = 100
 
 
 class Announcements:
-    """Invalidations, queued under the lock and written to the store by one thread at a time."""
+    """
+    The invalidations to announce, and the marks to set.
+
+    Both are queued under the lock, and written to the store by one thread at a time.
+    """
 
     def __init__(
         self,
@@ -59,7 +65,7 @@ class Announcements:
 
     @property
     def unsent(self) -> bool:
-        """Whether any invalidation is not in the log yet, so that other hosts cannot know it."""
+        """Whether any invalidation is not in the log yet, so that other hosts cannot know of it."""
         return bool(self._queued or self._sending)
 
     @property
@@ -69,7 +75,7 @@ class Announcements:
 
     def send(self, most: float = float("inf")) -> None:
         """
-        Append the queued invalidations to the log, in at most *most* messages.
+        Append queued invalidations to the log, in no more than *most* messages.
 
         Raises:
             StoreFailedError: If the store fails.
@@ -106,7 +112,7 @@ class Announcements:
 
     def mark(self, most: int) -> None:
         """
-        Set at most *most* marks. Hosts need the marks once the log has dropped the messages.
+        Set queued marks, no more than *most*. Hosts need them when the log drops the messages.
 
         Raises:
             StoreFailedError: If the store fails.

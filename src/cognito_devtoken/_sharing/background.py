@@ -60,8 +60,9 @@ class BackgroundThread(Generic[T]):
     def reset(self) -> None:
         """Reset in a forked child, which has no other threads."""
         self.running = False
-        # A signal handler that closes the session may interrupt a thread that is ending the pause.
-        # With an Event, whose lock is not reentrant, that thread would wait for itself.
+        # A signal handler may close the session, and so call end_pause(), while it interrupts
+        # another call of end_pause(). The lock of an Event is not reentrant, so with an Event, the
+        # thread would wait for itself.
         self.wake: SimpleQueue[None] = SimpleQueue()
 
     def ensure(self, *, first_pause: float) -> None:

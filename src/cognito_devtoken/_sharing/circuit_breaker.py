@@ -52,7 +52,8 @@ class CircuitBreaker:
             draw: A random number from 0 to 1.
 
         Returns:
-            How many seconds from now the store is not used; 0 if it may be used.
+            For how many seconds from now the store is not used; 0 if this failure does not open the
+            breaker.
         """
         self._failures += 1
         if self._failures < _FAILURES_TO_OPEN or (self._since and not self._probing):

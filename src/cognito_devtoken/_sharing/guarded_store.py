@@ -79,7 +79,7 @@ class GuardedStore:
             self._state.recorder.emit(StoreFailed, activity, type(error).__name__, 0.0)
 
     def refuse(self, key: Key | None, why: str) -> None:
-        """Record that a stored value, or a message of the log if *key* is None, is unusable."""
+        """Record an unusable value; if *key* is None, the value is a message of the log."""
         recorder = self._state.recorder
         with self._state.lock:
             recorder.counts["store_undecryptable"] += 1

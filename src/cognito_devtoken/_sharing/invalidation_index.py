@@ -48,7 +48,8 @@ class InvalidationIndex:
     def __init__(self, developer_provider: str | None) -> None:
         self._provider = developer_provider
         self._to_tell_again: dict[InvalidationScope, Instant] = {}
-        self._dropped: Instant | None = None  # when the invalidation dropped last had been noted
+        # When the most recent of the dropped invalidations was noted.
+        self._dropped: Instant | None = None
         self._start("")
 
     def _start(self, log: str) -> None:
@@ -68,7 +69,7 @@ class InvalidationIndex:
     @property
     def start(self) -> int | None:
         """
-        The position to read from; None to read the latest messages, if none have been read yet.
+        The position to read from. None, before the first reading, reads the latest messages.
 
         Reading starts at the last message that was read, to see whether the log still has it.
         """
@@ -81,7 +82,7 @@ class InvalidationIndex:
         if at.log == self.log:
             self._own[at.position] = text
             self._note(scopes, at.position, now)
-        else:  # this host has not read that log yet, and the log may be lost before it does
+        else:  # the log may be lost before this host has read it
             self._to_tell_again.update(dict.fromkeys(scopes, now))
 
     def knows(self, scope: InvalidationScope) -> bool:
@@ -89,7 +90,7 @@ class InvalidationIndex:
         return scope in self._noted
 
     def has_lost(self, messages: Sequence[tuple[int, bytes]]) -> bool:
-        """Return whether the log has lost messages, given its messages from *start* on."""
+        """Return whether the log has lost messages, given its messages from :attr:`start` on."""
         if self.read and not messages:
             return True  # the positions of the log went back
         if self.read and messages[0][0] == self.read and messages[0][1] != self._last:
@@ -101,7 +102,7 @@ class InvalidationIndex:
         """
         Return whether some of this host's own messages have not been read back.
 
-        If that is so after the whole log has been read, the log has lost these messages.
+        If this is still true when the whole log has been read, the log has lost these messages.
         """
         return bool(self._own)
 
@@ -112,7 +113,7 @@ class InvalidationIndex:
         Args:
             log: The id of the new log.
 
-            floor: The position up to which its messages are not read.
+            floor: The position up to which the messages of the new log are not read.
         """
         for scope, (_, when) in self._noted.items():
             self._to_tell_again[scope] = when
@@ -127,7 +128,7 @@ class InvalidationIndex:
         return latest is not None and latest[1].age(now) < TOLD_AGAIN
 
     def untold(self, now: Instant) -> list[InvalidationScope]:
-        """Return the invalidations to announce again. Call this once the log is read to its end."""
+        """Return the invalidations to announce again. Called when the whole log has been read."""
         if not self._to_tell_again:
             return []
         recent = [
@@ -159,8 +160,8 @@ class InvalidationIndex:
     def _note(self, scopes: Iterable[InvalidationScope], position: int, now: Instant) -> None:
         self._latest = max(self._latest, position)
         for scope in scopes:
-            # Keep the later position: this host notes its own message when it sends it, and may
-            # read earlier messages of other hosts after that.
+            # Keep the later position: this host notes its own message when the message is sent, and
+            # may then read an earlier message of another host.
             known, _ = self._noted.pop(scope, (0, now))
             self._noted[scope] = max(position, known), now
             if len(self._noted) > REMEMBERED:

@@ -5,7 +5,7 @@ Laws of this module: a host takes a token from the store only if it has announce
 invalidations, and has read the other hosts' invalidations within the last few seconds.
 
 The log makes invalidations arrive quickly, but keeps only the latest messages; marks in the store
-replace the older ones. If the log itself is lost, the hosts announce their recent invalidations
+replace the older messages. If the log itself is lost, the hosts announce their recent invalidations
 again.
 """
 
@@ -34,20 +34,20 @@ from .messages import mark_names
 LISTEN_EVERY = 2.0
 # A host that has not read the log for this long reads it before it takes a token from the store.
 _FRESH = 2 * LISTEN_EVERY
-# How many marks are set at once: by a flight, which a caller may be waiting for, and by the
-# listener.
+# How many marks a flight sets at once, and how many the listener sets. A flight sets fewer, because
+# a caller may be waiting for it.
 _CALLERS_MARKS = 10
 _LISTENERS_MARKS = 200
 # How many seconds to wait while another thread exchanges messages with the store.
 EXCHANGE_WAIT = 1.0
-# How many seconds to wait for it while a session is being closed.
+# How many seconds to wait for such a thread while a session is being closed.
 _LAST_WAIT = 0.3
 # How many messages, and how many marks, are written at most when a session is closed.
 _LAST_MESSAGES = 3
 
 
 class InvalidationLog:
-    """The log, with the invalidations that this host has read and has still to announce."""
+    """The log, the invalidations that this host has read, and those that it will announce."""
 
     def __init__(
         self,
@@ -84,7 +84,7 @@ class InvalidationLog:
         Args:
             scope: What is invalid.
 
-            again: Whether to announce an invalidation that a host has already announced.
+            again: Whether to announce it even if a host has already announced it.
         """
         if not again and (self.index.knows(scope) or self._announcements.knows(scope)):
             return
@@ -124,8 +124,8 @@ class InvalidationLog:
         """Announce queued invalidations, read the log, and set some marks."""
         attempts = self._attempts
         try:
-            # Do not wait longer: callers are waiting, and an exchange is long only if the store is
-            # slow.
+            # Do not wait longer, because callers are waiting. Besides, an exchange takes long only
+            # if the store is slow.
             if not self._exchanging.acquire(timeout=EXCHANGE_WAIT):
                 raise StoreFailedError
             if attempts == self._attempts or self._announcements.unsent:
@@ -202,7 +202,7 @@ class InvalidationLog:
         """
         Report that a round of the listener has failed.
 
-        No token is taken from the store until this host has read the log again.
+        This host takes no token from the store until it has read the log again.
         """
         self._up_to_date = False
         self._store.report("listen", error)

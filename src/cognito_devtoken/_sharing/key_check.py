@@ -28,8 +28,8 @@ from .log_reader import LOG_LIFE
 # which are derived from keys.
 NAME = sha256(b"cognito-devtoken keys in use").hexdigest()
 # How many seconds pass between two checks: normally, after a failure, and after this host found no
-# id and wrote one. It then checks again at once, because another host may have written another id
-# at the same time.
+# id and wrote one. In the last case, it checks again at once, because another host may have written
+# another id at the same time.
 EVERY, _AFTER_FAILURE, _AFTER_FIRST = MAX_DURATION / 2, 60.0, 0.0
 
 

@@ -85,7 +85,7 @@ class HeldLocks:
                 self._state.recorder.emit(StoreLockExpired, lock.flight.key, held)
 
     def close(self) -> None:
-        """Wake the thread to end it, under the cache's lock, once all flights are settled."""
+        """Wake the thread to end it. Called under the cache's lock, when no flight is left."""
         self.thread.end_pause()
 
     def renew_due(self) -> float | None:
@@ -125,8 +125,8 @@ class HeldLocks:
         except StoreFailedError:
             return
         with self._state.lock:
-            # If the lock is no longer in _held, its flight has released it in the meantime, and has
-            # counted an expired lock.
+            # If the lock is no longer in _held, its flight has released it in the meantime. If the
+            # lock had expired by then, the flight has counted that.
             lost = not held and lock in self._held
             if lost:
                 self._held.discard(lock)

@@ -53,7 +53,7 @@ class LogReader:
         self._opened = self._refused = 0
 
     def is_fresh(self, now: Instant, seconds: float) -> bool:
-        """Return whether the whole log has been read within the last *seconds*."""
+        """Return whether the last complete reading began less than this many seconds ago."""
         return self._read_at is not None and self._read_at.age(now) < seconds
 
     def read(self) -> list[InvalidationScope]:
@@ -144,6 +144,6 @@ class LogReader:
         matches = matching(scopes, self._provider)
         removed = invalidate(self._state, scopes, matches)
         recorder = self._state.recorder
-        # Call the followers before the hooks, but not yet, because they take locks of their own.
+        # Call the followers later, because they take locks of their own, but before the hooks.
         recorder.defer_first(*(partial(each, scopes, matches) for each in self._state.followers))
         recorder.emit(InvalidatedElsewhere, removed)

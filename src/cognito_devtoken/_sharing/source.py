@@ -155,7 +155,12 @@ class SharedSource:
         self.log.announce_remaining()
 
     def after_fork(self) -> Callable[[], None] | None:
-        """Make new locks and threads in a forked child, which keeps the tokens of its parent."""
+        """
+        Reset in a forked child, which keeps the tokens of its parent.
+
+        Returns:
+            A function that starts the listener; None if the child has no tokens.
+        """
         self._store.reset()
         self.log.reset()
         self.locks.reset()
@@ -192,7 +197,8 @@ class SharedSource:
         because the flight has not sent its request yet.
 
         Raises:
-            NotNeededError: If an invalidation affects the flight, and no caller waits for it.
+            NotNeededError: If an invalidation affects the flight, and no caller waits for the
+                flight.
         """
         for _ in range(2):
             self.log.catch_up()
@@ -213,7 +219,7 @@ class SharedSource:
         return None
 
     def _claim(self, lookup: _StoreLookup) -> OpenIdToken | None:
-        """Take the lock and call Cognito, or wait for the token of the host that has the lock."""
+        """Take the lock, or wait for the token of its holder. None means to call Cognito."""
         self._wait_for_rate_limiter(lookup)
         name, owner = lookup.names[0], token_hex(16)
         began = self._state.now()

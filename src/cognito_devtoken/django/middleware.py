@@ -13,8 +13,9 @@ class DevTokenErrorMiddleware(MiddlewareMixin):
     Responds to errors of views with problem details for the client.
 
     The status is 400, 403, 409, 429 or 503. With 429 and 503, the response has ``Retry-After``.
-    Errors that a client cannot act on stay errors of the project. The middleware works with sync
-    and async views.
+    Errors that a client cannot act on stay errors of the project. If the session only raises such
+    an error again while it backs off, the status is 500. The middleware works with sync and async
+    views.
     """
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> JsonResponse | None:

@@ -20,7 +20,7 @@ _AUTHENTICATION = (
     "redis://:PASSWORD@HOST for the default user, with special characters percent-encoded "
     "(@ is %40, / is %2F, # is %23, % is %25)."
 )
-# The classes are named, because some versions of the redis library lack some of them.
+# Names and not classes, because some versions of the redis library lack some of these classes.
 _HINTS: Mapping[str, str] = {
     "AuthenticationError": _AUTHENTICATION,
     "AuthenticationWrongNumberOfArgsError": _AUTHENTICATION,

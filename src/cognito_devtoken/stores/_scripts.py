@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 
 class Script(NamedTuple):
-    """A script, and the digest by which a server finds the script once it has run it."""
+    """A script, and the digest by which a server finds the script after its first run."""
 
     text: str
     sha: str
@@ -39,7 +39,7 @@ WRITE = Script.of(
     f"redis.call('SET', KEYS[1], ARGV[2]) redis.call('PEXPIREAT', KEYS[1], ARGV[3]) {_FREE}"
 )
 # The log is a list of messages, and a hash with the log's id and the position of the last message.
-# If one of them was deleted, damaged or evicted, the other is useless, so a new log is started. A
+# If either was deleted, damaged or evicted, the other is useless, so a new log is started. A
 # message that is longer than any of ours is returned as an empty text, so that hosts can read the
 # messages after it.
 _LOG = """

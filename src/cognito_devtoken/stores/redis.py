@@ -90,9 +90,9 @@ class RedisStore:
         with store, TokenSession(pool_id, developer_provider=provider, store=store) as session:
             token = session.get_token("user-42")
 
-    Any number of sessions and threads may share one store. Nothing is sent before the first miss.
-    A forked child opens its own connections. An operation takes at most 100 ms, unless *timeout*
-    says otherwise.
+    Any number of sessions and threads may share one store. Nothing is sent before the first miss or
+    invalidation. A forked child opens its own connections. An operation takes at most 100 ms,
+    unless *timeout* says otherwise.
 
     Args:
         url: A URL that begins with ``redis://``, ``rediss://`` (TLS) or ``unix://``. User, password
@@ -114,10 +114,10 @@ class RedisStore:
     Raises:
         ValueError: If *timeout* is 0 or more than 1 s, or if *prefix* is not printable.
 
-        TypeError: If an argument is of another type, such as a client for asyncio.
+        TypeError: If an argument has the wrong type, such as a client for asyncio.
 
-        ConfigurationError: If the URL is invalid, if there are no keys, or if the time-outs of the
-            client or of its Sentinel are too long.
+        ConfigurationError: If the URL is invalid, if there are no keys, or if the client or its
+            Sentinel retries or has time-outs of more than 1 s.
     """
 
     # No __dict__ that crash reporters could print: some versions of the redis library show the
