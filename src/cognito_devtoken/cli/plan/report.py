@@ -62,7 +62,7 @@ def _answer(plan: Plan) -> Iterator[str]:
 
 
 def _limit_of_entries(plan: Plan) -> str:
-    """Say that the figures assume that nothing is evicted, and what max_entries that requires."""
+    """Say that the figures assume no evictions, and how large max_entries must be for that."""
     needed = entries(plan)
     users, limit = shown(needed.per_session), shown(needed.default_limit)
     evicted, held = "token is", "tokens"
