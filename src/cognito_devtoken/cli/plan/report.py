@@ -72,8 +72,9 @@ def _limit_of_entries(plan: Plan) -> str:
     if not needed.is_over:
         return f"{assumption}: max_entries is {limit} by default, and each session needs {users}."
     return (
-        f"Set max_entries to at least {users}: each session sees {users} users, and keeps {limit} "
-        f"by default. {assumption}. {users} {held} take about {shown(needed.megabytes)} MB."
+        f"Set max_entries to at least {users}: each session sees {users} users, and keeps entries "
+        f"for {limit} by default. {assumption}. {users} {held} take about "
+        f"{shown(needed.megabytes)} MB."
     )
 
 
