@@ -183,7 +183,7 @@ class _Cognito:
 
     def open(self, kind: type[_Session], clock: ManualClock | None) -> _Session:
         pool = self.emulator.pools[0]
-        if self._client is None:  # cognito_emulator alone does not need it
+        if self._client is None:  # a test that uses only cognito_emulator needs none
             self._client = _Client(self.emulator.endpoint_url)
         self._fetchers.append(_Fetcher(self._client))
         return kind(
@@ -194,8 +194,8 @@ class _Cognito:
         )
 
     def end_test(self) -> None:
-        # Start the emulator afresh: calls that are still waiting for a response get none, and
-        # earlier calls have no effect.
+        # Start the emulator afresh: calls that are still waiting for a response fail, and earlier
+        # calls have no effect.
         self.emulator._renew()
         while self._fetchers:
             self._fetchers.pop().end()
@@ -266,7 +266,7 @@ class _Client(DevTokenClient):
     def __init__(self, endpoint_url: str) -> None:
         super().__init__(_REGION, endpoint_url=endpoint_url)
         self._environ = _environ(endpoint_url, _REGION)
-        # Make the client now: this changes the environment for a moment, so no test may run.
+        # Make the client now, while no test runs: making it changes the environment for a moment.
         self._client_for(_REGION)
 
     def _up_to_date(self) -> MadeClients:

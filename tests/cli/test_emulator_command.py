@@ -32,7 +32,7 @@ NONSENSE = b"Action=a%0Aforged%C3%A9"
 def read_announcement(output: IO[str]) -> str:
     """Return the URL that the command announces, once the announcement is complete."""
     url = output.readline().split()[-1]
-    assert any(line.startswith("sends boto3") for line in output)
+    assert any(line.startswith("With that, boto3") for line in output)
     return url
 
 

@@ -103,8 +103,8 @@ class TestReport:
             "In the steady state, with 20 % headroom, the quota supports 22,000 users; you\n"
             "have 30,000.\n"
             "Set max_entries to at least 30,000: each session sees 30,000 users, and keeps\n"
-            "10,000 by default. The figures assume that no token is evicted. 30,000 tokens\n"
-            "take about 45 MB.\n\n"
+            "entries for 10,000 by default. The figures assume that no token is evicted.\n"
+            "30,000 tokens take about 45 MB.\n\n"
         )
         assert fits[0] == 0
         assert fits[1].startswith("Within the quota.\nIn the steady state, with 20 % headroom, the")
@@ -157,9 +157,9 @@ class TestReport:
             "each session needs 10,000."
         ) in " ".join(enough.split())
         assert (
-            "Set max_entries to at least 10,001: each session sees 10,001 users, and keeps 10,000 "
-            "by default. The figures assume that no token is evicted. 10,001 tokens take about "
-            "15 MB."
+            "Set max_entries to at least 10,001: each session sees 10,001 users, and keeps entries "
+            "for 10,000 by default. The figures assume that no token is evicted. 10,001 tokens "
+            "take about 15 MB."
         ) in " ".join(over.split())
 
     def test_the_warning_about_entries_covers_credentials_if_the_plan_has_them(

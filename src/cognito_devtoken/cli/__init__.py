@@ -67,7 +67,7 @@ COMMANDS = {
     ),
     "erase": Command(
         "erase",
-        "delete the identity of a user, with every user id that is linked to it",
+        "delete the identity of a user, and unlink every user id from it",
         calls_aws=True,
         prints_response=True,
     ),
@@ -75,7 +75,7 @@ COMMANDS = {
     "store-key": Command("store_key", "generate a key that encrypts tokens in a shared store"),
 }
 ALIASES = {"get-token": "get-open-id-token-for-developer-identity"}
-# This word is accepted so that a script with "aws cognito-identity get-…" only replaces "aws".
+# Accepted so that a script with "aws cognito-identity get-…" only has to replace "aws".
 SERVICE = "cognito-identity"
 # What follows the separator is the program that exec runs.
 _SEPARATOR, _RUNS_PROGRAM = "--", "exec"

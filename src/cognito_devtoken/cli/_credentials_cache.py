@@ -40,7 +40,7 @@ _FORMAT = "1"
 _MEMBERS = ("AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration")
 _LARGEST = 1 << 16
 _POLICY = RefreshPolicy()
-# The environment variables that, beside the arguments, decide which credentials a run gets, or
+# The environment variables that, with the arguments, decide which credentials a run gets, or
 # whether it may get them.
 _ENVIRONMENT = (
     "AWS_ACCESS_KEY_ID",
@@ -114,7 +114,7 @@ class CredentialsCache:
 
         longest_life: How many seconds the credentials live at most.
 
-        wall: Returns the time by which the credentials expire, in seconds since the epoch.
+        wall: Returns the present time, in seconds since the epoch.
 
         pause: Sleeps for some seconds.
 
@@ -237,7 +237,7 @@ class CredentialsCache:
 
 
 def _take(descriptor: int) -> bool:
-    """Take the lock of a file, and return whether no other process holds it."""
+    """Try to take the lock of a file. Return False if another process holds it."""
     import fcntl
 
     try:

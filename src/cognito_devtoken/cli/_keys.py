@@ -35,7 +35,7 @@ def add_arguments(parser: Parser) -> None:
         "--identity-pool-id",
         metavar="REGION:GUID",
         help="with --verify or --jwks: require a token of this pool; the signature alone does not "
-        "prove it, because all pools share their keys",
+        "prove the pool, because all pools share their keys",
     )
 
 

@@ -45,7 +45,7 @@ class _Subject:
 
     @classmethod
     def of(cls, claims: Mapping[str, Any]) -> _Subject:
-        """Read the claims of a token, and refuse a token that Cognito did not issue."""
+        """Read the claims of a token, and refuse claims that Cognito does not write."""
         pool_id, identity_id = (_id(claims, name) for name in ("aud", "sub"))
         cognito = cognito_names(pool_id.partition(":")[0])
         if claims.get("iss") != cognito.issuer:
@@ -153,6 +153,6 @@ def configuration(name: str, claims: Mapping[str, Any]) -> str:
         claims: The claims of one of the user's tokens.
 
     Raises:
-        ParameterError: If Cognito did not issue the token.
+        ParameterError: If the claims are not those of a token from Cognito.
     """
     return _CONFIGURATIONS[name](_Subject.of(claims))

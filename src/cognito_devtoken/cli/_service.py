@@ -210,7 +210,8 @@ class Service:
         from .._aws.connections import BoundedSession
         from .._aws.made_clients import STS
 
-        # Use a separate session, because the other session may get AWS credentials from STS.
+        # Use a separate session: the other one may get AWS credentials from STS, and must do that
+        # with its own settings.
         session = BoundedSession(profile=self._options.profile)
         prefer_regional_sts(session)
         return self._make_client(session, region, signed=False, service=STS)
@@ -271,7 +272,7 @@ class Service:
 
 
 def _is_unicode(members: Mapping[str, Any]) -> bool:
-    """Return whether all text is valid: Python reads arguments that are not UTF-8 as surrogates."""
+    """Return whether all text is Unicode. Python reads other bytes in arguments as surrogates."""
     try:
         json.dumps(members, ensure_ascii=False, default=str, skipkeys=True).encode()
     except (ValueError, RecursionError):  # also for a map that contains itself, as YAML allows

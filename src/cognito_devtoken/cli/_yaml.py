@@ -10,7 +10,7 @@ from typing import Any
 from ..exceptions import ConfigurationError
 
 
-# ruamel.yaml may raise these, too, when it constructs a scalar.
+# Besides YAMLError, ruamel.yaml may raise these errors when it constructs a scalar.
 _UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
 
 

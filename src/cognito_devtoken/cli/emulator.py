@@ -122,7 +122,7 @@ def run(arguments: argparse.Namespace) -> None:
             latency=arguments.latency,
             on_call=show,
         ).start()
-    except (TypeError, ValueError) as error:  # the socket's, if the host is not an address
+    except (TypeError, ValueError) as error:  # also from the socket, if the host is invalid
         raise ParameterError(in_option_spelling(str(error), arguments)) from None
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
@@ -142,7 +142,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _credentials() -> dict[str, str]:
-    """Return the environment's AWS credentials. As arguments, other users could read them."""
+    """Return the environment's AWS credentials. Other users could read them in arguments."""
     for name in (_KEY_ID, _SECRET):
         if not os.environ.get(name):
             raise ParameterError(
@@ -173,8 +173,9 @@ def _announce(emulator: Emulator, arguments: argparse.Namespace) -> None:
         *(f"{name:18}  {value}" for name, value in lines.items()),
         "",
         *exports,
-        # After "&", a shell keeps Ctrl-C from its background processes.
-        f"sends boto3 and this library here. Stop with Ctrl-C, or kill {os.getpid()}.",
+        # Ctrl-C does not reach a process that a shell has started with "&".
+        "With that, boto3 and this library call the emulator. "
+        f"Stop it with Ctrl-C, or kill {os.getpid()}.",
         "",
         *([hint] if hint else []),
         sep="\n",

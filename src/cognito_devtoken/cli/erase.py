@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace) -> None:
         answer = {"DeletedIdentityIds": list(identity_ids), "UnlinkedUserIdCount": user_count}
         return rendered(_TITLE, selected(options.query, answer), output, options.color)
 
-    report(["us-east-1:0"], 1)  # what cannot be shown fails before anything is deleted
+    report(["us-east-1:0"], 1)  # if the output cannot be shown, fail before the deletion
     identities = service.identities(request, provider)
     if not arguments.yes:
         identity_id = identities.find()

@@ -29,7 +29,7 @@ AWS_SESSION_TOKEN and AWS_CREDENTIAL_EXPIRATION to the user's credentials,
 instead of those used to request the token. The exit code is COMMAND's own, 127
 if COMMAND is not found, or 126 if it cannot be run."""
 
-# By the member of the credentials.
+# The variables to set, and the member of the credentials for each.
 _VARIABLES = {
     "AWS_ACCESS_KEY_ID": "AccessKeyId",
     "AWS_SECRET_ACCESS_KEY": "SecretAccessKey",

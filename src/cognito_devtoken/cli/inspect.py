@@ -34,15 +34,16 @@ pass --verify or --jwks. The global options have an effect only if --verify or
 --jwks fetches public keys.
 
 With --for, prints only the configuration that makes a service accept this
-user's tokens as OIDC tokens. It contains neither the token nor your id for the
-user.
+user's tokens as OIDC tokens. This configuration contains neither the token nor
+your id for the user.
 
 Anyone who has the token can read your id for the user in it."""
 
 _WIDTH = 78
 _NAMES = 14
 _TAGS = "https://aws.amazon.com/tags"
-# How the name of this claim ends. It starts with the issuer, which differs by partition.
+# The name of the claim that contains the pool's ARN ends in this way. The name starts with the
+# issuer, which differs by partition.
 _POOL_ARN = "/identity-pool-arn"
 _KNOWN = {"sub", "aud", "amr", "iss", "exp", "iat", _TAGS}
 _PROMPT = "Token (input is hidden): "

@@ -20,7 +20,7 @@ _OIDC, _SAML = ":oidc-provider/", ":saml-provider/"
 
 @attrs.frozen
 class Login:
-    """A user of one provider: the provider's name, and its id of the user."""
+    """A user of one provider: the provider's name, and its id for the user."""
 
     provider: str
     subject: str = attrs.field(repr=False)
@@ -69,7 +69,7 @@ class StoredPool(NamedPool):
 
         members: The members of ``IdentityPool`` in the API, apart from the id.
 
-        roles: The ARNs of the roles, by ``authenticated`` and ``unauthenticated``.
+        roles: The ARNs of the roles, under the keys ``authenticated`` and ``unauthenticated``.
 
         role_mappings: The role mappings, in the form of ``SetIdentityPoolRoles``.
     """

@@ -53,7 +53,7 @@ class Emulator:
 
         credentials: Secret access keys by access key ids. If you pass them, operations for which
             AWS requires a signature must be signed with one of them, or with credentials that the
-            emulator has issued. None accepts any signature, or none.
+            emulator has issued. If you pass None, signatures are neither required nor checked.
 
         calls_per_second: How many calls for a token to accept per second, and in a burst. Further
             calls get a ``TooManyRequestsException`` (``Throttling`` from STS). To limit other
@@ -252,7 +252,8 @@ class Emulator:
 
     def clear(self) -> None:
         """
-        Remove identities, call counts and pending faults. Keys and settings are kept.
+        Remove identities, issued credentials, call counts and pending faults. Keys and settings are
+        kept.
 
         The pools are reset to those that were given.
         """
@@ -282,7 +283,7 @@ class Emulator:
 
             times: How many calls to answer with the error.
 
-            operation: Fails only calls of this operation; None fails calls of any operation.
+            operation: The operation whose calls fail; None fails calls of any operation.
 
         Raises:
             ValueError: If *code* or *status* does not denote an error, if *code* looks like a

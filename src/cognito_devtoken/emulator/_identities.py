@@ -49,7 +49,7 @@ def resolve(
         behavior: What to do where the service's behaviour is not known.
 
     Returns:
-        The changed identities in their new state; the first is the result.
+        The changed identities in their new state. The logins belong to the first.
 
     Raises:
         Refusal: If the service would reject the call.
@@ -79,7 +79,7 @@ def resolve(
 def merged(
     identity: Identity, others: Iterable[Identity], logins: Iterable[Login] = ()
 ) -> tuple[Identity, ...]:
-    """Merge identities into the first one; return it, and then the others, which are disabled."""
+    """Merge the others into an identity. Return it, and then the others, which are now disabled."""
     others = list(others)
     linked = identity.logins.union(logins, *(other.logins for other in others))
     return (

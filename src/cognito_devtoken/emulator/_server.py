@@ -98,8 +98,8 @@ class Server:
             proxy_headers=False,
             date_header=False,  # the emulator's own clock dates the responses
             timeout_graceful_shutdown=2,
-            # uvicorn's 5 s closed the connection of a client that paused for as long, just as the
-            # client sent its next request.
+            # With uvicorn's default of 5 s, a client that paused for 5 s sent its next request just
+            # as the connection was closed.
             timeout_keep_alive=60,
         )
         config.load()

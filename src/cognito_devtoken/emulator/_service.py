@@ -24,7 +24,7 @@ class Service:
     Args:
         world: The state that the operations share.
 
-        credentials: Secret access keys by access key ids; None accepts any signature, or none.
+        credentials: Secret access keys by access key ids; None means that no signature is checked.
     """
 
     def __init__(self, world: World, credentials: Mapping[str, str] | None) -> None:

@@ -164,7 +164,7 @@ class Behavior:
     """
     What the emulator does where the service's behaviour is not publicly known.
 
-    Test against the default, and against the alternative if your code depends on it.
+    If your code depends on such behaviour, test against the default and the alternative.
 
     Attributes:
         unknown_developer_provider_code: The error code when ``Logins`` lacks the pool's
@@ -203,7 +203,7 @@ class Behavior:
             base64url of RFC 7518.
 
         custom_role: Which ``CustomRoleArn`` a caller may choose: ``"any"`` role, or only a role
-            ``"of_pool"``; any other role is a ``NotAuthorizedException``.
+            ``"of_pool"``; for any other role, the call fails with a ``NotAuthorizedException``.
 
         forwards_tags: Whether ``GetCredentialsForIdentity`` passes the principal tags of a token
             on to the role. If so, a role without ``sts:TagSession`` refuses the token.

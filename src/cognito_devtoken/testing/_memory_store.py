@@ -19,7 +19,8 @@ class MemoryStore:
         keys: The keys that seal the tokens; None makes a new key. Sealing needs the package
             cryptography.
 
-        clock: The clock that measures the age of values; None uses this machine's clocks.
+        clock: The clock that measures the age of values and locks; None uses this machine's
+            clocks.
 
     Attributes:
         error: The error that every operation raises, until it is set to None again.

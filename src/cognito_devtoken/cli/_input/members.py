@@ -1,4 +1,4 @@
-"""The parameters of the operation: turns arguments into members of the request."""
+"""Turn the arguments of a command into the members of the request."""
 
 from __future__ import annotations
 
@@ -105,10 +105,11 @@ def read(arguments: argparse.Namespace, *, is_complete: bool = True) -> dict[str
 
 def read_user(arguments: argparse.Namespace) -> tuple[TokenRequest, str]:
     """
-    Return a request that names a user, and the developer provider.
+    Read the one user that the arguments name. Return the request, and the developer provider.
 
     Raises:
-        ParameterError: If an argument cannot be read, or if more than a user is given.
+        ParameterError: If an argument cannot be read, or if there are other parameters or several
+            logins.
 
         InvalidRequestError: If a limit is violated.
     """
@@ -159,7 +160,7 @@ def _input(arguments: argparse.Namespace, name: str) -> Any:
 
 def _from_input(option: str, value: str, language: str) -> dict[str, Any]:
     if value.startswith(BINARY_FILE):
-        # As in the AWS CLI, both prefixes mean the same for a document.
+        # As in the AWS CLI, fileb:// means the same as file:// here.
         value = FILE + value.removeprefix(BINARY_FILE)
     text = load_or_read(option, value)
     try:

@@ -177,7 +177,7 @@ class Options:
 
     def region_for(self, pool_id: object) -> str | None:
         """
-        Return the region to call for a pool, which exists only in its own region.
+        Return ``--region``, or else the region of the pool, which exists in no other region.
 
         If the pool id does not begin with a region, return ``AWS_REGION``. If that variable is not
         set, either, return None, so that botocore chooses the region.

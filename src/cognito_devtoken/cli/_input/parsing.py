@@ -190,7 +190,7 @@ def _names(unknown: Sequence[str]) -> str:
 
 
 def _flags(unknown: Sequence[str]) -> list[str]:
-    """Return the names of the words that look like an option."""
+    """Return the words that look like options, without their values."""
     found = [re.match(r"(--[A-Za-z_-]+)(?:=|$)", text) for text in unknown]
     return [match[1] for match in found if match]
 

@@ -24,7 +24,7 @@ def ask_hidden(option: str, prompt: str) -> str:
         return getpass.getpass(prompt, sys.stderr)
     except EOFError:
         why = "Standard input is empty"
-    except UnicodeDecodeError:  # it has what was typed
+    except UnicodeDecodeError:  # the error contains what was typed
         why = "Standard input cannot be decoded"
     raise unusable(option, why)
 

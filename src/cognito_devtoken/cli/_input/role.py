@@ -26,7 +26,7 @@ from .sources import FILE, load, unusable
 
 
 _CUSTOM, _ROLE = "custom_role_arn", "role_arn"
-# The options that require --role-arn. Each is named after the attribute of AssumeRole that it sets.
+# The options that require --role-arn, by the attribute of AssumeRole that each of them sets.
 _OF_ROLE = {
     "session_name": "role_session_name",
     "duration": "duration_seconds",

@@ -19,7 +19,7 @@ _QUOTED = {
     '"': re.compile(r'"((?:\\"|[^"])*)"'),
     "'": re.compile(r"'((?:\\'|[^'])*)'"),
 }
-# The start of an unquoted value, the whole of the first value, and the whole of a later value.
+# An unquoted value: its start, the whole of one after "=", and the whole of one after a comma.
 _START = r"""(?:\\,|[^\x00-\x20"',=\[{])"""
 _FIRST = re.compile(_START + r"""(?:\\,|[^\x00-\x08\x0e-\x1b"',\]}])*""")
 _LATER = re.compile(_START + r"""(?:\\,|[^\x00-\x08\x0e-\x1b"',=])*""")
@@ -79,7 +79,7 @@ def _value(text: str, bare: str, position: int) -> tuple[str, int]:
         return value, comma
     if text[comma] != ",":
         raise _expected(",", comma)
-    # What follows is another name, or another value, with which this value would form a list.
+    # Another name follows, or another value. Two values would form a list.
     after = _skip(text, comma + 1)
     if other := _item(text, bare, after, _LATER):
         after = _skip(text, other[1])

@@ -37,8 +37,8 @@ def logging_of(*, debug: bool) -> Generator[None]:
     """
     Keep secrets out of the log inside the block, as :meth:`.DevTokenClient.fetch` does.
 
-    With *debug*, also write the records of loggers that log no secret to standard error, once even
-    if one block is inside another.
+    With *debug*, also write records to standard error, but only from loggers that log no secrets.
+    If one block is inside another, each record is written once.
     """
     guard_loggers()
     with our_call:

@@ -1,4 +1,4 @@
-"""Write a secret to a file that only its owner can read, completely or not at all."""
+"""Write a secret, completely or not at all, to a file that only its owner can read."""
 
 from __future__ import annotations
 

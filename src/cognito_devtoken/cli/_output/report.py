@@ -107,7 +107,7 @@ class Report:
             return _named(PARAMETER_ERROR, "ParamValidation", str(error), hint)
         cause = error.__cause__ if isinstance(error, DevTokenError) else None
         if isinstance(error, IncompleteEraseError):
-            # Without a cause, a response of the service said what it has not deleted.
+            # Without a cause, the service did respond, and listed what it has not deleted.
             refused = cause is None or isinstance(cause, ServiceError)
             return cls(SERVICE_ERROR if refused else GENERAL_ERROR, str(error), {}, hint)
         if isinstance(error, ConfigurationError):
@@ -148,7 +148,7 @@ def redacted(violation: Violation) -> str:
     In YAML, if the space after a colon is missing, a name and its login become one name.
     """
     head, _, rest = violation.member.partition("[")
-    if rest and not _NAME.fullmatch(rest[1:-2]):  # between quotes, and before the bracket
+    if rest and not _NAME.fullmatch(rest[1:-2]):  # without the quotes and the bracket
         violation = attrs.evolve(violation, member=f"{head}[{HIDDEN}]")
     return str(violation)
 

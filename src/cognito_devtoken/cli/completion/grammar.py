@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import attrs
 
 
-# In this command, a program with its own arguments follows the separator.
+# In this command, a program with its own arguments follows "--".
 RUNS_PROGRAM = "exec"
 _OPERATION = "get-open-id-token-for-developer-identity"
 
@@ -68,10 +68,10 @@ class Grammar:
     The whole command line.
 
     Attributes:
-        places: What can come after each command, by its name. The empty name is for the words
-            before the command.
+        places: What can come after each command, by its name. Under the empty name: what can come
+            before any command, and the commands themselves.
 
-        service: The word of the AWS CLI that comes before the command.
+        service: The AWS CLI's name of the service, which may come before the command.
     """
 
     places: Mapping[str, Place]
@@ -124,11 +124,11 @@ def fill(
 
         grammar: The command line of this program.
 
-        choices: Returns the command that offers the values of an option.
+        choices: Returns the shell command that offers the values of an option.
 
-        flags: Returns the command that offers the options of a place.
+        flags: Returns the shell command that offers the options of a place.
 
-        words: Returns the command that offers the other arguments of a place.
+        words: Returns the shell command that offers the other arguments of a place.
     """
     of_options: list[str] = []
     for name, flag, option in grammar.values():

@@ -31,9 +31,9 @@ class Pace:
     The clock of the demo: how time passes while the life of a token is shown.
 
     Attributes:
-        open_session: Makes the session, whose clock ages the tokens.
+        open_session: Makes the session. Its clock measures the age of the tokens.
 
-        sleep: Sleeps for a number of seconds on that clock.
+        sleep: Sleeps for a number of seconds of the session's clock.
     """
 
     open_session: Callable[..., AsyncTokenSession] = AsyncTokenSession
@@ -92,9 +92,9 @@ class Regulars:
 
         served: How many calls succeeded since the last :meth:`recount`.
 
-        errors: How many calls failed.
+        errors: How many calls failed since then.
 
-        slowest: How long the slowest successful call took, in seconds.
+        slowest: How long the slowest successful call since then took, in seconds.
     """
 
     number = _REGULARS

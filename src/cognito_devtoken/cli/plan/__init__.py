@@ -17,8 +17,8 @@ from .report import data_of, text_of
 
 DESCRIPTION = """\
 Calculates how many calls a fleet makes to Cognito, how many users the quota
-supports, and which changes would help most. It makes no calls and needs no AWS
-account. The exit code is 1 if the plan exceeds a quota.
+supports, and which changes would help most. The command itself makes no calls,
+and needs no AWS account. The exit code is 1 if the plan exceeds a quota.
 
   cognito-devtoken plan --users 10000 --hosts 20 --token-duration 3600"""
 
@@ -88,9 +88,9 @@ def add_arguments(parser: Parser) -> None:
         choices=FLOWS,
         default=_DEFAULT.credentials,
         metavar="FLOW",
-        help="how tokens are exchanged for AWS credentials: none (the default) if you hand the "
-        "tokens out; enhanced or basic if your sessions only exchange them, with "
-        "GetCredentialsForIdentity or AssumeRoleWithWebIdentity",
+        help="how your sessions get AWS credentials: none (the default) if you only hand out "
+        "tokens; enhanced (GetCredentialsForIdentity) or basic (AssumeRoleWithWebIdentity) if they "
+        "request tokens only to get credentials",
     )
     add(
         "--duration-seconds",
@@ -112,9 +112,10 @@ def add_arguments(parser: Parser) -> None:
         type=_number(0.1, 10**6),
         dest="credentials_quota_per_second",
         metavar="N",
-        help="with --credentials: your quota of calls for credentials per second; default: AWS's, "
-        f"{quota_for('enhanced', None).calls_per_second:.0f} for enhanced; AWS documents none for "
-        "basic",
+        help="with --credentials: your quota of the operation that returns credentials, in calls "
+        "per second; default: AWS's, "
+        f"{quota_for('enhanced', None).calls_per_second:.0f} for enhanced; AWS documents no quota "
+        "for basic",
     )
     add(
         "--headroom",

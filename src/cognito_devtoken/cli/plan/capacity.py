@@ -4,8 +4,9 @@ Calculate how many calls a fleet makes, and how many users a quota supports.
 Law of this module: it only calculates. RefreshPolicy decides when a lease is due, so if its rules
 change, these figures change, too.
 
-A lease is fetched again at the first request after it has reached its refresh age. So the mean time
-between two fetches is the refresh age plus the mean pause between requests.
+A lease is a token, or credentials. It is fetched again at the first request after it has reached
+its refresh age. So the mean time between two fetches is the refresh age plus the mean pause between
+requests.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ HOUR, DAY = 3600.0, 86_400.0
 # could exceed the quota.
 _ROUNDING = 1e-9
 _POLICY = RefreshPolicy()
-# What 10,000 tokens take, according to docs/life.md. As many credentials take about as much.
+# According to docs/life.md, 10,000 tokens take 15 MB. 10,000 credentials take about the same.
 _MEGABYTES_PER_ENTRY = 15 / 10_000
 
 
@@ -41,8 +42,8 @@ class Plan:
 
         has_sticky_users: Whether all requests of a user reach the same host.
 
-        requests_per_hour: How many requests per hour of a user need a token. If neither this nor
-            *visits_per_day* is set, users request tokens all the time.
+        requests_per_hour: How many requests of each user need a token, per hour. If neither this
+            nor *visits_per_day* is set, users request tokens all the time.
 
         visits_per_day: How many visits a user makes per day. During a visit, the user requests
             tokens all the time.
@@ -51,8 +52,8 @@ class Plan:
 
         token_seconds: The lifetime of a token.
 
-        credentials: How credentials are requested: ``enhanced``, ``basic``, or ``none`` if they
-            are not. If they are, tokens are requested only to get credentials.
+        credentials: How credentials are requested: ``enhanced`` or ``basic``. Tokens are then
+            requested only to get credentials. With ``none``, no credentials are requested.
 
         credentials_seconds: The lifetime of credentials.
 
@@ -102,14 +103,14 @@ class Lease:
     Attributes:
         seconds: The lifetime of the lease.
 
-        caches: How many hosts fetch a lease of their own.
+        caches: How many hosts fetch the lease separately; 1 if they share it.
 
         sharing_hosts: How many hosts share one lease. The first host on which it is due refreshes
             it.
 
         window_seconds: The refresh window.
 
-        refresh_age_seconds: The mean age at which a request refreshes the lease.
+        refresh_age_seconds: The mean age at which the lease becomes due.
 
         pause_seconds: The mean time between two requests for the lease in one cache.
 
@@ -140,7 +141,7 @@ class Demand:
 
         is_upper_bound: Whether the number of calls is an upper bound and not an estimate.
 
-        to_fetch: How many leases a fleet that has none must fetch.
+        to_fetch: How many leases a fleet without any must fetch; 0 if they are in a shared store.
 
         calls_per_user: How many calls per second one user causes.
 
@@ -172,7 +173,7 @@ class Demand:
 
     @property
     def load(self) -> float:
-        """The needed quota as a multiple of the available quota; 0 if that is unknown."""
+        """The needed quota divided by the available quota; 0 if the available one is unknown."""
         limit = self.quota.calls_per_second
         return 0.0 if limit is None else self.quota_needed / limit
 
@@ -185,14 +186,15 @@ class Demand:
 @attrs.frozen(kw_only=True)
 class Entries:
     """
-    How many tokens each session must hold so that it evicts none; and as many credentials, if any.
+    How large the caches of a session must be, so that it evicts no token and no credentials.
 
     Attributes:
-        per_session: One entry for each user that the session sees.
+        per_session: How many entries each of the caches needs: one for each user that the session
+            sees.
 
         default_limit: The default of ``max_entries``.
 
-        megabytes: How much memory the entries of one session take.
+        megabytes: How much memory the entries of all caches of a session take.
     """
 
     per_session: int
@@ -201,7 +203,7 @@ class Entries:
 
     @property
     def is_over(self) -> bool:
-        """Whether a session needs more entries than it holds by default."""
+        """Whether a cache needs more entries than it holds by default."""
         return self.per_session > self.default_limit
 
 
@@ -259,7 +261,7 @@ def _lease(plan: Plan, seconds: float, *, caches: int, sharing_hosts: int) -> Le
 
 
 def entries(plan: Plan) -> Entries:
-    """Return how many entries a session needs. A shared store does not change that."""
+    """Return the entries that a session needs. A shared store does not change their number."""
     seen = math.ceil(plan.users / plan.hosts) if plan.has_sticky_users else plan.users
     kinds = 1 if plan.credentials == "none" else 2  # each kind has max_entries of its own
     return Entries(

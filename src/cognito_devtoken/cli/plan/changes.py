@@ -116,7 +116,7 @@ def _longer_credentials(plan: Plan) -> Iterator[Change]:
             f"--duration-seconds {found.credentials_seconds:.0f}",
             found,
             _SETTING,
-            "The role's maximum session duration must allow it, and for "
+            "The role's maximum session duration must allow it. For up to "
             f"{found.credentials_seconds / 3600:.0f} h, only a policy can revoke the credentials.",
         )
 
@@ -140,7 +140,7 @@ def _slower_deployment(plan: Plan) -> Iterator[Change]:
 
 
 def _higher_quota(plan: Plan) -> Change:
-    """Raise the exceeded quotas as far as needed; if none is exceeded, double the most used."""
+    """Raise the exceeded quotas as far as needed. If none is exceeded, double the busiest ones."""
     found, now = demands(plan), load(plan)
     raised: dict[str, Any] = {
         _quota_attribute(each): _round_up(each.quota_needed) for each in found if each.is_over

@@ -23,8 +23,8 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 112, 30, 80, 64
 # The least distance between the labels of two durations.
 _ROOM = 56
 _LONGEST = 86_400
-# The number of points of a curve. The curves bend at up to three hours, because the refresh window
-# grows with the duration until then.
+# The number of points of a curve. A curve bends at three hours, where the refresh window stops
+# growing with the duration.
 _POINTS = 60
 _TICKS = {
     60: "1 min",
@@ -83,7 +83,7 @@ class _Axes:
 
 
 def svg_of(plan: Plan) -> str:
-    """Return an SVG with two curves: for the fleet with a shared store, and without one."""
+    """Return an SVG with the curves of the fleet, with and without a shared store."""
     curves = _curves(plan)
     shortest = min(plan.token_seconds, 900.0)
     ends = [curve.at(seconds) for curve in curves for seconds in (shortest, _LONGEST)]
@@ -170,7 +170,7 @@ def _grid(axes: _Axes) -> Iterator[str]:
 
 
 def _ticks(axes: _Axes) -> dict[float, str]:
-    """Return the durations to label: the first, the last, and those between that have room."""
+    """Return the durations to label: the first, the last, and any that fit between them."""
     found = {axes.shortest: _TICKS.get(round(axes.shortest), f"{axes.shortest:.0f} s")}
     place, end = axes.x(axes.shortest), axes.x(_LONGEST)
     for seconds, text in _TICKS.items():
@@ -206,7 +206,8 @@ def _path(axes: _Axes, curve: _Curve) -> str:
 def _marker(axes: _Axes, curve: _Curve, plan: Plan) -> Iterator[str]:
     x, y = axes.x(plan.token_seconds), axes.y(curve.at(plan.token_seconds))
     yield f'  <circle class="{curve.kind}-text" cx="{x:.1f}" cy="{y:.1f}" r="5"/>'
-    # The label is below the curve, which rises to the right, unless the axis or border is there.
+    # A curve rises to the right, so the label is below and to the right of the point. If the axis
+    # is there, the label is above; if the border is there, it is to the left.
     right, low = x > _WIDTH - 170, y > _HEIGHT - _BOTTOM - 24
     yield (
         f'  <text class="text label" x="{x + (-10 if right else 10):.1f}" '

@@ -62,7 +62,7 @@ def _answer(plan: Plan) -> Iterator[str]:
 
 
 def _limit_of_entries(plan: Plan) -> str:
-    """Say that the figures assume that nothing is evicted, and what max_entries that requires."""
+    """Say that the figures assume no evictions, and how large max_entries must be for that."""
     needed = entries(plan)
     users, limit = shown(needed.per_session), shown(needed.default_limit)
     evicted, held = "token is", "tokens"
@@ -72,8 +72,9 @@ def _limit_of_entries(plan: Plan) -> str:
     if not needed.is_over:
         return f"{assumption}: max_entries is {limit} by default, and each session needs {users}."
     return (
-        f"Set max_entries to at least {users}: each session sees {users} users, and keeps {limit} "
-        f"by default. {assumption}. {users} {held} take about {shown(needed.megabytes)} MB."
+        f"Set max_entries to at least {users}: each session sees {users} users, and keeps entries "
+        f"for {limit} by default. {assumption}. {users} {held} take about "
+        f"{shown(needed.megabytes)} MB."
     )
 
 

@@ -2,9 +2,9 @@
 The registry of the operations that the emulator supports.
 
 ``OPERATIONS`` maps the name of each operation to the function that executes it, and the table in
-``docs/emulator.md`` lists the same operations. Each module has the operations on one subject. They
-are functions of the ``World``, the members of the input, and the caller. Only ``world`` uses a
-clock and random numbers.
+``docs/emulator.md`` lists the same operations. Each module has the operations on one subject. An
+operation is a function of the ``World``, the members of the input, and the caller. Only ``world``
+uses a clock and random numbers.
 """
 
 from __future__ import annotations

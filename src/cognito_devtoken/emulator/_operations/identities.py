@@ -40,7 +40,7 @@ def lookup(world: World, members: Mapping[str, Any], caller: Caller) -> dict[str
             "InvalidParameterException",
             "Either IdentityId or DeveloperUserIdentifier must be given.",
         )
-    # If the request has both members, the response repeats them.
+    # If the request names both an identity and a user, the response lists only this user.
     users = _users(pool, identity) if user is None or identity_id is None else [user]
     found, more = page(users, members, f"users {identity.identity_id}")
     return {"IdentityId": identity.identity_id, "DeveloperUserIdentifierList": found} | more
@@ -128,7 +128,7 @@ def _of_user(world: World, pool: StoredPool, user: str) -> Identity:
 
 
 def _pool_of_provider(world: World, members: Mapping[str, Any]) -> StoredPool:
-    """Return the pool that a call names, and refuse a developer provider that it does not have."""
+    """Return the pool that a call names. Refuse a developer provider that the pool lacks."""
     pool = world.pool(members)
     if members["DeveloperProviderName"] != pool.developer_provider:
         raise unsupported_developer_provider(world)

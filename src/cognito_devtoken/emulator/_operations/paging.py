@@ -17,8 +17,8 @@ def page(
     """
     Return one page of keys, and ``NextToken`` if there are more.
 
-    The token holds the last key of the page, and not the number of the page. So no key is repeated
-    or skipped because other keys are added or deleted between two calls.
+    The token holds the last key of the page, and not the number of the page. So if keys are added
+    or deleted between two calls, no other key is repeated or skipped.
 
     Args:
         keys: All keys, in any order.

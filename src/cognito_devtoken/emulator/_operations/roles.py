@@ -40,8 +40,8 @@ def packed_size(policy: str | None, arns: Sequence[str]) -> int | None:
     """
     Return how much of the allotted space the session policies take, in percent.
 
-    The service compresses the policies before it measures them. How is not known, so the emulator
-    measures them uncompressed.
+    The service compresses the policies before it measures them. The compression is not known, so
+    the emulator measures them uncompressed.
 
     Returns:
         None if there are no policies.
