@@ -227,7 +227,7 @@ def test_a_call_in_flight_keeps_the_old_client_until_it_ends(
     write_key("ASIAOLD")
     client.fetch(request_)
     made = client._made
-    with made.in_use():  # by a call
+    with made:  # by a call
         rotate(strict, write_key)
         clock.advance(1)
         refuse(client, request_)

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import partial
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from .._runtime.clock import monotonic
 from .._runtime.fork import watch
-from .._values.clock import SYSTEM_CLOCK, Instant
+from .._values.clock import Instant
 from .._values.erased import developer_user
-from .._values.request import TokenRequest
+from .._values.request import OPERATION, TokenRequest
 from .._values.token import OpenIdToken
-from ..exceptions import (
-    CallerDeniedError,
-    ConfigurationError,
-    InvalidRequestError,
-    ServiceError,
-    SessionClosedError,
-)
+from ..exceptions import InvalidRequestError, SessionClosedError
 from .made_clients import COGNITO, STS, ClientKind, MadeClients
 
 
@@ -30,12 +25,8 @@ if TYPE_CHECKING:
     from .._values.credentials import AwsCredentials
     from .._values.erased import ErasedUser
     from .._values.role import AssumeRole
-    from .call import Asked
+    from .call import CallInput
     from .identities import Identities
-    from .masking import HasLogins
-
-    class _Request(Asked, HasLogins, Protocol):
-        """The input of a call, and the values in it that no message may quote."""
 
 
 R = TypeVar("R")
@@ -181,55 +172,28 @@ class DevTokenClient:
             kind = type(request).__name__
             del request  # it may be a user id in the wrong place
             raise TypeError(f"fetch() takes a TokenRequest, not {kind}.")
-        from .errors import OPERATION
 
         def read(response: dict[str, Any], sent: Instant) -> OpenIdToken:
             return OpenIdToken.from_response(response, request, obtained=sent)
 
         return self._ask(ClientKind(self._region_name or request.region), OPERATION, request, read)
 
-    def _ask(self, kind: ClientKind, operation: str, asked: _Request, read: Callable[..., R]) -> R:
-        """
-        Call an operation, without logging secrets, and translate errors to this library's errors.
-
-        *read* extracts the result from the response. Its argument ``sent`` is the time of the call.
-        """
-        from .call import call
-        from .errors import translate
-        from .log_filter import our_call
-
-        def run() -> R:
-            client = self._client_of(made, kind)
-            sent = Instant.now(SYSTEM_CLOCK)
-            return read(call(client, operation, asked), sent=sent)
+    def _ask(self, kind: ClientKind, operation: str, asked: CallInput, read: Callable[..., R]) -> R:
+        from .call import ask  # imports botocore
 
         made = self._up_to_date()
-        try:
-            with our_call, made.in_use():
-                return run()
-        except BaseException as error:  # noqa: BLE001  # Ctrl-C has frames too
-            failure = error
-        # The error is raised outside the except block, so that botocore's error does not become its
-        # context. The locals in the frames of botocore's error hold the request and the response.
-        failure = translate(failure, asked, operation, made.sessions.get(COGNITO))
-        if isinstance(failure, CallerDeniedError) or (
-            # A ConfigurationError that is also a ServiceError is about the pool or a role.
-            isinstance(failure, ConfigurationError) and not isinstance(failure, ServiceError)
-        ):
-            made.refused = True
-        try:
-            raise failure
-        finally:
-            del failure  # its traceback refers to this frame
+        return ask(made, partial(self._client_of, made, kind), operation, asked, read)
 
     def _up_to_date(self) -> MadeClients:
         """Return the clients to use: new clients if AWS has refused the current credentials."""
-        made, now = self._made, self._monotonic()
-        if made.refused and now - made.since >= _REPLACED_AFTER and not self._closed:
-            with self._replacing:
-                if self._made is made:  # no other thread has replaced them
-                    self._made = MadeClients(now)
-            made.retire()
+        made = self._made
+        if made.refused and not self._closed:
+            now = self._monotonic()
+            if now - made.since >= _REPLACED_AFTER:
+                with self._replacing:
+                    if self._made is made:  # no other thread has replaced them
+                        self._made = MadeClients(now)
+                made.retire()
         return self._made
 
     def fetch_credentials(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -160,8 +161,30 @@ def make_client(
             hint=_ENDPOINT_HINT if address else None,
         ) from None
     guard_loggers()  # making the client may have added loggers
+    _resolve_once(client)
     _check_endpoint(client.meta.endpoint_url)
     return client
+
+
+def _resolve_once(client: Any) -> None:
+    """
+    Make a client resolve the endpoint of each operation once.
+
+    botocore does it for each call, because the parameters of some services change the endpoint.
+    Neither Cognito nor STS has such parameters.
+    """
+    # If another version of botocore has other internals, it resolves the endpoint for each call.
+    with suppress(AttributeError):
+        resolver = client._ruleset_resolver
+        resolve, resolved = resolver.construct_endpoint, {}
+
+        def construct_endpoint(operation_model: Any, *args: Any, **kwargs: Any) -> Any:
+            name = operation_model.name
+            if name not in resolved:
+                resolved[name] = resolve(operation_model, *args, **kwargs)
+            return resolved[name]
+
+        resolver.construct_endpoint = construct_endpoint
 
 
 def _check_endpoint(url: str) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import socket
 import ssl
 from contextlib import suppress
+from functools import lru_cache
 from typing import Any
 
 from botocore.awsrequest import (
@@ -115,10 +116,27 @@ class _Connection:
     """Bounds a connection of urllib3 from the look-up of its host to its last byte."""
 
     sock: Any
+    _held: list[bytes] | None = None
 
     @property
     def _inherited(self) -> Any:
         return super()
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        """Send a request in one piece. urllib3 would send its head and its body separately."""
+        held: list[bytes] = []
+        self._held = held
+        try:
+            self._inherited.request(*args, **kwargs)
+        finally:
+            self._held = None
+        self._inherited.send(b"".join(held))
+
+    def send(self, data: Any) -> None:
+        if self._held is None:
+            self._inherited.send(data)
+        else:
+            self._held.append(data)
 
     def _new_conn(self) -> Any:
         try:
@@ -143,11 +161,22 @@ class _HTTPSConnection(_Connection, AWSHTTPSConnection):  # type: ignore[misc]  
     pass
 
 
-class _HTTPPool(AWSHTTPConnectionPool):
+class _Pool:
+    """Calls with the headers in a plain dictionary, because urllib3 copies and searches them."""
+
+    @property
+    def _inherited(self) -> Any:
+        return super()
+
+    def urlopen(self, *args: Any, headers: Any, **kwargs: Any) -> Any:
+        return self._inherited.urlopen(*args, headers=dict(headers.items()), **kwargs)
+
+
+class _HTTPPool(_Pool, AWSHTTPConnectionPool):  # type: ignore[misc]  # bases clash
     ConnectionCls = _HTTPConnection
 
 
-class _HTTPSPool(AWSHTTPSConnectionPool):
+class _HTTPSPool(_Pool, AWSHTTPSConnectionPool):  # type: ignore[misc]  # as above
     ConnectionCls = _HTTPSConnection
 
 
@@ -158,6 +187,10 @@ class _HTTPSession:
         self._session = session
         self._seconds = seconds
         session._pool_classes_by_scheme.update(http=_HTTPPool, https=_HTTPSPool)
+        # A client calls one URL, so do not parse it and compare all settings for every call.
+        with suppress(AttributeError):
+            manager = session._manager
+            manager.connection_from_url = lru_cache(maxsize=1)(manager.connection_from_url)
 
     def send(self, request: Any) -> Any:
         with within(self._seconds):

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from .._values.request import OPERATION
 from .._values.secret import HIDDEN
 from ..exceptions import (
     CallerDeniedError,
@@ -44,8 +45,6 @@ from .trade_errors import error_of_trade
 if TYPE_CHECKING:
     from botocore.session import Session
 
-
-OPERATION = "GetOpenIdTokenForDeveloperIdentity"
 
 # The code decides the class, because nearly all errors have the HTTP status 400. Some endpoints
 # leave out the suffix "Exception", others add it. The status decides only if the code is missing or

@@ -10,8 +10,6 @@ it any longer.
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 
@@ -61,19 +59,17 @@ class MadeClients:
         self._calls = 0
         self._retired = False
 
-    @contextmanager
-    def in_use(self) -> Generator[None]:
+    def __enter__(self) -> None:
         """Keep the clients open for a call."""
         with self._lock:
             self._calls += 1
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._calls -= 1
-                unused = self._retired and not self._calls
-            if unused:
-                self.close()
+
+    def __exit__(self, *exc_info: object) -> None:
+        with self._lock:
+            self._calls -= 1
+            unused = self._retired and not self._calls
+        if unused:
+            self.close()
 
     def retire(self) -> None:
         """Close the clients once no call uses them."""
