@@ -135,6 +135,27 @@ def test_expired_tokens_are_removed_without_a_request_for_their_key(
     assert len(cache._state.entries.leases) == 1
 
 
+def test_expired_tokens_are_removed_at_most_once_a_second(
+    cache: TokenCache, fetcher: FakeFetcher, clock: ManualClock
+) -> None:
+    cache.get(request_for("first"))
+    clock.advance(0.5)
+    cache.get(request_for("second"))
+    clock.advance(899.5)
+    cache.get(request_for("third"))
+    assert cache.stats().expirations == 1, "that of the first"
+
+    clock.advance(0.5)
+    cache.get(request_for("fourth"))
+    assert cache.stats().expirations == 1
+    cache.get(request_for("second"))
+    assert len(fetcher.calls) == 5, "an expired token that is still held is not served"
+
+    clock.advance(0.5)
+    cache.get(request_for("fifth"))
+    assert cache.stats().entries == 4
+
+
 def test_the_number_of_remembered_failures_is_bounded(
     fetcher: FakeFetcher, clock: ManualClock
 ) -> None:

@@ -22,6 +22,8 @@ L = TypeVar("L", bound=Lease)
 # time, it counts as another failure in a row.
 _LINGER = 60.0
 _MIN_FAILURES = 1000
+# In seconds. Sweeping at every miss would take a tenth of the cache's own time.
+_BETWEEN_SWEEPS = 1.0
 # Because of rounding, an age of 0 seconds may be calculated as this much.
 _ROUNDING = 1e-5
 
@@ -44,9 +46,19 @@ class Entries(Generic[L]):
         self._failures: BoundedDict[RememberedFailure] = BoundedDict(
             max(max_entries, _MIN_FAILURES), _end_of_failure
         )
+        self._next_sweep = float("-inf")  # by the monotonic clock
 
     def sweep(self, now: Instant) -> int:
-        """Remove every expired lease and failure. Return how many leases were removed."""
+        """
+        Remove every expired lease and failure, at most once a second.
+
+        Between two sweeps, an expired lease keeps its place, so readers must check for it.
+
+        Returns how many leases were removed.
+        """
+        if now.monotonic < self._next_sweep:
+            return 0
+        self._next_sweep = now.monotonic + _BETWEEN_SWEEPS
         self._failures.sweep(now)
         return self._leases.sweep(now)
 

@@ -80,7 +80,7 @@ class Invalidation(NeverPickled):
             kind = type(identity_id).__name__
             del identity_id
             raise TypeError(f"identity_id must be a string, not {kind}.")
-        if violations := tuple(text_violations("identity_id", identity_id, MAX_ID)):
+        if violations := text_violations("identity_id", identity_id, MAX_ID):
             del identity_id
             raise InvalidRequestError(violations)
         return cls(
@@ -112,7 +112,7 @@ class Invalidation(NeverPickled):
             raise ConfigurationError(
                 "forget() needs the developer_provider; this cache was made without one."
             )
-        if violations := tuple(text_violations("user_id", user_id, MAX_LOGIN_VALUE)):
+        if violations := text_violations("user_id", user_id, MAX_LOGIN_VALUE):
             del user_id, whose
             raise InvalidRequestError(violations)
         return cls(lambda key, _: key[:1] == whose, user_scope(user_id, developer_provider))

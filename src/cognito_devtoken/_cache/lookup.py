@@ -125,16 +125,16 @@ class Lookup(Generic[R, L]):
                 if state.closed:  # a signal handler has closed the cache in the meantime
                     state.close()
                     raise session_closed()  # noqa: TRY301  # so that it is counted below
+            now = asked
             if isinstance(found, Wait):
-                yield from self._wait_for(found.flight, asked, min(found.seconds, patience))
-                now = state.now()
+                now = yield from self._wait_for(found.flight, asked, min(found.seconds, patience))
                 with state.lock:
                     lease = self._outcome(found, key, now)
             else:
                 lease = found
-            recorder.run_deferred()
-            # Hooks, or a fetch in this thread, may have been slow, so the lease may have expired.
-            if not remaining_of(lease, state.now()):
+            if recorder.run_deferred():
+                now = state.now()  # a hook may have been slow, so the lease may have expired
+            if not remaining_of(lease, now):
                 expired = f"The {recorder.lease} expired before the call could return."
                 raise TokenUnavailableError(expired, hint=_TOO_SHORT)  # noqa: TRY301
             return lease  # noqa: TRY300
@@ -147,21 +147,22 @@ class Lookup(Generic[R, L]):
 
     def _wait_for(
         self, flight: Flight[R, L], asked: Instant, patience: float
-    ) -> Generator[tuple[Flight[R, L], float], None, None]:
-        """Yield the flight and how many seconds to wait, until it is done or the time is up."""
-        state, supervised = self._state, True  # _decide() has just supervised the flights
-        while not flight.done:
-            now = state.now()
-            left = patience - asked.age(now)
-            if left <= 0:
-                break
-            if not supervised:
+    ) -> Generator[tuple[Flight[R, L], float], None, Instant]:
+        """
+        Yield the flight and how many seconds to wait, until it is done or the time is up.
+
+        Returns the current instant.
+        """
+        state, now = self._state, asked
+        while not flight.done and (left := patience - asked.age(now)) > 0:
+            if now is not asked:  # _decide() has supervised the flights at that instant
                 with state.lock:
                     supervise(state, flight, now)
-            supervised = False
             state.recorder.run_deferred()
             if not flight.done:
                 yield flight, left
+            now = state.now()
+        return now
 
     def _decide(
         self,

@@ -66,6 +66,8 @@ class CacheState(Generic[R, L]):
         self.closed = False
         self.random_fraction: Callable[[], float] = random_fraction
         self.start_worker: Callable[[Worker[Flight[R, L]]], None]
+        # Reads both clocks. Call it without the lock, because a clock may be user code.
+        self.now: Callable[[], Instant] = partial(Instant.now, clock)
         self.followers: list[Callable[[Sequence[InvalidationScope], Matches], None]] = []
         self._max_concurrent = max_concurrent
         self._wall_offset: float | None = None
@@ -76,10 +78,6 @@ class CacheState(Generic[R, L]):
         self.lock = threading.RLock()
         self.flights: Flights[R, L] = Flights(self._max_concurrent)
         self.rate_limiter = AdaptiveRateLimiter()
-
-    def now(self) -> Instant:
-        """Read both clocks. Call it without the lock, because a clock may be user code."""
-        return Instant.now(self.clock)
 
     def stamp(self, lease: L, key: Key, sent: Instant) -> L:
         """Return a copy of a lease for this cache, with new jitter."""

@@ -2,7 +2,6 @@
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from contextvars import copy_context
 from functools import partial
 from typing import TYPE_CHECKING
@@ -184,14 +183,12 @@ class StatsRecorder:
 
         The hooks run in a copy of the current context, whichever thread calls them later.
         """
-        if hooks := self._hooks_of(kind):
+        hooks = self._hooks_of_warnings if kind.__name__ in WARNINGS else self._hooks
+        if hooks:
             event = kind(*map(_public, members))._about(self.lease)
             # Each hook gets a copy of the context, because two threads may call two hooks at once.
             for hook in hooks:
                 self.defer(partial(copy_context().run, partial(self._call, hook, event)))
-
-    def _hooks_of(self, kind: type[Event]) -> "tuple[EventHook, ...]":
-        return self._hooks_of_warnings if kind.__name__ in WARNINGS else self._hooks
 
     def _call(self, hook: "EventHook", event: Event) -> None:
         try:
@@ -208,7 +205,7 @@ class StatsRecorder:
         failed = HookFailed(name, error)._about(self.lease)
         if failed not in self._failed_hooks:
             self._failed_hooks.add(failed)
-            for other in self._hooks_of(HookFailed):
+            for other in self._hooks_of_warnings:
                 if other is not hook:
                     self._call(other, failed)
 
@@ -220,20 +217,25 @@ class StatsRecorder:
         """Defer actions, but run them before hooks that are already deferred."""
         self._deferred.extendleft(actions)
 
-    def run_deferred(self) -> None:
-        """Run the deferred actions. Call this without the lock, even after an error."""
-        while action := self._next():
+    def run_deferred(self) -> bool:
+        """
+        Run the deferred actions. Call this without the lock, even after an error.
+
+        Returns whether there were any.
+        """
+        found = False
+        while self._deferred:
+            try:
+                action = self._deferred.popleft()
+            except IndexError:  # another thread has taken the last action
+                break
+            found = True
             action()
+        return found
 
     def has_deferred(self) -> bool:
         """Return whether anything is deferred."""
         return bool(self._deferred)
-
-    def _next(self) -> Callable[[], object] | None:
-        if self._deferred:  # saves time: a miss comes here five times, mostly with nothing deferred
-            with suppress(IndexError):  # another thread has taken the last action
-                return self._deferred.popleft()
-        return None
 
     def reset(self) -> None:
         """Count from zero in a forked child, and drop the actions that the parent deferred."""

@@ -18,6 +18,9 @@ from typing import Any, TypeVar
 
 R = TypeVar("R")
 
+# A program that uses X-Ray has imported this module. Otherwise, there is no segment.
+_XRAY = "aws_xray_sdk.core"
+
 
 class CallerContext:
     """
@@ -38,11 +41,11 @@ class CallerContext:
     @classmethod
     def of_caller(cls) -> CallerContext:
         """Copy the context of the current caller, at a cost that does not depend on its size."""
-        return cls(copy_context(), _segment_of_this_thread())
+        return cls(copy_context(), _segment_of_this_thread() if _XRAY in sys.modules else None)
 
     def run(self, function: Callable[[], R]) -> R:
         """Call a function in this context, and return its result. Use a context only once."""
-        recorder, local = _xray()
+        recorder, local = _xray() if _XRAY in sys.modules else (None, None)
         if recorder is None:
             return self._variables.run(function)
         with _in_segment(self._segment, recorder, local):
@@ -54,11 +57,8 @@ NO_CALLER = CallerContext(Context())
 
 
 def _xray() -> tuple[Any, Any]:
-    """Return X-Ray's recorder and its thread-local storage; (None, None) if it is not used."""
-    # Looked up, not imported: a program that uses X-Ray has already imported the module.
-    module = sys.modules.get("aws_xray_sdk.core")
-    if module is None:
-        return None, None
+    """Return X-Ray's recorder and its thread-local storage; (None, None) if it has none."""
+    module = sys.modules[_XRAY]
     recorder = getattr(module, "xray_recorder", None)
     local = getattr(getattr(recorder, "context", None), "_local", None)
     # X-Ray's AsyncContext keeps the segment in a task, which no other thread may touch.

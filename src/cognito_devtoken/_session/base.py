@@ -151,11 +151,13 @@ class Session:
         self, user_id: str, options: GetOptions | RefreshOptions, *, forced: bool = False
     ) -> Steps[TokenRequest, OpenIdToken]:
         """Return the steps of a caller that wants a user's token."""
-        allowed = RefreshOptions if forced else GetOptions
+        rest: Any = dict(options)
+        least = patience = None
         try:
-            check_names("refresh" if forced else "get_token", list(options), allowed)
-            rest: Any = dict(options)
-            least, patience = rest.pop("min_remaining", None), rest.pop("timeout", None)
+            if options:
+                allowed = RefreshOptions if forced else GetOptions
+                check_names("refresh" if forced else "get_token", list(options), allowed)
+                least, patience = rest.pop("min_remaining", None), rest.pop("timeout", None)
             request = request_of(user_id, self._plain, self._provider, **rest)
         finally:
             del user_id, options
