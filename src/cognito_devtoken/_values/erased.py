@@ -67,6 +67,6 @@ def developer_user(request: TokenRequest, developer_provider: str) -> Secret:
     # provider's user with the same id.
     if not may_be_developers(developer_provider):
         raise InvalidRequestError([Violation("logins", _NOT_DEVELOPERS)])
-    if violations := tuple(text_violations("user_id", user_id.reveal(), MAX_USER_ID)):
+    if violations := text_violations("user_id", user_id.reveal(), MAX_USER_ID):
         raise InvalidRequestError(violations)
     return user_id

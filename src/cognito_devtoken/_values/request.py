@@ -46,7 +46,7 @@ _IN_QUOTES = r"(['\"]).*\1"
 # A message quotes the name of an unknown member only if it looks like a name. Anything else may be
 # a secret in the wrong place.
 _MEMBER_NAME = r"[A-Za-z_]{1,32}"
-LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
+_LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
 _SECOND = timedelta(seconds=1)
 # Our argument for each member of the API.
 _ARGUMENTS = {
@@ -118,14 +118,14 @@ class TokenRequest(NeverPickled):
 
     def _with_login(self, provider: str, login: str) -> Self:
         """Return a copy whose only login is this one. The other members are already checked."""
-        logins = _hidden({provider: login})
+        logins: Any = HiddenValues({provider: login})
         identity_id, tags = self.identity_id, self.principal_tags
         copy = object.__new__(type(self))
         copy.__attrs_init__(  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
             self.identity_pool_id, logins, identity_id, tags, self.token_duration
         )
         member = f"logins[{provider!r}]"
-        if violations := tuple(text_violations(member, login, MAX_LOGIN_VALUE, AS_TEXT)):
+        if violations := text_violations(member, login, MAX_LOGIN_VALUE, AS_TEXT):
             del copy, logins, login  # see __init__
             raise InvalidRequestError(violations)
         return copy
@@ -272,27 +272,33 @@ def _map_violations(
     for number, (key, text) in enumerate(value.items(), start=1):
         # A message gives the position of a refused key, not the key itself, which may be a secret
         # in the wrong place.
-        broken = tuple(text_violations(f"{member} key {number}", key, max_key))
+        broken = text_violations(f"{member} key {number}", key, max_key)
         yield from broken
         place = f"{member} value {number}" if broken else f"{member}[{key!r}]"
         yield from text_violations(place, text, max_value, AS_TEXT)
 
 
+def is_unicode(text: str) -> bool:
+    """Return whether a text is valid Unicode: whether it has no lone surrogates."""
+    return text.isascii() or not _LONE_SURROGATE.search(text)  # the search takes microseconds
+
+
 def text_violations(
     member: str, value: object, maximum: int, hint: str | None = None, *, minimum: int = 1
-) -> Iterator[Violation]:
-    """Yield what is wrong with a value that must be a text of this length, without quoting it."""
+) -> tuple[Violation, ...]:
+    """Return what is wrong with a value that must be a text of this length, without quoting it."""
     if not isinstance(value, str):
         found = "None" if value is None else type(value).__name__
         hint = None if value is None or isinstance(value, bytes) else hint
         limit = f"must be a string of {minimum} to {maximum} characters"
-        yield Violation(member, limit, found, hint)
-        return
+        return (Violation(member, limit, found, hint),)
     if not minimum <= len(value) <= maximum:
-        yield Violation(member, f"must have {minimum} to {maximum} characters", str(len(value)))
-    elif LONE_SURROGATE.search(value):
+        limit = f"must have {minimum} to {maximum} characters"
+        return (Violation(member, limit, str(len(value))),)
+    if not is_unicode(value):
         decode = "Decode the bytes of this text with their actual encoding, which is not UTF-8."
-        yield Violation(member, "must be valid Unicode", "text with lone surrogates", decode)
+        return (Violation(member, "must be valid Unicode", "text with lone surrogates", decode),)
+    return ()
 
 
 def duration_violations(

@@ -106,9 +106,9 @@ def _listed(value: object) -> Any:
 
 def arn_violations(member: str, value: object) -> Iterator[Violation]:
     """Yield what is wrong with a value that must be the ARN of a role or a policy."""
-    broken = [*text_violations(member, value, MAX_ARN, minimum=MIN_ARN)]
+    broken = text_violations(member, value, MAX_ARN, minimum=MIN_ARN)
     if not broken and not re.fullmatch(_ARN, str(value)):
-        broken = [Violation(member, "must not contain control characters")]
+        broken = (Violation(member, "must not contain control characters"),)
     hint = _ROLE_HINT if member.startswith("role") else None
     yield from (attrs.evolve(each, hint=hint) for each in broken)
 
@@ -141,7 +141,7 @@ def _session_name_violations(value: object) -> Iterator[Violation]:
 
 def _policy_violations(value: object) -> Iterator[Violation]:
     text = value.reveal() if isinstance(value, Secret) else value
-    broken = tuple(text_violations("policy", text, MAX_POLICY))
+    broken = text_violations("policy", text, MAX_POLICY)
     if not broken and not re.fullmatch(_POLICY, str(text)):
         limit = "must contain only characters up to U+00FF, and no control characters"
         broken = (Violation("policy", limit, hint="Escape the refused characters as \\uXXXX."),)

@@ -19,15 +19,16 @@ from .lease import Lease
 from .request import (
     DEFAULT_DURATION,
     ID_PATTERN,
-    LONE_SURROGATE,
     MAX_DURATION,
     MAX_ID,
     TokenRequest,
+    is_unicode,
 )
 from .secret import Secret
 
 
 MAX_CLAIMS_BYTES = 16 * 1024
+_MAX_SEGMENT = math.ceil(MAX_CLAIMS_BYTES * 4 / 3)  # as Base64
 # The last second that a datetime can hold.
 _LAST_SECOND = 253_402_300_799
 
@@ -191,7 +192,7 @@ def _life(token: Secret, identity_id: object, request: TokenRequest) -> float | 
     The text is not raised as an error here, because the frames of the error would hold the claims.
     """
     text = token.reveal()
-    if not text or LONE_SURROGATE.search(text):
+    if not text or not is_unicode(text):
         return "it has no Token"
     if not (
         isinstance(identity_id, str)
@@ -255,7 +256,7 @@ def decode_claims(token: Secret) -> dict[str, Any] | None:
     parts = token.reveal().split(".")
     if len(parts) != 3:
         return None
-    if max(map(len, parts[:2])) > math.ceil(MAX_CLAIMS_BYTES * 4 / 3):
+    if max(len(parts[0]), len(parts[1])) > _MAX_SEGMENT:
         raise ValueError("The header or the claims of the token are too long.")
     claims = _json_object(parts[1])
     if claims is None and _json_object(parts[0]) is not None:

@@ -18,7 +18,7 @@ from ..exceptions import InvalidRequestError, InvalidTokenResponseError, Violati
 from .clock import SYSTEM_CLOCK, Clock, Instant
 from .credentials import SEPARATOR, AwsCredentials
 from .key import Key, digest_of
-from .request import ID_PATTERN, LONE_SURROGATE, TokenRequest
+from .request import ID_PATTERN, TokenRequest, is_unicode
 from .role import AssumeRole, arn_violations
 from .secret import NeverPickled, Secret
 from .token import OpenIdToken
@@ -227,6 +227,6 @@ def _identity_id(value: object) -> str | None:
 
 def _text(value: object) -> Secret | None:
     """Return a text, hidden; None if it is empty, not valid Unicode, or not a text."""
-    if not isinstance(value, str) or not value or LONE_SURROGATE.search(value):
+    if not isinstance(value, str) or not value or not is_unicode(value):
         return None
     return Secret(value)

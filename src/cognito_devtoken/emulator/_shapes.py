@@ -14,7 +14,7 @@ from typing import Any, Protocol, cast
 
 import attrs
 
-from .._values.request import LONE_SURROGATE
+from .._values.request import is_unicode
 from ._wire import Refusal
 
 
@@ -205,7 +205,7 @@ def _broken_members(
 def _text(value: object) -> str:
     if not isinstance(value, str):
         raise _wrong_type(value, "String")
-    if LONE_SURROGATE.search(value):
+    if not is_unicode(value):
         raise Refusal("SerializationException", "The body is not valid Unicode")
     return value
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..._values.partition import GLOBAL_PROVIDER
-from ..._values.request import LONE_SURROGATE
+from ..._values.request import is_unicode
 from ..._values.secret import Secret
 from ..._values.token import decode_claims
 from .._directory import Identity, Login, StoredPool
@@ -59,7 +59,7 @@ def prove(world: World, pool: StoredPool, provider: str, proof: str) -> Login:
     if (
         not isinstance(subject, str)
         or not subject
-        or LONE_SURROGATE.search(subject)
+        or not is_unicode(subject)
         or not isinstance(claims["aud"], str | list)
         or isinstance(expires, bool)
         or not isinstance(expires, int | float)
