@@ -13,7 +13,7 @@ import attrs
 from .._values.clock import SYSTEM_CLOCK, Instant
 from .._values.credentials import AwsCredentials
 from .._values.erased import developer_user
-from .._values.request import TokenRequest
+from .._values.request import OPERATION, TokenRequest
 from .._values.text import one_line
 from .._values.token import OpenIdToken
 from .._values.trade import BASIC, CredentialsRequest, Trade
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 
-_OPERATION = "GetOpenIdTokenForDeveloperIdentity"
 _ATTEMPTS = 3
 
 
@@ -108,7 +107,7 @@ class Service:
             self._check(client, sent)
             if is_dry:
                 return {}
-            answer = self._call(client, _OPERATION, sent)
+            answer = self._call(client, OPERATION, sent)
             del answer["ResponseMetadata"]
             return answer
 
@@ -237,7 +236,7 @@ class Service:
         from botocore.utils import ensure_boolean
         from botocore.validate import ParamValidator
 
-        shape = client.meta.service_model.operation_model(_OPERATION).input_shape
+        shape = client.meta.service_model.operation_model(OPERATION).input_shape
         # A profile can turn botocore's validation off.
         is_checked = ensure_boolean(self._session.get_config_variable("parameter_validation"))
         has_errors = is_checked and ParamValidator().validate(sent.members, shape).has_errors()
@@ -257,7 +256,7 @@ class Service:
         return answer
 
     @contextmanager
-    def _guarded(self, sent: HasLogins, operation: str = _OPERATION) -> Generator[None]:
+    def _guarded(self, sent: HasLogins, operation: str = OPERATION) -> Generator[None]:
         """Translate errors into the library's, and keep secrets out of the log."""
         try:
             with logging_of(debug=self._options.debug):

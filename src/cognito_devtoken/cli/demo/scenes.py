@@ -10,6 +10,7 @@ import attrs
 
 from ..._aws.client import DevTokenClient
 from ..._session.sessions import AsyncTokenSession, TokenSession
+from ..._values.request import OPERATION
 from ..._values.token import OpenIdToken
 from .callers import Pace, Regulars, crowd, time_of_a_hit
 from .drawing import Moment
@@ -19,7 +20,6 @@ from .screen import moving_picture, step
 if TYPE_CHECKING:
     from ...emulator import Call, Emulator
 
-_OPERATION = "GetOpenIdTokenForDeveloperIdentity"
 _RUNS, _HITS = 1000, 100
 _CROWD = 1000
 # In seconds: slow enough that callers pile up, and that a wait for a refresh would stand out.
@@ -56,7 +56,7 @@ class Scene:
     @property
     def fetches(self) -> int:
         """How many calls for a token Cognito has received."""
-        return sum(call.operation == _OPERATION for call in self.calls)
+        return sum(call.operation == OPERATION for call in self.calls)
 
     def recount(self) -> None:
         """Reset the count of calls."""
