@@ -11,8 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from datetime import timedelta
-from functools import cache
-from typing import Any, Self, cast
+from typing import Any, Self
 
 import attrs
 
@@ -103,14 +102,9 @@ class Lease(_Hidden):
         slack = _slack(self._seconds)
         sent_wall = expires - self._seconds - ahead + slack
         due_wall = sent_wall + min(due, self._seconds - slack)
-        changed = {"_expires": expires, "_due_wall": due_wall, "_ahead": ahead, "_clock": clock}
-        changed["_key"] = key
-        copy = object.__new__(type(self))
-        # attrs.evolve() would call the class, which takes several times as long.
-        for name in _members_of(cast("Any", type(self))):
-            object.__setattr__(
-                copy, name, changed[name] if name in changed else getattr(self, name)
-            )
+        copy = attrs.evolve(self, expires=expires, due_wall=due_wall, ahead=ahead, clock=clock)
+        object.__setattr__(copy, "_secret", self._secret)
+        object.__setattr__(copy, "_key", key)
         return copy
 
     @property
@@ -153,12 +147,6 @@ class Lease(_Hidden):
 
     def __hash__(self) -> int:
         return hash(self._secret)
-
-
-@cache
-def _members_of(kind: type[Any]) -> tuple[str, ...]:
-    """Return the names of the fields, the key and the secret of a kind of lease."""
-    return (*attrs.fields_dict(kind), *_Hidden.__slots__)
 
 
 def remaining_of(lease: Lease | None, now: Instant) -> float:
