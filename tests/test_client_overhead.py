@@ -4,8 +4,11 @@ from http.client import HTTPConnection
 from typing import Any
 
 import pytest
+from botocore.config import Config
+from botocore.useragent import UserAgentString
 from urllib3 import PoolManager
 
+from calling import APP_ID
 from cognito_devtoken import DevTokenClient, TokenRequest
 from cognito_devtoken.emulator import Emulator
 from pools import POOL
@@ -61,3 +64,28 @@ def test_the_pool_of_connections_is_looked_up_once(
             client.fetch(request_)
 
     assert urls == [f"{emulator.endpoint_url}/"]
+
+
+@pytest.mark.parametrize(("config", "times"), [({}, 0), (APP_ID, 2)])
+def test_the_user_agent_is_made_again_only_if_botocore_adds_an_application_id(
+    emulator: Emulator,
+    request_: TokenRequest,
+    monkeypatch: pytest.MonkeyPatch,
+    config: Any,
+    times: int,
+) -> None:
+    made: list[str] = []
+    name = "rebuild_and_replace_user_agent_handler"
+    make = getattr(UserAgentString, name)
+
+    def record(agent: UserAgentString, operation_name: str, **event: Any) -> None:
+        made.append(operation_name)
+        make(agent, operation_name, **event)
+
+    monkeypatch.setattr(UserAgentString, name, record)
+
+    with DevTokenClient(endpoint_url=emulator.endpoint_url, config=Config(**config)) as client:
+        client.fetch(request_)
+        client.fetch(request_)
+
+    assert len(made) == times

@@ -162,6 +162,8 @@ def make_client(
         ) from None
     guard_loggers()  # making the client may have added loggers
     _resolve_once(client)
+    if merged.user_agent is not None:
+        _name_once(client)
     _check_endpoint(client.meta.endpoint_url)
     return client
 
@@ -185,6 +187,15 @@ def _resolve_once(client: Any) -> None:
             return resolved[name]
 
         resolver.construct_endpoint = construct_endpoint
+
+
+def _name_once(client: Any) -> None:
+    """Keep botocore from making the user agent anew for each call."""
+    # If another version of botocore has other internals, it makes the same string each time.
+    with suppress(AttributeError):
+        event = f"request-created.{client.meta.service_model.service_id.hyphenize()}"
+        creator = client._user_agent_creator
+        client.meta.events.unregister(event, creator.rebuild_and_replace_user_agent_handler)
 
 
 def _check_endpoint(url: str) -> None:
@@ -244,7 +255,7 @@ def _user_agent(session: Session, config: Config | None) -> str | None:
     Return botocore's user agent with our name in front.
 
     The string is made only once. botocore would make it twice per call, which would take a tenth of
-    the CPU time.
+    the CPU time. See :func:`_name_once`.
     """
     given = getattr(config, "user_agent_appid", None)
     if given or session.get_config_variable("user_agent_appid"):

@@ -40,16 +40,13 @@ class TooLargeError(OSError):
 class _Bounded:
     """Makes the calls of a socket end by the deadline of the attempt that they belong to."""
 
+    _base: Any
     _timeout: float | None = None
     _received = 0
 
-    @property
-    def _inherited(self) -> Any:
-        return super()
-
     def settimeout(self, timeout: float | None) -> None:
         self._timeout = timeout
-        self._inherited.settimeout(timeout)
+        self._base.settimeout(self, timeout)
 
     def gettimeout(self) -> float | None:
         """Return the limit of a TLS handshake. Python's TLS cannot handle an error raised here."""
@@ -60,27 +57,27 @@ class _Bounded:
 
     def send(self, *args: Any) -> int:
         self._start()
-        sent: int = self._inherited.send(*args)
+        sent: int = self._base.send(self, *args)
         return sent
 
     def sendall(self, *args: Any) -> None:
         self._start()
-        self._inherited.sendall(*args)
+        self._base.sendall(self, *args)
 
     def recv(self, *args: Any) -> bytes:
-        self._inherited.settimeout(time_left(self._timeout))
-        data: bytes = self._inherited.recv(*args)
+        self._base.settimeout(self, time_left(self._timeout))
+        data: bytes = self._base.recv(self, *args)
         self._count(len(data))
         return data
 
     def recv_into(self, *args: Any) -> int:
-        self._inherited.settimeout(time_left(self._timeout))
-        size: int = self._inherited.recv_into(*args)
+        self._base.settimeout(self, time_left(self._timeout))
+        size: int = self._base.recv_into(self, *args)
         self._count(size)
         return size
 
     def _start(self) -> None:
-        self._inherited.settimeout(time_left(self._timeout))
+        self._base.settimeout(self, time_left(self._timeout))
         self._received = 0
 
     def _count(self, size: int) -> None:
@@ -90,11 +87,11 @@ class _Bounded:
 
 
 class _Socket(_Bounded, socket.socket):  # pyright: ignore[reportIncompatibleMethodOverride]
-    pass
+    _base = socket.socket
 
 
 class _TLSSocket(_Bounded, ssl.SSLSocket):  # pyright: ignore[reportIncompatibleMethodOverride]
-    pass
+    _base = ssl.SSLSocket
 
 
 def _bounded(sock: Any) -> Any:

@@ -40,7 +40,8 @@ def publish(state: CacheState[R, L], flight: Flight[R, L], lease: L, now: Instan
     adopted = flight.is_invalidated is not None
     if flight.is_invalidated is not None:
         flight.stale |= flight.is_invalidated()
-    flight.stale |= _is_forgotten(flight, lease)
+    if flight.forgotten:
+        flight.stale |= _is_forgotten(flight, lease)
     _record_arrival(state, flight, lease, now, adopted=adopted)
     if state.closed:
         if in_time:
@@ -71,9 +72,8 @@ def publish(state: CacheState[R, L], flight: Flight[R, L], lease: L, now: Instan
 
 def _is_forgotten(flight: Flight[R, L], lease: L) -> bool:
     """Return whether this lease or its identity was invalidated after the lease was requested."""
-    return bool(flight.forgotten) and not flight.forgotten.isdisjoint(
-        (identity_scope(lease.identity_id), token_scope(lease))
-    )
+    scopes = identity_scope(lease.identity_id), token_scope(lease)
+    return not flight.forgotten.isdisjoint(scopes)
 
 
 def _record_arrival(

@@ -38,7 +38,8 @@ class AdaptiveRateLimiter:
 
     def reserve(self, now: Instant) -> float:
         """Reserve the start of a fetch. Return how many seconds to wait before it starts."""
-        self._recover(now)
+        if self.rate is not None:
+            self._recover(now)
         self._count(now)
         if self.rate is None:
             return 0.0
