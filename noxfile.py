@@ -9,6 +9,7 @@ import shutil
 import sys
 import tarfile
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from email.parser import HeaderParser
 from filecmp import cmp
 from importlib.util import find_spec
@@ -88,13 +89,18 @@ def lint(session: nox.Session) -> None:
 def typing(session: nox.Session) -> None:
     """Check types with mypy and pyright, both strict, and that every public name is typed."""
     install(session, "typing")
-    session.run("mypy", "src", "tests", "benchmarks", "chaos", "docs", *CONFIGURATIONS)
-    # Each folder is checked on its own, because each is a program, and two have modules of the same
-    # name.
-    for example in (Path("examples").glob("*.py"), ["examples/browser"], ["examples/django_app"]):
-        session.run("mypy", *map(str, example))
-    session.run("pyright")
-    session.run("pyright", "--ignoreexternal", "--verifytypes", "cognito_devtoken")
+    # Each folder of examples is checked on its own, because each is a program, and two have modules
+    # of the same name.
+    programs = (Path("examples").glob("*.py"), ["examples/browser"], ["examples/django_app"])
+    commands = [
+        ["mypy", "src", "tests", "benchmarks", "chaos", "docs", *CONFIGURATIONS],
+        ["pyright"],
+        ["pyright", "--ignoreexternal", "--verifytypes", "cognito_devtoken"],
+        *(["mypy", *map(str, program)] for program in programs),
+    ]
+    # Each command uses one processor.
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(lambda command: session.run(*command, silent=True), commands))
 
 
 @nox.session(python=PYTHONS)
@@ -174,7 +180,7 @@ def docs(session: nox.Session) -> None:
     # Build all pages, with a secret in the environment, because the reference shows the repr of
     # defaults.
     canary = "canary-that-no-page-may-show"
-    build = ["sphinx-build", "-E", "-n", "-W", "-q", "docs", "docs/_build/html"]
+    build = ["sphinx-build", "-j", "auto", "-E", "-n", "-W", "-q", "docs", "docs/_build/html"]
     session.run(
         *build, env={"AWS_SECRET_ACCESS_KEY": canary, "COGNITO_DEVTOKEN_STORE_KEYS": canary}
     )

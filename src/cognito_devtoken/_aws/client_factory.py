@@ -178,7 +178,8 @@ def _resolve_once(client: Any) -> None:
     # If another version of botocore has other internals, it resolves the endpoint for each call.
     with suppress(AttributeError):
         resolver = client._ruleset_resolver
-        resolve, resolved = resolver.construct_endpoint, {}
+        resolve = resolver.construct_endpoint
+        resolved: dict[str, Any] = {}
 
         def construct_endpoint(operation_model: Any, *args: Any, **kwargs: Any) -> Any:
             name = operation_model.name
