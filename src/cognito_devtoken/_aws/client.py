@@ -89,8 +89,8 @@ class DevTokenClient:
 
         config: A botocore config that overrides the defaults above.
 
-        boto_client: A ``cognito-identity`` client of botocore or boto3, which is used instead of
-            all other arguments. :meth:`close` leaves it open.
+        boto_client: Your own ``cognito-identity`` client of botocore or boto3. Pass it without any
+            other argument. :meth:`close` leaves it open.
 
     Raises:
         ConfigurationError: If *boto_client* is for another service, if its calls must be
@@ -113,8 +113,8 @@ class DevTokenClient:
         self._given = boto_client
         self._monotonic: Callable[[], float] = monotonic
         self._closed = False
-        # Import modules here, and initialise OpenSSL by making a context, and not in the thread of
-        # the first call. If the process forked during an import, the child would have a
+        # Import modules and initialise OpenSSL (by making a context) here, not in the thread of the
+        # first call. If the process forked during an import, the child would have a
         # half-imported module. If it forked during the initialisation of OpenSSL, the child would
         # have a lock that stays locked.
         import ssl

@@ -140,7 +140,7 @@ Steps = Generator[tuple[Flight[R, L], float], None, L]
 
 class Flights(Generic[R, L]):
     """
-    The flights of a cache. At most one per key and *max_concurrent* in all run at once.
+    The flights of a cache. At any time, at most one runs per key, and *max_concurrent* in all.
 
     Abandoned flights do not count.
     """

@@ -118,7 +118,7 @@ class SharedSource:
         """Return another host's token, or fetch one that other hosts may use."""
         # Read the clock again: the process may have been frozen since a worker took the flight.
         flight.sent = self._state.now()
-        # Call hooks and wake callers now, so that they do not wait for the store.
+        # Run deferred hooks and wake-ups now, so that the store does not delay them.
         self._state.recorder.run_deferred()
         # Listen even if the store is unavailable, because other hosts may later invalidate the
         # token that is fetched.
@@ -333,7 +333,7 @@ class SharedSource:
         with self._state.lock:
             delay = self._state.rate_limiter.reserve(now)
         if delay:
-            # The pause does not count towards the deadline, which limits only the call to Cognito.
+            # The pause does not count towards the flight's deadline.
             lookup.flight.sent = Instant(now.monotonic + delay, now.wall + delay)
             self._pause(delay)
             lookup.flight.sent = self._state.now()
