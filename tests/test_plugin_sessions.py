@@ -255,3 +255,50 @@ def test_the_sessions_exchange_tokens_with_the_emulator_in_both_flows(passes: Pa
             assert cognito_emulator.calls.total() == 2
         """,
     )
+
+
+def test_every_method_of_the_sessions_works_with_the_emulator(passes: Passes) -> None:
+    passes(
+        2,
+        """
+        import asyncio
+        import inspect
+
+        from cognito_devtoken import ErasedUser, TokenRequest
+
+        async def call_all(session, pool, close):
+            called = set()
+
+            async def call(name, *arguments):
+                called.add(name)
+                answer = getattr(session, name)(*arguments)
+                return await answer if inspect.isawaitable(answer) else answer
+
+            token = await call("get_token", "user-42")
+            request = TokenRequest(pool.identity_pool_id, {pool.developer_provider: "user-42"})
+            assert await call("get", request) == token
+            assert (await call("assertion", "user-42"))() == token.token
+            await call("invalidate", await call("get_credentials", "user-42"))
+            await call("refresh", "user-42")
+            await call("check")
+            assert (await call("health")).ok
+            assert (await call("stats")).entries == 1
+            assert await call("find_identity", "another") is None
+            assert await call("find_identity", "user-42") == token.identity_id
+            erased = await call("erase", "user-42")
+            assert erased == ErasedUser([token.identity_id], ["user-42"])
+            await call("forget", "user-42")
+            await call("forget_identity", token.identity_id)
+            await call("clear")
+            await call(close)
+
+            public = {name for name in dir(session) if not name.startswith("_")}
+            assert called == public - {"from_env"}  # this one opens another session
+
+        def test_threads(token_session, cognito_emulator):
+            asyncio.run(call_all(token_session, cognito_emulator.pools[0], "close"))
+
+        def test_asyncio(async_token_session, cognito_emulator):
+            asyncio.run(call_all(async_token_session, cognito_emulator.pools[0], "aclose"))
+        """,
+    )

@@ -1,5 +1,6 @@
 """The test doubles that this library offers its users."""
 
+import inspect
 import threading
 from datetime import timedelta
 
@@ -7,7 +8,7 @@ import pytest
 
 from caching import POOL_ID, PROVIDER, request_for, wait_until
 from calling import ROLE
-from cognito_devtoken import ErasedUser, TokenRequest, TokenSession
+from cognito_devtoken import DevTokenClient, ErasedUser, TokenRequest, TokenSession, typing
 from cognito_devtoken.credentials import AssumeRole
 from cognito_devtoken.exceptions import (
     ConfigurationError,
@@ -15,8 +16,32 @@ from cognito_devtoken.exceptions import (
     RoleDeniedError,
     TooManyRequestsError,
 )
+from cognito_devtoken.pytest_plugin import _Fetcher
 from cognito_devtoken.testing import FakeFetcher, ManualClock, make_token
-from cognito_devtoken.typing import IdentityAdministrator
+from cognito_devtoken.typing import IdentityAdministrator, TokenFetcher
+
+
+def protocol_methods() -> dict[str, inspect.Signature]:
+    """Return every method that a session may call on its client, according to the protocols."""
+    return {
+        name: inspect.signature(method)
+        for protocol in vars(typing).values()
+        if TokenFetcher in getattr(protocol, "__mro__", ())
+        for name, method in inspect.getmembers(protocol, inspect.isfunction)
+        if not name.startswith("_")
+    }
+
+
+@pytest.mark.parametrize("client", [DevTokenClient, FakeFetcher, _Fetcher])
+def test_each_of_our_clients_has_every_method_that_a_session_may_call(client: type) -> None:
+    expected = protocol_methods()
+    assert {"fetch", "fetch_credentials", "find_identity", "erase_identity"} <= expected.keys()
+
+    found = {
+        name: inspect.signature(getattr(client, name)) for name in expected if hasattr(client, name)
+    }
+
+    assert found == expected
 
 
 def test_the_two_clocks_move_together_or_apart() -> None:

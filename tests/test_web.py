@@ -2,6 +2,8 @@
 
 import math
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,6 +28,7 @@ from cognito_devtoken.exceptions import (
 from cognito_devtoken.testing import FakeFetcher, ManualClock
 
 
+ROOT = Path(__file__).parents[1]
 QUOTED = "arn:aws:iam::123456789012:role/shop"
 
 
@@ -262,3 +265,16 @@ def test_an_invalid_session_factory_is_refused_with_what_to_pass(factory: Any, f
         "session_factory must be a function that returns AsyncTokenSession, and must not be async; "
         f"got {found}."
     )
+
+
+def test_a_text_that_names_a_close_code_of_a_websocket_names_all_that_clients_get() -> None:
+    codes = {str(Answer(status, {}, "").close_code) for status in HTTPStatus if status >= 400}
+    texts = [*ROOT.glob("docs/*.md"), *ROOT.glob("src/cognito_devtoken/*.py")]
+    named = {
+        path.name: found
+        for path in texts
+        if (found := {code for code in codes if code in path.read_text(encoding="utf-8")})
+    }
+
+    assert {"starlette.md", "fastapi.md", "starlette.py"} <= named.keys()
+    assert named == dict.fromkeys(named, codes)

@@ -25,11 +25,11 @@ from .exceptions import ConfigurationError, SessionClosedError
 if TYPE_CHECKING:
     from botocore.client import BaseClient
 
+    from . import ErasedUser
     from ._aws.made_clients import ClientKind, MadeClients
     from .credentials import AssumeRole, AwsCredentials
     from .emulator import Emulator
-    from .testing import ManualClock
-    from .typing import CredentialsFetcher
+    from .testing import FakeFetcher, ManualClock
 
 __all__ = [
     "async_token_session",
@@ -207,11 +207,15 @@ class _Cognito:
 
 
 class _Fetcher:
-    """Makes the calls of a session. After the test, end() waits for the pending calls."""
+    """
+    Makes the calls of a session. After the test, end() waits for the pending calls.
+
+    It has every method of the protocols for clients, so that every method of a session works.
+    """
 
     patience = 30.0  # in seconds: twice as long as a call may take
 
-    def __init__(self, client: CredentialsFetcher) -> None:
+    def __init__(self, client: DevTokenClient | FakeFetcher) -> None:
         self._client = client
         self._changed = threading.Condition()
         self._pending = 0
@@ -234,6 +238,14 @@ class _Fetcher:
     ) -> AwsCredentials:
         with self._call():
             return self._client.fetch_credentials(token, role)
+
+    def find_identity(self, request: TokenRequest, developer_provider: str) -> str | None:
+        with self._call():
+            return self._client.find_identity(request, developer_provider)
+
+    def erase_identity(self, request: TokenRequest, developer_provider: str) -> ErasedUser:
+        with self._call():
+            return self._client.erase_identity(request, developer_provider)
 
     @contextmanager
     def _call(self) -> Generator[None]:

@@ -6,12 +6,16 @@ import os
 import stat
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import botocore.session
 import pytest
+from botocore.credentials import create_credential_resolver
+from botocore.exceptions import BotoCoreError, ClientError
 from cli_arguments import LOGIN, NOWHERE, POOL_ID
 
 from calling import ROLE
@@ -36,6 +40,13 @@ from pools import POOL
 LIFE = 3600
 ASK = ["--identity-pool-id", POOL_ID, "--logins", f"{POOL.developer_provider}={LOGIN}"]
 REQUEST = CredentialsRequest(TokenRequest(POOL_ID, {POOL.developer_provider: LOGIN}))
+
+
+# The variables that are read to find out how to reach AWS, not as whom.
+NOT_ABOUT_CREDENTIALS = {
+    *("NO_PROXY", "no_proxy", "REQUEST_METHOD"),
+    *("REQUESTS_CA_BUNDLE", "SSLKEYLOGFILE"),
+}
 
 
 class Source:
@@ -494,6 +505,29 @@ def options(*words: str) -> Options:
     return Options.of(parser_of("credentials").parse_args(words))
 
 
+class RecordingEnvironment(dict[str, str]):
+    """An environment that records the names of the variables that are read."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        super().__init__(environ)
+        self.read: set[str] = set()
+
+    def __getitem__(self, name: str) -> str:
+        self.read.add(name)
+        return super().__getitem__(name)
+
+    def __contains__(self, name: object) -> bool:
+        self.read.add(str(name))
+        return super().__contains__(name)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        self.read.add(name)
+        return super().get(name, default)
+
+    def copy(self) -> Any:
+        return self
+
+
 class TestName:
     def test_it_is_the_same_for_the_same_request(self) -> None:
         same = CredentialsRequest(TokenRequest(POOL_ID, {POOL.developer_provider: LOGIN}))
@@ -545,6 +579,45 @@ class TestName:
         monkeypatch.setenv(variable, "\udcfc")
 
         assert cache_name(REQUEST, options()) != before
+
+    def test_so_does_every_variable_by_which_botocore_finds_credentials(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        for name, value in {
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI": NOWHERE,
+            "AWS_CREDENTIAL_FILE": str(tmp_path / "nothing"),
+            "AWS_ROLE_ARN": ROLE,
+            "AWS_WEB_IDENTITY_TOKEN_FILE": str(tmp_path / "nothing"),
+        }.items():
+            monkeypatch.setenv(name, value)
+        environ = RecordingEnvironment(os.environ)
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "environ", environ)
+            session = botocore.session.Session()
+            for service in ("cognito-identity", "sts"):
+                session.create_client(service, region_name=POOL.region)
+            for provider in create_credential_resolver(session).providers:
+                with suppress(BotoCoreError, ClientError):
+                    provider.load()
+        assert {
+            "AWS_ACCESS_KEY_ID",
+            "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+            "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+            "AWS_ROLE_SESSION_NAME",
+            "AWS_SECRET_ACCESS_KEY",
+            "AWS_SESSION_TOKEN",
+            "BOTO_CONFIG",
+            "HOME",
+        } <= environ.read
+
+        before = cache_name(REQUEST, options())
+        ignored = set()
+        for name in environ.read:
+            with monkeypatch.context() as patch:
+                patch.setenv(name, "another")
+                if cache_name(REQUEST, options()) == before:
+                    ignored.add(name)
+        assert ignored <= NOT_ABOUT_CREDENTIALS
 
     def test_so_does_an_edit_of_the_aws_config_file(
         self, profile: Callable[[str], None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path

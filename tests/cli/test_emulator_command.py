@@ -123,7 +123,7 @@ def test_it_serves_https_as_its_own_issuer_and_checks_signatures(
         ["export", f"AWS_ENDPOINT_URL_COGNITO_IDENTITY={url}"],
         ["export", f"AWS_CA_BUNDLE={bundle}"],
     ]
-    assert ending.endswith(f" Stop with Ctrl-C, or kill {process.pid}.\n")
+    assert ending.endswith(f" Stop it with Ctrl-C, or kill {process.pid}.\n")
     assert (refused, accepted, process.returncode) == (254, 0, 0)
     out, err = capsys.readouterr()
     assert "InvalidSignatureException" in err
@@ -160,7 +160,7 @@ def test_ctrl_c_right_after_the_announcement_is_a_success(
 ) -> None:
     class Interrupted(io.StringIO):
         def write(self, text: str) -> int:
-            if "Stop with Ctrl-C" in text:
+            if "Stop it with Ctrl-C" in text:
                 raise KeyboardInterrupt
             return super().write(text)
 

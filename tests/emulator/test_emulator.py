@@ -137,6 +137,35 @@ class TestLife:
 
         assert set(statuses) == {200}
 
+    def test_a_connection_stays_open_for_a_client_that_pauses_but_not_for_ever(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        passed = 0.0
+        path = "/.well-known/jwks_uri"
+        with Emulator(POOL) as emulator:
+            loop = emulator._running._loop  # it closes idle connections by its own clock
+            real_time = loop.time
+            monkeypatch.setattr(loop, "time", lambda: real_time() + passed)
+
+            def catch_up() -> None:
+                # By the time another connection is answered, the server has dealt with this one.
+                post(emulator, b"", {}, "GET", path)
+
+            address = emulator.endpoint_url.removeprefix("http://")
+            with contextlib.closing(
+                http.client.HTTPConnection(address, timeout=PATIENCE)
+            ) as client:
+                for pause in (0, 30):
+                    passed += pause
+                    catch_up()
+                    client.request("GET", path)
+                    assert client.getresponse().read()
+                    catch_up()
+                passed += 61
+                catch_up()
+
+                assert client.sock.recv(1) == b""
+
     def test_its_threads_end_when_it_stops(self) -> None:
         before = threading.active_count()
         with Emulator() as emulator:

@@ -2,10 +2,14 @@
 
 import http.client
 import json
+import math
+import re
 import socket
 import time
+from collections.abc import Mapping
 from typing import Any
 
+import attrs
 import pytest
 from botocore import UNSIGNED
 
@@ -24,6 +28,8 @@ from calling import (
 )
 from cognito_devtoken._aws.errors import _BY_CODE
 from cognito_devtoken.emulator import Call, Emulator
+from cognito_devtoken.emulator._faults import TokenBucket
+from cognito_devtoken.emulator._operations import OPERATIONS
 from patience import PATIENCE
 from pools import POOL
 
@@ -173,6 +179,30 @@ class TestFaults:
         assert ask(cognito)["IdentityId"] == identity_id
 
     @pytest.mark.external
+    def test_after_clear_the_emulator_is_as_new(self) -> None:
+        def make() -> Emulator:
+            return Emulator(POOL, calls_per_second=dict.fromkeys(OPERATIONS, 2), clock=Clock())
+
+        with make() as emulator:
+            cognito = boto("cognito-identity", emulator)
+            cognito.create_identity_pool(
+                IdentityPoolName="other", AllowUnauthenticatedIdentities=True
+            )
+            token = [ask(cognito) for _ in range(2)][-1]
+            assert refusal(ask, cognito)[0] == "TooManyRequestsException"
+            cognito.get_credentials_for_identity(
+                IdentityId=token["IdentityId"], Logins={COGNITO: token["Token"]}
+            )
+            emulator.leave_undeleted()
+            emulator.drop_next()
+            assert state_of(emulator._front) != state_of(make()._front)
+
+            emulator.clear()
+
+            assert state_of(emulator._front) == state_of(make()._front)
+            assert ask(cognito)["Token"]
+
+    @pytest.mark.external
     def test_calls_are_throttled_per_second(self) -> None:
         clock = Clock()
         with Emulator(POOL, calls_per_second=2, clock=clock) as emulator:
@@ -226,13 +256,49 @@ class TestFaults:
             emulator.calls_per_second = None
             assert assume()["Credentials"]
 
-    def test_a_limit_of_an_unknown_operation_or_out_of_range_is_refused(self) -> None:
-        with pytest.raises(ValueError, match=r"no operation GetIds; did you mean GetId\?"):
-            Emulator(calls_per_second={"GetIds": 1})
-        with pytest.raises(
-            ValueError, match=r"calls_per_second of GetId must be more than 0, not 0\."
-        ):
-            Emulator(calls_per_second={"GetId": 0})
+    def test_a_clock_that_steps_back_neither_throttles_nor_refills(self) -> None:
+        clock = Clock()
+        bucket = TokenBucket(clock)
+        assert [bucket.take(2) for _ in range(3)] == [True, True, False]
+
+        clock.at -= 3600
+
+        assert not bucket.take(2)
+        clock.at += 0.5
+        assert [bucket.take(2) for _ in range(2)] == [True, False]
+        clock.at += 60
+        assert [bucket.take(2) for _ in range(3)] == [True, True, False]
+
+    @pytest.mark.parametrize(
+        ("setting", "values", "message"),
+        [
+            ("latency", [-1, math.inf, math.nan], "latency must be 0 s or more, and finite, not"),
+            ("calls_per_second", [0, -1, math.nan], "calls_per_second must be more than 0, not"),
+            ("calls_per_second", [{"GetId": 0}], "calls_per_second of GetId must be more than 0"),
+            ("calls_per_second", [{"GetIds": 1}], "no operation GetIds; did you mean GetId?"),
+        ],
+    )
+    def test_a_setting_is_checked_when_it_is_given_and_when_it_is_changed(
+        self, setting: str, values: list[Any], message: str
+    ) -> None:
+        emulator = Emulator(POOL)
+        before = getattr(emulator, setting)
+        for value in values:
+            with pytest.raises(ValueError, match=re.escape(message)):
+                Emulator(**{setting: value})
+            with pytest.raises(ValueError, match=re.escape(message)):
+                setattr(emulator, setting, value)
+
+        assert getattr(emulator, setting) == before
+
+    def test_limits_cannot_be_changed_without_a_check(self) -> None:
+        given = {"GetId": 5.0}
+        emulator = Emulator(calls_per_second=given)
+        given["GetId"] = 0
+
+        assert emulator.calls_per_second == {"GetId": 5}
+        with pytest.raises(TypeError):
+            emulator.calls_per_second["GetId"] = 0  # type: ignore[index]
 
     def test_a_response_takes_at_least_the_latency(self, emulator: Emulator) -> None:
         emulator.latency = 0.05
@@ -268,3 +334,17 @@ class TestFaults:
         assert (status, answer["__type"]) == (500, "InternalErrorException")
         assert headers["content-type"] == "text/xml"
         assert "ZeroDivisionError" in caplog.text
+
+
+def state_of(value: object) -> object:
+    """Return everything that an object of the emulator holds, in a form that can be compared."""
+    if isinstance(value, Mapping):
+        return {key: state_of(each) for key, each in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [state_of(each) for each in value]
+    kind: Any = type(value)
+    if attrs.has(kind):
+        return {each.name: state_of(getattr(value, each.name)) for each in attrs.fields(kind)}
+    if kind.__module__.startswith("cognito_devtoken"):
+        return state_of(vars(value))
+    return value if isinstance(value, str | int | float | None) else kind

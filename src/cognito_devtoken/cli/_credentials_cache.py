@@ -41,21 +41,9 @@ _MEMBERS = ("AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration")
 _LARGEST = 1 << 16
 _POLICY = RefreshPolicy()
 # The environment variables that, with the arguments, decide which credentials a run gets, or
-# whether it may get them.
-_ENVIRONMENT = (
-    "AWS_ACCESS_KEY_ID",
-    "AWS_CONFIG_FILE",
-    "AWS_DEFAULT_PROFILE",
-    "AWS_DEFAULT_REGION",
-    "AWS_ENDPOINT_URL",
-    "AWS_ENDPOINT_URL_COGNITO_IDENTITY",
-    "AWS_ENDPOINT_URL_STS",
-    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
-    "AWS_PROFILE",
-    "AWS_REGION",
-    "AWS_SHARED_CREDENTIALS_FILE",
-    "AWS_STS_REGIONAL_ENDPOINTS",
-)
+# whether it may get them. Every release of botocore may read others, so a list would be incomplete.
+_PREFIXES_OF_VARIABLES = ("AWS_", "BOTO")
+_HOME = "HOME"  # where the AWS config files are
 # How many seconds a process waits for another process that is getting the same credentials. A call
 # to a session has the same time-out.
 _LONGEST_WAIT = 30.0
@@ -82,7 +70,9 @@ def cache_name(request: CredentialsRequest, options: Options) -> str:
     """Return a digest of everything that decides which credentials a run gets, or may get."""
     texts = [_FORMAT, request.key(None).rest.hex(), _aws_configuration()]
     texts += (options.profile or "", options.region or "", options.endpoint_url or "")
-    texts += (os.environ.get(name, "") for name in _ENVIRONMENT)
+    for name, value in sorted(os.environ.items()):
+        if name == _HOME or name.startswith(_PREFIXES_OF_VARIABLES):
+            texts += (name, value)
     return digest_of(map(ascii, texts)).hex()  # a variable may contain bytes that are not Unicode
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import math
 import re
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Literal, Self
 
-from ._faults import Fault, meant
+import attrs
+
+from ._faults import Fault, Speed, meant
 from ._http import Call, Front
 from ._operations import operation_named
 from ._operations.world import World
@@ -125,21 +127,24 @@ class Emulator:
         clock: Callable[[], float] = time.time,
     ) -> None:
         """Replace settings and data, as in a new emulator. Pending requests have no effect."""
-        if not 0 <= latency < math.inf:
-            raise ValueError(f"latency must be 0 s or more, and finite, not {latency}.")
-        _check_limits(calls_per_second)
+        speed = Speed(calls_per_second, latency)
         pools = pools or (Pool(),)
         if len({pool.identity_pool_id for pool in pools}) < len(pools):
             raise ValueError("Each pool needs its own identity_pool_id.")
-        world = World(
-            pools, roles, behavior or Behavior(), clock, self._keys, lambda: self.endpoint_url
+        new_world = partial(
+            World,
+            pools,
+            tuple(roles),
+            behavior or Behavior(),
+            clock,
+            self._keys,
+            lambda: self.endpoint_url,
         )
-        service = Service(world, self._credentials)
+        service = Service(new_world, self._credentials)
 
         def begin() -> None:
             self.pools = pools
-            self.calls_per_second, self.latency = calls_per_second, latency
-            self._front.service = service
+            self._front.speed, self._front.service = speed, service
             self.clear()
 
         with self._starting:
@@ -161,20 +166,20 @@ class Emulator:
     @property
     def calls_per_second(self) -> float | Mapping[str, float] | None:
         """The limit on calls per second. You may change it while the emulator runs."""
-        return self._front.calls_per_second
+        return self._front.speed.calls_per_second
 
     @calls_per_second.setter
     def calls_per_second(self, limits: float | Mapping[str, float] | None) -> None:
-        self._front.calls_per_second = limits
+        self._front.speed = attrs.evolve(self._front.speed, calls_per_second=limits)
 
     @property
     def latency(self) -> float:
         """The latency in seconds. You may change it while the emulator runs."""
-        return self._front.latency
+        return self._front.speed.latency
 
     @latency.setter
     def latency(self, seconds: float) -> None:
-        self._front.latency = seconds
+        self._front.speed = attrs.evolve(self._front.speed, latency=seconds)
 
     @property
     def endpoint_url(self) -> str:
@@ -252,10 +257,11 @@ class Emulator:
 
     def clear(self) -> None:
         """
-        Remove identities, issued credentials, call counts and pending faults. Keys and settings are
-        kept.
+        Return to the state of a new emulator, but keep the keys and the settings.
 
-        The pools are reset to those that were given.
+        This removes identities, issued credentials, call counts and pending faults, resets the
+        pools to those that were given, and forgets the calls that count towards
+        *calls_per_second*.
         """
         self._front.service.forget()
         self.calls.clear()
@@ -339,13 +345,3 @@ class Emulator:
         if self._server is None:
             raise RuntimeError("The emulator is not running: use it in a with statement.")
         return self._server
-
-
-def _check_limits(limits: float | Mapping[str, float] | None) -> None:
-    by_operation = limits if isinstance(limits, Mapping) else {"": limits}
-    for name, limit in by_operation.items():
-        if name:
-            operation_named(name)
-        if limit is not None and not limit > 0:
-            shown = f" of {name}" if name else ""
-            raise ValueError(f"calls_per_second{shown} must be more than 0, not {limit}.")

@@ -1,13 +1,16 @@
-"""Simulated faults, and the rate limiter."""
+"""Simulated faults, the latency, and the rate limiter."""
 
 from __future__ import annotations
 
+import math
 import threading
-from collections.abc import Callable
-from typing import Literal
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Literal, TypeAlias
 
 import attrs
 
+from ._operations import GET_TOKEN, operation_named
 from ._wire import Answer, Refusal
 
 
@@ -52,6 +55,7 @@ _CODES = (
     "ValidationException",
 )
 _SIMILAR = 0.85
+Limits: TypeAlias = float | Mapping[str, float] | None
 
 
 def meant(code: str) -> str | None:
@@ -124,6 +128,48 @@ def half_of(answer: Answer, date: str) -> bytes:
     return start.encode("latin-1") + answer.body[: length // 2]
 
 
+def _read_only(limits: Limits) -> Limits:
+    return MappingProxyType(dict(limits)) if isinstance(limits, Mapping) else limits
+
+
+@attrs.frozen
+class Speed:
+    """
+    How fast the emulator responds, and how many calls it accepts.
+
+    Attributes:
+        calls_per_second: The limit on calls for a token, or a mapping of operations to limits. None
+            means no limit.
+
+        latency: How long to wait before each response, in seconds.
+
+    Raises:
+        ValueError: If a number is out of range, or if an operation is not known.
+    """
+
+    calls_per_second: Limits = attrs.field(converter=_read_only)
+    latency: float
+
+    def __attrs_post_init__(self) -> None:
+        if not 0 <= self.latency < math.inf:
+            raise ValueError(f"latency must be 0 s or more, and finite, not {self.latency}.")
+        limits = self.calls_per_second
+        by_operation = limits if isinstance(limits, Mapping) else {"": limits}
+        for name, limit in by_operation.items():
+            if name:
+                operation_named(name)
+            if limit is not None and not limit > 0:
+                shown = f" of {name}" if name else ""
+                raise ValueError(f"calls_per_second{shown} must be more than 0, not {limit}.")
+
+    def limit_of(self, operation: str) -> float | None:
+        """Return how many calls per second an operation allows; None means no limit."""
+        limits = self.calls_per_second
+        if isinstance(limits, Mapping):
+            return limits.get(operation)
+        return limits if operation == GET_TOKEN else None
+
+
 class TokenBucket:
     """
     A rate limiter that allows a number of calls per second, and the same number in a burst.
@@ -140,7 +186,8 @@ class TokenBucket:
     def take(self, per_second: float) -> bool:
         """Count a call if the limit allows it now, and return whether it does."""
         now = self._clock()
-        self._spent = max(0.0, self._spent - (now - self._at) * per_second)
+        passed = max(0.0, now - self._at)  # a test may set the clock back
+        self._spent = max(0.0, self._spent - passed * per_second)
         self._at = now
         if self._spent + 1 > max(per_second, 1):
             return False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from email.utils import formatdate
 from typing import Any
@@ -19,8 +19,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ._faults import Fault, Faults, half_of
-from ._operations import GET_TOKEN
+from ._faults import Fault, Faults, Speed, half_of
 from ._responses import http_response, internal_error, metrics, no_such_page, page
 from ._server import Server
 from ._service import Service
@@ -62,9 +61,7 @@ class Front:
     Attributes:
         service: Executes the calls. If it is replaced while a call waits, the call has no effect.
 
-        latency: How long to wait before each response, in seconds.
-
-        calls_per_second: The limit on calls for a token, or a mapping of operations to limits.
+        speed: The latency, and the limits on calls per second.
 
         calls: The number of calls by operation.
 
@@ -72,8 +69,7 @@ class Front:
     """
 
     service: Service
-    latency: float
-    calls_per_second: float | Mapping[str, float] | None
+    speed: Speed
 
     def __init__(
         self, on_call: Callable[[Call], None] | None, server: Callable[[], Server]
@@ -109,13 +105,6 @@ class Front:
             },
         )
 
-    def limit_of(self, operation: str) -> float | None:
-        """Return how many calls per second an operation allows; None means no limit."""
-        limits = self.calls_per_second
-        if isinstance(limits, Mapping):
-            return limits.get(operation)
-        return limits if operation == GET_TOKEN else None
-
     def _date(self) -> str:
         return formatdate(self.service.world.clock(), usegmt=True)
 
@@ -140,8 +129,8 @@ class Front:
         asked = received(http)
         if request.method != "POST" and not asked.operation:
             return await no_such_page(request, LookupError())
-        if self.latency:
-            await self._server().wait(self.latency)
+        if self.speed.latency:
+            await self._server().wait(self.speed.latency)
         if service is not self.service:
             return Response(status_code=503)  # the service was replaced in the meantime
         fault = self.faults.take(asked.operation)
@@ -170,7 +159,7 @@ class Front:
         try:
             if fault is not None and fault.refusal is not None:
                 raise fault.refusal
-            result: dict[str, Any] = self.service.execute(http, asked, self.limit_of)
+            result: dict[str, Any] = self.service.execute(http, asked, self.speed.limit_of)
             answer = asked.answer(result, request_id)
             call = Call(asked.operation, result.get("IdentityId"), None)
         except Refusal as refusal:

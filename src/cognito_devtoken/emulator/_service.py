@@ -22,22 +22,25 @@ class Service:
     Amazon Cognito identity pools, and the operations of STS that accept their tokens.
 
     Args:
-        world: The state that the operations share.
+        new_world: Makes the state that the operations share, as it is at the start.
 
         credentials: Secret access keys by access key ids; None means that no signature is checked.
     """
 
-    def __init__(self, world: World, credentials: Mapping[str, str] | None) -> None:
-        self.world = world
+    def __init__(
+        self, new_world: Callable[[], World], credentials: Mapping[str, str] | None
+    ) -> None:
+        self._new_world = new_world
         self._checks_callers = credentials is not None
         self._credentials = credentials or {}
-        self._buckets: dict[str, TokenBucket] = {}
         self._lock = threading.Lock()
+        self.forget()
 
     def forget(self) -> None:
-        """Discard everything that was stored since the start."""
+        """Discard everything that has happened since the start."""
         with self._lock:
-            self.world.reset()
+            self.world = self._new_world()
+            self._buckets: dict[str, TokenBucket] = {}
 
     def leave_undeleted(self, code: str, times: int) -> None:
         """Make ``DeleteIdentities`` keep the next identities."""

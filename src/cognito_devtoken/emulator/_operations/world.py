@@ -78,18 +78,14 @@ class World:
         address: Callable[[], str],
     ) -> None:
         self.settings = pools
+        self.directory = Directory(pools)
+        self.sessions: OrderedDict[str, Session] = OrderedDict()
+        self.undeletable: list[str] = []
         self.roles = {role.arn: role for role in roles}
         self.behavior = behavior
         self.clock = clock
         self.signer = Signer([pool.region for pool in pools], behavior, self.now, keys)
         self._address = address
-        self.reset()
-
-    def reset(self) -> None:
-        """Discard everything that was stored since the start."""
-        self.directory = Directory(self.settings)
-        self.sessions: OrderedDict[str, Session] = OrderedDict()
-        self.undeletable: list[str] = []
 
     def now(self) -> int:
         return int(self.clock())
