@@ -47,6 +47,11 @@ NOT_ABOUT_CREDENTIALS = {
     *("NO_PROXY", "no_proxy", "REQUEST_METHOD"),
     *("REQUESTS_CA_BUNDLE", "SSLKEYLOGFILE"),
 }
+SECRETS = {
+    *("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN"),
+    *("AWS_CONTAINER_AUTHORIZATION_TOKEN", "AWS_BEARER_TOKEN_STS"),
+    "AWS_BEARER_TOKEN_COGNITO_IDENTITY",
+}
 
 
 class Source:
@@ -617,7 +622,15 @@ class TestName:
                 patch.setenv(name, "another")
                 if cache_name(REQUEST, options()) == before:
                     ignored.add(name)
-        assert ignored <= NOT_ABOUT_CREDENTIALS
+        assert ignored <= NOT_ABOUT_CREDENTIALS | SECRETS
+
+    @pytest.mark.parametrize("name", sorted(SECRETS))
+    def test_no_secret_enters_it(self, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+        before = cache_name(REQUEST, options())
+
+        monkeypatch.setenv(name, "canary")
+
+        assert cache_name(REQUEST, options()) == before
 
     def test_so_does_an_edit_of_the_aws_config_file(
         self, profile: Callable[[str], None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 import time
 from collections.abc import Callable, Generator, Mapping
@@ -44,6 +45,9 @@ _POLICY = RefreshPolicy()
 # whether it may get them. Every release of botocore may read others, so a list would be incomplete.
 _PREFIXES_OF_VARIABLES = ("AWS_", "BOTO")
 _HOME = "HOME"  # where the AWS config files are
+# The variables that hold a secret. The name of a file contains none, not even as a digest. The id
+# of an access key, which is not secret, tells one key from another.
+_SECRETS = re.compile("SECRET|_TOKEN$|BEARER_TOKEN")
 # How many seconds a process waits for another process that is getting the same credentials. A call
 # to a session has the same time-out.
 _LONGEST_WAIT = 30.0
@@ -71,7 +75,8 @@ def cache_name(request: CredentialsRequest, options: Options) -> str:
     texts = [_FORMAT, request.key(None).rest.hex(), _aws_configuration()]
     texts += (options.profile or "", options.region or "", options.endpoint_url or "")
     for name, value in sorted(os.environ.items()):
-        if name == _HOME or name.startswith(_PREFIXES_OF_VARIABLES):
+        decides = name == _HOME or name.startswith(_PREFIXES_OF_VARIABLES)
+        if decides and not _SECRETS.search(name):
             texts += (name, value)
     return digest_of(map(ascii, texts)).hex()  # a variable may contain bytes that are not Unicode
 
