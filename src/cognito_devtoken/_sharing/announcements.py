@@ -32,7 +32,7 @@ class Announcements:
     """
     The invalidations to announce, and the marks to set.
 
-    Both are queued under the lock, and written to the store by one thread at a time.
+    Both are queued under the cache's lock, and written to the store by one thread at a time.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Announcements:
             self._queued = {EVERYTHING: None}
 
     def knows(self, scope: InvalidationScope) -> bool:
-        """Return whether an invalidation is already queued. The caller holds the lock."""
+        """Return whether an invalidation is queued or being sent. The caller holds the lock."""
         return scope in self._queued or scope in self._sending
 
     @property
@@ -75,7 +75,10 @@ class Announcements:
 
     def send(self, most: float = float("inf")) -> None:
         """
-        Append queued invalidations to the log, in no more than *most* messages.
+        Append queued invalidations to the log.
+
+        Args:
+            most: How many messages to append at most.
 
         Raises:
             StoreFailedError: If the store fails.
@@ -112,7 +115,10 @@ class Announcements:
 
     def mark(self, most: int) -> None:
         """
-        Set queued marks, no more than *most*. Hosts need them when the log drops the messages.
+        Set queued marks. Hosts need the marks once the log has dropped the messages.
+
+        Args:
+            most: How many marks to set at most.
 
         Raises:
             StoreFailedError: If the store fails.

@@ -1,5 +1,7 @@
 """
-A background thread that starts on demand, and ends when there is nothing left to do.
+A background thread that works for an owner, in rounds.
+
+The thread starts on demand, and ends when there is nothing left to do.
 
 Laws of this module: the thread does not keep its owner alive. If a round raises an exception, the
 thread reports the exception, pauses, and runs the next round. Whatever has ended the thread, the
@@ -62,7 +64,7 @@ class BackgroundThread(Generic[T]):
         self.running = False
         # A signal handler may close the session, and so call end_pause(), while it interrupts
         # another call of end_pause(). The lock of an Event is not reentrant, so with an Event, the
-        # thread would wait for itself.
+        # interrupted thread would wait for itself.
         self.wake: SimpleQueue[None] = SimpleQueue()
 
     def ensure(self, *, first_pause: float) -> None:

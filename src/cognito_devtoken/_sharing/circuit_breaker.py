@@ -1,8 +1,8 @@
 """
 Decide when to use a store again after it has failed.
 
-Law of this module: while a store is unavailable, only the first three operations wait for it, and
-then one probe after each pause. No other operation waits.
+Law of this module: operations do not wait for a store that is unavailable. The only exceptions are
+the first three operations, and one probe after each pause.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from .invalidation_index import LogPosition
 
 
 class StoreFailedError(Exception):
-    """The store failed. The failure is already counted and reported."""
+    """The store cannot be used. If an operation failed, that is already counted and reported."""
 
 
 class GuardedStore:

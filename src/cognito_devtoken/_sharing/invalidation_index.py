@@ -48,7 +48,7 @@ class InvalidationIndex:
     def __init__(self, developer_provider: str | None) -> None:
         self._provider = developer_provider
         self._to_tell_again: dict[InvalidationScope, Instant] = {}
-        # When the most recent of the dropped invalidations was noted.
+        # When this host noted the latest of the invalidations that it no longer remembers.
         self._dropped: Instant | None = None
         self._start("")
 
@@ -69,7 +69,7 @@ class InvalidationIndex:
     @property
     def start(self) -> int | None:
         """
-        The position to read from. None, before the first reading, reads the latest messages.
+        The position to read from. Until the first reading, it is None: read the latest messages.
 
         Reading starts at the last message that was read, to see whether the log still has it.
         """
@@ -82,7 +82,7 @@ class InvalidationIndex:
         if at.log == self.log:
             self._own[at.position] = text
             self._note(scopes, at.position, now)
-        else:  # the log may be lost before this host has read it
+        else:  # the new log may be lost before this host has read it
             self._to_tell_again.update(dict.fromkeys(scopes, now))
 
     def knows(self, scope: InvalidationScope) -> bool:
@@ -161,7 +161,7 @@ class InvalidationIndex:
         self._latest = max(self._latest, position)
         for scope in scopes:
             # Keep the later position: this host notes its own message when the message is sent, and
-            # may then read an earlier message of another host.
+            # may then read another host's earlier message about the same scope.
             known, _ = self._noted.pop(scope, (0, now))
             self._noted[scope] = max(position, known), now
             if len(self._noted) > REMEMBERED:

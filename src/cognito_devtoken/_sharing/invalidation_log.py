@@ -105,7 +105,7 @@ class InvalidationLog:
             self._exchange()
 
     def is_all_announced(self) -> bool:
-        """Tell, under the lock, whether everything that this host has invalidated is in the log."""
+        """Return whether all of this host's invalidations are in the log. Called under the lock."""
         return not self._announcements.unsent
 
     def is_marked(self, key: Key, token: OpenIdToken, since: LogPosition) -> bool:
@@ -124,8 +124,8 @@ class InvalidationLog:
         """Announce queued invalidations, read the log, and set some marks."""
         attempts = self._attempts
         try:
-            # Do not wait longer, because callers are waiting. Besides, an exchange takes long only
-            # if the store is slow.
+            # Do not wait longer than this, because callers are waiting. Besides, an exchange takes
+            # long only if the store is slow.
             if not self._exchanging.acquire(timeout=EXCHANGE_WAIT):
                 raise StoreFailedError
             if attempts == self._attempts or self._announcements.unsent:

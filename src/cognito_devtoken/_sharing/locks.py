@@ -1,9 +1,9 @@
 """
 Hold locks of the shared store, and renew them for as long as they are needed.
 
-Laws of this module: a call that takes less than RENEW_EVERY costs no extra round trip. A lock is
-renewed for at most as long as its flight may take. If a lock expires while its flight still needs
-it, that is counted once.
+Laws of this module: a call to Cognito that takes less than RENEW_EVERY costs no extra round trip. A
+lock is renewed for at most as long as its flight may take. If a lock expires while its flight still
+needs it, that is counted once.
 """
 
 from __future__ import annotations
@@ -22,10 +22,12 @@ from .guarded_store import GuardedStore, StoreFailedError
 
 # How many seconds a lock outlives a holder that was killed or frozen.
 LOCK_SECONDS = 2.0
-# A lock expires only after three renewals in a row have failed. One thread renews all locks, one
-# after another: if 8 locks are held and each renewal takes 0.2 s, some of the locks expire.
+# How many seconds pass between two renewals of a lock. So a lock expires only after three renewals
+# in a row have failed. One thread renews all locks, one after another: if 8 locks are held and each
+# renewal takes 0.2 s, some of the locks expire.
 RENEW_EVERY = LOCK_SECONDS / 4
-# Renewing again and again without a pause would starve the calls that use the same store.
+# How many seconds the renewing thread pauses at least. Without a pause, it would keep the flights
+# from using the store.
 _SHORTEST_PAUSE = 0.05
 
 

@@ -144,6 +144,6 @@ class LogReader:
         matches = matching(scopes, self._provider)
         removed = invalidate(self._state, scopes, matches)
         recorder = self._state.recorder
-        # Call the followers later, because they take locks of their own, but before the hooks.
+        # The followers take locks of their own, so call them later, but before the hooks.
         recorder.defer_first(*(partial(each, scopes, matches) for each in self._state.followers))
         recorder.emit(InvalidatedElsewhere, removed)

@@ -18,7 +18,7 @@ from ..stores import PlainText, StoreKeys
 from ..stores._sealing import CannotOpenError
 
 
-# Messages are sealed with this text. Tokens are sealed with the digest of their cache key instead.
+# Messages are sealed for this text, as tokens are sealed for the digest of their cache key.
 _MESSAGE = b"message"
 _LONGEST = 100  # how many characters a text in a message may have
 

@@ -40,7 +40,7 @@ from .locks import LOCK_SECONDS, HeldLock, HeldLocks
 
 
 # How many seconds to wait while another host calls Cognito and renews its lock. A DevTokenClient
-# makes two attempts, and waits up to 5 s for each response.
+# waits that long for responses: it makes two attempts, and waits up to 5 s for each response.
 LOCK_WAIT = 10.0
 # The wait ends this many seconds before the flight's deadline. Otherwise, the last lookup in the
 # store might exceed the deadline, and the flight would be abandoned before it called Cognito.
@@ -379,6 +379,6 @@ class SharedSource:
 
 
 def digest_of(key: Key) -> bytes:
-    """Return the digest of a key, which is the same on every host and reveals no user id."""
+    """Return the digest of a cache key. It is the same on every host, and reveals no user id."""
     named = b"" if key.user_id is None else b"\0" + key.user_id.encode()
     return sha256(key.rest + named).digest()

@@ -24,8 +24,8 @@ class Certificates:
     Both are files in a new folder, which :meth:`close` deletes.
 
     Args:
-        host: The address that the server listens on. The certificate is also for ``localhost``
-            and the loopback addresses.
+        host: The address that the server listens on. The certificate is valid for this address,
+            for ``localhost`` and for the loopback addresses.
     """
 
     def __init__(self, host: str) -> None:

@@ -147,9 +147,9 @@ class Directory:
     Everything that is stored.
 
     Attributes:
-        pools: By their ids.
+        pools: The pools by their ids.
 
-        identities: By their ids.
+        identities: The identities by their ids.
 
         owners: The id of the identity that a login is linked to, by pool id and login.
 

@@ -54,8 +54,8 @@ class Emulator:
         behavior: What to do where the service's behaviour is not known.
 
         credentials: Secret access keys by access key ids. If you pass them, operations for which
-            AWS requires a signature must be signed with one of them, or with credentials that the
-            emulator has issued. If you pass None, signatures are neither required nor checked.
+            AWS requires a signature must be signed with one of these keys, or with credentials that
+            the emulator has issued. If you pass None, signatures are neither required nor checked.
 
         calls_per_second: How many calls for a token to accept per second, and in a burst. Further
             calls get a ``TooManyRequestsException`` (``Throttling`` from STS). To limit other
@@ -66,7 +66,7 @@ class Emulator:
         clock: Returns the time, in seconds since the epoch. It dates tokens and responses, and is
             used to count calls per second and to check signatures.
 
-        on_call: Called with every call, in the server's thread.
+        on_call: A function that gets a ``Call`` for every call. It runs in the server's thread.
 
     Raises:
         ValueError: If a number is out of range, if the host is not a host name, if an operation

@@ -54,7 +54,7 @@ class Front:
     The HTTP front end of the service.
 
     Args:
-        on_call: Called with every call.
+        on_call: A function that gets a ``Call`` for every call.
 
         server: Returns the running server.
 

@@ -149,7 +149,7 @@ class Server:
         self._server.should_exit = True
 
     def interrupt(self, change: Callable[[], None]) -> None:
-        """Call *change* between two responses, and end all waits."""
+        """Call the function *change* between two responses, and end all waits."""
         if not self._thread.is_alive():  # in a forked child, which serves no requests
             change()
             return

@@ -63,9 +63,9 @@ class Pool(NamedPool):
             in ``Logins``: 1 to 128 letters, digits and ``._-``.
 
         public_providers: The names of the public providers that the pool accepts, such
-            as ``accounts.google.com``. A login under such a name is either a JWT of that issuer,
-            whose claims are checked but not its signature, or any other text, which is taken as
-            the user's id at that provider.
+            as ``accounts.google.com``. A login under such a name may be a JWT of that issuer: its
+            claims are checked, but not its signature. Any other text is taken as the user's id at
+            that provider.
 
         allow_unauthenticated: Whether ``GetId`` creates identities without a login.
 
@@ -81,7 +81,7 @@ class Pool(NamedPool):
         allow_classic_flow: Whether ``GetOpenIdToken`` issues tokens.
 
     Raises:
-        ValueError: If an attribute does not have that form.
+        ValueError: If an attribute does not have the form that is described above.
     """
 
     identity_pool_id: str = "us-east-1:00000000-0000-4000-8000-000000000000"
@@ -138,7 +138,7 @@ class Role:
             role refuses tokens with principal tags.
 
     Raises:
-        ValueError: If an attribute does not have that form.
+        ValueError: If an attribute does not have the form that is described above.
     """
 
     arn: str

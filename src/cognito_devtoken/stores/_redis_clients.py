@@ -117,7 +117,7 @@ def _retries(client: Any) -> int:
 
 
 def _sentinels(client: Any) -> Iterable[Any]:
-    """Return a client's own clients for its Sentinels, which have time-outs of their own."""
+    """Return the clients that a client uses for its Sentinels. They have their own time-outs."""
     pool = getattr(client, "connection_pool", None)  # a cluster has none
     sentinels: Iterable[Any] = getattr(getattr(pool, "sentinel_manager", None), "sentinels", ())
     return sentinels

@@ -19,7 +19,7 @@ from redis import RedisError
 _SCHEME = "must begin with redis://, rediss:// or unix://"
 _BEGIN = "Begin the URL with redis://, or with rediss:// for TLS."
 _OWN = "Make a client with **cognito_devtoken.stores.redis.BOUNDED, and pass it as client=."
-# What to do about a URL, by its scheme.
+# What to do about a URL whose scheme is not supported, by that scheme.
 _OTHER_SCHEMES = {
     "valkey": "Begin the URL with redis://, because Valkey uses the same protocol.",
     "valkeys": "Begin the URL with rediss://, because Valkey uses the same protocol.",

@@ -1,8 +1,8 @@
 """
 The scripts that a Redis server runs for the operations of a store.
 
-Law of this module: each script takes one round trip and is atomic, and all its keys are in one slot
-of a cluster.
+Law of this module: each script takes one round trip and is atomic, and all Redis keys that it uses
+are in one slot of a cluster.
 """
 
 from __future__ import annotations

@@ -22,12 +22,13 @@ class FakeFetcher:
     """
     A fetcher that makes up tokens, and AWS credentials for these tokens.
 
-    Every token is different, even for the same request. The identity is the one that the request
-    names, or else depends only on the pool and the logins. After an identity is erased, its logins
-    get another one. The ``iat`` of these tokens has fractions of a second, so a session can use
-    their full lifetime. Cognito rounds ``iat`` down to a whole second, so a session uses Cognito's
-    tokens for a second less.
-    Credentials live for an hour, or for the *duration* of an AssumeRole.
+    Every token is different, even for the same request. It is for the identity that the request
+    names. If the request names none, the identity depends only on the pool and the logins. After an
+    identity is erased, its logins get another one.
+
+    The ``iat`` of these tokens has fractions of a second, so a session can use their full lifetime.
+    Cognito rounds ``iat`` down to a whole second, so a session uses Cognito's tokens for a second
+    less. Credentials live for an hour, or for the *duration* of an AssumeRole.
 
     Args:
         clock: The clock that dates the tokens; None uses this machine's clocks.

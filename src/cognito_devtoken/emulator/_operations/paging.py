@@ -17,15 +17,15 @@ def page(
     """
     Return one page of keys, and ``NextToken`` if there are more.
 
-    The token holds the last key of the page, and not the number of the page. So if keys are added
-    or deleted between two calls, no other key is repeated or skipped.
+    ``NextToken`` holds the last key of the page, and not the number of the page. So if keys are
+    added or deleted between two calls, no other key is repeated or skipped.
 
     Args:
         keys: All keys, in any order.
 
         members: The input of the call, with ``MaxResults`` and ``NextToken``.
 
-        scope: Names the list. A token is valid only for the list that it was made for.
+        scope: Names the list. A ``NextToken`` is valid only for the list that it was made for.
     """
     token = members.get("NextToken")
     after = "" if token is None else _key_in(token, scope)

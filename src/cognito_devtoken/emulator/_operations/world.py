@@ -127,7 +127,7 @@ class World:
 
     def session_of(self, caller: Caller) -> Session | None:
         """
-        Return the session whose credentials signed a call; None if no session's did.
+        Return the session whose credentials signed a call; None if there is no such session.
 
         Raises:
             AuthenticationRefusal: If the credentials of the session have expired.
