@@ -15,8 +15,7 @@ NAMED_PROVIDERS = frozenset(
         "www.digits.com",
     }
 )
-# From the API model (DeveloperProviderName), which allows 128 characters. It is a Java pattern, whose
-# \w is ASCII.
+# From the API model (DeveloperProviderName), which allows 128 characters. ASCII, as in ID_PATTERN.
 DEVELOPER_PROVIDER = re.compile(r"[\w._-]{1,128}", re.ASCII)
 
 
