@@ -311,7 +311,7 @@ def host(new_host: HostFactory, store: MemoryStore) -> TokenCache:
 def test_a_host_that_cannot_read_the_marks_renews_its_lock_until_its_call_ends(
     host: TokenCache, fetcher: FakeFetcher, store: MemoryStore, clock: ManualClock, *, fails: bool
 ) -> None:
-    store.marks = fail  # type: ignore[method-assign]
+    store.marks = fail  # type: ignore[assignment]
     (stored,) = store.values.values()
 
     with open_calls(fetcher) as call:
@@ -337,7 +337,7 @@ def test_a_lock_of_a_host_that_cannot_read_the_marks_is_counted_if_it_expires(
     clock: ManualClock,
     recorder: Recorder,
 ) -> None:
-    store.marks = fail  # type: ignore[method-assign]
+    store.marks = fail  # type: ignore[assignment]
 
     with open_calls(fetcher) as call:
         flight = call(host)
