@@ -28,7 +28,7 @@ class Stats:
 
     A forked child has the tokens of its parent, but counts from zero. Each call counts as one of
     *hits*, *due_hits*, *grace_hits* and *misses*. A call that raised an error counts as a miss. A
-    call with wrong arguments is not counted.
+    call that was cancelled, or had wrong arguments, is not counted.
 
     Attributes:
         hits: Calls answered with a fresh token.
