@@ -6,11 +6,26 @@ from typing import Any
 
 import pytest
 
-from caching import make_cache, request_for
-from cognito_devtoken import RefreshPolicy, TokenCache
-from cognito_devtoken.events import ClockStepped, Event, FetchSucceeded, ServedInGrace
-from cognito_devtoken.exceptions import SessionClosedError, TokenUnavailableError
-from cognito_devtoken.testing import FakeFetcher, ManualClock
+from caching import Recorder, make_cache, request_for
+from cognito_devtoken import OpenIdToken, RefreshPolicy, Stats, TokenCache, TokenRequest
+from cognito_devtoken.credentials import AwsCredentials
+from cognito_devtoken.events import (
+    ClockStepped,
+    Event,
+    FetchFailed,
+    FetchStarted,
+    FetchSucceeded,
+    ServedInGrace,
+    Throttled,
+)
+from cognito_devtoken.exceptions import (
+    DevTokenError,
+    SessionClosedError,
+    TokenUnavailableError,
+    TooManyRequestsError,
+)
+from cognito_devtoken.testing import FakeFetcher, ManualClock, MemoryStore
+from hosts import HostFactory, record_waits
 
 
 DOWN = TokenUnavailableError("Cognito cannot be reached.")
@@ -102,3 +117,85 @@ def test_a_call_in_the_grace_period_while_the_interpreter_shuts_down_is_not_back
     assert not strict or str(caught.value) == "No new token arrived in time."
     assert cache.stats().back_offs == 0
     assert calls_counted(cache) == 3
+
+
+def outcomes(stats: Stats | None) -> tuple[int, int, int]:
+    assert stats
+    return stats.fetches_started, stats.fetches_succeeded, stats.fetches_failed
+
+
+def test_a_flight_that_ends_before_it_calls_cognito_does_not_count_as_a_failed_call(
+    new_host: HostFactory, store: MemoryStore, clock: ManualClock, recorder: Recorder
+) -> None:
+    host = new_host()
+    store.claim = lambda name, owner, seconds: (False, None)  # type: ignore[method-assign]
+    record_waits(host, clock, host.close)
+
+    with pytest.raises(SessionClosedError):
+        host.get(request_for())
+
+    assert outcomes(host.stats()) == (0, 0, 0)
+    assert recorder.events == []
+
+
+@pytest.mark.parametrize(
+    ("token_fails", "exchange_fails", "tokens", "exchanges"),
+    [
+        (True, False, (1, 0, 1), (0, 0, 0)),
+        (False, True, (1, 1, 0), (1, 0, 1)),
+        (False, False, (1, 1, 0), (1, 1, 0)),
+    ],
+    ids=["no token", "no exchange", "credentials"],
+)
+def test_credentials_count_as_a_call_only_if_their_token_is_exchanged(
+    open_session: Any,
+    fetcher: FakeFetcher,
+    recorder: Recorder,
+    token_fails: bool,
+    exchange_fails: bool,
+    tokens: tuple[int, int, int],
+    exchanges: tuple[int, int, int],
+) -> None:
+    if token_fails:
+        fetcher.fail_next(TooManyRequestsError("Slowly."))
+    fetcher.exchange_error = DOWN if exchange_fails else None
+    session = open_session(client=fetcher, on_event=[recorder])
+
+    with pytest.raises(DevTokenError) if token_fails or exchange_fails else nullcontext():
+        session.get_credentials("user-42")
+    session.close()
+
+    for lease, counted in (("token", tokens), ("credentials", exchanges)):
+        kinds = (FetchStarted, FetchSucceeded, FetchFailed)
+        seen = [sum(e.lease == lease for e in recorder.of(kind)) for kind in kinds]
+        assert tuple(seen) == counted
+    assert outcomes(session.stats()) == tokens
+    assert outcomes(session.stats().credentials) == exchanges
+    throttled = [event.lease for event in recorder.of(Throttled)]
+    assert throttled == (["token"] if token_fails else [])
+
+
+def test_the_time_of_an_exchange_does_not_include_the_wait_for_the_token(
+    open_session: Any, clock: ManualClock, recorder: Recorder
+) -> None:
+    class Slow(FakeFetcher):
+        def fetch(self, request: TokenRequest) -> OpenIdToken:
+            clock.advance(2)
+            return super().fetch(request)
+
+        def fetch_credentials(self, token: OpenIdToken, role: Any = None) -> AwsCredentials:
+            clock.advance(3)
+            return super().fetch_credentials(token, role)
+
+    session = open_session(client=Slow(clock), on_event=[recorder])
+    session.get_credentials("user-42")
+    session.close()
+
+    assert [(e.lease, e.queued) for e in recorder.of(FetchStarted)] == [
+        ("token", 0),
+        ("credentials", 2),
+    ]
+    assert [(e.lease, e.took) for e in recorder.of(FetchSucceeded)] == [
+        ("token", 2),
+        ("credentials", 3),
+    ]

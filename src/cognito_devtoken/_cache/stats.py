@@ -48,7 +48,8 @@ class Stats:
         back_offs: Calls for which no fetch was made, because the key was backing off. Such a call
             fails, or gets a token in its grace period.
 
-        fetches_started: Calls to Cognito.
+        fetches_started: Calls to Cognito. Each also counts as succeeded or failed once it returns,
+            even if it was abandoned.
 
         fetches_succeeded: Calls to Cognito that returned a token.
 
