@@ -74,7 +74,7 @@ class Worker(Generic[F]):
 
 
 class WorkerSlots(Generic[F]):
-    """The workers that exist, the oldest first. Only *max_concurrent* should run flights at once."""
+    """The workers that exist, the oldest first. At most *max_concurrent* should be occupied."""
 
     def __init__(self, max_concurrent: int) -> None:
         self._max_concurrent = max_concurrent
