@@ -120,24 +120,27 @@ class Lookup(Generic[R, L]):
         try:
             with state.lock:
                 found = self._decide(key, request, asked, least, forced=forced, awaited=awaited)
-                if isinstance(found, Wait):
-                    found.flight.min_life = max(found.flight.min_life, least or 0.0)
                 if state.closed:  # a signal handler has closed the cache in the meantime
                     state.close()
                     raise session_closed()  # noqa: TRY301  # so that it is counted below
+                if isinstance(found, Wait):
+                    found.flight.min_life = max(found.flight.min_life, least or 0.0)
+                else:
+                    recorder.counts[found[1]] += 1
             if isinstance(found, Wait):
                 yield from self._wait_for(found.flight, asked, min(found.seconds, patience))
                 now = state.now()
                 with state.lock:
                     found = self._outcome(found, key, now)
-            lease, counts_as = found
+                    recorder.counts[found[1]] += 1
+            lease, counted_as = found
             recorder.run_deferred()
             # Hooks, or a fetch in this thread, may have been slow, so the lease may have expired.
             if not remaining_of(lease, state.now()):
+                with state.lock:
+                    recorder.counts[counted_as] -= 1  # because it is counted below
                 expired = f"The {recorder.lease} expired before the call could return."
                 raise TokenUnavailableError(expired, hint=_TOO_SHORT)  # noqa: TRY301
-            with state.lock:  # only here, because a call that fails is counted below
-                recorder.counts[counts_as] += 1
             return lease  # noqa: TRY300
         except BaseException as error:
             if isinstance(error, DevTokenError):

@@ -124,9 +124,7 @@ class CallingSource(Generic[R, L]):
         return sent
 
     def record_call(self, flight: Flight[R, L], now: Instant) -> None:
-        """Record that a call for a flight starts. A flight's second call is part of the first."""
-        if flight.called:
-            return
+        """Record that a flight starts its call; if it makes a second call, that is part of it."""
         recorder = self._state.recorder
         with self._state.lock:
             flight.called = now
@@ -167,6 +165,6 @@ class FetcherSource(CallingSource[R, L]):
         self.fetch = fetch
 
     def _start(self, flight: Flight[R, L]) -> Instant:
-        sent = super()._start(flight)
+        flight.sent = sent = self._state.now()
         self.record_call(flight, sent)
         return sent
