@@ -75,6 +75,7 @@ class CacheMachine(RuleBasedStateMachine):
         self.in_flight: list[Fetch] = []
         self.waiting: list[Caller] = []
         self.seen: list[Lease] = []
+        self.returns = self.errors = 0
         self.fetches: dict[str, Fetch] = {}
         self.expected: dict[Key, Fetch] = {}  # what the cache should hold, oldest first
         self.invalidated: set[Fetch] = set()
@@ -275,6 +276,7 @@ class CacheMachine(RuleBasedStateMachine):
             caller.flight.waiters.add(caller.wake)
 
     def returned(self, caller: Caller, token: Lease) -> None:
+        self.returns += 1
         fetch = self.fetches[token._secret]
         assert fetch.request == caller.request, "a token of another key"
         assert fetch.remaining(self.now()) > -ROUNDING, "an expired token"
@@ -282,6 +284,7 @@ class CacheMachine(RuleBasedStateMachine):
         self.seen.append(token)
 
     def raised(self, caller: Caller, error: DevTokenError) -> None:
+        self.errors += 1
         held = self.expected.get(self.key_of(caller.request))
         if caller.forced or Failure.of(error) is Failure.TERMINAL:
             return
@@ -336,6 +339,20 @@ class CacheMachine(RuleBasedStateMachine):
         self.drop_expired()
         assert alive == self.expected
         self.tokens_before = dict(tokens)
+
+    @invariant()
+    def each_call_counts_once(self) -> None:
+        stats = self.cache.stats()
+        hits = stats.hits + stats.due_hits + stats.grace_hits
+        assert hits + stats.misses == self.returns + self.errors
+        assert stats.errors == self.errors <= stats.misses
+
+    @invariant()
+    def each_fetch_has_one_outcome(self) -> None:
+        stats = self.cache.stats()
+        ended = stats.fetches_succeeded + stats.fetches_failed
+        assert stats.fetches_started == ended + len(self.in_flight)
+        assert sum(stats.reasons.values()) == stats.fetches_started
 
     @invariant()
     def late_fetches_are_overdue(self) -> None:

@@ -193,18 +193,24 @@ class AsyncUserClients:
     async def _open(self, service: str, credentials: AsyncUserCredentials) -> Any:
         loop = asyncio.get_running_loop()
         self._loop = self._loop or loop
-        if self._closed:
-            raise SessionClosedError("These AsyncUserClients are closed.")
+        self._check_open()
         if self._loop is not loop:
             raise RuntimeError("These AsyncUserClients belong to another event loop.")
         if service not in self._templates:
             async with self._lock:
+                self._check_open()
                 await self._make_template(service)
         template = self._templates[service]
         if template is not None:
             return template.bind(credentials)
         async with self._lock:
+            self._check_open()
             return await self._make_client(credentials, service).__aenter__()
+
+    def _check_open(self) -> None:
+        """Check once more after each wait for the lock, because aclose() may have run meanwhile."""
+        if self._closed:
+            raise SessionClosedError("These AsyncUserClients are closed.")
 
     async def _make_template(self, service: str) -> None:
         # Another task may have made the template while this one waited for the lock.
@@ -216,11 +222,14 @@ class AsyncUserClients:
             self._binds = await self._check_binding()
         if not self._binds:
             return None
-        making = self._make_client(AsyncNoUser(self._role), service)
-        client = await self._opened.enter_async_context(making)
-        return (
-            None if discovers_endpoints(client, self._endpoint_discovery) else AsyncTemplate(client)
-        )
+        async with AsyncExitStack() as opened:
+            making = self._make_client(AsyncNoUser(self._role), service)
+            client = await opened.enter_async_context(making)
+            if discovers_endpoints(client, self._endpoint_discovery):
+                return None
+            template = AsyncTemplate(client)
+            self._opened.push_async_exit(opened.pop_all())
+        return template
 
     async def _check_binding(self) -> bool:
         region = self._session._plain.region
@@ -241,8 +250,10 @@ class AsyncUserClients:
     async def aclose(self) -> None:
         """Close the shared connections. The session stays open."""
         self._closed = True
-        self._templates = {}
-        await self._opened.aclose()
+        # Wait for a task that is making a client, which would otherwise stay open.
+        async with self._lock:
+            self._templates = {}
+            await self._opened.aclose()
 
     async def __aenter__(self) -> Self:
         return self

@@ -111,7 +111,7 @@ class FetchSucceeded(Event):
 
 class FetchFailed(Event):
     """
-    A fetch failed.
+    A fetch failed after it was sent.
 
     Attributes:
         key: A digest of the request, 16 hex digits.
@@ -192,7 +192,8 @@ class TokenAdopted(Event):
 
         reason: Why a token was needed.
 
-        took: Seconds from the first lookup in the store to caching the token.
+        took: Seconds from the first lookup in the store to caching the token. If the session's rate
+            limiter held the fetch back after that lookup, seconds from the end of that pause.
 
         fingerprint: The token's fingerprint.
 

@@ -153,6 +153,43 @@ def test_without_threads_a_caller_runs_one_flight_per_step(
     assert len(fetcher.calls) == 4
 
 
+def test_without_threads_no_more_than_max_concurrent_fetches_run_at_once(
+    fetcher: FakeFetcher, clock: ManualClock
+) -> None:
+    callers: list[Any] = []
+    running = most = 0
+
+    class Overlapping:
+        """Has another caller come while a call is in flight, as another thread would."""
+
+        def fetch(self, request: Any) -> Any:
+            nonlocal running, most
+            running += 1
+            most = max(most, running)
+            come()
+            running -= 1
+            return fetcher.fetch(request)
+
+    def come() -> None:
+        if len(callers) < 5:
+            steps = cache._leases.lookup.steps(request_for(f"user-{len(callers)}"), None, None)
+            callers.append(steps)
+            next(steps, None)
+
+    def none(job: Any) -> None:
+        raise RuntimeError("can't start new thread")
+
+    cache = make_cache(Overlapping(), clock, start_thread=none, max_concurrent_fetches=2)
+    come()
+    assert most == 2
+    for _ in range(5):  # the callers that wait look again
+        for steps in callers:
+            next(steps, None)
+
+    assert len(fetcher.calls) == 5
+    assert most == 2
+
+
 def test_a_caller_fetches_itself_if_the_only_worker_hangs(
     fetcher: FakeFetcher, clock: ManualClock, threads: ManualThreads
 ) -> None:

@@ -35,6 +35,7 @@ from recording import BUCKET, EXPRESS_BUCKET, PAGES, Service, key_id_in
 
 pytest.importorskip("aiobotocore", reason="aiobotocore is not installed")
 from aiobotocore.awsrequest import AioAWSResponse
+from aiobotocore.client import AioBaseClient
 from aiobotocore.config import AioConfig
 from aiobotocore.session import AioSession
 
@@ -369,6 +370,74 @@ def test_tasks_that_open_the_first_client_of_a_service_at_once_share_a_template(
             assert len(shared) == (1 if users.clients._binds else 5)
             for client in made:
                 await client.close()
+
+    asyncio.run(main())
+
+
+@pytest.fixture
+def open_clients(monkeypatch: pytest.MonkeyPatch) -> set[Any]:
+    """The clients of aiobotocore that are open."""
+    found: set[Any] = set()
+    enter, leave = AioBaseClient.__aenter__, AioBaseClient.__aexit__
+
+    async def note_enter(client: Any) -> Any:
+        found.add(client)
+        return await enter(client)
+
+    async def note_exit(client: Any, *exc_info: Any) -> None:
+        found.discard(client)
+        await leave(client, *exc_info)
+
+    monkeypatch.setattr(AioBaseClient, "__aenter__", note_enter)
+    monkeypatch.setattr(AioBaseClient, "__aexit__", note_exit)
+    return found
+
+
+@pytest.mark.parametrize("binds", [True, False], ids=["template", "own client"])
+def test_closing_while_clients_are_opened_leaves_none_open(
+    opened: Any, given: Any, open_clients: set[Any], *, binds: bool
+) -> None:
+    async def main() -> None:
+        making, go_on = asyncio.Event(), asyncio.Event()
+
+        async def hold(**kwargs: Any) -> None:
+            making.set()
+            await go_on.wait()
+
+        async with opened() as users:
+            if not binds:
+                users.clients._binds = False
+            async with users.clients.client("dynamodb", "ann"):
+                pass
+            events = users.clients._shared.get_component("event_emitter")
+            events.register("creating-client-class.s3", hold)
+            tasks = [asyncio.create_task(open_one(users, user)) for user in ("ann", "bob")]
+            await making.wait()
+            closing = asyncio.create_task(users.clients.aclose())
+            await asyncio.sleep(0)
+            go_on.set()
+            await closing
+            results = await asyncio.gather(*tasks, return_exceptions=True)
+            for client in results:
+                if not isinstance(client, BaseException):
+                    await client.__aexit__(None, None, None)
+        assert isinstance(results[1], SessionClosedError)
+        assert not open_clients
+
+    async def open_one(users: Users, user: str) -> Any:
+        return await users.clients.client("s3", user)
+
+    asyncio.run(main())
+
+
+def test_a_client_that_is_not_shared_after_all_is_closed_at_once(
+    opened: Any, open_clients: set[Any]
+) -> None:
+    async def main() -> None:
+        async with opened() as users:
+            async with users.clients.client("timestream-query", "ann"):
+                assert len(open_clients) == 1
+            assert not open_clients
 
     asyncio.run(main())
 

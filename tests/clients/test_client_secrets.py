@@ -3,6 +3,7 @@
 import copy
 import logging
 import pickle
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -145,6 +146,39 @@ def test_a_secret_is_hidden_wherever_botocore_writes_it(
     assert "<hidden>" in record.getMessage()
     assert record.getMessage().startswith("before ")
     assert record.getMessage().endswith(" after")
+
+
+class _Unprintable:
+    def __str__(self) -> str:
+        raise ValueError("canary")
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        ("x-amz-security-token:%s;", "canary", "one too many"),
+        ("x-amz-security-token:canary; %d", "text"),
+        ("%(canary)s", {"x-amz-security-token": "canary"}),
+        ("%s", _Unprintable()),
+        (_Unprintable(),),
+    ],
+)
+def test_a_debug_message_that_cannot_be_formatted_raises_no_error_and_shows_no_secret(
+    message: Any, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hide_session_tokens()
+    caplog.set_level(logging.DEBUG)
+    handler = logging.StreamHandler()  # unlike caplog's, it prints what it cannot format
+    logger = logging.getLogger("botocore.endpoint")
+    logger.addHandler(handler)
+    try:
+        logger.debug(*message)
+    finally:
+        logger.removeHandler(handler)
+
+    (record,) = caplog.records
+    assert re.fullmatch(r"A debug message could not be formatted: \w+Error\.", record.getMessage())
+    assert "canary" not in capsys.readouterr().err
 
 
 def test_no_error_shows_the_user_id(session: TokenSession, fetcher: FakeFetcher) -> None:

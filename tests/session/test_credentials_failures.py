@@ -155,7 +155,8 @@ def test_what_cognito_refuses_a_user_is_refused_for_credentials_too(
     fetcher.error = NotAuthorizedError("Logins don't match.")
 
     session.get_credentials(USER)
-    recorder.wait_for(FetchFailed, 2)
+    wait_until(lambda: session.stats().credentials.in_flight == 0)
+    assert [event.lease for event in recorder.of(FetchFailed)] == ["token"]
 
     with pytest.raises(NotAuthorizedError):
         session.get_credentials(USER)
@@ -227,7 +228,8 @@ def test_a_wait_for_a_token_does_not_exceed_the_deadline_of_the_exchange(
             wait_until(lambda: bool(fetcher.calls))
             clock.advance(15)
             # Its worker gives up, although the call of the other worker never returns.
-            wait_until(lambda: session.stats().credentials.fetches_failed == 1)
+            flights = session._credentials_cache.leases.state.flights
+            wait_until(lambda: not flights.in_the_air())
         caller.join(PATIENCE)
         assert not caller.is_alive()
         assert not fetcher.exchanges

@@ -1,18 +1,23 @@
 """Whether an old token in the store is still valid does not depend on the length of the log."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
+from in_flight import open_calls
 
-from caching import request_for
+from caching import Recorder, request_for
 from cognito_devtoken import OpenIdToken, TokenCache
 from cognito_devtoken._sharing import announcements, invalidation_log, messages
 from cognito_devtoken._sharing.announcements import Announcements
 from cognito_devtoken._sharing.key_check import NAME as NAME_OF_KEY_IN_USE
+from cognito_devtoken._sharing.locks import LOCK_SECONDS, RENEW_EVERY
 from cognito_devtoken._sharing.log_reader import KEEP
+from cognito_devtoken.events import StoreLockExpired
+from cognito_devtoken.exceptions import InternalServiceError, TokenUnavailableError
 from cognito_devtoken.stores import StoreKeys
-from cognito_devtoken.testing import FakeFetcher, MemoryStore
-from hosts import HostFactory, listen, log_of, source_of
+from cognito_devtoken.testing import FakeFetcher, ManualClock, MemoryStore
+from hosts import HostFactory, listen, locks_of, log_of, source_of
 
 
 WAYS: dict[str, Callable[[TokenCache, OpenIdToken], None]] = {
@@ -282,3 +287,81 @@ def test_closing_sets_the_last_marks(new_host: HostFactory, store: MemoryStore) 
     host.close()
 
     assert len(store._marks) == 1
+
+
+def find_token_when_locked(host: TokenCache, other: TokenCache, store: MemoryStore) -> None:
+    """Have a host find another host's token, whose marks it must read, when it takes the lock."""
+    other.get(request_for())
+    fill_log(store)
+    store.read = lambda name: None  # type: ignore[method-assign]  # it is not there yet
+
+
+def fail(*arguments: object) -> Any:
+    raise ConnectionError
+
+
+@pytest.fixture
+def host(new_host: HostFactory, store: MemoryStore) -> TokenCache:
+    host = new_host()
+    find_token_when_locked(host, new_host(), store)
+    return host
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_host_that_cannot_read_the_marks_renews_its_lock_until_its_call_ends(
+    host: TokenCache, fetcher: FakeFetcher, store: MemoryStore, clock: ManualClock, *, fails: bool
+) -> None:
+    store.marks = fail  # type: ignore[assignment]
+    (stored,) = store.values.values()
+
+    with open_calls(fetcher) as call:
+        flight = call(host)
+        for _ in range(int(2 * LOCK_SECONDS / RENEW_EVERY)):
+            clock.advance(RENEW_EVERY)
+            locks_of(host).renew_due()
+        (name,) = store.values
+        assert not store.claim(name, "another host", LOCK_SECONDS)[0]
+        if fails:
+            fetcher.fail_next(InternalServiceError("Down."))
+        flight.complete()
+
+    assert store._locks == {}
+    assert host.stats().store_locks_expired == 0
+    assert [stored] == list(store.values.values()) if fails else stored not in store.values.values()
+
+
+def test_a_lock_of_a_host_that_cannot_read_the_marks_is_counted_if_it_expires(
+    host: TokenCache,
+    fetcher: FakeFetcher,
+    store: MemoryStore,
+    clock: ManualClock,
+    recorder: Recorder,
+) -> None:
+    store.marks = fail  # type: ignore[assignment]
+
+    with open_calls(fetcher) as call:
+        flight = call(host)
+        clock.advance(LOCK_SECONDS)
+        flight.complete()
+
+    assert host.stats().store_locks_expired == 1
+    assert recorder.of(StoreLockExpired)
+
+
+def test_an_error_that_interrupts_the_lookup_in_the_store_releases_the_lock(
+    host: TokenCache, store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ((stored, _, _),) = store.values.values()
+    open_value = StoreKeys.open
+
+    def interrupt(keys: StoreKeys, value: bytes, context: bytes) -> bytes:
+        if value == stored:
+            raise KeyboardInterrupt
+        return open_value(keys, value, context)
+
+    monkeypatch.setattr(StoreKeys, "open", interrupt)
+
+    with pytest.raises(TokenUnavailableError, match="KeyboardInterrupt"):
+        host.get(request_for())
+
+    assert store._locks == {}

@@ -63,6 +63,8 @@ class Flight(Generic[R, L]):
         sent: When a worker took the flight; later, when the call to Cognito started. None while the
             flight is queued.
 
+        called: When the call to Cognito started. None if no call has been made.
+
         worker: A weak reference to the worker that took the flight.
 
         awaited: Whether a caller waits, or has waited, for the flight.
@@ -94,6 +96,7 @@ class Flight(Generic[R, L]):
     __slots__ = (
         "asked",
         "awaited",
+        "called",
         "context",
         "done",
         "error",
@@ -119,6 +122,7 @@ class Flight(Generic[R, L]):
         self.context = CallerContext.of_caller()
         self.asked = asked
         self.sent: Instant | None = None
+        self.called: Instant | None = None
         self.worker: ref[Worker[Flight[R, L]]] | None = None
         self.awaited = False
         self.min_life = 0.0

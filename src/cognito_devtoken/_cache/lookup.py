@@ -120,21 +120,25 @@ class Lookup(Generic[R, L]):
         try:
             with state.lock:
                 found = self._decide(key, request, asked, least, forced=forced, awaited=awaited)
-                if isinstance(found, Wait):
-                    found.flight.min_life = max(found.flight.min_life, least or 0.0)
                 if state.closed:  # a signal handler has closed the cache in the meantime
                     state.close()
                     raise session_closed()  # noqa: TRY301  # so that it is counted below
+                if isinstance(found, Wait):
+                    found.flight.min_life = max(found.flight.min_life, least or 0.0)
+                else:
+                    recorder.counts[found[1]] += 1
             now = asked
             if isinstance(found, Wait):
                 now = yield from self._wait_for(found.flight, asked, min(found.seconds, patience))
                 with state.lock:
-                    lease = self._outcome(found, key, now)
-            else:
-                lease = found
+                    found = self._outcome(found, key, now)
+                    recorder.counts[found[1]] += 1
+            lease, counted_as = found
             if recorder.run_deferred():
                 now = state.now()  # a hook may have been slow, so the lease may have expired
             if not remaining_of(lease, now):
+                with state.lock:
+                    recorder.counts[counted_as] -= 1  # because it is counted below
                 expired = f"The {recorder.lease} expired before the call could return."
                 raise TokenUnavailableError(expired, hint=_TOO_SHORT)  # noqa: TRY301
             return lease  # noqa: TRY300
@@ -173,7 +177,13 @@ class Lookup(Generic[R, L]):
         *,
         forced: bool,
         awaited: bool,
-    ) -> L | Wait[R, L]:
+    ) -> tuple[L, str] | Wait[R, L]:
+        """
+        Return a lease and the field of Stats in which the call is counted, or what to wait for.
+
+        Raises:
+            DevTokenError: If there is neither.
+        """
         state, recorder, policy = self._state, self._state.recorder, self._state.policy
         state.check_open()
         clean_up(state, now)
@@ -197,23 +207,21 @@ class Lookup(Generic[R, L]):
             wait = self._miss(key, request, reason, now, failure, awaited=awaited)
             return wait._replace(or_present=True)
         if freshness is Freshness.FRESH:
-            recorder.counts["hits"] += 1
-            return lease
+            return lease, "hits"
         strict = freshness is Freshness.GRACE and policy.strict_grace
         backing_off = failure is not None and failure.remaining(now, usable=not strict) > 0
         # While the interpreter shuts down, no worker can start, and idle workers do not wake up.
-        backing_off = backing_off or sys.is_finalizing()
+        can_fetch = not (backing_off or sys.is_finalizing())
         if freshness is Freshness.DUE:
-            if not backing_off:
+            if can_fetch:
                 inline = self.refreshes_inline and awaited
                 flight = self._join(key, request, reason, now, awaited=inline)
                 if inline:
                     return Wait(flight, _INLINE, or_present=True, counts_as="due_hits")
-            recorder.counts["due_hits"] += 1
-            return lease
-        if backing_off:
-            recorder.counts["back_offs"] += 1
-            return self._serve_in_grace(key, lease, failure, now)
+            return lease, "due_hits"
+        if not can_fetch:
+            recorder.counts["back_offs"] += backing_off
+            return self._serve_in_grace(key, lease, failure if backing_off else None, now)
         # The cached lease must not expire while the caller waits for a better one.
         patience = remaining_of(lease, now) / 2
         flight = self._join(key, request, reason, now, awaited=awaited)
@@ -273,22 +281,20 @@ class Lookup(Generic[R, L]):
 
     def _serve_in_grace(
         self, key: Key, lease: L, failure: RememberedFailure | None, now: Instant
-    ) -> L:
+    ) -> tuple[L, str]:
         recorder = self._state.recorder
         if self._state.policy.strict_grace:
             if failure:
                 failure.refuse(now, usable=False)
             raise TokenUnavailableError(f"No new {recorder.lease} arrived in time.")
-        recorder.counts["grace_hits"] += 1
         recorder.emit(ServedInGrace, key, lease, remaining_of(lease, now))
-        return lease
+        return lease, "grace_hits"
 
-    def _outcome(self, wait: Wait[R, L], key: Key, now: Instant) -> L:
+    def _outcome(self, wait: Wait[R, L], key: Key, now: Instant) -> tuple[L, str]:
         flight, error = wait.flight, wait.flight.error
         recorder = self._state.recorder
         if flight.lease:
-            recorder.counts[wait.counts_as] += 1
-            return flight.lease
+            return flight.lease, wait.counts_as
         final = isinstance(error, SessionClosedError) or (
             error is not None and Failure.of(error) is Failure.TERMINAL
         )
@@ -296,8 +302,7 @@ class Lookup(Generic[R, L]):
         lease = self._state.entries.leases.get(key)
         if wait.or_present and not final and lease and remaining_of(lease, now):
             if wait.counts_as == "due_hits":
-                recorder.counts["due_hits"] += 1
-                return lease
+                return lease, wait.counts_as
             if not (error and self._state.policy.strict_grace):
                 return self._serve_in_grace(key, lease, None, now)
         if error:

@@ -79,7 +79,7 @@ def _is_forgotten(flight: Flight[R, L], lease: L) -> bool:
 def _record_arrival(
     state: CacheState[R, L], flight: Flight[R, L], lease: L, now: Instant, *, adopted: bool
 ) -> None:
-    took = (flight.sent or now).age(now)
+    took = (flight.called or flight.sent or now).age(now)
     recorder = state.recorder
     if adopted:
         recorder.counts["store_hits"] += 1
@@ -103,16 +103,30 @@ def record_failure(
     state: CacheState[R, L], flight: Flight[R, L], error: DevTokenError, now: Instant
 ) -> None:
     """End a flight with an error."""
-    recorder, limiter = state.recorder, state.rate_limiter
     in_time = state.flights.finish(flight, now, arrived=False)
-    recorder.counts["fetches_failed"] += 1
     remember = in_time and not state.closed
     wait = remember_failure(state, flight, error, now) if remember else 0.0
+    if flight.called:
+        _record_failed_call(state, flight, error, flight.called, wait, now)
+    if in_time:
+        state.settle(flight, error=error)
+
+
+def _record_failed_call(
+    state: CacheState[R, L],
+    flight: Flight[R, L],
+    error: DevTokenError,
+    called: Instant,
+    wait: float,
+    now: Instant,
+) -> None:
+    recorder, limiter = state.recorder, state.rate_limiter
+    recorder.counts["fetches_failed"] += 1
     recorder.emit(
         FetchFailed,
         flight.key,
         flight.reason,
-        (flight.sent or now).age(now),
+        called.age(now),
         type(error).__name__,
         getattr(error, "code", None),
         wait,
@@ -124,8 +138,6 @@ def record_failure(
     error._logged = True
     if Failure.of(error) is Failure.THROTTLED and limiter.throttled(now):
         recorder.emit(Throttled, limiter.rate)
-    if in_time:
-        state.settle(flight, error=error)
 
 
 def remember_failure(

@@ -88,7 +88,16 @@ class Source(Protocol[R, L]):
 
 
 class CallingSource(Generic[R, L]):
-    """Makes a call for every flight: *fetch* gets the lease of a flight."""
+    """
+    Makes a call for every flight.
+
+    Args:
+        state: The state of the cache.
+
+        fetch: Gets the lease of a flight. It calls :meth:`record_call` before it makes a call.
+
+        kind: The class of the leases.
+    """
 
     shared = False
 
@@ -109,16 +118,20 @@ class CallingSource(Generic[R, L]):
         return self._call(flight, self._start(flight))
 
     def _start(self, flight: Flight[R, L]) -> Instant:
-        """Record that the call starts. Return the instant at which it starts."""
-        state, recorder = self._state, self._state.recorder
+        """Return the instant from which the age of the lease counts."""
         # Read the clock right before the call, because a process may be frozen between two lines.
-        flight.sent = sent = state.now()
-        with state.lock:
+        flight.sent = sent = self._state.now()
+        return sent
+
+    def record_call(self, flight: Flight[R, L], now: Instant) -> None:
+        """Record that a flight starts its call; if it makes a second call, that is part of it."""
+        recorder = self._state.recorder
+        with self._state.lock:
+            flight.called = now
             recorder.counts["fetches_started"] += 1
             recorder.reasons[flight.reason] += 1
-            recorder.emit(FetchStarted, flight.key, flight.reason, flight.asked.age(sent))
+            recorder.emit(FetchStarted, flight.key, flight.reason, flight.asked.age(now))
         recorder.run_deferred()
-        return sent
 
     def _call(self, flight: Flight[R, L], sent: Instant) -> L:
         lease = self._fetch(flight)
@@ -150,3 +163,8 @@ class FetcherSource(CallingSource[R, L]):
     def __init__(self, state: CacheState[R, L], fetch: Callable[[R], L], kind: type[L]) -> None:
         super().__init__(state, lambda flight: self.fetch(flight.request), kind)
         self.fetch = fetch
+
+    def _start(self, flight: Flight[R, L]) -> Instant:
+        flight.sent = sent = self._state.now()
+        self.record_call(flight, sent)
+        return sent

@@ -27,7 +27,7 @@ class Stats:
 
     A forked child has the tokens of its parent, but counts from zero. Each call counts as one of
     *hits*, *due_hits*, *grace_hits* and *misses*. A call that raised an error counts as a miss. A
-    call with wrong arguments is not counted.
+    call that was cancelled, or had wrong arguments, is not counted.
 
     Attributes:
         hits: Calls answered with a fresh token.
@@ -47,7 +47,8 @@ class Stats:
         back_offs: Calls for which no fetch was made, because the key was backing off. Such a call
             fails, or gets a token in its grace period.
 
-        fetches_started: Calls to Cognito.
+        fetches_started: Calls to Cognito. Each also counts as succeeded or failed once it returns,
+            even if it was abandoned.
 
         fetches_succeeded: Calls to Cognito that returned a token.
 

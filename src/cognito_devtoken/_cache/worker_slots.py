@@ -67,9 +67,14 @@ class Worker(Generic[F]):
         """Whether the worker is available, and its flight, if any, has not been abandoned."""
         return self.available and not (self.flight and self.flight.done)
 
+    @property
+    def occupied(self) -> bool:
+        """Whether the worker is active, or runs its only flight in a caller's thread."""
+        return self.active if self.flight is None else not self.flight.done
+
 
 class WorkerSlots(Generic[F]):
-    """The workers that exist, the oldest first. Only *max_concurrent* should be active at once."""
+    """The workers that exist, the oldest first. At most *max_concurrent* should be occupied."""
 
     def __init__(self, max_concurrent: int) -> None:
         self._max_concurrent = max_concurrent
@@ -100,7 +105,7 @@ class WorkerSlots(Generic[F]):
             if worker.idle:
                 worker.wake()
                 return None
-        if sum(worker.active for worker in workers) >= self._max_concurrent:
+        if sum(worker.occupied for worker in workers) >= self._max_concurrent:
             return None
         if len(workers) >= _WORKERS_PER_FETCH * self._max_concurrent:
             return None

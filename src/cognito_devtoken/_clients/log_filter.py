@@ -33,7 +33,13 @@ class _TokenFilter(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         if record.levelno <= logging.DEBUG:
-            text = record.getMessage()
+            try:
+                text = record.getMessage()
+            except Exception as error:  # noqa: BLE001  # the application's call must not fail
+                # Without the arguments: a handler would print them, and they may hold a secret.
+                record.msg = f"A debug message could not be formatted: {type(error).__name__}."
+                record.args = None
+                return True
             masked = _SECRET.sub(rf"\1{HIDDEN}", text)
             if masked != text:
                 record.msg, record.args = masked, None

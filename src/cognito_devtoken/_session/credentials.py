@@ -9,6 +9,7 @@ from .._cache.cache import LeaseCache
 from .._cache.flights import DEADLINE, Flight, NotNeededError, Steps
 from .._cache.invalidation import Invalidation
 from .._cache.source import CallingSource
+from .._cache.state import CacheState
 from .._cache.waiting import wait_blocking
 from .._values.arguments import Seconds
 from .._values.clock import Instant
@@ -27,6 +28,7 @@ from .cache import TokenCache
 _LEAST = 60.0
 
 _Flight = Flight[CredentialsRequest, AwsCredentials]
+_State = CacheState[CredentialsRequest, AwsCredentials]
 
 
 class CredentialsCache:
@@ -60,11 +62,15 @@ class CredentialsCache:
         self._client = self._owned or cast("CredentialsFetcher", client)
         self.leases: LeaseCache[CredentialsRequest, AwsCredentials] = LeaseCache(
             lambda request: (request.key(developer_provider), request.longest_life),
-            lambda state: CallingSource(state, self._fetch, AwsCredentials),
+            self._make_source,
             recorder=tokens._new_recorder("credentials"),
             **tokens._limits,
         )
         self.leases.state.entries.leases.set_plain(self.key(CredentialsRequest(plain)).rest)
+
+    def _make_source(self, state: _State) -> CallingSource[CredentialsRequest, AwsCredentials]:
+        self._source = CallingSource(state, self._fetch, AwsCredentials)
+        return self._source
 
     def follow(self) -> None:
         """Start to remove credentials that other hosts invalidate."""
@@ -87,6 +93,7 @@ class CredentialsCache:
         """Exchange a token. If AWS no longer accepts the token, try once more with a new one."""
         began, role = self.leases.state.now(), flight.request.role
         token = self._token(flight, began)
+        self._source.record_call(flight, self.leases.state.now())
         try:
             return self._client.fetch_credentials(token, role)
         except StaleTokenError:

@@ -7,7 +7,8 @@ from datetime import timedelta
 
 import attrs
 
-from .._values.request import DEVELOPER_PROVIDER, REMOVE_QUOTES, TokenRequest, in_quotes
+from .._values.providers import DEVELOPER_PROVIDER
+from .._values.request import REMOVE_QUOTES, TokenRequest, in_quotes
 from .._values.secret import HiddenValues
 from ..exceptions import ConfigurationError, InvalidRequestError, Violation
 

@@ -125,15 +125,16 @@ class SharedSource:
         self.log.ensure_listener()
         digest = digest_of(flight.key)
         lookup = _StoreLookup(flight, digest, self._store.keys.names(digest))
-        if token := self._look(lookup):
-            return token
         try:
+            if token := self._look(lookup):
+                return token
+            if lookup.lock:
+                self.locks.hold(lookup.lock)
             token = self._call(lookup)
-        except BaseException:
+            self._share(lookup, token)
+            return token
+        finally:
             self._release(lookup)
-            raise
-        self._share(lookup, token)
-        return token
 
     def announce(self, scope: InvalidationScope, *, again: bool) -> None:
         """Queue an invalidation for the other hosts. The caller holds the lock."""
@@ -183,7 +184,8 @@ class SharedSource:
                 return None  # a stored token is older than this request
             token = self._read(lookup) or self._claim(lookup)
         except StoreFailedError:
-            lookup.usable = False
+            # A host that has the lock shares its token, because other hosts wait for it.
+            lookup.usable = lookup.lock is not None
             return None
         if token is None:
             self._count("store_misses")
@@ -231,12 +233,9 @@ class SharedSource:
             granted, stored = self._store.use("claim", name, owner, LOCK_SECONDS)
             if granted:
                 lookup.lock = HeldLock(lookup.flight, name, owner, asked)
-            if token := self._better(lookup, stored, asked):
-                self._release(lookup)
+            token = self._better(lookup, stored, asked)
+            if token or lookup.lock:
                 return token
-            if lookup.lock:
-                self.locks.hold(lookup.lock)
-                return None
             if self._state.closed:
                 raise session_closed()
             # Use the elapsed time or the sum of the pauses, whichever is larger, because either may
@@ -345,9 +344,7 @@ class SharedSource:
         def remaining() -> float:
             return remaining_of(token, state.now())
 
-        if flight.stale or flight.done or not remaining():
-            self._release(lookup)
-        elif lookup.usable:
+        if lookup.usable and remaining() and not (flight.stale or flight.done):
             response = json.dumps({**token.to_aws(), "Since": lookup.since})
             value = self._store.keys.seal(response.encode(), lookup.digest)
             owner = lookup.lock.owner if lookup.lock else None
@@ -356,6 +353,7 @@ class SharedSource:
             self._release_by(lookup, "write", lookup.names[0], value, remaining, owner)
 
     def _release(self, lookup: _StoreLookup) -> None:
+        """Release the flight's lock, if it still holds one."""
         if lookup.lock:
             self._release_by(lookup, "release", lookup.lock.name, lookup.lock.owner)
 

@@ -15,10 +15,10 @@ NAMED_PROVIDERS = frozenset(
         "www.digits.com",
     }
 )
-# From the API model (DeveloperProviderName), which allows 128 characters.
-_DEVELOPER_PROVIDER = re.compile(r"[\w._-]{1,128}", re.ASCII)
+# From the API model (DeveloperProviderName), which allows 128 characters. ASCII, as in ID_PATTERN.
+DEVELOPER_PROVIDER = re.compile(r"[\w._-]{1,128}", re.ASCII)
 
 
 def may_be_developers(provider: str) -> bool:
     """Return whether a provider may be the developer provider of a pool."""
-    return provider not in NAMED_PROVIDERS and bool(_DEVELOPER_PROVIDER.fullmatch(provider))
+    return provider not in NAMED_PROVIDERS and bool(DEVELOPER_PROVIDER.fullmatch(provider))

@@ -33,9 +33,6 @@ MAX_ID = 55
 # ASCII, because the service uses a Java pattern, whose \w is ASCII.
 ID_PATTERN = re.compile(r"[\w-]+:[0-9a-f-]+", re.ASCII)
 
-# The name of a developer provider, in ASCII for the same reason.
-DEVELOPER_PROVIDER = re.compile(r"[\w._-]{1,128}", re.ASCII)
-
 REMOVE_QUOTES = (
     "Remove the quotes: they are part of the value, for example because docker --env-file keeps "
     "them."

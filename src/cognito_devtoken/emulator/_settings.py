@@ -8,7 +8,8 @@ import attrs
 from attrs.validators import in_, optional
 
 from .._values.partition import cognito_names
-from .._values.request import DEVELOPER_PROVIDER, ID_PATTERN, MAX_ID
+from .._values.providers import DEVELOPER_PROVIDER
+from .._values.request import ID_PATTERN, MAX_ID
 
 
 OWN_ADDRESS = "self"
