@@ -271,7 +271,7 @@ class Service:
 
 
 def _is_unicode(members: Mapping[str, Any]) -> bool:
-    """Return whether all text is Unicode. Python reads other bytes in arguments as surrogates."""
+    """Return whether all text is Unicode. Python makes surrogates of other bytes in arguments."""
     try:
         json.dumps(members, ensure_ascii=False, default=str, skipkeys=True).encode()
     except (ValueError, RecursionError):  # also for a map that contains itself, as YAML allows
