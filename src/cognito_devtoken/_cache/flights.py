@@ -266,7 +266,7 @@ class Flights(Generic[R, L]):
         """
         if not self.by_key:  # every flight has ended
             return []
-        self.has_queued()  # removes flights from the queues that are no longer queued
+        self.has_queued()  # drops the flights in front that are no longer queued
         flying = self.in_the_air()
         found = [flight for flight in flying if not flight.done and self.overdue(flight, now)]
         for queue in (self._misses, self._refreshes):

@@ -35,7 +35,7 @@ class Figure:
 
 
 def figures(plan: Plan, demand: Demand, credentials: Demand | None) -> list[Figure]:
-    """Return a demand's figures. *credentials*: the demand for credentials, if it limits *demand*."""
+    """Return the figures. *credentials*: the demand for credentials, if that limits *demand*."""
     found = [_caches(plan, demand), _entries(plan, demand), _window(demand), _refresh_age(demand)]
     lease = demand.lease
     if lease.pause_seconds:
