@@ -95,7 +95,7 @@ class _TLSSocket(_Bounded, ssl.SSLSocket):  # pyright: ignore[reportIncompatible
 
 
 def _bounded(sock: Any) -> Any:
-    """Return a bounded socket in place of one of the standard library."""
+    """Return a bounded socket in place of a socket of the standard library."""
     timeout = sock.gettimeout()
     if type(sock) is socket.socket:
         sock = _Socket(sock.family, sock.type, sock.proto, sock.detach())

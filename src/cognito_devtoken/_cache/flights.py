@@ -291,7 +291,7 @@ class Flights(Generic[R, L]):
         return worker is None or worker.ended
 
     def holds(self, flight: Flight[R, L]) -> bool:
-        """Return whether the table has a flight, as the flight of its key or as the successor."""
+        """Return whether a flight is in the table, or is the successor of a flight in the table."""
         first = self.by_key.get(flight.key)
         return first is flight or (first is not None and first.successor is flight)
 

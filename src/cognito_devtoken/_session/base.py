@@ -251,7 +251,7 @@ class Session:
             raise TypeError(f"invalidate() takes an OpenIdToken or AwsCredentials, not {kind}.")
 
     def _caches(self) -> list[TokenCache | CredentialsCache]:
-        """Return the caches, tokens first, so that a concurrent exchange gets a new token."""
+        """Return the caches. Tokens come first, so that an exchange in between gets a new token."""
         return [self._cache, *([self._credentials_cache] if self._credentials_cache else [])]
 
     def _forget(self, user_id: str) -> None:

@@ -40,7 +40,7 @@ _ATTEMPTS = 3
 @attrs.frozen
 class Sent:
     """
-    A request, kept whole so that no frame holds a login in its own variable.
+    A request. It is kept whole, so that no variable in a frame holds only a login.
 
     Attributes:
         members: The parameters, named as in the API and not validated.
