@@ -79,7 +79,7 @@ def cache_folder() -> Path:
 
 
 def cache_name(request: CredentialsRequest, options: Options) -> str:
-    """Return a digest of everything that decides which credentials a run is allowed to get."""
+    """Return a digest of everything that decides which credentials a run gets, if any."""
     texts = [_FORMAT, request.key(None).rest.hex(), _aws_configuration()]
     texts += (options.profile or "", options.region or "", options.endpoint_url or "")
     texts += (os.environ.get(name, "") for name in _ENVIRONMENT)

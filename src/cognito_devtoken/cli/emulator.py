@@ -142,7 +142,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _credentials() -> dict[str, str]:
-    """Return AWS credentials from the environment. Arguments could be read by other users."""
+    """Return AWS credentials from the environment, because other users can read arguments."""
     for name in (_KEY_ID, _SECRET):
         if not os.environ.get(name):
             raise ParameterError(
