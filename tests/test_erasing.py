@@ -92,7 +92,7 @@ def test_an_unknown_reason_for_not_deleting_is_not_quoted(unprocessed: object) -
     with pytest.raises(IncompleteEraseError) as caught:
         service.identities().erase()
 
-    assert str(caught.value).endswith(". DeleteIdentities did not delete it.")
+    assert str(caught.value).endswith(". DeleteIdentities did not delete the identity.")
     assert "canary" not in str(caught.value)
 
 

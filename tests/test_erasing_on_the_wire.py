@@ -271,7 +271,7 @@ class TestErase:
             client.erase_identity(request_of(), PROVIDER)
 
         assert (caught.value.remaining, caught.value.deleted) == (identity_id, ())
-        assert f"DeleteIdentities did not delete it: {code}." in str(caught.value)
+        assert f"DeleteIdentities did not delete the identity: {code}." in str(caught.value)
         assert caught.value.__cause__ is None
         emulator.leave_undeleted(code, times=3)
         assert client.erase_identity(request_of(), PROVIDER).identity_ids == (identity_id,)

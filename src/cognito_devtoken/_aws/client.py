@@ -253,8 +253,8 @@ class DevTokenClient:
         Args:
             request: Names the pool and the user. Other members have no effect.
 
-            developer_provider: The provider whose login in *request* is the user id, at most 1024
-                characters.
+            developer_provider: The provider whose login in *request* is the user id (at most 1024
+                characters).
 
         Returns:
             The identity id; None if the user has no identity.

@@ -95,13 +95,13 @@ class _TLSSocket(_Bounded, ssl.SSLSocket):  # pyright: ignore[reportIncompatible
 
 
 def _bounded(sock: Any) -> Any:
-    """Return a bounded socket in place of one of the standard library."""
+    """Return a bounded socket in place of a socket of the standard library."""
     timeout = sock.gettimeout()
     if type(sock) is socket.socket:
         sock = _Socket(sock.family, sock.type, sock.proto, sock.detach())
     elif type(sock) is ssl.SSLSocket:
-        # Change the class of the socket: an SSLSocket cannot be made from another one. Its context
-        # could make a _TLSSocket at once, but urllib3 may have made that context.
+        # Change the class of the socket: an SSLSocket cannot be made from another one. A context
+        # can be set up to make _TLSSockets, but here, urllib3 may have made the context.
         sock.__class__ = _TLSSocket
     else:
         return sock
@@ -159,7 +159,7 @@ class _HTTPSConnection(_Connection, AWSHTTPSConnection):  # type: ignore[misc]  
 
 
 class _Pool:
-    """Calls with the headers in a plain dictionary, because urllib3 copies and searches them."""
+    """Passes the headers to urllib3 as a plain dictionary, which it copies and searches faster."""
 
     @property
     def _inherited(self) -> Any:
@@ -184,7 +184,8 @@ class _HTTPSession:
         self._session = session
         self._seconds = seconds
         session._pool_classes_by_scheme.update(http=_HTTPPool, https=_HTTPSPool)
-        # A client calls one URL, so do not parse it and compare all settings for every call.
+        # A client calls only one URL. Without this, urllib3 would parse the URL, and compare all
+        # settings of the connection, for every call.
         with suppress(AttributeError):
             manager = session._manager
             manager.connection_from_url = lru_cache(maxsize=1)(manager.connection_from_url)

@@ -123,7 +123,7 @@ _NO_SUCH_PROVIDER = (
     "does not support the specified developer provider",
     "does not have identity providers configured",
 )
-# Hints for the operations on identities, where the hints of the classes are about tokens.
+# Hints for the operations on identities, because the hints of these classes are about tokens.
 _HINTS_ON_IDENTITIES: Mapping[type[ServiceError], str] = {
     CallerDeniedError: (
         "Allow cognito-identity:{} for the AWS credentials that this application uses."
@@ -156,7 +156,7 @@ def translate(
         return error.with_traceback(None)
     try:
         return _translated(error, request, operation, session)
-    except Exception:  # noqa: BLE001  # such as an error class with another constructor
+    except Exception:  # noqa: BLE001  # the error's class may have another constructor
         return _from_elsewhere(error, request, operation)
 
 

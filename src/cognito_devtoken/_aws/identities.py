@@ -32,7 +32,7 @@ LOOKUP, UNLINK, DELETE = OPERATIONS = (
     "DeleteIdentities",
 )
 _PAGE = 60
-# An identity has at most 20 linked logins, so a response with more pages than this is wrong.
+# An identity has at most 20 linked logins, so a list with more pages than this is wrong.
 _MAX_PAGES = 50
 # How many times to delete the user's identity. A call on another host may create a new identity in
 # the meantime.
@@ -258,6 +258,6 @@ def _refusal_in(response: dict[str, Any]) -> str | None:
         case None | []:
             return None
         case [{"ErrorCode": str(code)}, *_] if code in _UNPROCESSED:
-            return f"{DELETE} did not delete it: {code}."
+            return f"{DELETE} did not delete the identity: {code}."
         case _:
-            return f"{DELETE} did not delete it."
+            return f"{DELETE} did not delete the identity."

@@ -202,7 +202,7 @@ def endpoint_of(error: BaseException) -> str:
 
 
 def _system_error(error: BaseException | None) -> OSError | None:
-    """Return the operating system's refusal that led to an error of botocore, if any did."""
+    """Return the TooLargeError or the system's refusal that led to an error; None if none did."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:  # a cause may refer to itself
         seen.add(id(error))

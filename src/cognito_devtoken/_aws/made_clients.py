@@ -1,5 +1,5 @@
 """
-Hold the botocore clients that the library makes, and replace all clients and sessions at once.
+Hold the botocore clients that the library makes, and replace all clients and sessions together.
 
 botocore reads profiles and AWS credentials once, and keeps them in its session. If another program
 writes new credentials to a file, the session keeps the old credentials, even after they have

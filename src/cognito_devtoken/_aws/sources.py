@@ -1,8 +1,8 @@
 """
 Say what is wrong with AWS credentials, and where they come from, without showing them.
 
-These errors occur before anything is sent. Their cause is on this host, so trying again does not
-help.
+The errors that this module returns occur before anything is sent. Their cause is on this host, so
+trying again does not help.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def flaw_in(credentials: Any) -> str | None:
     held: dict[str, Any] = getattr(credentials, "__dict__", {})
     attributes = ("access_key", "secret_key", "token")
     for name, variable, attribute in zip(names, _VARIABLES, attributes, strict=True):
-        # Read "_name" first: in credentials that expire, "name" is a property that may renew them.
+        # Read "_token" before "token", which may be a property that renews the credentials.
         value = held.get("_" + attribute, held.get(attribute))
         if isinstance(value, str) and (flaw := _flaw(value)):
             # Look at the environment variable, too: if botocore uses it to assume a role, the

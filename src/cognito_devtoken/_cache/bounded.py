@@ -32,7 +32,7 @@ class BoundedDict(Generic[V]):
     Args:
         max_items: How many items to hold at most.
 
-        expires: Returns when an item expires, by the monotonic clock.
+        expires: Returns the time at which an item expires, by the monotonic clock.
 
         items: The dictionary that holds the items; None makes a plain dictionary.
     """

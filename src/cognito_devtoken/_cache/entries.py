@@ -52,7 +52,7 @@ class Entries(Generic[L]):
         """
         Remove every expired lease and failure, at most once a second.
 
-        Between two sweeps, an expired lease keeps its place, so readers must check for it.
+        Expired leases stay until the next sweep, so readers must check whether a lease has expired.
 
         Returns how many leases were removed.
         """

@@ -135,7 +135,7 @@ class RememberedFailure(NamedTuple):
 
 
 def _cause(error: Exception) -> Exception:
-    """Return what a TokenUnavailableError was raised for, because its own name says little."""
+    """Return the error behind a TokenUnavailableError, whose own name says little."""
     while isinstance(error, TokenUnavailableError) and error.last_error is not None:
         error = error.last_error
     return error

@@ -33,7 +33,7 @@ L = TypeVar("L", bound=Lease)
 # A fetch that takes longer than this, in seconds, is abandoned. botocore, as this library
 # configures it, makes 2 attempts of at most 7 s, with a pause of at most 1 s between them.
 DEADLINE = 15.0
-# One look for overdue flights checks at most this many flights of each queue.
+# A search for overdue flights checks at most this many flights of each queue.
 _AT_ONCE = 100
 
 
@@ -144,7 +144,7 @@ Steps = Generator[tuple[Flight[R, L], float], None, L]
 
 class Flights(Generic[R, L]):
     """
-    The flights of a cache. At any time, at most one runs per key, and *max_concurrent* in all.
+    The flights of a cache. At most one per key runs at a time, and at most *max_concurrent* in all.
 
     Abandoned flights do not count.
     """
@@ -199,7 +199,7 @@ class Flights(Generic[R, L]):
             flight.reason = Reason.FORCED  # a token that was requested earlier is not enough
         if awaited and not flight.awaited:
             flight.awaited = True
-            self._enqueue(flight)  # in the queue of misses, too; once it is sent, both skip it
+            self._enqueue(flight)  # into the queue of misses, too; both queues skip a sent flight
         return flight, False
 
     def _put(self, flight: Flight[R, L]) -> None:
@@ -270,7 +270,7 @@ class Flights(Generic[R, L]):
         """
         if not self.by_key:  # every flight has ended
             return []
-        self.has_queued()  # removes flights from the queues that are no longer queued
+        self.has_queued()  # drops the flights in front that are no longer queued
         flying = self.in_the_air()
         found = [flight for flight in flying if not flight.done and self.overdue(flight, now)]
         for queue in (self._misses, self._refreshes):
@@ -295,7 +295,7 @@ class Flights(Generic[R, L]):
         return worker is None or worker.ended
 
     def holds(self, flight: Flight[R, L]) -> bool:
-        """Return whether the table has a flight, as the flight of its key or as the successor."""
+        """Return whether a flight is in the table, or is the successor of a flight in the table."""
         first = self.by_key.get(flight.key)
         return first is flight or (first is not None and first.successor is flight)
 

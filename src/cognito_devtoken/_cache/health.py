@@ -29,7 +29,8 @@ class Health:
 
         hint: What to do about the last failure, without any text from AWS.
 
-        retry_at: When the back-off ends for the user whose fetch was the last to fail.
+        retry_at: When the back-off ends for the user whose fetch was the last to fail. If a
+            ``check()`` was the last call to fail: when it failed.
     """
 
     last_success: datetime | None = None

@@ -91,7 +91,7 @@ class Invalidation(NeverPickled):
     @classmethod
     def of_user(cls, user_id: str, developer_provider: str | None) -> Invalidation:
         """
-        Return the invalidation of every token of a user, by the login of the developer provider.
+        Return the invalidation of all tokens of the user with this login of the developer provider.
 
         Raises:
             ConfigurationError: If there is no *developer_provider*.

@@ -19,7 +19,7 @@ L = TypeVar("L", bound=Lease)
 
 
 class _ByUser(NeverPickled, dict[str | None, L]):
-    """Leases by user id. Code that iterates over it, such as a crash reporter, finds it empty."""
+    """Leases by user id. Code that iterates over them, such as a crash reporter, finds none."""
 
     __slots__ = ()
 

@@ -40,7 +40,7 @@ def user_scopes(key: Key, developer_provider: str | None) -> Iterable[Invalidati
 
 
 def user_scope(user_id: str, developer_provider: str) -> InvalidationScope:
-    """Return the scope of a user, by the login of the developer provider."""
+    """Return the scope of the user with this login of the developer provider."""
     return "user", _digest(developer_provider, user_id)
 
 

@@ -50,7 +50,7 @@ class Source(Protocol[R, L]):
 
     def bring(self, flight: Flight[R, L]) -> L:
         """
-        Return the lease of a flight, after ``CacheState.stamp()``. Called without the lock.
+        Return the lease of a flight, stamped by ``CacheState.stamp()``. Called without the lock.
 
         Raises:
             DevTokenError: If no lease is available.
@@ -75,7 +75,7 @@ class Source(Protocol[R, L]):
         ...
 
     def after_fork(self) -> Callable[[], None] | None:
-        """Reset in a forked child. Return a function to call after all other resets, or None."""
+        """Reset in a forked child. Return None, or a function to call after all other resets."""
         ...
 
     def close(self) -> None:

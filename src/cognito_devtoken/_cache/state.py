@@ -84,7 +84,7 @@ class CacheState(Generic[R, L]):
         due = self.policy.due_age(lease._seconds, self.random_fraction())
         return lease._held(key, sent, self.clock, due)
 
-    # Everything below is called under the lock.
+    # Everything from here to close() is called under the lock.
 
     def check_open(self) -> None:
         """

@@ -40,8 +40,8 @@ class ExpressSessions:
     """
     The S3 Express credentials of one user, by bucket.
 
-    They replace botocore's own cache. That cache distinguishes only buckets, not users, and it
-    requests credentials with the template and not with the user's client.
+    This class replaces botocore's own cache. That cache distinguishes only buckets, not users, and
+    it requests credentials with the template and not with the user's client.
 
     Args:
         client: The user's client.

@@ -49,7 +49,7 @@ class HidesSecrets(NeverPickled, Credentials):
 
     __slots__ = ("_role",)
 
-    # botocore's __init__ would set these, but it is not called.
+    # botocore's __init__ would set this attribute, but it is not called.
     method = METHOD
     _role: str | AssumeRole | None
 

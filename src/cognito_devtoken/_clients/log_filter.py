@@ -2,7 +2,7 @@
 Keep session tokens out of the debug log of botocore.
 
 At DEBUG, botocore logs what it signs and sends, including the user's session token and the secrets
-of S3 Express sessions. This library drops all log lines of its own calls. But the calls of users'
+of S3 Express sessions. This library drops the debug lines of its own calls. But the calls of users'
 clients are the application's, so their log lines are kept, and only the secrets are masked.
 """
 

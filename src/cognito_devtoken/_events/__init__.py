@@ -1,7 +1,7 @@
 """
 What all events share, and how they are logged.
 
-``base`` is the class under every event of the public module ``events``; ``log`` writes the lines of
-the logger ``cognito_devtoken``. Nothing here knows about tokens. Every package except
-``_values`` may import this one.
+``base`` has the base class of the events in the public module ``events``; ``log`` writes the lines
+of the logger ``cognito_devtoken``. This package may import no other package of the library. Every
+package except ``_values`` may import this one.
 """

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 R = TypeVar("R")
 
-# A program that uses X-Ray has imported this module. Otherwise, there is no segment.
+# A program that uses X-Ray has imported the module of this name. Otherwise, there is no segment.
 _XRAY = "aws_xray_sdk.core"
 
 

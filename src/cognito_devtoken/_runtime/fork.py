@@ -43,8 +43,8 @@ if TYPE_CHECKING:
             """
             Release the locks. In a child, also replace what belongs to the parent.
 
-            Return a function to call after this method has been called on every object, or
-            None.
+            Return None, or a function to call after this method has been called on every
+            object.
             """
 
 

@@ -79,10 +79,10 @@ class Session:
         tokens = self._cache._state.entries.leases
         if developer_provider is not None:
             tokens.set_plain(Key.of(plain, developer_provider).rest)
-        # These are copied here, because a hit needs them.
+        # The session has these two itself, so that a hit for a token finds them quickly.
         self._hits = 0
         self._tokens: Any = tokens.plain
-        # A hit for credentials needs this and the attributes below.
+        # It has the following attributes for a hit for credentials.
         self._credential_hits = 0
         # Empty until the cache of credentials is made. Adding an attribute later instead would make
         # every hit slower.
@@ -217,7 +217,7 @@ class Session:
 
     @property
     def _credentials_cache(self) -> CredentialsCache | None:
-        """The cache of credentials, once one is needed."""
+        """The cache of credentials; None until it is made."""
         return self._of_credentials.get("cache")
 
     def _cache_for_credentials(self) -> CredentialsCache:
@@ -251,7 +251,7 @@ class Session:
             raise TypeError(f"invalidate() takes an OpenIdToken or AwsCredentials, not {kind}.")
 
     def _caches(self) -> list[TokenCache | CredentialsCache]:
-        """Return the caches, tokens first, so that a concurrent exchange gets a new token."""
+        """Return the caches. Tokens come first, so that an exchange in between gets a new token."""
         return [self._cache, *([self._credentials_cache] if self._credentials_cache else [])]
 
     def _forget(self, user_id: str) -> None:

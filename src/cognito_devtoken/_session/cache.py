@@ -207,7 +207,8 @@ class TokenCache:
         Raises:
             ConfigurationError: If the cache was made without a *developer_provider*.
 
-            InvalidRequestError: If *user_id* is longer than 50,000 characters, the limit of logins.
+            InvalidRequestError: If *user_id* is empty, or longer than 50,000 characters, the limit
+                of logins.
         """
         try:
             invalidation = Invalidation.of_user(user_id, self._developer_provider)
@@ -222,8 +223,8 @@ class TokenCache:
         AWS accepts them, and credentials that they were exchanged for, until they expire.
 
         Raises:
-            InvalidRequestError: If *identity_id* is longer than 55 characters, the limit of an
-                identity id.
+            InvalidRequestError: If *identity_id* is empty, or longer than 55 characters, the limit
+                of an identity id.
         """
         try:
             invalidation = Invalidation.of_identity(identity_id)
@@ -261,7 +262,7 @@ class TokenCache:
         Discard every token.
 
         Waiting callers get a SessionClosedError. Closing does not wait for fetches. If hosts share
-        a store, this method first announces queued invalidations, for about a second at most.
+        a store, this method also announces queued invalidations, for about a second at most.
         You may call this method more than once, and from a signal handler.
         """
         self._leases.close()

@@ -130,7 +130,7 @@ class CredentialsCache:
         )
 
     def _is_needed(self, flight: _Flight, *, was_dropped: bool) -> bool:
-        """Return whether a token is needed. *was_dropped*: whether a request was dropped."""
+        """Return whether a token is needed. *was_dropped*: whether a request for it was dropped."""
         with self.leases.state.lock:
             # From now on, callers that want these credentials start a flight of their own.
             if was_dropped and not flight.awaited:

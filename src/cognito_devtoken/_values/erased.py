@@ -23,7 +23,7 @@ def _secrets(user_ids: Iterable[str | Secret]) -> tuple[Secret, ...]:
 @attrs.frozen
 class ErasedUser(NeverPickled):
     """
-    The identities that erasing a user has deleted, and the user ids that it has unlinked.
+    The result of erasing a user: the deleted identities, and the unlinked user ids.
 
     Its repr does not show the user ids, and it cannot be pickled.
 

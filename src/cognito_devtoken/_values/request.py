@@ -100,8 +100,8 @@ class TokenRequest(NeverPickled):
         principal_tags: Mapping[str, str] | None = None,
         token_duration: int | timedelta | None = None,
     ) -> None:
-        # Crash reporters print the locals of every frame, and any of these may hold logins, passed
-        # as the wrong argument. So they are rebound here, and deleted before an error is raised.
+        # Crash reporters print the locals of every frame, and any argument may hold logins in the
+        # wrong place. So hide the maps, and delete all arguments before an error is raised.
         logins = _hidden(logins)
         principal_tags = _hidden(principal_tags)
         seconds = whole_seconds(token_duration)

@@ -226,7 +226,7 @@ def _identity_id(value: object) -> str | None:
 
 
 def _text(value: object) -> Secret | None:
-    """Return a text, hidden; None if it is empty, not valid Unicode, or not a text."""
+    """Return a text as a Secret; None if it is empty, not valid Unicode, or not a text."""
     if not isinstance(value, str) or not value or not is_unicode(value):
         return None
     return Secret(value)

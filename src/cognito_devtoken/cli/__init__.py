@@ -150,7 +150,8 @@ def _run(argv: Sequence[str], arguments: argparse.Namespace) -> int:
     # Like the AWS CLI, accept a separator with nothing after it.
     if arguments.program and name != _RUNS_PROGRAM:
         raise ParameterError(f"Unknown options: {_SEPARATOR}", f"See '{PROG} {name} --help'.")
-    # exec returns an exit code if the program cannot be run, and plan if a quota is exceeded.
+    # Two commands may return an exit code: exec, if the program cannot be run; and plan, if a
+    # quota is exceeded.
     return import_module(f".{COMMANDS[name].module}", __package__).run(arguments) or 0
 
 

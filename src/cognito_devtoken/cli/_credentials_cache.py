@@ -1,8 +1,8 @@
 """
 Keep credentials in a file between runs, for ``credentials --cache``.
 
-Law of this module: it writes credentials only where no other user can read them, and uses none that
-another user may have put there.
+Law of this module: it writes credentials only where no other user can read them, and reads them
+only where no other user can have written them.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def cache_folder() -> Path:
 
 
 def cache_name(request: CredentialsRequest, options: Options) -> str:
-    """Return a digest of everything that decides which credentials a run gets, or may get."""
+    """Return a digest of everything that decides which credentials a run gets, if any."""
     texts = [_FORMAT, request.key(None).rest.hex(), _aws_configuration()]
     texts += (options.profile or "", options.region or "", options.endpoint_url or "")
     for name, value in sorted(os.environ.items()):

@@ -40,7 +40,7 @@ _ATTEMPTS = 3
 @attrs.frozen
 class Sent:
     """
-    A request, kept whole so that no frame holds a login in its own variable.
+    A request. It is kept whole, so that no variable in a frame holds only a login.
 
     Attributes:
         members: The parameters, named as in the API and not validated.
@@ -271,7 +271,7 @@ class Service:
 
 
 def _is_unicode(members: Mapping[str, Any]) -> bool:
-    """Return whether all text is Unicode. Python reads other bytes in arguments as surrogates."""
+    """Return whether all text is Unicode. Python makes surrogates of other bytes in arguments."""
     try:
         json.dumps(members, ensure_ascii=False, default=str, skipkeys=True).encode()
     except (ValueError, RecursionError):  # also for a map that contains itself, as YAML allows

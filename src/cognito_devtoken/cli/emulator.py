@@ -142,7 +142,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _credentials() -> dict[str, str]:
-    """Return the environment's AWS credentials. Other users could read them in arguments."""
+    """Return AWS credentials from the environment, because other users can read arguments."""
     for name in (_KEY_ID, _SECRET):
         if not os.environ.get(name):
             raise ParameterError(

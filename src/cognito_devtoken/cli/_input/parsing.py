@@ -196,7 +196,7 @@ def _flags(unknown: Sequence[str]) -> list[str]:
 
 
 def in_option_spelling(message: str, arguments: argparse.Namespace) -> str:
-    """Return the message. If it begins with the name of an argument, spell that like its option."""
+    """Return the message. If it begins with an argument's name, put the option in its place."""
     name, space, rest = message.partition(" ")
     option = f"--{name.replace('_', '-')}" if hasattr(arguments, name) else name
     return f"{option}{space}{rest}"

@@ -19,7 +19,7 @@ _QUOTED = {
     '"': re.compile(r'"((?:\\"|[^"])*)"'),
     "'": re.compile(r"'((?:\\'|[^'])*)'"),
 }
-# An unquoted value: its start, the whole of one after "=", and the whole of one after a comma.
+# The start of an unquoted value, an unquoted value after "=", and an unquoted value after a comma.
 _START = r"""(?:\\,|[^\x00-\x20"',=\[{])"""
 _FIRST = re.compile(_START + r"""(?:\\,|[^\x00-\x08\x0e-\x1b"',\]}])*""")
 _LATER = re.compile(_START + r"""(?:\\,|[^\x00-\x08\x0e-\x1b"',=])*""")

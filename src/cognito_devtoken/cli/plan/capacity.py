@@ -98,7 +98,7 @@ class Plan:
 @attrs.frozen(kw_only=True)
 class Lease:
     """
-    How often the lease of one user, a token or credentials, is fetched.
+    How often the lease of one user (a token or credentials) is fetched.
 
     Attributes:
         seconds: The lifetime of the lease.
@@ -134,7 +134,7 @@ class Demand:
     Attributes:
         lease: The lease whose fetches are counted.
 
-        needs_tokens: Whether the lease is fetched by exchanging a token, so that a fetch may also
+        needs_tokens: Whether the lease is fetched by exchanging a token. If so, a fetch may also
             need a call for the token.
 
         is_limited_by_credentials: Whether tokens are fetched at most as often as credentials.
@@ -186,7 +186,7 @@ class Demand:
 @attrs.frozen(kw_only=True)
 class Entries:
     """
-    How large the caches of a session must be, so that it evicts no token and no credentials.
+    How large the caches of a session must be to evict no token and no credentials.
 
     Attributes:
         per_session: How many entries each of the caches needs: one for each user that the session

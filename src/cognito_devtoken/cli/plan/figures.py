@@ -35,7 +35,7 @@ class Figure:
 
 
 def figures(plan: Plan, demand: Demand, credentials: Demand | None) -> list[Figure]:
-    """Return a demand's figures. *credentials*: the demand for credentials, if that limits it."""
+    """Return the figures. *credentials*: the demand for credentials, if that limits *demand*."""
     found = [_caches(plan, demand), _entries(plan, demand), _window(demand), _refresh_age(demand)]
     lease = demand.lease
     if lease.pause_seconds:
@@ -156,7 +156,7 @@ def all_figures(plan: Plan) -> list[tuple[Demand, list[Figure]]]:
 
 
 def exact(number: float | None) -> str:
-    """Write a number with ten digits, enough for a calculation with it to yield the figure."""
+    """Write a number with ten digits, so that a reader who recalculates gets the same figure."""
     return f"{number:.10g}"
 
 

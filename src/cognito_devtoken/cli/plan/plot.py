@@ -207,7 +207,7 @@ def _marker(axes: _Axes, curve: _Curve, plan: Plan) -> Iterator[str]:
     x, y = axes.x(plan.token_seconds), axes.y(curve.at(plan.token_seconds))
     yield f'  <circle class="{curve.kind}-text" cx="{x:.1f}" cy="{y:.1f}" r="5"/>'
     # A curve rises to the right, so the label is below and to the right of the point. If the axis
-    # is there, the label is above; if the border is there, it is to the left.
+    # is too close, the label goes above the point. If the border is too close, it goes to the left.
     right, low = x > _WIDTH - 170, y > _HEIGHT - _BOTTOM - 24
     yield (
         f'  <text class="text label" x="{x + (-10 if right else 10):.1f}" '
