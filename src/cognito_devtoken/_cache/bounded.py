@@ -93,7 +93,7 @@ class BoundedDict(Generic[V]):
             return None
         index = self._take_index()
         evicted = None
-        if len(index) >= self.max_items and key not in self.items:
+        if len(self.items) >= self.max_items and key not in self.items:
             victim, _ = index.popitem()
             evicted = victim, self.items.pop(victim)
         index[key] = expires
