@@ -274,8 +274,8 @@ def check_given(boto_client: BaseClient, others: Iterable[object]) -> None:
         others: The other settings of the connection, each None if it is not given.
 
     Raises:
-        ConfigurationError: If the client is for another service, its calls must be awaited, or
-            another setting is given, too.
+        ConfigurationError: If the client is for another service or is asynchronous, or if another
+            setting is also given.
     """
     known = hasattr(boto_client, "get_open_id_token_for_developer_identity")
     kind = type(boto_client)

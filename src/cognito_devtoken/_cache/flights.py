@@ -60,8 +60,8 @@ class Flight(Generic[R, L]):
 
         asked: When the flight was queued.
 
-        sent: When a worker took the flight; later, when the call to Cognito started. None while the
-            flight is queued.
+        sent: When a worker took the flight; overwritten when the call to Cognito starts. None while
+            the flight is queued.
 
         called: When the call to Cognito started. None if no call has been made.
 
@@ -72,8 +72,8 @@ class Flight(Generic[R, L]):
         min_life: How many seconds the lease should live, if possible.
 
         stale: Whether the flight's key was invalidated after the flight was sent, or may have been:
-            if an identity is invalidated, a key without a lease may belong to that identity. The
-            lease of a stale flight must not be kept.
+            without a cached lease, the key's identity is unknown, so it may be one that was
+            invalidated. The lease of a stale flight must not be kept.
 
         obsolete: Whether the flight's key was certainly invalidated after the flight was sent. If
             so, the flight is needed only if a caller waits for it.
@@ -146,7 +146,8 @@ class Flights(Generic[R, L]):
     """
     The flights of a cache. At most one per key runs at a time, and at most *max_concurrent* in all.
 
-    Abandoned flights do not count.
+    Abandoned flights do not count. There may be up to twice as many flights if some callers run
+    theirs because no thread could be started.
     """
 
     def __init__(self, max_concurrent: int) -> None:

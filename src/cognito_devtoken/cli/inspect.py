@@ -30,8 +30,8 @@ Explains a Cognito token without printing it: the identity, how the user was
 authenticated, and how long the token is valid. Without TOKEN, prompts for it if
 standard input is a terminal; if not, reads the token, or the JSON that
 get-token prints, from standard input. The claims are not verified unless you
-pass --verify or --jwks. The global options have an effect only if --verify or
---jwks fetches public keys.
+pass --verify or --jwks. The options of the connection, such as --region, have
+an effect only if --verify or --jwks fetches public keys.
 
 With --for, prints only the configuration that makes a service accept this
 user's tokens as OIDC tokens. This configuration contains neither the token nor
