@@ -24,22 +24,25 @@ from .exceptions import hint_of
 S = TypeVar("S", bound=Session)
 TYPE = "application/problem+json"  # RFC 9457
 
+_WRONG = (500, "Something went wrong on the server.")
+# The route may have asked for a token or for credentials.
+_UNAVAILABLE = (503, "Temporarily unavailable. Try again later.")
+
 # The errors that a client can act on, and the response to each. All other errors are failures of
 # the application: they get no response here, so that its monitoring sees them. If a session
 # remembers such a failure and raises a TokenUnavailableError in its place, the response is _WRONG.
 ANSWERS: Mapping[type[exc.DevTokenError], tuple[int, str]] = {
     exc.InvalidRequestError: (400, "The request exceeds a limit."),
     exc.InvalidParameterError: (400, "The request was not accepted."),
-    exc.StaleTokenError: (503, "No token is available right now. Try again later."),
+    exc.StaleTokenError: _UNAVAILABLE,
     exc.NotAuthorizedError: (403, "These logins are not accepted."),
     exc.ResourceConflictError: (409, "A login belongs to another identity."),
     exc.DeveloperUserAlreadyRegisteredError: (409, "The user belongs to another identity."),
     exc.TooManyRequestsError: (429, "Too many requests. Try again later."),
-    exc.InternalServiceError: (503, "No token is available right now. Try again later."),
-    exc.TokenUnavailableError: (503, "No token is available right now. Try again later."),
-    exc.SessionClosedError: (503, "No token is available right now. Try again later."),
+    exc.InternalServiceError: _UNAVAILABLE,
+    exc.TokenUnavailableError: _UNAVAILABLE,
+    exc.SessionClosedError: _UNAVAILABLE,
 }
-_WRONG = (500, "Something went wrong on the server.")
 _LATER = (429, 503)
 # The client chooses neither the identity pool nor the role.
 _NOT_OF_CLIENTS = ("identity_pool_id", "role", "session_name", "duration", "policy")

@@ -170,7 +170,7 @@ def test_a_page_waits_for_credentials_from_the_backend_until_cognito_is_back(pag
 
     with page.holding_countdowns():
         page.click("provide")
-        page.wait_for_answer("No token is available right now. Try again later.")
+        page.wait_for_answer("Temporarily unavailable. Try again later.")
         assert page.text("refusal") == "503 Service Unavailable"
         assert page.text("backend-key") == NOTHING
         page.click("outage")
@@ -222,7 +222,7 @@ def test_in_an_outage_the_cached_token_works_until_it_is_invalidated(page: Page)
 
     with page.holding_countdowns():
         page.click("refresh")
-        page.wait_for_answer("No token is available right now. Try again later.")
+        page.wait_for_answer("Temporarily unavailable. Try again later.")
         assert page.text("refusal") == "503 Service Unavailable"
         page.click("ask")
         page.wait_for_answer("The same token, from the backend's memory.")
@@ -231,7 +231,7 @@ def test_in_an_outage_the_cached_token_works_until_it_is_invalidated(page: Page)
         page.click("revoke")
         page.wait_for_answer("Cognito cannot be reached.")
         page.click("ask")
-        page.wait_for_answer("No token is available right now. Try again later.")
+        page.wait_for_answer("Temporarily unavailable. Try again later.")
         page.click("outage")
         page.wait_for_entry("Cognito is up again.")
     page.wait_for_another(token)

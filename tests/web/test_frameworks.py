@@ -250,7 +250,7 @@ def test_a_client_gets_responses_it_can_act_on(framework: Any, upstream: FakeFet
         "type": "about:blank",
         "title": "Service Unavailable",
         "status": 503,
-        "detail": "No token is available right now. Try again later.",
+        "detail": "Temporarily unavailable. Try again later.",
     }
     assert too_long.status == 400
     assert too_long.json()["detail"] == "user_id must have 1 to 50000 characters"

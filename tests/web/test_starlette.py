@@ -215,7 +215,7 @@ def test_a_refused_websocket_gets_the_same_response_as_a_request(
 
     assert caught.value.status_code == 503
     assert int(caught.value.headers["Retry-After"]) > 0
-    assert caught.value.json()["detail"] == "No token is available right now. Try again later."
+    assert caught.value.json()["detail"] == "Temporarily unavailable. Try again later."
 
 
 def test_an_error_after_a_websocket_is_closed_sends_nothing() -> None:

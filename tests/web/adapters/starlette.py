@@ -76,7 +76,7 @@ class _Framework(Factories):
     kind = AsyncTokenSession
     server_error = "Internal Server Error"
     not_wired = r"has no token session.*lifespan=.*with statement"
-    close = (1013, "No token is available right now. Try again later.")
+    close = (1013, "Temporarily unavailable. Try again later.")
     make: Callable[..., Any]
 
     def app_with(self, session_factory: Callable[[], Any], **options: Any) -> Any:
