@@ -76,13 +76,6 @@ def start_flight(cache: TokenCache, threads: ManualThreads, **options: Any) -> t
     return steps, start_call(cache, threads)
 
 
-@pytest.fixture
-def manual_cache(
-    fetcher: FakeFetcher, clock: ManualClock, threads: ManualThreads, recorder: Recorder
-) -> TokenCache:
-    return make_cache(fetcher, clock, start_thread=threads.start, on_event=[recorder])
-
-
 WAYS = {
     "invalidate": lambda cache, token: cache.invalidate(token),
     "forget": lambda cache, token: cache.forget("user-42"),
