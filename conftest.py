@@ -51,8 +51,10 @@ settings.load_profile("untimed")
 # The test files that take longest. They run first, because the worker that began one of them last
 # would work on alone.
 LONGEST = (
-    *("test_docs_as_read", "test_exec_and_credentials", "test_servers", "test_browser"),
-    *("test_request", "test_demo", "test_lost_logs", "test_aws_cli_parity", "test_interleavings"),
+    *("test_docs_as_read", "test_browser", "test_servers", "test_demo", "test_frameworks"),
+    *("test_aws_cli_parity", "test_exec_and_credentials", "test_invalidation_listener"),
+    *("test_interruptions", "test_processes", "test_fleet_demo", "test_chaos", "test_lost_logs"),
+    *("test_django_processes", "test_request", "test_interleavings"),
 )
 
 

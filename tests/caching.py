@@ -117,6 +117,13 @@ class _Started:
         return getattr(self._source, name)
 
 
+def start_flight(cache: TokenCache, threads: ManualThreads, **options: Any) -> tuple[Any, Any]:
+    """Start a caller and its call; return its steps, and what lets the response arrive."""
+    steps = cache._leases.lookup.steps(request_for(), None, None, **options)
+    next(steps)
+    return steps, start_call(cache, threads)
+
+
 class Caller:
     """A caller that waits for a token, one step at a time."""
 

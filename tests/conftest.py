@@ -194,6 +194,14 @@ def cache(fetcher: FakeFetcher, clock: ManualClock, recorder: Recorder) -> Token
     return make_cache(fetcher, clock, on_event=[recorder])
 
 
+@pytest.fixture
+def manual_cache(
+    fetcher: FakeFetcher, clock: ManualClock, threads: ManualThreads, recorder: Recorder
+) -> TokenCache:
+    """A cache whose workers run when a test says so."""
+    return make_cache(fetcher, clock, start_thread=threads.start, on_event=[recorder])
+
+
 @pytest.fixture(params=[TokenSession, AsyncTokenSession])
 def open_session(
     request: pytest.FixtureRequest,

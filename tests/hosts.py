@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from caching import PROVIDER
-from cognito_devtoken import TokenCache, TokenRequest
+from cognito_devtoken import OpenIdToken, TokenCache, TokenRequest
 from cognito_devtoken._sharing.source import SharedSource
 from cognito_devtoken._sharing.source import digest_of as digest_of_key
 from cognito_devtoken._values.key import Key
@@ -32,6 +32,18 @@ def listen(*caches: TokenCache) -> None:
     """Have each cache read the invalidation log once, as it does every 2 s."""
     for cache in caches:
         log_of(cache).listen_once()
+
+
+def during_fetch(cache: TokenCache, act: Callable[[], object]) -> None:
+    """Have something happen each time a cache calls Cognito, before the token is made."""
+    fetcher = source_of(cache)._fetcher
+    fetch = fetcher.fetch
+
+    def act_and_fetch(request: TokenRequest) -> OpenIdToken:
+        act()
+        return fetch(request)
+
+    fetcher.fetch = act_and_fetch
 
 
 def do_nothing() -> None:

@@ -10,8 +10,6 @@ import pytest
 from botocore import exceptions as boto
 from botocore.credentials import ContainerProvider
 from botocore.session import Session
-from hypothesis import given
-from hypothesis import strategies as st
 from pytest_httpserver import HTTPServer
 
 from calling import ONE_ATTEMPT, boto3_client
@@ -19,7 +17,6 @@ from canary import find_leaks
 from cognito_devtoken import DevTokenClient, TokenRequest
 from cognito_devtoken._aws.errors import translate
 from cognito_devtoken._aws.local_errors import from_botocore
-from cognito_devtoken._aws.masking import program_line
 from cognito_devtoken._aws.sources import flaw_in, log_in_hint
 from cognito_devtoken.exceptions import (
     CallerDeniedError,
@@ -519,35 +516,3 @@ def test_a_proxy_that_is_not_a_url_is_a_configuration_error(
     assert type(error) is ConfigurationError
     assert str(error).startswith("The call cannot be sent through the proxy: ")
     assert "HTTP_PROXY" in hint_of(error)
-
-
-@pytest.mark.parametrize(
-    ("printed", "shown"),
-    [
-        ("Please log in at https://corp.example.com/start/0123456789abcdef", "same"),
-        ("cannot read /opt/corp/credentials/2026/backend.json", "same"),
-        ("Expired session for profile corp-admin, run corp-login", "same"),
-        ("AKIAIOSFODNN7EXAMPLE is not valid", "<hidden> is not valid"),
-        ("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "<hidden>"),
-        ("/JalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "<hidden>"),
-        ("got eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln", "got <hidden>"),
-        ("SecretAccessKey=abc", "Secret: <hidden>"),
-        ("token: abc def", "token: <hidden> def"),
-        ("https://user:pass@corp.example.com", "https://<hidden>@corp.example.com"),
-        ('failed with {"SecretAccessKey": "abc"}', "failed with"),
-        ("\n first\nsecond", "first"),
-    ],
-)
-def test_a_program_may_say_why_it_failed_but_not_show_what_may_be_secret(
-    printed: str, shown: str
-) -> None:
-    assert program_line(printed) == (printed if shown == "same" else shown)
-
-
-@given(
-    key=st.text("abcdefghijKLMNOPQRST0123456789+/", min_size=36, max_size=36).map("aB1+".__add__),
-    before=st.text(max_size=20),
-)
-def test_no_secret_access_key_is_shown_of_what_a_program_prints(key: str, before: str) -> None:
-    assert key not in program_line(f"{before} {key}")
-    assert key not in program_line(f"{before}={key}")

@@ -1,4 +1,4 @@
-"""Logins are masked in the service's messages."""
+"""Logins are masked in the service's messages, and secrets in what a program prints."""
 
 import json
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from cognito_devtoken import TokenRequest
-from cognito_devtoken._aws.masking import clean
+from cognito_devtoken._aws.masking import clean, program_line
 from pools import POOL
 
 
@@ -109,3 +109,35 @@ def test_a_login_that_is_not_unicode_is_masked_whatever_the_service_made_of_it(
     request = NotValidated({"a": "M\udcfcller-4711"})
 
     assert clean(f"Value '{spelled}' at", request) == "Value '<hidden>' at"
+
+
+@pytest.mark.parametrize(
+    ("printed", "shown"),
+    [
+        ("Please log in at https://corp.example.com/start/0123456789abcdef", "same"),
+        ("cannot read /opt/corp/credentials/2026/backend.json", "same"),
+        ("Expired session for profile corp-admin, run corp-login", "same"),
+        ("AKIAIOSFODNN7EXAMPLE is not valid", "<hidden> is not valid"),
+        ("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "<hidden>"),
+        ("/JalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "<hidden>"),
+        ("got eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln", "got <hidden>"),
+        ("SecretAccessKey=abc", "Secret: <hidden>"),
+        ("token: abc def", "token: <hidden> def"),
+        ("https://user:pass@corp.example.com", "https://<hidden>@corp.example.com"),
+        ('failed with {"SecretAccessKey": "abc"}', "failed with"),
+        ("\n first\nsecond", "first"),
+    ],
+)
+def test_a_program_may_say_why_it_failed_but_not_show_what_may_be_secret(
+    printed: str, shown: str
+) -> None:
+    assert program_line(printed) == (printed if shown == "same" else shown)
+
+
+@given(
+    key=st.text("abcdefghijKLMNOPQRST0123456789+/", min_size=36, max_size=36).map("aB1+".__add__),
+    before=st.text(max_size=20),
+)
+def test_no_secret_access_key_is_shown_of_what_a_program_prints(key: str, before: str) -> None:
+    assert key not in program_line(f"{before} {key}")
+    assert key not in program_line(f"{before}={key}")

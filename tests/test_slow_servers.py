@@ -69,27 +69,26 @@ def send_slowly(connection: Any, byte: bytes) -> None:
             pause.wait(0.001)
 
 
-def slow_status(connection: Any) -> None:
+def respond_slowly(connection: Any, start: bytes, byte: bytes) -> None:
     read_request(connection)
-    send_slowly(connection, b"H")
+    connection.sendall(start)
+    send_slowly(connection, byte)
+
+
+def slow_status(connection: Any) -> None:
+    respond_slowly(connection, b"", b"H")
 
 
 def slow_headers(connection: Any) -> None:
-    read_request(connection)
-    connection.sendall(OK + b"X-Slow: ")
-    send_slowly(connection, b"x")
+    respond_slowly(connection, OK + b"X-Slow: ", b"x")
 
 
 def slow_body(connection: Any) -> None:
-    read_request(connection)
-    connection.sendall(ENDLESS)
-    send_slowly(connection, b" ")
+    respond_slowly(connection, ENDLESS, b" ")
 
 
 def slow_tunnel(connection: Any) -> None:
-    read_request(connection)
-    connection.sendall(CONNECTED + b"X-Slow: ")
-    send_slowly(connection, b"x")
+    respond_slowly(connection, CONNECTED + b"X-Slow: ", b"x")
 
 
 def flood(connection: Any) -> None:
@@ -121,6 +120,13 @@ def run_server() -> Iterator[RunServer]:
         yield run
 
 
+@pytest.fixture
+def trusted(certificate: Certificate, monkeypatch: pytest.MonkeyPatch) -> Certificate:
+    """A certificate that clients trust."""
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(certificate.path))
+    return certificate
+
+
 def through_tls(certificate: Certificate, talk: Talk) -> Talk:
     def talk_tls(connection: Any) -> None:
         with certificate.context().wrap_socket(connection, server_side=True) as secure:
@@ -129,17 +135,26 @@ def through_tls(certificate: Certificate, talk: Talk) -> Talk:
     return talk_tls
 
 
+def error_of_call(
+    client: DevTokenClient, request: TokenRequest, ended: list[threading.Event]
+) -> str:
+    """Return the error of a call, after checking that it left its one connection closed."""
+    with client:
+        with pytest.raises(TokenUnavailableError) as caught:
+            client.fetch(request)
+        assert [event.wait(PATIENCE) for event in ended] == [True]
+    return str(caught.value)
+
+
 @pytest.mark.usefixtures("quick_clock")
 @pytest.mark.parametrize("talk", [slow_status, slow_headers, slow_body])
 def test_a_server_that_sends_a_byte_at_a_time_is_given_up_and_its_connection_closed(
     talk: Talk, run_server: RunServer, request_: TokenRequest
 ) -> None:
     address, ended = run_server(talk)
+    client = DevTokenClient(endpoint_url=f"http://{address}", config=config())
 
-    with DevTokenClient(endpoint_url=f"http://{address}", config=config()) as client:
-        with pytest.raises(TokenUnavailableError, match="ReadTimeoutError"):
-            client.fetch(request_)
-        assert [event.wait(PATIENCE) for event in ended] == [True]
+    assert "ReadTimeoutError" in error_of_call(client, request_, ended)
 
 
 @pytest.mark.usefixtures("quick_clock")
@@ -157,19 +172,12 @@ def test_each_attempt_has_its_own_time(run_server: RunServer, request_: TokenReq
 @pytest.mark.usefixtures("quick_clock")
 @pytest.mark.parametrize("talk", [slow_status, slow_headers, slow_body])
 def test_a_slow_server_behind_tls_is_given_up(
-    talk: Talk,
-    certificate: Certificate,
-    run_server: RunServer,
-    request_: TokenRequest,
-    monkeypatch: pytest.MonkeyPatch,
+    talk: Talk, trusted: Certificate, run_server: RunServer, request_: TokenRequest
 ) -> None:
-    monkeypatch.setenv("AWS_CA_BUNDLE", str(certificate.path))
-    address, ended = run_server(through_tls(certificate, talk))
+    address, ended = run_server(through_tls(trusted, talk))
+    client = DevTokenClient(endpoint_url=f"https://{address}", config=config())
 
-    with DevTokenClient(endpoint_url=f"https://{address}", config=config()) as client:
-        with pytest.raises(TokenUnavailableError, match="ReadTimeoutError"):
-            client.fetch(request_)
-        assert [event.wait(PATIENCE) for event in ended] == [True]
+    assert "ReadTimeoutError" in error_of_call(client, request_, ended)
 
 
 def test_a_server_that_never_completes_tls_is_given_up(
@@ -180,42 +188,27 @@ def test_a_server_that_never_completes_tls_is_given_up(
         send_slowly(connection, b"\0")
 
     address, ended = run_server(talk)
+    client = DevTokenClient(endpoint_url=f"https://{address}", config=config(0.05))
 
-    with DevTokenClient(endpoint_url=f"https://{address}", config=config(0.05)) as client:
-        with pytest.raises(TokenUnavailableError):
-            client.fetch(request_)
-        assert [event.wait(PATIENCE) for event in ended] == [True]
+    assert error_of_call(client, request_, ended)
 
 
 @pytest.mark.usefixtures("quick_clock")
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_a_slow_proxy_is_given_up(
-    scheme: str,
-    certificate: Certificate,
-    run_server: RunServer,
-    request_: TokenRequest,
-    monkeypatch: pytest.MonkeyPatch,
+    scheme: str, trusted: Certificate, run_server: RunServer, request_: TokenRequest
 ) -> None:
-    monkeypatch.setenv("AWS_CA_BUNDLE", str(certificate.path))
-    talk = slow_tunnel if scheme == "http" else through_tls(certificate, slow_tunnel)
+    talk = slow_tunnel if scheme == "http" else through_tls(trusted, slow_tunnel)
     address, ended = run_server(talk)
-    proxies = {"https": f"{scheme}://{address}"}
+    client = DevTokenClient(config=config(proxies={"https": f"{scheme}://{address}"}))
 
-    with DevTokenClient(config=config(proxies=proxies)) as client:
-        with pytest.raises(TokenUnavailableError):
-            client.fetch(request_)
-        assert [event.wait(PATIENCE) for event in ended] == [True]
+    assert error_of_call(client, request_, ended)
 
 
 @pytest.mark.usefixtures("quick_clock")
 def test_a_slow_server_behind_tls_in_tls_is_given_up(
-    certificate: Certificate,
-    run_server: RunServer,
-    request_: TokenRequest,
-    monkeypatch: pytest.MonkeyPatch,
+    trusted: Certificate, run_server: RunServer, request_: TokenRequest
 ) -> None:
-    monkeypatch.setenv("AWS_CA_BUNDLE", str(certificate.path))
-
     def tunnel(connection: Any) -> None:
         """Connect to the server, and pass on what both send."""
         read_request(connection)
@@ -228,7 +221,7 @@ def test_a_slow_server_behind_tls_in_tls_is_given_up(
 
     def serve(connection: socket.socket) -> None:
         with suppress(OSError):
-            through_tls(certificate, slow_body)(connection)
+            through_tls(trusted, slow_body)(connection)
 
     def pass_on(source: Any, target: Any) -> None:
         with suppress(OSError):
@@ -237,13 +230,11 @@ def test_a_slow_server_behind_tls_in_tls_is_given_up(
         with suppress(OSError):
             target.shutdown(socket.SHUT_RDWR)
 
-    address, ended = run_server(through_tls(certificate, tunnel))
+    address, ended = run_server(through_tls(trusted, tunnel))
     proxied = config(proxies={"https": f"https://{address}"})
+    client = DevTokenClient(endpoint_url="https://127.0.0.1", config=proxied)
 
-    with DevTokenClient(endpoint_url="https://127.0.0.1", config=proxied) as client:
-        with pytest.raises(TokenUnavailableError, match="ReadTimeoutError"):
-            client.fetch(request_)
-        assert [event.wait(PATIENCE) for event in ended] == [True]
+    assert "ReadTimeoutError" in error_of_call(client, request_, ended)
 
 
 def test_a_name_look_up_that_hangs_is_given_up(
@@ -279,13 +270,11 @@ def test_a_connection_is_made_without_a_thread_if_none_can_be_started() -> None:
 
 def test_a_response_without_end_is_given_up(run_server: RunServer, request_: TokenRequest) -> None:
     address, ended = run_server(flood)
+    client = DevTokenClient(endpoint_url=f"http://{address}", config=config())
 
-    with DevTokenClient(endpoint_url=f"http://{address}", config=config()) as client:
-        with pytest.raises(TokenUnavailableError) as caught:
-            client.fetch(request_)
-        assert [event.wait(PATIENCE) for event in ended] == [True]
+    error = error_of_call(client, request_, ended)
 
-    assert str(caught.value) == f"The response is larger than {MAX_RESPONSE} bytes."
+    assert error == f"The response is larger than {MAX_RESPONSE} bytes."
 
 
 @pytest.mark.usefixtures("quick_clock")

@@ -73,12 +73,6 @@ def xray(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 
 @pytest.fixture
-def client(emulator: Emulator) -> Iterator[DevTokenClient]:
-    with DevTokenClient(endpoint_url=emulator.endpoint_url) as client:
-        yield client
-
-
-@pytest.fixture
 def session(client: DevTokenClient) -> Iterator[TokenSession]:
     with TokenSession(
         POOL.identity_pool_id, developer_provider=POOL.developer_provider, client=client

@@ -25,10 +25,8 @@ from cognito_devtoken.testing import FakeFetcher, ManualClock
 
 
 @pytest.fixture
-def cache(
-    fetcher: FakeFetcher, clock: ManualClock, recorder: Recorder, threads: ManualThreads
-) -> TokenCache:
-    return make_cache(fetcher, clock, start_thread=threads.start, on_event=[recorder])
+def cache(manual_cache: TokenCache) -> TokenCache:
+    return manual_cache
 
 
 def test_callers_for_the_same_token_share_one_flight(

@@ -11,7 +11,6 @@ from caching import (
     PROVIDER,
     AnyWorker,
     ManualThreads,
-    Recorder,
     make_cache,
     request_for,
     start_call,
@@ -31,13 +30,6 @@ from cognito_devtoken.exceptions import (
     TooManyRequestsError,
 )
 from cognito_devtoken.testing import FakeFetcher, ManualClock, make_token
-
-
-@pytest.fixture
-def manual_cache(
-    fetcher: FakeFetcher, clock: ManualClock, threads: ManualThreads, recorder: Recorder
-) -> TokenCache:
-    return make_cache(fetcher, clock, start_thread=threads.start, on_event=[recorder])
 
 
 def wait_for_token(cache: TokenCache, user_id: str = "user-42", **options: Any) -> Any:

@@ -36,11 +36,7 @@ def altered(token: str, part: int, **members: Any) -> str:
 
 
 def observed(
-    script: str,
-    given: dict[str, Any],
-    factory: pytest.TempPathFactory,
-    config: pytest.Config,
-    **environ: str,
+    script: str, given: dict[str, Any], request: pytest.FixtureRequest, **environ: str
 ) -> dict[str, Any]:
     """
     Run a script in a process of its own, or skip the test if Node.js or a package is missing.
@@ -50,17 +46,16 @@ def observed(
 
         given: What it reads from its standard input.
 
-        factory: Makes a folder for it.
-
-        config: Has the cache of packages.
+        request: Has the folder for it, and the cache of packages.
 
         environ: Additional variables of its environment.
 
     Returns:
         What it prints: its observations by their names. If one failed, it is the text of the error.
     """
-    assert config.cache is not None
-    project = with_packages(PROJECT, factory.mktemp("node"), config.cache)
+    assert request.config.cache is not None
+    factory: pytest.TempPathFactory = request.getfixturevalue("tmp_path_factory")
+    project = with_packages(PROJECT, factory.mktemp("node"), request.config.cache)
     done = subprocess.run(
         ["node", f"{script}.mjs"],
         cwd=project,

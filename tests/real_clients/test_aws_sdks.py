@@ -86,17 +86,13 @@ def given() -> Iterator[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def v3(
-    given: dict[str, Any], tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
-) -> dict[str, Any]:
-    return observed("aws_sdk_v3", given, tmp_path_factory, pytestconfig)
+def v3(given: dict[str, Any], request: pytest.FixtureRequest) -> dict[str, Any]:
+    return observed("aws_sdk_v3", given, request)
 
 
 @pytest.fixture(scope="module")
-def v2(
-    given: dict[str, Any], tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
-) -> dict[str, Any]:
-    return observed("aws_sdk_v2", given, tmp_path_factory, pytestconfig)
+def v2(given: dict[str, Any], request: pytest.FixtureRequest) -> dict[str, Any]:
+    return observed("aws_sdk_v2", given, request)
 
 
 class TestVersion3:

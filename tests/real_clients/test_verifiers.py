@@ -69,19 +69,13 @@ def given(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def aws_jwt_verify(
-    given: dict[str, Any], tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
-) -> dict[str, Any]:
-    trust = {"NODE_EXTRA_CA_CERTS": given["bundle"]}
-    return observed("aws_jwt_verify", given, tmp_path_factory, pytestconfig, **trust)
+def aws_jwt_verify(given: dict[str, Any], request: pytest.FixtureRequest) -> dict[str, Any]:
+    return observed("aws_jwt_verify", given, request, NODE_EXTRA_CA_CERTS=given["bundle"])
 
 
 @pytest.fixture(scope="module")
-def openid_client(
-    given: dict[str, Any], tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
-) -> dict[str, Any]:
-    trust = {"NODE_EXTRA_CA_CERTS": given["bundle"]}
-    return observed("openid_client", given, tmp_path_factory, pytestconfig, **trust)
+def openid_client(given: dict[str, Any], request: pytest.FixtureRequest) -> dict[str, Any]:
+    return observed("openid_client", given, request, NODE_EXTRA_CA_CERTS=given["bundle"])
 
 
 class TestAwsJwtVerify:

@@ -44,8 +44,12 @@ class CallInFlight:
         return not self._thread.is_alive()
 
 
+# Has a host call Cognito for a request, by default for that of user-42.
+StartCall = Callable[..., CallInFlight]
+
+
 @contextmanager
-def open_calls(fetcher: FakeFetcher) -> Generator[Callable[..., CallInFlight]]:
+def open_calls(fetcher: FakeFetcher) -> Generator[StartCall]:
     """Yield a function that starts calls; complete the remaining ones at the end."""
     calls: list[CallInFlight] = []
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from in_flight import CallInFlight, open_calls
+from in_flight import CallInFlight, StartCall, open_calls
 
 from caching import Recorder, request_for
 from cognito_devtoken import TokenCache
@@ -17,7 +17,7 @@ from hosts import HostFactory, locks_of, record_waits
 
 
 @pytest.fixture
-def call(fetcher: FakeFetcher) -> Iterator[Callable[..., CallInFlight]]:
+def call(fetcher: FakeFetcher) -> Iterator[StartCall]:
     """A function that has a host call Cognito, and leaves the call in flight."""
     with open_calls(fetcher) as start:
         yield start
@@ -26,6 +26,12 @@ def call(fetcher: FakeFetcher) -> Iterator[Callable[..., CallInFlight]]:
 @pytest.fixture
 def host(new_host: HostFactory) -> TokenCache:
     return new_host()
+
+
+@pytest.fixture
+def flight(host: TokenCache, call: StartCall) -> CallInFlight:
+    """A call of the host."""
+    return call(host)
 
 
 def renewing(host: TokenCache) -> Callable[[], None]:
@@ -42,10 +48,7 @@ def pass_time(clock: ManualClock, seconds: float, *hosts: TokenCache) -> None:
 
 
 def test_two_hosts_share_one_call_that_takes_8_s(
-    new_host: HostFactory,
-    fetcher: FakeFetcher,
-    clock: ManualClock,
-    call: Callable[..., CallInFlight],
+    new_host: HostFactory, fetcher: FakeFetcher, clock: ManualClock, call: StartCall
 ) -> None:
     holder, waiter = new_host(), new_host()
     flight = call(holder)
@@ -70,7 +73,7 @@ def test_a_killed_holder_costs_2_s_and_one_more_call(
     new_host: HostFactory,
     fetcher: FakeFetcher,
     clock: ManualClock,
-    call: Callable[..., CallInFlight],
+    call: StartCall,
     renewed_for: float,
 ) -> None:
     holder, waiter = new_host(), new_host()
@@ -86,7 +89,7 @@ def test_a_killed_holder_costs_2_s_and_one_more_call(
 
 
 def test_a_call_that_is_faster_than_a_renewal_costs_no_round_trip(
-    host: TokenCache, clock: ManualClock, store: MemoryStore, call: Callable[..., CallInFlight]
+    host: TokenCache, clock: ManualClock, store: MemoryStore, call: StartCall
 ) -> None:
     store.renew = lambda *arguments: pytest.fail("it renews a lock")  # type: ignore[method-assign]
     flight = call(host)
@@ -102,9 +105,8 @@ def test_a_lock_that_expired_before_its_renewal_is_counted_once_with_an_event(
     clock: ManualClock,
     store: MemoryStore,
     recorder: Recorder,
-    call: Callable[..., CallInFlight],
+    flight: CallInFlight,
 ) -> None:
-    flight = call(host)
     clock.advance(LOCK_SECONDS + 1)  # for example while the process is suspended
 
     locks_of(host).renew_due()
@@ -123,7 +125,7 @@ def test_a_lock_whose_renewal_fails_expires_and_is_counted(
     fetcher: FakeFetcher,
     clock: ManualClock,
     store: MemoryStore,
-    call: Callable[..., CallInFlight],
+    call: StartCall,
 ) -> None:
     holder, waiter = new_host(), new_host()
     flight = call(holder)
@@ -146,11 +148,7 @@ def fail(*arguments: object) -> bool:
 
 @pytest.mark.parametrize("response", [None, 1, "True"])
 def test_a_renewal_with_an_invalid_response_counts_as_failed(
-    host: TokenCache,
-    clock: ManualClock,
-    store: MemoryStore,
-    call: Callable[..., CallInFlight],
-    response: Any,
+    host: TokenCache, clock: ManualClock, store: MemoryStore, call: StartCall, response: Any
 ) -> None:
     call(host)
     store.renew = lambda *arguments: response  # type: ignore[method-assign]
@@ -163,9 +161,8 @@ def test_a_renewal_with_an_invalid_response_counts_as_failed(
 
 
 def test_a_failed_renewal_is_retried_before_the_lock_expires(
-    host: TokenCache, clock: ManualClock, store: MemoryStore, call: Callable[..., CallInFlight]
+    host: TokenCache, clock: ManualClock, store: MemoryStore, flight: CallInFlight
 ) -> None:
-    flight = call(host)
     for seconds in range(8):
         store.error = ConnectionError("down") if seconds % 2 else None
         clock.advance(RENEW_EVERY)
@@ -181,7 +178,7 @@ def test_a_failed_renewal_is_retried_before_the_lock_expires(
 
 
 def test_no_lock_is_renewed_while_the_circuit_breaker_skips_the_store(
-    host: TokenCache, clock: ManualClock, store: MemoryStore, call: Callable[..., CallInFlight]
+    host: TokenCache, clock: ManualClock, store: MemoryStore, call: StartCall
 ) -> None:
     call(host)
     store.error = ConnectionError("down")
@@ -196,11 +193,10 @@ def test_an_expired_lock_is_also_detected_when_it_is_released(
     host: TokenCache,
     fetcher: FakeFetcher,
     clock: ManualClock,
-    call: Callable[..., CallInFlight],
+    flight: CallInFlight,
     *,
     fails: bool,
 ) -> None:
-    flight = call(host)
     clock.advance(LOCK_SECONDS)
     if fails:
         fetcher.fail_next(InternalServiceError("Down."))
@@ -213,13 +209,8 @@ def test_an_expired_lock_is_also_detected_when_it_is_released(
 
 @pytest.mark.parametrize("operation", ["write", "release"])
 def test_a_lock_whose_release_fails_does_not_count_as_expired(
-    host: TokenCache,
-    fetcher: FakeFetcher,
-    store: MemoryStore,
-    call: Callable[..., CallInFlight],
-    operation: str,
+    host: TokenCache, fetcher: FakeFetcher, store: MemoryStore, flight: CallInFlight, operation: str
 ) -> None:
-    flight = call(host)
     setattr(store, operation, fail)
     if operation == "release":
         fetcher.fail_next(InternalServiceError("Down."))
@@ -231,9 +222,8 @@ def test_a_lock_whose_release_fails_does_not_count_as_expired(
 
 
 def test_a_lock_released_during_its_renewal_does_not_count_as_expired(
-    host: TokenCache, clock: ManualClock, store: MemoryStore, call: Callable[..., CallInFlight]
+    host: TokenCache, clock: ManualClock, store: MemoryStore, flight: CallInFlight
 ) -> None:
-    flight = call(host)
     renew = store.renew
 
     def too_late(name: str, owner: str, seconds: float) -> bool:
@@ -253,7 +243,7 @@ def test_an_abandoned_flight_does_not_renew_its_lock_or_release_the_lock_of_anot
     fetcher: FakeFetcher,
     clock: ManualClock,
     store: MemoryStore,
-    call: Callable[..., CallInFlight],
+    call: StartCall,
 ) -> None:
     holder, waiter = new_host(), new_host()
     abandoned = call(holder)
@@ -273,7 +263,7 @@ def test_an_abandoned_flight_does_not_renew_its_lock_or_release_the_lock_of_anot
 
 
 def test_the_lock_of_a_flight_is_not_renewed_after_close(
-    host: TokenCache, clock: ManualClock, call: Callable[..., CallInFlight]
+    host: TokenCache, clock: ManualClock, call: StartCall
 ) -> None:
     call(host)
     host.close()

@@ -8,7 +8,7 @@ from queue import Empty
 from typing import Any
 
 import pytest
-from in_flight import CallInFlight, open_calls
+from in_flight import StartCall, open_calls
 
 from caching import PROVIDER, ManualThreads, Recorder, request_for
 from cognito_devtoken import OpenIdToken, TokenCache, TokenRequest
@@ -21,14 +21,14 @@ from patience import PATIENCE
 
 
 @pytest.fixture
-def call(fetcher: FakeFetcher) -> Iterator[Callable[..., CallInFlight]]:
+def call(fetcher: FakeFetcher) -> Iterator[StartCall]:
     """A function that has a host call Cognito, and leaves the call in flight."""
     with open_calls(fetcher) as start:
         yield start
 
 
 def test_one_thread_renews_all_leases_and_ends_when_none_is_held(
-    new_host: HostFactory, clock: ManualClock, store: MemoryStore, call: Callable[..., CallInFlight]
+    new_host: HostFactory, clock: ManualClock, store: MemoryStore, call: StartCall
 ) -> None:
     host = new_host()
     started: list[Callable[[], None]] = []
@@ -91,7 +91,7 @@ def test_without_a_thread_a_lock_lasts_2_s_and_the_next_lock_tries_to_start_one(
     new_host: HostFactory,
     fetcher: FakeFetcher,
     clock: ManualClock,
-    call: Callable[..., CallInFlight],
+    call: StartCall,
     error: type[Exception],
 ) -> None:
     holder, waiter = new_host(), new_host()
@@ -147,7 +147,7 @@ def lock_for(host: TokenCache, user: str) -> Any:
 
 
 def test_a_round_that_fails_is_reported_and_the_next_one_renews_the_lock(
-    new_host: HostFactory, recorder: Recorder, call: Callable[..., CallInFlight]
+    new_host: HostFactory, recorder: Recorder, call: StartCall
 ) -> None:
     class BrokenClock(ManualClock):
         broken = False
@@ -191,7 +191,7 @@ def test_a_round_that_fails_is_reported_and_the_next_one_renews_the_lock(
 
 
 def test_a_forked_child_holds_no_lock_and_starts_its_own_thread(
-    new_host: HostFactory, clock: ManualClock, store: MemoryStore, call: Callable[..., CallInFlight]
+    new_host: HostFactory, clock: ManualClock, store: MemoryStore, call: StartCall
 ) -> None:
     host = new_host()
     started: list[object] = []

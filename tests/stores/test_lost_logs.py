@@ -12,7 +12,7 @@ from cognito_devtoken._sharing.invalidation_index import HEARD, REMEMBERED, TOLD
 from cognito_devtoken._sharing.log_reader import KEEP
 from cognito_devtoken.events import InvalidatedElsewhere, StoredValueRefused
 from cognito_devtoken.testing import FakeFetcher, ManualClock, MemoryStore
-from hosts import HostFactory, listen, log_of, source_of
+from hosts import HostFactory, during_fetch, listen, log_of
 
 
 ORDERS = list(permutations(range(3)))
@@ -315,20 +315,18 @@ def test_nonsense_in_the_log_makes_hosts_throw_nothing_away(
 
 
 def test_a_flight_that_began_before_the_log_was_lost_stores_no_token_to_be_adopted(
-    new_host: HostFactory, losing: LosingStore, fetcher: FakeFetcher
+    new_host: HostFactory, losing: LosingStore
 ) -> None:
     first, second = new_host(store=losing.store), new_host(store=losing.store)
     second.get(request_for("another"))
 
-    class Slow:
-        def fetch(self, request: object) -> OpenIdToken:
-            second.forget("user-42")
-            listen(second)
-            losing.lose_everything()
-            listen(second)
-            return fetcher.fetch(request)  # type: ignore[arg-type]
+    def forget_and_lose() -> None:
+        second.forget("user-42")
+        listen(second)
+        losing.lose_everything()
+        listen(second)
 
-    source_of(first)._fetcher.fetch = Slow().fetch
+    during_fetch(first, forget_and_lose)
     old = first.get(request_for())
 
     assert second.get(request_for()) != old

@@ -9,7 +9,7 @@ from cognito_devtoken import OpenIdToken, TokenCache, TokenRequest
 from cognito_devtoken.events import FetchFailed, InvalidatedElsewhere, TokenDiscarded
 from cognito_devtoken.exceptions import TokenUnavailableError
 from cognito_devtoken.testing import FakeFetcher, ManualClock, MemoryStore, make_token
-from hosts import HostFactory, listen, log_of, record_waits, source_of
+from hosts import HostFactory, during_fetch, listen, log_of, record_waits, source_of
 
 
 Invalidates = Callable[[TokenCache, OpenIdToken], None]
@@ -182,19 +182,17 @@ def test_the_same_rejected_token_is_announced_once(
 
 
 def test_a_token_requested_before_an_invalidation_and_stored_after_it_is_not_adopted(
-    new_host: HostFactory, fetcher: FakeFetcher, store: MemoryStore
+    new_host: HostFactory, store: MemoryStore
 ) -> None:
     threads = ManualThreads()
     slow, first = new_host(start_thread=threads.start), new_host()
     flight, _ = next(slow._leases.lookup.steps(request_for(), None, None))
 
-    class Slow:
-        def fetch(self, request: TokenRequest) -> OpenIdToken:
-            first.forget("user-42")
-            listen(first)
-            return fetcher.fetch(request)
+    def forget() -> None:
+        first.forget("user-42")
+        listen(first)
 
-    source_of(slow)._fetcher.fetch = Slow().fetch
+    during_fetch(slow, forget)
     start_call(slow, threads)()
     old = flight.lease
     assert old
@@ -359,19 +357,18 @@ def test_a_token_is_not_announced_again_if_another_host_has_announced_it(
 
 
 def test_an_identity_forgotten_elsewhere_is_not_brought_by_a_refresh_in_the_air(
-    new_host: HostFactory, fetcher: FakeFetcher, recorder: Recorder
+    new_host: HostFactory, recorder: Recorder
 ) -> None:
     host, other = new_host(), new_host()
     host.get(request_for())
     moved = make_token("user-42 moved", identity_pool_id=POOL_ID)
 
-    class Slow:
-        def fetch(self, request: TokenRequest) -> OpenIdToken:
-            other.forget_identity(moved.identity_id)
-            listen(other, host)
-            return moved
+    def fetch(request: TokenRequest) -> OpenIdToken:
+        other.forget_identity(moved.identity_id)
+        listen(other, host)
+        return moved
 
-    source_of(host)._fetcher.fetch = Slow().fetch
+    source_of(host)._fetcher.fetch = fetch
     host.refresh(request_for())
 
     assert recorder.of(TokenDiscarded)

@@ -14,7 +14,7 @@ from cognito_devtoken.exceptions import (
     TooManyRequestsError,
 )
 from cognito_devtoken.testing import FakeFetcher, ManualClock, MemoryStore
-from hosts import HostFactory, digest_of, record_waits, source_of
+from hosts import HostFactory, digest_of, during_fetch, record_waits, source_of
 
 
 def test_the_second_host_waits_for_the_first_until_its_lock_expires(
@@ -24,14 +24,7 @@ def test_the_second_host_waits_for_the_first_until_its_lock_expires(
     first, second = new_host(start_thread=threads.start), new_host()
     steps = first._leases.lookup.steps(request_for(), None, None)
     next(steps)
-    calls: list[Any] = []
-
-    class OverlappingFetcher:
-        def fetch(self, request: Any) -> Any:
-            calls.append(second.get(request_for()))
-            return fetcher.fetch(request)
-
-    source_of(first)._fetcher.fetch = OverlappingFetcher().fetch
+    during_fetch(first, lambda: second.get(request_for()))
     waits = record_waits(second, clock)
     respond = start_call(first, threads)
 
@@ -92,16 +85,10 @@ def test_a_failed_fetch_releases_the_lock(
 
 
 def test_a_token_invalidated_before_it_arrives_is_not_stored(
-    new_host: HostFactory, fetcher: FakeFetcher, store: MemoryStore
+    new_host: HostFactory, store: MemoryStore
 ) -> None:
     host = new_host()
-
-    class Slow:
-        def fetch(self, request: TokenRequest) -> OpenIdToken:
-            host.forget("user-42")
-            return fetcher.fetch(request)
-
-    source_of(host)._fetcher.fetch = Slow().fetch
+    during_fetch(host, lambda: host.forget("user-42"))
 
     host.get(request_for())
 
@@ -114,13 +101,12 @@ def test_a_token_that_expires_before_it_arrives_is_not_stored(
 ) -> None:
     host = new_host()
 
-    class TooSlow:
-        def fetch(self, request: TokenRequest) -> OpenIdToken:
-            token = fetcher.fetch(request)
-            clock.advance(1000)
-            return token
+    def fetch_slowly(request: TokenRequest) -> OpenIdToken:
+        token = fetcher.fetch(request)
+        clock.advance(1000)
+        return token
 
-    source_of(host)._fetcher.fetch = TooSlow().fetch
+    source_of(host)._fetcher.fetch = fetch_slowly
     store.claim = lambda name, owner, seconds: (False, None)  # type: ignore[method-assign]
 
     with pytest.raises(TokenUnavailableError):

@@ -89,11 +89,8 @@ def _changes(plan: Plan) -> Iterator[Change]:
 
 
 def _longer_tokens(plan: Plan) -> Iterator[Change]:
-    plans = [
-        attrs.evolve(plan, token_seconds=seconds)
-        for seconds in _TOKEN_SECONDS
-        if seconds > plan.token_seconds
-    ]
+    longer = [seconds for seconds in _TOKEN_SECONDS if seconds > plan.token_seconds]
+    plans = [attrs.evolve(plan, token_seconds=seconds) for seconds in longer]
     if found := _first_that_fits(plans):
         hours = f"{found.token_seconds / 3600:.0f} h"
         yield Change(
@@ -106,11 +103,8 @@ def _longer_tokens(plan: Plan) -> Iterator[Change]:
 
 
 def _longer_credentials(plan: Plan) -> Iterator[Change]:
-    plans = [
-        attrs.evolve(plan, credentials_seconds=seconds)
-        for seconds in _CREDENTIALS_SECONDS
-        if seconds > plan.credentials_seconds
-    ]
+    longer = [seconds for seconds in _CREDENTIALS_SECONDS if seconds > plan.credentials_seconds]
+    plans = [attrs.evolve(plan, credentials_seconds=seconds) for seconds in longer]
     if found := _first_that_fits(plans):
         yield Change(
             f"--duration-seconds {found.credentials_seconds:.0f}",
