@@ -38,8 +38,8 @@ class AdaptiveRateLimiter:
 
     def reserve(self, now: Instant) -> float:
         """Reserve the start of a fetch. Return how many seconds to wait before it starts."""
-        if self.rate is not None:
-            self._recover(now)
+        if self.rate is not None and self._grown is not None:
+            self._recover(self.rate, self._grown, now)
         self._count(now)
         if self.rate is None:
             return 0.0
@@ -68,10 +68,8 @@ class AdaptiveRateLimiter:
             self._last, self._ahead = now, 1 / self.rate
         return True
 
-    def _recover(self, now: Instant) -> None:
-        if self.rate is None or self._grown is None:
-            return
-        rate = self.rate * _GROWTH ** min(max(self._grown.age(now), 0.0), 100.0)
+    def _recover(self, rate: float, since: Instant, now: Instant) -> None:
+        rate *= _GROWTH ** min(max(since.age(now), 0.0), 100.0)
         self.rate, self._grown = rate, now
         if rate >= _FREE:
             self.rate = self._last = None
