@@ -19,6 +19,8 @@ from server import POOL_ID
 
 
 CALLERS, LATENCY, ROUNDS, STALLS = scaled(1000), 0.3, scaled(5), scaled(3)
+# In seconds: with 8 threads, the last caller waits longer than a session would by default.
+PATIENCE = 120
 PROVIDER = "login.example.com"
 LIFE = 86_400
 
@@ -75,7 +77,10 @@ async def stall(url: str, threads: int) -> tuple[float, float]:
         await session.get_token("first")
         beating = asyncio.create_task(heart())
         began = time.perf_counter()
-        callers = [asyncio.create_task(session.get_token(f"u{n}")) for n in range(CALLERS)]
+        callers = [
+            asyncio.create_task(session.get_token(f"u{n}", timeout=PATIENCE))
+            for n in range(CALLERS)
+        ]
         await asyncio.gather(*callers)
         took = time.perf_counter() - began
         beating.cancel()
