@@ -82,9 +82,11 @@ class WorkerSlots(Generic[F]):
 
     def workers(self) -> list[Worker[F]]:
         """Return the workers that exist and have not ended."""
-        # A copy, because a worker may cease to exist at any time.
-        found = [reference() for reference in tuple(self._refs)]
-        return [worker for worker in found if worker and not worker.ended]
+        return [
+            worker
+            for reference in tuple(self._refs)  # a copy: a worker may cease to exist at any time
+            if (worker := reference()) and not worker.ended
+        ]
 
     def active(self) -> int:
         """Return how many workers are active."""

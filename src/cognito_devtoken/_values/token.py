@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from base64 import urlsafe_b64decode
+from binascii import a2b_base64
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -29,6 +29,8 @@ from .secret import Secret
 
 MAX_CLAIMS_BYTES = 16 * 1024
 _MAX_SEGMENT = math.ceil(MAX_CLAIMS_BYTES * 4 / 3)  # as Base64
+# From the URL-safe alphabet of Base64 to the usual one.
+_URL_SAFE = bytes.maketrans(b"-_", b"+/")
 # The last second that a datetime can hold.
 _LAST_SECOND = 253_402_300_799
 
@@ -267,7 +269,8 @@ def decode_claims(token: Secret) -> dict[str, Any] | None:
 def _json_object(segment: str) -> dict[str, Any] | None:
     try:
         # Too much padding is harmless.
-        value: Any = json.loads(urlsafe_b64decode(segment + "==").decode())
+        text = a2b_base64(segment.encode("ascii").translate(_URL_SAFE) + b"==").decode()
+        value: Any = json.loads(text)
     except (ValueError, RecursionError):
         return None
     return cast("dict[str, Any]", value) if isinstance(value, dict) else None
