@@ -8,7 +8,6 @@ serves any number of loops.
 from __future__ import annotations
 
 import threading
-from contextlib import suppress
 from typing import TypeVar
 
 from .._values.lease import Lease
@@ -60,8 +59,10 @@ async def wait_async(steps: Steps[R, L]) -> L:
             future.set_result(None)
 
     def wake() -> None:
-        with suppress(RuntimeError):  # the loop is closed, so the task no longer waits
+        try:
             loop.call_soon_threadsafe(resume)
+        except RuntimeError:
+            return  # the loop is closed, so the task no longer waits
 
     flight: Flight[R, L] | None = None
     try:
