@@ -158,6 +158,13 @@ class _HTTPSConnection(_Connection, AWSHTTPSConnection):  # type: ignore[misc]  
     pass
 
 
+def _plain(headers: Any) -> dict[str, Any]:
+    """Return botocore's headers as a plain dictionary."""
+    # The inner dictionary saves a search for each name. Another version may have none.
+    inner = getattr(headers, "_dict", headers)
+    return {str(name): value for name, value in inner.items()}
+
+
 class _Pool:
     """Passes the headers to urllib3 as a plain dictionary, which it copies and searches faster."""
 
@@ -166,7 +173,7 @@ class _Pool:
         return super()
 
     def urlopen(self, *args: Any, headers: Any, **kwargs: Any) -> Any:
-        return self._inherited.urlopen(*args, headers=dict(headers.items()), **kwargs)
+        return self._inherited.urlopen(*args, headers=_plain(headers), **kwargs)
 
 
 class _HTTPPool(_Pool, AWSHTTPConnectionPool):  # type: ignore[misc]  # bases clash
