@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import Protocol, cast
 
 from .._cache.lookup import seconds_left
 from .._cache.waiting import wait_blocking
 from .._values.arguments import Seconds
 from .._values.request import DEFAULT_DURATION
 from .._values.secret import NeverPickled
+from .._values.token import OpenIdToken
 from ..exceptions import TokenUnavailableError
 from .base import Session
 from .request import request_of
-
-
-if TYPE_CHECKING:
-    from .sessions import TokenSession
 
 
 _FIRST = (
@@ -62,6 +59,12 @@ class Assertion(NeverPickled):
         return f"<{type(self).__name__} of {self._session!r}>"
 
 
+class _GetsTokens(Protocol):
+    """The method that a WaitingAssertion calls."""
+
+    def get_token(self, user_id: str, *, min_remaining: Seconds | None) -> OpenIdToken: ...
+
+
 class WaitingAssertion(Assertion):
     """Waits for a token if none is cached."""
 
@@ -69,7 +72,7 @@ class WaitingAssertion(Assertion):
 
     def __call__(self) -> str:
         # Calls the public method, because a subclass may override it.
-        session = cast("TokenSession", self._session)
+        session = cast("_GetsTokens", self._session)
         return session.get_token(self._user_id, min_remaining=self._least).token
 
 
