@@ -28,3 +28,8 @@ def test_no_interleaving_breaks_a_rule(kind: Kind) -> None:
     chosen = os.environ.get("INTERLEAVING")
     for seed in [int(chosen)] if chosen else range(RUNS):
         replay(seed, kind)
+
+
+def test_a_token_that_expires_while_it_arrives_does_not_end_the_back_off() -> None:
+    # The clock is frozen between a worker's reading of it and the arrival of the token.
+    replay(1419)

@@ -92,8 +92,11 @@ def _record_arrival(
 
 
 def _store(state: CacheState[R, L], flight: Flight[R, L], lease: L, now: Instant) -> None:
-    state.entries.forget_failure(flight.key)
-    if evicted := state.entries.store(flight.key, lease):
+    evicted = state.entries.store(flight.key, lease)
+    # A lease that has expired by a later reading of the clock, in another thread, is not stored.
+    if state.entries.leases.get(flight.key) is lease:
+        state.entries.forget_failure(flight.key)
+    if evicted:
         key, victim = evicted
         state.recorder.counts["evictions"] += 1
         state.recorder.emit(Evicted, key, remaining_of(victim, now))
