@@ -14,21 +14,27 @@ from cognito_devtoken.emulator import Emulator
 from pools import POOL
 
 
+def calls_of(kind: type, name: str, monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
+    """Return a list to which each call of a method adds its positional arguments."""
+    calls: list[tuple[Any, ...]] = []
+    method = getattr(kind, name)
+
+    def record(self: object, *args: Any, **kwargs: Any) -> Any:
+        calls.append(args)
+        return method(self, *args, **kwargs)
+
+    monkeypatch.setattr(kind, name, record)
+    return calls
+
+
 def test_a_request_is_sent_in_one_piece(
     client: DevTokenClient, request_: TokenRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pieces: list[bytes] = []
-    send = HTTPConnection.send
-
-    def record(connection: HTTPConnection, data: bytes) -> None:
-        pieces.append(data)
-        send(connection, data)
-
-    monkeypatch.setattr(HTTPConnection, "send", record)
+    sent = calls_of(HTTPConnection, "send", monkeypatch)
 
     client.fetch(request_)
 
-    (piece,) = pieces
+    ((piece,),) = sent
     assert piece.startswith(b"POST / HTTP/1.1\r\n")
     assert piece.endswith(b"}")
 
@@ -50,20 +56,13 @@ def test_the_endpoint_of_an_operation_is_resolved_once(
 def test_the_pool_of_connections_is_looked_up_once(
     emulator: Emulator, request_: TokenRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    urls: list[str] = []
-    look_up = PoolManager.connection_from_url
-
-    def record(manager: PoolManager, url: str) -> Any:
-        urls.append(url)
-        return look_up(manager, url)
-
-    monkeypatch.setattr(PoolManager, "connection_from_url", record)
+    look_ups = calls_of(PoolManager, "connection_from_url", monkeypatch)
 
     with DevTokenClient(endpoint_url=emulator.endpoint_url) as client:
         for _ in range(3):
             client.fetch(request_)
 
-    assert urls == [f"{emulator.endpoint_url}/"]
+    assert look_ups == [(f"{emulator.endpoint_url}/",)]
 
 
 @pytest.mark.parametrize(("config", "times"), [({}, 0), (APP_ID, 2)])
@@ -74,15 +73,7 @@ def test_the_user_agent_is_made_again_only_if_botocore_adds_an_application_id(
     config: Any,
     times: int,
 ) -> None:
-    made: list[str] = []
-    name = "rebuild_and_replace_user_agent_handler"
-    make = getattr(UserAgentString, name)
-
-    def record(agent: UserAgentString, operation_name: str, **event: Any) -> None:
-        made.append(operation_name)
-        make(agent, operation_name, **event)
-
-    monkeypatch.setattr(UserAgentString, name, record)
+    made = calls_of(UserAgentString, "rebuild_and_replace_user_agent_handler", monkeypatch)
 
     with DevTokenClient(endpoint_url=emulator.endpoint_url, config=Config(**config)) as client:
         client.fetch(request_)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import socket
 import ssl
 from contextlib import suppress
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from botocore.awsrequest import (
@@ -112,50 +112,47 @@ def _bounded(sock: Any) -> Any:
 class _Connection:
     """Bounds a connection of urllib3 from the look-up of its host to its last byte."""
 
+    _base: Any
     sock: Any
     _held: list[bytes] | None = None
-
-    @property
-    def _inherited(self) -> Any:
-        return super()
 
     def request(self, *args: Any, **kwargs: Any) -> None:
         """Send a request in one piece. urllib3 would send its head and its body separately."""
         held: list[bytes] = []
         self._held = held
         try:
-            self._inherited.request(*args, **kwargs)
+            self._base.request(self, *args, **kwargs)
         finally:
             self._held = None
-        self._inherited.send(b"".join(held))
+        self._base.send(self, b"".join(held))
 
     def send(self, data: Any) -> None:
         if self._held is None:
-            self._inherited.send(data)
+            self._base.send(self, data)
         else:
             self._held.append(data)
 
     def _new_conn(self) -> Any:
         try:
-            sock = Connecting(self._inherited._new_conn).wait(time_left(None))
+            sock = Connecting(partial(self._base._new_conn, self)).wait(time_left(None))
         except TimeoutError:
             raise ConnectTimeoutError(self, "The connection took too long.") from None
         return _bounded(sock)
 
     def _connect_tls_proxy(self, *args: Any, **kwargs: Any) -> Any:
-        return _bounded(self._inherited._connect_tls_proxy(*args, **kwargs))
+        return _bounded(self._base._connect_tls_proxy(self, *args, **kwargs))
 
     def connect(self) -> None:
-        self._inherited.connect()
+        self._base.connect(self)
         self.sock = _bounded(self.sock)
 
 
 class _HTTPConnection(_Connection, AWSHTTPConnection):  # type: ignore[misc]  # bases clash
-    pass
+    _base = AWSHTTPConnection
 
 
 class _HTTPSConnection(_Connection, AWSHTTPSConnection):  # type: ignore[misc]  # as above
-    pass
+    _base = AWSHTTPSConnection
 
 
 def _plain(headers: Any) -> dict[str, Any]:
@@ -168,19 +165,19 @@ def _plain(headers: Any) -> dict[str, Any]:
 class _Pool:
     """Passes the headers to urllib3 as a plain dictionary, which it copies and searches faster."""
 
-    @property
-    def _inherited(self) -> Any:
-        return super()
+    _base: Any
 
     def urlopen(self, *args: Any, headers: Any, **kwargs: Any) -> Any:
-        return self._inherited.urlopen(*args, headers=_plain(headers), **kwargs)
+        return self._base.urlopen(self, *args, headers=_plain(headers), **kwargs)
 
 
 class _HTTPPool(_Pool, AWSHTTPConnectionPool):  # type: ignore[misc]  # bases clash
+    _base = AWSHTTPConnectionPool
     ConnectionCls = _HTTPConnection
 
 
 class _HTTPSPool(_Pool, AWSHTTPSConnectionPool):  # type: ignore[misc]  # as above
+    _base = AWSHTTPSConnectionPool
     ConnectionCls = _HTTPSConnection
 
 

@@ -165,6 +165,6 @@ class FetcherSource(CallingSource[R, L]):
         self.fetch = fetch
 
     def _start(self, flight: Flight[R, L]) -> Instant:
-        flight.sent = sent = self._state.now()
+        sent = super()._start(flight)
         self.record_call(flight, sent)
         return sent
