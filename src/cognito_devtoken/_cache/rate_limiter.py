@@ -33,7 +33,9 @@ class AdaptiveRateLimiter:
         # How many seconds after the last reservation the next fetch may start.
         self._ahead = 0.0
         self._last: Instant | None = None
-        self._window: tuple[Instant, int] | None = None
+        # How many fetches have started in the current second, and in the one before.
+        self._second: Instant | None = None
+        self._started = 0
         self._measured = 0
 
     def reserve(self, now: Instant) -> float:
@@ -51,17 +53,17 @@ class AdaptiveRateLimiter:
         return wait
 
     def _count(self, now: Instant) -> None:
-        if self._window is None or self._window[0].age(now) >= 1:
-            self._measured = self._window[1] if self._window else 0
-            self._window = (now, 0)
-        self._window = (self._window[0], self._window[1] + 1)
+        if self._second is None or self._second.age(now) >= 1:
+            self._measured, self._started = self._started, 0
+            self._second = now
+        self._started += 1
 
     def throttled(self, now: Instant) -> bool:
         """Record that Cognito throttled a fetch. Return whether the rate has changed."""
         if self._throttled is not None and self._throttled.age(now) < _SETTLE:
             return False
         self._throttled = self._grown = now
-        seen = max(self._measured, self._window[1] if self._window else 0)
+        seen = max(self._measured, self._started)
         rate = seen if self.rate is None else min(self.rate, max(seen, 1))
         self.rate = max(rate / 2, _SLOWEST)
         if self._last is None:
