@@ -4,12 +4,14 @@ from http.client import HTTPConnection
 from typing import Any
 
 import pytest
+from botocore.auth import _host_from_url  # type: ignore[attr-defined]  # the stubs lack it
 from botocore.config import Config
 from botocore.useragent import UserAgentString
 from urllib3 import PoolManager
 
 from calling import APP_ID
 from cognito_devtoken import DevTokenClient, TokenRequest
+from cognito_devtoken._aws.client_factory import host_of
 from cognito_devtoken.emulator import Emulator
 from pools import POOL
 
@@ -37,6 +39,7 @@ def test_a_request_is_sent_in_one_piece(
     ((piece,),) = sent
     assert piece.startswith(b"POST / HTTP/1.1\r\n")
     assert piece.endswith(b"}")
+    assert piece.lower().count(b"\r\nhost: ") == 1
 
 
 def test_the_endpoint_of_an_operation_is_resolved_once(
@@ -51,6 +54,35 @@ def test_the_endpoint_of_an_operation_is_resolved_once(
         client.find_identity(request_, POOL.developer_provider)
 
     assert resolved == ["GetOpenIdTokenForDeveloperIdentity", "LookupDeveloperIdentity"]
+
+
+def test_the_host_is_set_before_a_request_is_signed(
+    emulator: Emulator, client: DevTokenClient, request_: TokenRequest
+) -> None:
+    hosts: list[str] = []
+    events = client._client_for(POOL.region).meta.events
+    events.register("before-sign", lambda request, **_: hosts.append(request.headers["Host"]))
+
+    client.fetch(request_)
+
+    assert hosts == [emulator.endpoint_url.removeprefix("http://")]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://cognito-identity.us-east-1.amazonaws.com/",
+        "https://cognito-identity.us-east-1.amazonaws.com:443/",
+        "https://EXAMPLE.com:8443/path",
+        "http://user:secret@example.com:80/",
+        "http://example.com:443/",
+        "http://[::1]:4566/",
+        "http://[2001:DB8::80]/",
+        "http://example.com:/",
+    ],
+)
+def test_the_host_is_the_one_that_botocore_would_sign(url: str) -> None:
+    assert host_of(url) == _host_from_url(url)
 
 
 def test_the_pool_of_connections_is_looked_up_once(

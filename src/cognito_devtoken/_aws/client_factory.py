@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
+from functools import lru_cache
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -162,6 +163,7 @@ def make_client(
         ) from None
     guard_loggers()  # making the client may have added loggers
     _resolve_once(client)
+    client.meta.events.register("before-call", _set_host)
     if merged.user_agent is not None:
         _name_once(client)
     _check_endpoint(client.meta.endpoint_url)
@@ -197,6 +199,23 @@ def _name_once(client: Any) -> None:
         event = f"request-created.{client.meta.service_model.service_id.hyphenize()}"
         creator = client._user_agent_creator
         client.meta.events.unregister(event, creator.rebuild_and_replace_user_agent_handler)
+
+
+def _set_host(params: dict[str, Any], **_: Any) -> None:
+    """
+    Set the header ``Host``, which is signed.
+
+    Without it, botocore would derive it twice from the URL, and urllib3 would do so once more.
+    """
+    params["headers"]["Host"] = host_of(params["url"])
+
+
+@lru_cache(maxsize=16)  # a client calls one or two URLs
+def host_of(url: str) -> str:
+    """Return the host of a URL, and its port unless that is the default of the scheme."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2].lower()
+    return host.removesuffix({"http": ":80", "https": ":443"}[parts.scheme]).removesuffix(":")
 
 
 def _check_endpoint(url: str) -> None:
