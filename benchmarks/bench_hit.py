@@ -1,26 +1,29 @@
 """
 Compare the CPU time of a hit with the floor and with other caches of tokens and credentials.
 
-The floor is what a hit cannot do without: a dictionary read, ``time.monotonic()`` and
-``time.time()``. pyperf's own runner measures one statement after the other, so a machine whose
-speed drifts changes the ratios. Here the contenders take turns in each of several processes.
+The floor is the least that a method of a cache can do: it reads a dictionary, ``time.monotonic()``
+and ``time.time()``, and returns the token.
+
+pyperf's own runner measures one statement after the other, so a machine whose speed drifts changes
+the ratios. Here the contenders take turns in each of several processes.
 """
 
 import asyncio
 import json
-import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Coroutine
 from functools import partial
+from time import monotonic
+from time import time as wall
 from typing import Any
 
 from cognito_devtoken import AsyncTokenSession, TokenSession
 from cognito_devtoken.testing import FakeFetcher
 from figures import Figure, ratios
 from peers import PEERS
-from runner import run, scaled
+from runner import in_processes, run, scaled
 
 
 PROCESSES, ROUNDS, SECONDS = scaled(6), scaled(25), 0.004
@@ -29,6 +32,7 @@ UNROLLED = 20  # makes the cost of the loop itself negligible
 POOL_ID = "us-east-1:00000000-0000-4000-8000-000000000000"
 PROVIDER = "login.example.com"
 FLOOR, HIT, AWAITED = "floor", "session.get_token", "await session.get_token"
+INLINE = "floor, without a call"
 LOCKED = "cachetools.TTLCache under a Lock"
 
 # A measurement: the seconds of CPU for this many runs of a statement.
@@ -59,18 +63,20 @@ def timed_in(runner: asyncio.Runner, statement: str, **names: Any) -> Timed:
     return lambda times: runner.run(loop(range(times), time.process_time))
 
 
-def floor() -> dict[str, Any]:
-    """One dictionary read, and both clocks."""
-    return {
-        "statement": "tokens[user]; monotonic(); wall()",
-        "tokens": {"user": object()},
-        "user": "user",
-        "monotonic": time.monotonic,
-        "wall": time.time,
-    }
+class Floor:
+    """Reads a dictionary and both clocks, and checks nothing."""
+
+    def __init__(self) -> None:
+        self.tokens = {"user": object()}
+
+    def get_token(self, user_id: str) -> object:
+        token = self.tokens[user_id]
+        monotonic()
+        wall()
+        return token
 
 
-def measured() -> dict[str, list[float]]:
+def measured() -> list[dict[str, float]]:
     """Return the seconds per run of each contender in each round, in this process."""
     session = TokenSession(POOL_ID, developer_provider=PROVIDER, client=FakeFetcher())
     awaited = AsyncTokenSession(POOL_ID, developer_provider=PROVIDER, client=FakeFetcher())
@@ -78,7 +84,13 @@ def measured() -> dict[str, list[float]]:
     with asyncio.Runner() as runner:
         runner.run(awaited.get_token("user"))
         contenders = {
-            FLOOR: timed(**floor()),
+            FLOOR: timed('it.get_token("user")', it=Floor()),
+            INLINE: timed(
+                'tokens["user"]; monotonic(); wall()',
+                tokens=Floor().tokens,
+                monotonic=monotonic,
+                wall=wall,
+            ),
             HIT: timed('it.get_token("user")', it=session),
             AWAITED: timed_in(runner, 'await it.get_token("user")', it=awaited),
             **{name: timed(make().statement, it=make().it) for name, make in PEERS.items()},
@@ -90,7 +102,7 @@ def measured() -> dict[str, list[float]]:
         ]
         runner.run(awaited.aclose())
     session.close()
-    return {name: [r[name] for r in rounds] for name in contenders}
+    return rounds
 
 
 def loops(contender: Timed) -> int:
@@ -101,10 +113,10 @@ def loops(contender: Timed) -> int:
     return max(int(times * SECONDS / seconds), 1)
 
 
-def rate(threads: int, statement: str, **names: Any) -> float:
-    """Return the runs per second of this many threads together."""
+def rate(threads: int, it: Floor | TokenSession) -> float:
+    """Return the hits per second of this many threads together."""
     start = threading.Barrier(threads + 1)
-    loop = compiled(statement, names)
+    loop = compiled('it.get_token("user")', {"it": it})
     times = range(THREAD_HITS * THREADS // threads // UNROLLED)
 
     def work() -> None:
@@ -125,27 +137,22 @@ def rates() -> dict[str, list[float]]:
     """Return the time per run of 8 threads together, divided by that of one, in each round."""
     with TokenSession(POOL_ID, developer_provider=PROVIDER, client=FakeFetcher()) as session:
         session.get_token("user")
-        contenders = {
-            FLOOR: floor(),
-            HIT: {"statement": 'it.get_token("user")', "it": session},
-        }
+        contenders = {FLOOR: Floor(), HIT: session}
         return {
-            name: [rate(1, **each) / rate(THREADS, **each) for _ in range(THREAD_ROUNDS)]
-            for name, each in contenders.items()
+            name: [rate(1, it) / rate(THREADS, it) for _ in range(THREAD_ROUNDS)]
+            for name, it in contenders.items()
         }
 
 
 def figures() -> list[Figure]:
-    worker = [sys.executable, __file__, "--worker"]
-    rounds: list[dict[str, float]] = []
-    for _ in range(PROCESSES):
-        printed = subprocess.run(worker, check=True, capture_output=True, text=True).stdout
-        columns: dict[str, list[float]] = json.loads(printed)
-        rounds += [
-            dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)
-        ]
+    rounds = in_processes(__file__, PROCESSES)
     return [
-        *(ratios(rounds, name, FLOOR, called=name) for name in rounds[0] if name != FLOOR),
+        ratios(rounds, HIT, FLOOR, called=HIT, bar=2),
+        *(
+            ratios(rounds, name, FLOOR, called=name)
+            for name in rounds[0]
+            if name not in (FLOOR, HIT)
+        ),
         ratios(rounds, HIT, LOCKED, bar=0.5),
         ratios(rounds, AWAITED, HIT),
         Figure.of(FLOOR, (each[FLOOR] * 1e9 for each in rounds), "ns"),

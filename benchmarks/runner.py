@@ -9,6 +9,7 @@ told to with ``--loaded``.
 """
 
 import argparse
+import json
 import os
 import platform
 import resource
@@ -62,6 +63,28 @@ def cpu_of(call: Callable[[], object], times: int = 1) -> float:
     for _ in range(times):
         call()
     return (time.process_time() - began) / times
+
+
+def in_processes(bench: str, number: int, *arguments: str) -> list[dict[str, float]]:
+    """
+    Return the rounds of all of several processes, which run one after the other.
+
+    What a call costs differs from one process to the next, for example with the addresses that
+    its objects get.
+
+    Args:
+        bench: The file of the bench. It writes its rounds to standard output as JSON if its first
+            argument is ``--worker``.
+
+        number: How many processes to run.
+
+        arguments: More arguments for the bench.
+    """
+    command = [sys.executable, bench, "--worker", *arguments]
+    rounds: list[dict[str, float]] = []
+    for _ in range(number):
+        rounds += json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+    return rounds
 
 
 def process(command: Sequence[str], environ: Mapping[str, str]) -> tuple[float, float]:
