@@ -137,7 +137,7 @@ def rates() -> dict[str, list[float]]:
     """Return the time per run of 8 threads together, divided by that of one, in each round."""
     with TokenSession(POOL_ID, developer_provider=PROVIDER, client=FakeFetcher()) as session:
         session.get_token("user")
-        contenders = {FLOOR: Floor(), HIT: session}
+        contenders: dict[str, Floor | TokenSession] = {FLOOR: Floor(), HIT: session}
         return {
             name: [rate(1, it) / rate(THREADS, it) for _ in range(THREAD_ROUNDS)]
             for name, it in contenders.items()

@@ -137,18 +137,18 @@ def figures() -> list[Figure]:
     cores = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
     found = []
     with server() as url:
-        rounds = in_processes(__file__, PROCESSES, "misses", url)
+        rounds = in_processes(__file__, PROCESSES, url)
         found += [
             ratios(rounds, name, DIRECT, called=f"{name}, all cores")
             for name in (POOLED, MISS, AWAITED, AROUND)
         ]
         if on_one_core():  # the processes that this one starts inherit it
-            rounds = in_processes(__file__, PROCESSES, "misses", url)
+            rounds = in_processes(__file__, PROCESSES, url)
             found += [
                 ratios(rounds, name, DIRECT, called=f"{name}, one core", bar=bar)
                 for name, bar in ((POOLED, None), (MISS, 1.1), (AWAITED, 1.2), (AROUND, None))
             ]
-    rounds = in_processes(__file__, PROCESSES, "engine")
+    rounds = in_processes(__file__, PROCESSES)
     found += [
         ratios(rounds, ENGINE, POOL, bar=3),
         Figure.of(f"{ENGINE}, CPU", (each[ENGINE] * 1e6 for each in rounds), "µs"),
@@ -160,7 +160,7 @@ def figures() -> list[Figure]:
 
 if __name__ == "__main__":
     if "--worker" in sys.argv:
-        name, *arguments = sys.argv[2:]
-        print(json.dumps({"misses": misses, "engine": engine}[name](*arguments)))
+        # The argument of the misses is the URL of the server. The engine calls no server.
+        print(json.dumps(misses(*sys.argv[2:]) if sys.argv[2:] else engine()))
     else:
         run("miss", figures)

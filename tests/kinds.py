@@ -15,8 +15,9 @@ from calling import ROLE
 from cognito_devtoken import OpenIdToken, RefreshPolicy, TokenCache, TokenRequest
 from cognito_devtoken._cache.cache import LeaseCache
 from cognito_devtoken._cache.invalidation import Invalidation
+from cognito_devtoken._cache.recorder import StatsRecorder
 from cognito_devtoken._cache.source import FetcherSource
-from cognito_devtoken._cache.stats import Stats, StatsRecorder
+from cognito_devtoken._cache.stats import Stats
 from cognito_devtoken._values.credentials import SEPARATOR, AwsCredentials
 from cognito_devtoken._values.key import Key
 from cognito_devtoken._values.lease import Lease

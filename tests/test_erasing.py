@@ -8,7 +8,8 @@ import attrs
 import pytest
 
 from cognito_devtoken import ErasedUser
-from cognito_devtoken._aws.identities import DELETE, LOOKUP, UNLINK, Identities, Question
+from cognito_devtoken._aws.identities import Identities, Question
+from cognito_devtoken._values.operations import DELETE, LOOKUP, UNLINK
 from cognito_devtoken._values.secret import Secret
 from cognito_devtoken.exceptions import (
     IncompleteEraseError,

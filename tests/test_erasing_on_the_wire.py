@@ -7,7 +7,7 @@ import pytest
 
 from calling import ask
 from cognito_devtoken import DevTokenClient, ErasedUser, TokenRequest
-from cognito_devtoken._aws.identities import DELETE, LOOKUP, UNLINK
+from cognito_devtoken._values.operations import DELETE, LOOKUP, UNLINK
 from cognito_devtoken.emulator import Behavior, Emulator
 from cognito_devtoken.exceptions import (
     CallerDeniedError,

@@ -16,7 +16,7 @@ import pytest
 
 from caching import POOL_ID, PROVIDER
 from cognito_devtoken import TokenSession
-from cognito_devtoken._aws.identities import DELETE, LOOKUP, UNLINK
+from cognito_devtoken._values.operations import DELETE, LOOKUP, UNLINK
 from cognito_devtoken.credentials import AssumeRole
 from cognito_devtoken.testing import FakeFetcher
 from pages import ROOT

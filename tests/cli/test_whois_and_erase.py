@@ -12,7 +12,7 @@ from cli_arguments import NOWHERE, POOL_ID
 from terminals import piped
 
 from calling import ask
-from cognito_devtoken._aws.identities import DELETE, LOOKUP, UNLINK
+from cognito_devtoken._values.operations import DELETE, LOOKUP, UNLINK
 from cognito_devtoken.cli import main
 from cognito_devtoken.emulator import Emulator
 from pools import POOL

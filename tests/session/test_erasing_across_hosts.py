@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from cognito_devtoken import DevTokenClient, OpenIdToken, TokenRequest, TokenSession
-from cognito_devtoken._aws.identities import DELETE, LOOKUP, UNLINK
+from cognito_devtoken._values.operations import DELETE, LOOKUP, UNLINK
 from cognito_devtoken.emulator import Emulator
 from cognito_devtoken.testing import MemoryStore
 from hosts import listen

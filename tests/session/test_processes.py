@@ -427,3 +427,26 @@ session.close()
     )
 
     assert imported == []
+
+
+def test_no_worker_imports_anything_so_that_no_fork_happens_during_an_import(
+    emulator: Emulator,
+) -> None:
+    imported = run(
+        """
+found = []
+
+def watch(event, arguments):
+    if event == "import" and threading.current_thread() is not threading.main_thread():
+        found.append(arguments[0])
+
+sys.addaudithook(watch)
+session = open_session(client=DevTokenClient(endpoint_url=sys.argv[1]))
+session.get_credentials("user-42")
+print(json.dumps(found))
+session.close()
+""",
+        emulator.endpoint_url,
+    )
+
+    assert imported == []

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from .._runtime.clock import monotonic
 from .._runtime.fork import watch
 from .._values.clock import Instant
-from .._values.erased import developer_user
-from .._values.request import OPERATION, TokenRequest
+from .._values.operations import BASIC, GET_TOKEN
+from .._values.providers import developer_user
+from .._values.request import TokenRequest
 from .._values.token import OpenIdToken
 from ..exceptions import InvalidRequestError, SessionClosedError
 from .made_clients import COGNITO, STS, ClientKind, MadeClients
@@ -45,7 +46,6 @@ _NEEDED = (
     ".connections",
     ".errors",
     ".log_filter",
-    "cognito_devtoken._values.trade",
 )
 
 
@@ -176,7 +176,7 @@ class DevTokenClient:
         def read(response: dict[str, Any], sent: Instant) -> OpenIdToken:
             return OpenIdToken.from_response(response, request, obtained=sent)
 
-        return self._ask(ClientKind(self._region_name or request.region), OPERATION, request, read)
+        return self._ask(ClientKind(self._region_name or request.region), GET_TOKEN, request, read)
 
     def _ask(self, kind: ClientKind, operation: str, asked: CallInput, read: Callable[..., R]) -> R:
         from .call import ask  # imports botocore
@@ -231,7 +231,7 @@ class DevTokenClient:
             kind = type(token).__name__
             del token  # it may be the text of a token
             raise TypeError(f"fetch_credentials() takes an OpenIdToken, not {kind}.")
-        from .._values.trade import BASIC, Trade, check_role
+        from .._values.trade import Trade, check_role
 
         try:
             check_role(role)

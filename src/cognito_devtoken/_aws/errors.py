@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from .._values.request import OPERATION
+from .._values.operations import GET_TOKEN, ON_IDENTITIES
 from .._values.secret import HIDDEN
 from ..exceptions import (
     CallerDeniedError,
@@ -34,7 +34,6 @@ from ..exceptions import (
     TooManyRequestsError,
 )
 from .frames import client_of, credentials_of
-from .identities import OPERATIONS as OPERATIONS_ON_IDENTITIES
 from .local_errors import LIMITS, endpoint_of, from_botocore, from_system
 from .masking import HasLogins, clean, window
 from .proxies import loopback_hint
@@ -141,7 +140,7 @@ _CODE_HEADER = "x-amzn-errortype"
 def translate(
     error: BaseException,
     request: HasLogins,
-    operation: str = OPERATION,
+    operation: str = GET_TOKEN,
     session: Session | None = None,
 ) -> BaseException:
     """
@@ -199,7 +198,7 @@ def _from_answer(error: ClientError, request: HasLogins, operation: str) -> Serv
     if cls is ServiceError:  # the code is unknown, so it may contain anything
         code = clean(code, request) or "Unknown"
         cls = _by_status(status)
-    if operation in OPERATIONS_ON_IDENTITIES and cls in _HINTS_ON_IDENTITIES:
+    if operation in ON_IDENTITIES and cls in _HINTS_ON_IDENTITIES:
         hint = _HINTS_ON_IDENTITIES[cls].format(operation)
     # Only for these codes: a ValidationException quotes values, which may contain these words.
     if stem in ("NotAuthorized", "InvalidParameter") and any(

@@ -14,6 +14,7 @@ from typing import Any, Protocol, TypeVar
 import attrs
 
 from .._values.erased import ErasedUser
+from .._values.operations import DELETE, LOOKUP, UNLINK
 from .._values.request import ID_PATTERN
 from .._values.secret import NeverPickled, Secret
 from ..exceptions import (
@@ -26,11 +27,6 @@ from ..exceptions import (
 
 R = TypeVar("R")
 
-LOOKUP, UNLINK, DELETE = OPERATIONS = (
-    "LookupDeveloperIdentity",
-    "UnlinkDeveloperIdentity",
-    "DeleteIdentities",
-)
 _PAGE = 60
 # An identity has at most 20 linked logins, so a list with more pages than this is wrong.
 _MAX_PAGES = 50

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from .._values.trade import BASIC, ENHANCED
+from .._values.operations import BASIC, ENHANCED
 from ..exceptions import (
     IdentityPoolRolesError,
     InternalServiceError,

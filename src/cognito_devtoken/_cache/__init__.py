@@ -8,7 +8,7 @@ that want this lease share the flight.
 waits for. It also starts every refresh: there is no timer. ``workers`` are the threads that run
 ``flights``: they get the lease from a ``source``, and ``publication`` ends the flight. ``failures``
 decides how long to back off. ``rate_limiter`` slows fetches down after Cognito has throttled a
-fetch. ``stats`` counts, and emits events without secrets. ``invalidation`` removes leases.
+fetch. ``recorder`` counts, and emits events without secrets. ``invalidation`` removes leases.
 
 This package may import values, events, exceptions and ``_runtime``, but not botocore, stores,
 frameworks or asyncio (except to await). ``_sharing``, the sessions and the modules that

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from .._runtime.fork import FORK_WAIT, release_if_owned, watch
 from .._values.clock import Clock
@@ -13,11 +13,15 @@ from ..events import Forgotten, Invalidated, InvalidatedElsewhere
 from .invalidation import Invalidation, invalidate, keep_out
 from .lookup import Lookup
 from .policy import RefreshPolicy
+from .recorder import StatsRecorder
 from .scopes import InvalidationScope, Matches, token_scope
 from .source import Source
 from .state import CacheState
-from .stats import Stats, StatsRecorder
 from .workers import WorkerPool
+
+
+if TYPE_CHECKING:
+    from .stats import Stats
 
 
 R = TypeVar("R")
@@ -65,6 +69,8 @@ class LeaseCache(Generic[R, L]):
 
     def stats(self) -> Stats:
         """Return what the cache has done so far, and what it holds now."""
+        from .stats import Stats
+
         state, recorder = self.state, self.state.recorder
         with state.lock:
             counts: Any = dict(recorder.counts)

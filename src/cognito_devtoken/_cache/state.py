@@ -23,8 +23,8 @@ from .entries import Entries
 from .flights import Flight, Flights
 from .policy import RefreshPolicy
 from .rate_limiter import AdaptiveRateLimiter
+from .recorder import StatsRecorder
 from .scopes import InvalidationScope, Matches
-from .stats import StatsRecorder
 from .worker_slots import Worker
 
 

@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from .._runtime.threads import in_thread
-from .._values.erased import developer_user
+from .._values.providers import developer_user
 from .._values.request import TokenRequest
 from ..exceptions import ConfigurationError, IncompleteEraseError, SessionClosedError
 from .base import Session

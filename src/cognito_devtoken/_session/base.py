@@ -15,7 +15,6 @@ from .._cache.flights import Steps
 from .._cache.health import Health
 from .._cache.policy import RefreshPolicy
 from .._cache.state import session_closed
-from .._cache.stats import Stats
 from .._runtime.fork import watch
 from .._values.arguments import Seconds
 from .._values.clock import SYSTEM_CLOCK
@@ -31,6 +30,7 @@ from .request import no_provider, request_of, request_of_anyone
 
 
 if TYPE_CHECKING:
+    from .._cache.stats import Stats
     from .._values.credentials import AwsCredentials
     from .._values.trade import CredentialsRequest
     from ..stores.redis import RedisStore

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import partial
 from inspect import iscoroutinefunction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .._cache.cache import LeaseCache
 from .._cache.health import Health
 from .._cache.invalidation import Invalidation
 from .._cache.policy import RefreshPolicy
+from .._cache.recorder import StatsRecorder
 from .._cache.source import FetcherSource, Source
 from .._cache.state import CacheState
-from .._cache.stats import Stats, StatsRecorder
 from .._cache.waiting import wait_async, wait_blocking
 from .._events.log import LoggingHook, WarningLog
 from .._values.arguments import Seconds, check_count, check_kind
@@ -23,6 +23,10 @@ from .._values.request import DEFAULT_DURATION, TokenRequest
 from .._values.token import OpenIdToken
 from ..exceptions import DevTokenError
 from ..typing import Clock, EventHook, TokenFetcher, TokenStore
+
+
+if TYPE_CHECKING:
+    from .._cache.stats import Stats
 
 
 # How many tokens a cache holds by default. ``plan`` compares this with the users of a session.

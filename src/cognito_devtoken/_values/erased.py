@@ -1,18 +1,10 @@
-"""The input and the result of erasing a user: the user id, and what was deleted."""
+"""The result of erasing a user: what was deleted."""
 
 from collections.abc import Iterable
 
 import attrs
 
-from ..exceptions import InvalidRequestError, Violation
-from .providers import may_be_developers
-from .request import TokenRequest, text_violations
 from .secret import NeverPickled, Secret
-
-
-# The longest user id in the operations on identities. In Logins, 50,000 characters are allowed.
-MAX_USER_ID = 1024
-_NOT_DEVELOPERS = "must name the developer provider, not a public one"
 
 
 def _secrets(user_ids: Iterable[str | Secret]) -> tuple[Secret, ...]:
@@ -44,29 +36,3 @@ class ErasedUser(NeverPickled):
 
 # repr(), help() and tracebacks then show the module from which users import this class.
 ErasedUser.__module__ = "cognito_devtoken"
-
-
-def developer_user(request: TokenRequest, developer_provider: str) -> Secret:
-    """
-    Return the user id in a request.
-
-    Raises:
-        InvalidRequestError: If the request has no user id, or one of more than 1024 characters, or
-            if the provider cannot be the developer provider of a pool.
-
-        TypeError: If *request* is not a TokenRequest.
-    """
-    if not isinstance(request, TokenRequest):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers may be untyped
-        kind = type(request).__name__
-        del request  # it may be a user id in the wrong place
-        raise TypeError(f"request must be a TokenRequest, not {kind}.")
-    user_id = Secret(request.logins.get(developer_provider, ""))
-    if developer_provider not in request.logins:
-        raise InvalidRequestError([Violation("logins", "must name the developer provider")])
-    # AWS looks up a user by the user id alone. So the id of a Google user would find the developer
-    # provider's user with the same id.
-    if not may_be_developers(developer_provider):
-        raise InvalidRequestError([Violation("logins", _NOT_DEVELOPERS)])
-    if violations := text_violations("user_id", user_id.reveal(), MAX_USER_ID):
-        raise InvalidRequestError(violations)
-    return user_id

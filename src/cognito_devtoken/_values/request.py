@@ -19,8 +19,6 @@ from ..exceptions import InvalidRequestError, Violation
 from .secret import HiddenValues, NeverPickled
 
 
-OPERATION = "GetOpenIdTokenForDeveloperIdentity"
-
 DEFAULT_DURATION = 900
 MAX_DURATION = 86_400
 MAX_LOGINS = 10

@@ -18,14 +18,13 @@ from ..exceptions import InvalidRequestError, InvalidTokenResponseError, Violati
 from .clock import SYSTEM_CLOCK, Clock, Instant
 from .credentials import SEPARATOR, AwsCredentials
 from .key import Key, digest_of
+from .operations import BASIC, ENHANCED
 from .request import ID_PATTERN, TokenRequest, is_unicode
 from .role import AssumeRole, arn_violations
 from .secret import NeverPickled, Secret
 from .token import OpenIdToken
 
 
-ENHANCED = "GetCredentialsForIdentity"
-BASIC = "AssumeRoleWithWebIdentity"
 # How many seconds the credentials of the enhanced flow live. No parameter changes that.
 ENHANCED_SECONDS = 3600
 

@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import attrs
 
 from .._values.clock import SYSTEM_CLOCK, Instant
-from .._values.credentials import AwsCredentials
-from .._values.erased import developer_user
-from .._values.request import OPERATION, TokenRequest
+from .._values.operations import BASIC, GET_TOKEN
+from .._values.providers import developer_user
+from .._values.request import TokenRequest
 from .._values.text import one_line
 from .._values.token import OpenIdToken
-from .._values.trade import BASIC, CredentialsRequest, Trade
 from ..exceptions import InvalidRequestError, TokenUnavailableError
 from ._errors import OutputError
 from ._input.members import violations
@@ -30,6 +29,8 @@ if TYPE_CHECKING:
     from .._aws.call import Asked
     from .._aws.identities import Identities
     from .._aws.masking import HasLogins
+    from .._values.credentials import AwsCredentials
+    from .._values.trade import CredentialsRequest
 
 
 R = TypeVar("R")
@@ -107,7 +108,7 @@ class Service:
             self._check(client, sent)
             if is_dry:
                 return {}
-            answer = self._call(client, OPERATION, sent)
+            answer = self._call(client, GET_TOKEN, sent)
             del answer["ResponseMetadata"]
             return answer
 
@@ -125,6 +126,8 @@ class Service:
 
         This method raises the same errors as :meth:`.DevTokenClient.fetch_credentials`.
         """
+        from .._values.trade import Trade
+
         trade = Trade(token, request.role)
         with self._guarded(trade, trade.operation):
             if trade.operation == BASIC:
@@ -236,7 +239,7 @@ class Service:
         from botocore.utils import ensure_boolean
         from botocore.validate import ParamValidator
 
-        shape = client.meta.service_model.operation_model(OPERATION).input_shape
+        shape = client.meta.service_model.operation_model(GET_TOKEN).input_shape
         # A profile can turn botocore's validation off.
         is_checked = ensure_boolean(self._session.get_config_variable("parameter_validation"))
         has_errors = is_checked and ParamValidator().validate(sent.members, shape).has_errors()
@@ -256,7 +259,7 @@ class Service:
         return answer
 
     @contextmanager
-    def _guarded(self, sent: HasLogins, operation: str = OPERATION) -> Generator[None]:
+    def _guarded(self, sent: HasLogins, operation: str = GET_TOKEN) -> Generator[None]:
         """Translate errors into the library's, and keep secrets out of the log."""
         try:
             with logging_of(debug=self._options.debug):

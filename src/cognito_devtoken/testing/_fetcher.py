@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from .._values.arguments import Seconds
 from .._values.clock import SYSTEM_CLOCK, Clock
 from .._values.credentials import AwsCredentials
-from .._values.erased import ErasedUser, developer_user
+from .._values.erased import ErasedUser
+from .._values.providers import developer_user
 from .._values.request import TokenRequest
 from .._values.role import AssumeRole
 from .._values.token import OpenIdToken

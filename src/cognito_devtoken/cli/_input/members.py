@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import attrs
 
-from ..._values.erased import developer_user
+from ..._values.providers import developer_user
 from ..._values.request import TokenRequest
 from ...exceptions import InvalidRequestError, Violation
 from .._errors import ParameterError

@@ -10,7 +10,7 @@ import attrs
 
 from ..._aws.client import DevTokenClient
 from ..._session.sessions import AsyncTokenSession, TokenSession
-from ..._values.request import OPERATION
+from ..._values.operations import GET_TOKEN
 from ..._values.token import OpenIdToken
 from .callers import Pace, Regulars, crowd, time_of_a_hit
 from .drawing import Moment
@@ -56,7 +56,7 @@ class Scene:
     @property
     def fetches(self) -> int:
         """How many calls for a token Cognito has received."""
-        return sum(call.operation == OPERATION for call in self.calls)
+        return sum(call.operation == GET_TOKEN for call in self.calls)
 
     def recount(self) -> None:
         """Reset the count of calls."""
