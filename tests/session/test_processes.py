@@ -24,15 +24,18 @@ from pools import POOL
 pytestmark = pytest.mark.external
 
 SESSION = f"""
-import json, os, sys, threading, time
-from cognito_devtoken import TokenSession, DevTokenClient
+import asyncio, json, os, sys, threading, time
+from cognito_devtoken import AsyncTokenSession, TokenSession, DevTokenClient
 from cognito_devtoken.events import FetchStarted
 from cognito_devtoken.testing import FakeFetcher
 
+POOL = {{
+    "identity_pool_id": {POOL.identity_pool_id!r},
+    "developer_provider": {POOL.developer_provider!r},
+}}
+
 def open_session(**arguments):
-    return TokenSession(
-        {POOL.identity_pool_id!r}, developer_provider={POOL.developer_provider!r}, **arguments
-    )
+    return TokenSession(**POOL, **arguments)
 """
 
 
@@ -429,7 +432,7 @@ session.close()
     assert imported == []
 
 
-def test_no_worker_imports_anything_so_that_no_fork_happens_during_an_import(
+def test_no_other_thread_imports_anything_so_that_no_fork_happens_during_an_import(
     emulator: Emulator,
 ) -> None:
     imported = run(
@@ -443,8 +446,16 @@ def watch(event, arguments):
 sys.addaudithook(watch)
 session = open_session(client=DevTokenClient(endpoint_url=sys.argv[1]))
 session.get_credentials("user-42")
-print(json.dumps(found))
 session.close()
+
+async def find_and_erase():
+    client = DevTokenClient(endpoint_url=sys.argv[1])
+    async with AsyncTokenSession(**POOL, client=client) as awaited:
+        await awaited.find_identity("user-42")
+        await awaited.erase("user-42")
+
+asyncio.run(find_and_erase())
+print(json.dumps(found))
 """,
         emulator.endpoint_url,
     )

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import suppress
 from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING, cast
 
 from .._runtime.threads import in_thread
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
 class _Administration(Session):
     def _user(self, user_id: str) -> TokenRequest:
         """Return a request that names a user."""
+        # Import this here, not in the thread that makes the calls of an AsyncTokenSession: if the
+        # process forked during the import, the child would have a half-imported module.
+        import_module(".._aws.identities", __package__)
+
         try:
             self._check_open()
             request = request_of(user_id, self._plain, self._provider)
