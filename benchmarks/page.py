@@ -170,6 +170,10 @@ def _machines(runs: Runs) -> str:
 
 def _by_python(runs: Runs, bench: str, rows: Mapping[str, str | None]) -> str:
     head = ["", *(f"CPython {python}" for python in runs)]
+    measured = [run for run in runs.values() if bench in run.figures]
+    for name in filter(None, rows.values()):
+        if measured and not any(run.find(bench, name) for run in measured):
+            raise ValueError(f"bench_{bench} has no figure {name!r}. Run it again.")
     cells = [
         [label, *(_cell(run, bench, name) if name else "1" for run in runs.values())]
         for label, name in rows.items()
@@ -178,13 +182,9 @@ def _by_python(runs: Runs, bench: str, rows: Mapping[str, str | None]) -> str:
 
 
 def _cell(run: Run, bench: str, name: str) -> str:
-    """Return a figure, or nothing if its bench was never run on that Python."""
-    if bench not in run.figures:
-        return ""
+    """Return a figure, or nothing if it was never measured on that Python."""
     figure = run.find(bench, name)
-    if figure is None:
-        raise ValueError(f"bench_{bench} has no figure {name!r}. Run it again.")
-    return shown(figure.median)
+    return shown(figure.median) if figure else ""
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

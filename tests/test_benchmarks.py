@@ -186,7 +186,16 @@ def test_a_table_has_a_column_for_each_python_and_no_figure_where_none_was_measu
     ]
 
 
-def test_a_table_that_needs_a_figure_that_its_bench_lacks_is_refused() -> None:
+def test_a_new_figure_is_missing_where_its_bench_was_only_run_before() -> None:
+    new = complete("hit", 1.9)
+    old = Run(MACHINE, {"hit": [each for each in new.figures["hit"] if "floor" not in each.name]})
+
+    lines = page.blocks({"3.11": new, "3.13": old})["hit"].splitlines()
+
+    assert "| the steps of the floor in a plain loop, without a call | 1.90 |  |" in lines
+
+
+def test_a_table_that_needs_a_figure_that_no_bench_has_is_refused() -> None:
     runs = {"3.11": run_of(Figure("another", 1, 1, 1), bench="fetch")}
 
     with pytest.raises(ValueError, match="bench_fetch has no figure 'DevTokenClient"):
