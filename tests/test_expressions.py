@@ -29,7 +29,11 @@ from cognito_devtoken.exceptions import Violation
 PACKAGE = Path(cognito_devtoken.__file__).parent
 METHODS = {"match", "fullmatch", "search", "sub", "split", "findall", "finditer"}
 # What the expressions made in functions are made of.
-LOCALS = {"name": "grace", "alone": re.escape("user-42 of the s")}
+LOCALS: Any = {
+    "name": "grace",
+    "alone": re.escape("user-42 of the s"),
+    "partition": {"regionRegex": r"^(us|eu|ap)\-\w+\-\d+$"},
+}
 # The time of this many plain loops over a text is enough for every expression, and on the longest
 # text for none that is not linear.
 LOOPS = 40

@@ -7,19 +7,17 @@ This module imports botocore, so it is only imported when the first :class:`DevT
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import suppress
 from functools import lru_cache
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from botocore.exceptions import DataNotFoundError
-from botocore.loaders import Loader
-
 from .._version import __version__
 from ..exceptions import ConfigurationError
 from .made_clients import COGNITO, STS, MadeClients
+from .service_data import load_quickly
 
 
 if TYPE_CHECKING:
@@ -36,47 +34,6 @@ _ENDPOINT_HINT = (
     "endpoint_url, AWS_ENDPOINT_URL_COGNITO_IDENTITY, AWS_ENDPOINT_URL_STS, AWS_ENDPOINT_URL "
     "or the profile."
 )
-
-
-class _Services(Collection[str]):
-    """The services that a loader knows. Looking for one of them does not list all others."""
-
-    def __init__(self, loader: Loader, type_name: str) -> None:
-        self._loader = loader
-        self._type_name = type_name
-
-    def __contains__(self, service: object) -> bool:
-        try:
-            return bool(self._loader.list_api_versions(str(service), self._type_name))
-        except DataNotFoundError:
-            return False
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(Loader.list_available_services(self._loader, self._type_name))
-
-    def __len__(self) -> int:
-        return len(list(iter(self)))
-
-
-class _QuickLoader(Loader):
-    """
-    Loads the data of one service without listing all other services.
-
-    Before botocore loads the first service, it lists the directories of its hundreds of services
-    twice, to find out whether that service exists. That takes a tenth of the CPU time to the first
-    token.
-    """
-
-    def list_available_services(self, type_name: str) -> Any:
-        return _Services(self, type_name)
-
-
-def _load_quickly(session: Session) -> None:
-    """Make a session look only for the services that it needs."""
-    loader = session.get_component("data_loader")
-    if type(loader) is Loader:
-        quick = _QuickLoader(loader.search_paths, include_default_search_paths=False)
-        session.register_component("data_loader", quick)
 
 
 def make_client(
@@ -124,7 +81,7 @@ def make_client(
 
     guard_loggers()
     try:
-        _load_quickly(session)
+        load_quickly(session)
         # Any, because the stubs lack some of its members.
         merged: Any = Config(
             **TIME_LIMITS,

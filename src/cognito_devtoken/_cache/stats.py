@@ -1,8 +1,8 @@
 """
 What a cache has done, in numbers.
 
-This module is imported only when somebody asks for the numbers, because making the class takes a
-hundredth of the CPU time to the first token.
+This module is imported only when a program reads the numbers, because making the class takes 2 % of
+the CPU time to the first token.
 """
 
 from collections.abc import Mapping
