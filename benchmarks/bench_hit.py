@@ -148,14 +148,12 @@ def figures() -> list[Figure]:
     rounds = in_processes(__file__, PROCESSES)
     return [
         ratios(rounds, HIT, FLOOR, called=HIT, bar=2),
-        *(
-            ratios(rounds, name, FLOOR, called=name)
-            for name in rounds[0]
-            if name not in (FLOOR, HIT)
-        ),
+        ratios(rounds, INLINE, FLOOR, called=INLINE, compared=False),
+        ratios(rounds, AWAITED, FLOOR, called=AWAITED),
+        *(ratios(rounds, name, FLOOR, called=name, compared=False) for name in PEERS),
         ratios(rounds, HIT, LOCKED, bar=0.5),
         ratios(rounds, AWAITED, HIT),
-        Figure.of(FLOOR, (each[FLOOR] * 1e9 for each in rounds), "ns"),
+        Figure.of(FLOOR, (each[FLOOR] * 1e9 for each in rounds), "ns", compared=False),
         *(
             Figure.of(f"{name}, {THREADS} threads / one", values)
             for name, values in rates().items()

@@ -139,13 +139,20 @@ def figures() -> list[Figure]:
     with server() as url:
         rounds = in_processes(__file__, PROCESSES, url)
         found += [
-            ratios(rounds, name, DIRECT, called=f"{name}, all cores")
+            ratios(rounds, name, DIRECT, called=f"{name}, all cores", compared=name != POOLED)
             for name in (POOLED, MISS, AWAITED, AROUND)
         ]
         if on_one_core():  # the processes that this one starts inherit it
             rounds = in_processes(__file__, PROCESSES, url)
             found += [
-                ratios(rounds, name, DIRECT, called=f"{name}, one core", bar=bar)
+                ratios(
+                    rounds,
+                    name,
+                    DIRECT,
+                    called=f"{name}, one core",
+                    bar=bar,
+                    compared=name != POOLED,
+                )
                 for name, bar in ((POOLED, None), (MISS, 1.1), (AWAITED, 1.2), (AROUND, None))
             ]
     rounds = in_processes(__file__, PROCESSES)

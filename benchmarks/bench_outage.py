@@ -243,13 +243,17 @@ def figures() -> list[Figure]:
             done = runs(make, duration)
             for (what, unit), values in zip(COLUMNS.items(), zip(*done, strict=True), strict=True):
                 mean = statistics.fmean(values)
-                error = statistics.stdev(values) / len(values) ** 0.5
+                error = 3 * statistics.stdev(values) / len(values) ** 0.5
                 label = f"{name}, down for {duration} s, {what}"
-                # Means, because most runs have no bad second; twice the standard error as spread.
-                found.append(Figure(label, mean, mean - error, mean + error, unit))
+                # Means, because most runs have no bad second. The means of two benches hardly ever
+                # differ by six standard errors.
+                low, high = mean - error, mean + error
+                found.append(Figure(label, mean, low, high, unit, compared=make is Ours))
             if make is Ours:
                 noticed = sum(bool(seconds) for seconds, _ in done) / len(done)
-                found.append(Figure.of(f"{name}, down for {duration} s, noticed", [noticed], ""))
+                error = 3 * (noticed * (1 - noticed) / len(done)) ** 0.5
+                label = f"{name}, down for {duration} s, noticed"
+                found.append(Figure(label, noticed, noticed - error, noticed + error, ""))
     return found
 
 

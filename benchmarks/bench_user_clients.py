@@ -92,8 +92,11 @@ def figures() -> list[Figure]:
         Figure.of(f"{BOUND}, CPU", (each[BOUND] * 1e6 for each in rounds), "µs", bar=20),
         Figure.of(f"{BOUND}, memory", [memory[BOUND]], "bytes", bar=1000),
         Figure.of(f"{COUNT:,} bound clients", [all_bytes / 1e6], "MB", bar=20),
-        *(ratios(rounds, name, BOUND, called=f"{name}, CPU") for name in others),
-        *(Figure.of(f"{name}, memory", [memory[name] / memory[BOUND]]) for name in others),
+        *(ratios(rounds, name, BOUND, called=f"{name}, CPU", compared=False) for name in others),
+        *(
+            Figure.of(f"{name}, memory", [memory[name] / memory[BOUND]], compared=False)
+            for name in others
+        ),
     ]
 
 

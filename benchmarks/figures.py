@@ -31,6 +31,9 @@ class Figure(NamedTuple):
         unit: ``x`` for a ratio, or the unit of the others.
 
         bar: What the median must not exceed; None if nothing is promised.
+
+        compared: Whether it is compared with the published one. What another library costs is not,
+            because it may become worse.
     """
 
     name: str
@@ -39,17 +42,24 @@ class Figure(NamedTuple):
     high: float
     unit: str = "x"
     bar: float | None = None
+    compared: bool = True
 
     @classmethod
     def of(
-        cls, name: str, values: Iterable[float], unit: str = "x", *, bar: float | None = None
+        cls,
+        name: str,
+        values: Iterable[float],
+        unit: str = "x",
+        *,
+        bar: float | None = None,
+        compared: bool = True,
     ) -> Self:
         """Return the figure of some measurements. A single one has no spread."""
         values = list(values)
         if len(values) == 1:
             values *= 2
         low, median, high = statistics.quantiles(values, n=4, method="inclusive")
-        return cls(name, median, low, high, unit, bar)
+        return cls(name, median, low, high, unit, bar, compared)
 
     @property
     def spread(self) -> float:
@@ -65,8 +75,10 @@ class Figure(NamedTuple):
         """
         Tell whether it is worse than a published figure by more than their spread.
 
-        Less is better for every figure.
+        Less is better for every figure that is compared.
         """
+        if not self.compared:
+            return False
         noise = max(self.spread, published.spread, ROUNDING * published.median)
         return self.median - published.median > noise
 
@@ -93,10 +105,11 @@ def ratios(
     *,
     called: str | None = None,
     bar: float | None = None,
+    compared: bool = True,
 ) -> Figure:
     """Return a cost as a multiple of another, which was measured right before or after it."""
     values = (each[name] / each[base] for each in rounds)
-    return Figure.of(called or f"{name} / {base}", values, bar=bar)
+    return Figure.of(called or f"{name} / {base}", values, bar=bar, compared=compared)
 
 
 class Run(NamedTuple):

@@ -66,6 +66,12 @@ def test_a_figure_is_worse_if_it_exceeds_the_published_one_by_more_than_the_spre
     assert measured.is_worse_than(published) is is_worse
 
 
+def test_what_another_library_costs_is_never_worse() -> None:
+    published = Figure("botocore", 2.0, 1.9, 2.1, compared=False)
+
+    assert not Figure("botocore", 9.0, 8.9, 9.1, compared=False).is_worse_than(published)
+
+
 def test_a_difference_that_the_documentation_does_not_show_is_not_worse() -> None:
     published = Figure.of("size", [600], "bytes")
 
